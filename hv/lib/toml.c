@@ -181,6 +181,7 @@ static bool read_pair_value(struct toml *t, struct toml_node *table, u32 depth)
 	n = node_new(t, table, t->key);
 	if (!n)
 		return false;
+	n->type = TOML_NOTHING;
 	if (!there)
 		node_append(table, n);
 	return read_value(t, n, depth);
@@ -212,6 +213,7 @@ static bool read_array(struct toml *t, struct toml_node *array, u32 depth)
 		n = node_new(t, array, "");
 		if (!n)
 			return false;
+		n->type = TOML_NOTHING;
 		node_append(array, n);
 		if (!read_value(t, n, depth + 1))
 			return false;

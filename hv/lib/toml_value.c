@@ -223,7 +223,7 @@ static bool read_integer(struct toml *t, struct toml_node *node)
 {
 	bool negative = peek(t) == '-', has_sign = negative || peek(t) == '+';
 	const u8 *start;
-	u64 value;
+	u64 value = 0;
 	u32 radix;
 
 	t->at += has_sign;

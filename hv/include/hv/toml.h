@@ -9,7 +9,8 @@
 #define TOML_DEPTH_MAX 8	/* names in a header; arrays and inline tables inside each other */
 #define TOML_FAULTS_MAX 64	/* after so many faults reading stops */
 
-enum toml_type { TOML_TABLE = 1, TOML_ARRAY, TOML_STRING, TOML_INTEGER, TOML_BOOLEAN };
+/* NOTHING: a value that could not be read, its fault is reported. */
+enum toml_type { TOML_NOTHING, TOML_TABLE, TOML_ARRAY, TOML_STRING, TOML_INTEGER, TOML_BOOLEAN };
 
 struct toml_node {
 	const char *key;		/* its name in the table; "" for the root and for what stands in an array */
