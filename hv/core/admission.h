@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The three parts of admission; each reports what it finds and goes on. Between hv/core/admission*.c only. */
+
+#include <hv/plan.h>
+
+struct admission {
+	const struct plan *plan;
+	const struct machine_facts *facts;
+	struct resolved_plan *resolved;
+	struct plan_errors *errors;
+};
+
+void admit_cores(struct admission *a);
+void admit_memory(struct admission *a);
+void admit_images(struct admission *a);
+
+/* "guest.web.cores" into buf. */
+const char *admission_key(char *buf, size_t size, const struct plan_guest *g, const char *key);
+
+/* Whole blocks of RAM that the machine has for guests, sorted, into free[RESOLVED_FREE_MAX]. Returns how many. */
+u32 admission_free_ram(const struct machine_facts *facts, struct facts_ram *free);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The resolved plan written out: TOML that plan_read() takes again, with admission's part in comments. */
+
+#include <hv/lib.h>
+#include <hv/plan.h>
+
+struct show {
+	plan_print_fn *print;
+	void *context;
+};
+
+static void show(const struct show *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void show(const struct show *s, const char *fmt, ...)
+{
+	char text[200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	fmt_vprint(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	s->print(s->context, text);
+}
+
+/* Text from the plan is printable ASCII: only the quote and the backslash need care. */
+static void show_text(const struct show *s, const char *text)
+{
+	char piece[128];
+	size_t used = 0;
+
+	show(s, "\"");
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			piece[used++] = '\\';
+		piece[used++] = *text;
+		if (used >= sizeof(piece) - 3 || !text[1]) {
+			piece[used] = 0;
+			s->print(s->context, piece);
+			used = 0;
+		}
+	}
+	show(s, "\"");
+}
+
+static void show_machine(const struct show *s, const struct plan_machine *m, u32 control)
+{
+	static const char *const serial[] = { "auto", "com1", "com2", "none" };
+	static const char *const log[] = { "error", "notice", "info", "debug" };
+
+	show(s, "[machine]\n");
+	if (*m->name)
+		show(s, "name = \"%s\"\n", m->name);
+	show(s, "control = %u\nserial = \"%s\"\nserial_baud = %u\nscreen = %s\nlog = \"%s\"\n", control,
+	     serial[m->serial], m->serial_baud, m->screen ? "true" : "false", log[m->log]);
+}
+
+static void show_boot(const struct show *s, const struct plan_boot *b)
+{
+	bool is_linux = b->type == BOOT_LINUX;
+
+	show(s, "boot = { type = \"%s\", %s = ", is_linux ? "linux" : "elf", is_linux ? "kernel" : "file");
+	show_text(s, b->kernel);
+	if (*b->initrd) {
+		show(s, ", initrd = ");
+		show_text(s, b->initrd);
+	}
+	if (*b->cmdline) {
+		show(s, ", cmdline = ");
+		show_text(s, b->cmdline);
+	}
+	if (b->module_count)
+		show(s, ", modules = [");
+	for (u32 i = 0; i < b->module_count; i++) {
+		show(s, "%s", i ? ", " : "");
+		show_text(s, b->module[i]);
+	}
+	show(s, "%s }\n", b->module_count ? "]" : "");
+}
+
+static void show_guest(const struct show *s, const struct resolved_guest *rg)
+{
+	static const char *const restart[] = { "never", "on-failure", "always" };
+	const struct plan_guest *g = rg->plan;
+	char text[24];
+
+	show(s, "\n[guest.%s]\ncores = [", g->name);
+	for (u32 i = 0; i < rg->core_count; i++)
+		show(s, "%s%u", i ? ", " : "", rg->core[i]);
+	show(s, "]\nmemory = \"%s\"\n", plan_format_memory(text, sizeof(text), g->memory));
+	for (u32 i = 0; i < rg->range_count; i++)
+		show(s, "# %s at 0x%lx is the machine's RAM at 0x%lx\n",
+		     plan_format_memory(text, sizeof(text), rg->range[i].size), rg->range[i].gpa, rg->range[i].hpa.v);
+	show_boot(s, &g->boot);
+	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\napic = \"%s\"\n", g->autostart ? "true" : "false",
+	     restart[g->restart], g->test_device ? "true" : "false", g->apic == PLAN_APIC_OWNED ? "owned" : "virtual");
+}
+
+static void show_rest(const struct show *s, const struct resolved_plan *rp)
+{
+	u64 bytes = 0;
+	u32 cores = 0;
+	char text[24];
+
+	for (u32 i = 0; i < PLAN_CORES_MAX; i++)
+		cores += rp->core_owner[i] == OWNER_FREE;
+	for (u32 i = 0; i < rp->free_count; i++)
+		bytes += rp->free[i].size;
+	show(s, "\n# not given away: cores %u, memory %s\n", cores, plan_format_memory(text, sizeof(text), bytes));
+}
+
+void resolved_plan_show(const struct plan *plan, const struct resolved_plan *resolved, plan_print_fn *print,
+			void *context)
+{
+	struct show s = { print, context };
+
+	show_machine(&s, &plan->machine, resolved->control);
+	for (u32 i = 0; i < resolved->guest_count; i++)
+		show_guest(&s, &resolved->guest[i]);
+	show_rest(&s, resolved);
+}

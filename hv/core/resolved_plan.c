@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The resolved plan: is it sound, and what does it look like? */
+
+#include <hv/lib.h>
+
+#include "admission.h"
+
+/* Soundness. Written without regard to how admission works: it only looks at the result. */
+
+struct verify {
+	const struct plan *plan;
+	const struct machine_facts *facts;
+	const struct resolved_plan *rp;
+	char *why;
+	size_t why_size;
+};
+
+static int broken(const struct verify *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static int broken(const struct verify *v, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fmt_vprint(v->why, v->why_size, fmt, ap);
+	va_end(ap);
+	return -E_INVAL;
+}
+
+static bool core_works(const struct machine_facts *facts, u32 index)
+{
+	return index < PLAN_CORES_MAX && index < facts->core_count && facts->core_usable[index];
+}
+
+/* How many times the resolved plan gives core away, the control core counted. */
+static u32 times_given(const struct resolved_plan *rp, u32 core)
+{
+	u32 n = core == rp->control;
+
+	for (u32 g = 0; g < rp->guest_count; g++)
+		for (u32 i = 0; i < rp->guest[g].core_count; i++)
+			n += rp->guest[g].core[i] == core;
+	return n;
+}
+
+static int verify_guest_cores(const struct verify *v, u32 guest)
+{
+	const struct resolved_guest *rg = &v->rp->guest[guest];
+	const struct plan_cores *cores = &v->plan->guest[guest].cores;
+
+	if (rg->core_count != cores->count || rg->core_count == 0 || rg->core_count > PLAN_VCPUS_MAX)
+		return broken(v, "guest %s has %u cores", rg->plan->name, rg->core_count);
+	for (u32 i = 0; i < rg->core_count; i++) {
+		u32 core = rg->core[i];
+
+		if (!core_works(v->facts, core))
+			return broken(v, "guest %s has core %u, which is not usable", rg->plan->name, core);
+		if (times_given(v->rp, core) != 1)
+			return broken(v, "core %u has more than one owner", core);
+		if (v->rp->core_owner[core] != guest)
+			return broken(v, "core %u is entered for another owner than guest %s", core, rg->plan->name);
+		if (cores->is_list && cores->index[i] != core)
+			return broken(v, "guest %s has core %u, not %u", rg->plan->name, core, cores->index[i]);
+	}
+	return 0;
+}
+
+static int verify_core_owners(const struct verify *v)
+{
+	if (!core_works(v->facts, v->rp->control) || v->rp->core_owner[v->rp->control] != OWNER_CONTROL)
+		return broken(v, "the control core %u is not usable", v->rp->control);
+	for (u32 i = 0; i < PLAN_CORES_MAX; i++) {
+		u8 owner = v->rp->core_owner[i];
+
+		if (core_works(v->facts, i) ? owner == OWNER_ABSENT : owner != OWNER_ABSENT)
+			return broken(v, "core %u is entered as %u", i, owner);
+		if ((owner < PLAN_GUESTS_MAX || owner == OWNER_CONTROL) && times_given(v->rp, i) != 1)
+			return broken(v, "core %u is entered for an owner who does not have it", i);
+	}
+	return 0;
+}
+
+static bool inside_ram(const struct machine_facts *facts, u64 base, u64 size)
+{
+	/* Ranges of facts that touch count as one. */
+	while (size) {
+		u64 step = 0;
+
+		for (u32 i = 0; i < facts->ram_count && !step; i++) {
+			u64 start = facts->ram[i].base.v;
+
+			if (base >= start && base - start < facts->ram[i].size)
+				step = MIN(size, facts->ram[i].size - (base - start));
+		}
+		if (!step)
+			return false;
+		base += step;
+		size -= step;
+	}
+	return true;
+}
+
+static bool overlap(u64 a, u64 a_size, u64 b, u64 b_size)
+{
+	return a < b + b_size && b < a + a_size;
+}
+
+/* How many pieces, of guests or free, have RAM in [base, base + size). */
+static u32 times_owned(const struct resolved_plan *rp, u64 base, u64 size)
+{
+	u32 n = 0;
+
+	for (u32 g = 0; g < rp->guest_count; g++)
+		for (u32 i = 0; i < rp->guest[g].range_count; i++)
+			n += overlap(base, size, rp->guest[g].range[i].hpa.v, rp->guest[g].range[i].size);
+	for (u32 i = 0; i < rp->free_count; i++)
+		n += overlap(base, size, rp->free[i].base.v, rp->free[i].size);
+	return n;
+}
+
+static int verify_guest_memory(const struct verify *v, u32 guest)
+{
+	const struct resolved_guest *rg = &v->rp->guest[guest];
+	u64 gpa = 0, memory = rg->plan->memory, total = 0;
+
+	if (rg->range_count > PLAN_RANGES_MAX)
+		return broken(v, "guest %s has %u pieces of RAM", rg->plan->name, rg->range_count);
+	for (u32 i = 0; i < rg->range_count; i++) {
+		const struct ram_range *r = &rg->range[i];
+
+		if (!r->size || !IS_ALIGNED(r->size | r->hpa.v | r->gpa, BLOCK_SIZE) || r->hpa.v + r->size < r->hpa.v)
+			return broken(v, "RAM of guest %s is not in whole blocks", rg->plan->name);
+		if (r->gpa != gpa || (gpa < PLAN_HIGH_BASE && r->size > PLAN_LOW_MAX - gpa))
+			return broken(v, "RAM of guest %s is not where it should be", rg->plan->name);
+		if (!inside_ram(v->facts, r->hpa.v, r->size))
+			return broken(v, "guest %s has RAM at 0x%lx that is not there", rg->plan->name, r->hpa.v);
+		if (times_owned(v->rp, r->hpa.v, r->size) != 1)
+			return broken(v, "RAM at 0x%lx has more than one owner", r->hpa.v);
+		total += r->size;
+		gpa += r->size;
+		if (gpa == PLAN_LOW_MAX)
+			gpa = PLAN_HIGH_BASE;
+	}
+	if (total != memory)
+		return broken(v, "guest %s has 0x%lx bytes of RAM", rg->plan->name, total);
+	return 0;
+}
+
+int resolved_plan_verify(const struct plan *plan, const struct machine_facts *facts,
+			 const struct resolved_plan *resolved, char *why, size_t why_size)
+{
+	struct verify v = { plan, facts, resolved, why, why_size };
+	int err;
+
+	if (resolved->guest_count != plan->guest_count || plan->guest_count > PLAN_GUESTS_MAX ||
+	    resolved->free_count > RESOLVED_FREE_MAX)
+		return broken(&v, "%u guests, %u in the plan", resolved->guest_count, plan->guest_count);
+	err = verify_core_owners(&v);
+	for (u32 i = 0; i < plan->guest_count && !err; i++) {
+		if (resolved->guest[i].plan != &plan->guest[i])
+			return broken(&v, "guest %u is not the plan's", i);
+		err = verify_guest_cores(&v, i);
+		if (!err)
+			err = verify_guest_memory(&v, i);
+	}
+	for (u32 i = 0; i < resolved->free_count && !err; i++) {
+		const struct facts_ram *f = &resolved->free[i];
+
+		if (!f->size || !inside_ram(facts, f->base.v, f->size) || times_owned(resolved, f->base.v, f->size) != 1)
+			err = broken(&v, "free RAM at 0x%lx is not free", f->base.v);
+	}
+	return err;
+}
