@@ -256,16 +256,20 @@ static bool read_inline_table(struct toml *t, struct toml_node *table, u32 depth
 
 static bool read_value(struct toml *t, struct toml_node *node, u32 depth)
 {
+	u8 c = peek(t);
+	bool ok;
+
 	if (depth > TOML_DEPTH_MAX)
 		return toml_fail(t, TOML_BAD_LIMIT, 0, "at most 8 lists and tables inside each other");
-	switch (peek(t)) {
-	case '[':
-		return read_array(t, node, depth);
-	case '{':
-		return read_inline_table(t, node, depth);
-	default:
-		return toml_read_scalar(t, node);
-	}
+	if (c == '[')
+		ok = read_array(t, node, depth);
+	else if (c == '{')
+		ok = read_inline_table(t, node, depth);
+	else
+		ok = toml_read_scalar(t, node);
+	if (!ok)
+		node->type = TOML_NOTHING;
+	return ok;
 }
 
 /* Headers. */
