@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Text on the linear framebuffer that firmware left. Characters live in a shadow; drawing compares it with what stands
+ * on the glass, so the framebuffer is written only where something changed and never read. The control core. */
+
+#include <hv/boot_info.h>
+#include <hv/types.h>
+
+#define SCREEN_COLS_MAX 256u
+#define SCREEN_ROWS_MAX 96u
+#define GLYPH_WIDTH 8u
+#define GLYPH_HEIGHT 16u
+
+struct screen {
+	u8 *pixels;			/* null: no screen */
+	u32 pitch;			/* bytes a line */
+	u32 scale;			/* 2 on very large screens */
+	u32 cols, rows;
+	u32 x, y;			/* where the next character goes */
+	bool dirty[SCREEN_ROWS_MAX];
+	u8 shadow[SCREEN_ROWS_MAX][SCREEN_COLS_MAX];
+	u8 drawn[SCREEN_ROWS_MAX][SCREEN_COLS_MAX];
+};
+
+/* Check what firmware said about the screen. 0; -E_NODEV: there is none that can be drawn on. */
+int screen_check(const struct boot_screen *info);
+
+/* Use the framebuffer mapped at pixels (write-combining); clears it. info passed screen_check(). */
+void screen_open(struct screen *s, const struct boot_screen *info, void *pixels);
+
+/* Put text into the shadow: printable ASCII, newline, carriage return, backspace, tab; all else shows as '.'. */
+void screen_write(struct screen *s, const char *text, size_t n);
+
+/* Draw at most limit cells that changed. true: some are left. */
+bool screen_draw(struct screen *s, u32 limit);
+
+/* One byte a line, five bits wide (bit 4 left), eight lines, the last below the base line: drivers/host/font.c. */
+extern const u8 font_glyph[95][8];
