@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <hv/bus.h>
+
+#include <hv/lib.h>
+
+#define PORT_COUNT 65536ul
+
+_Static_assert(BUS_CLAIMS_MAX < 256, "port_owner holds a claim index + 1 in a byte");
+
+void bus_init(struct bus *bus)
+{
+	memset(bus, 0, sizeof(*bus));
+}
+
+/* Neither range wraps, so one of them starts inside the other or they are apart. */
+static bool range_overlaps(const struct bus_range *a, const struct bus_range *b)
+{
+	return a->space == b->space && (a->base - b->base < b->size || b->base - a->base < a->size);
+}
+
+int bus_claim(struct bus *bus, struct bus_range range, io_fn *fn, void *device, const char *name)
+{
+	u64 last = range.base + range.size - 1;
+	struct bus_claim *c;
+
+	if (range.size == 0 || last < range.base)
+		return -E_RANGE;
+	if (range.space == BUS_PORT && last >= PORT_COUNT)
+		return -E_RANGE;
+	for (u32 i = 0; i < bus->claim_count; i++)
+		if (range_overlaps(&bus->claim[i].range, &range))
+			return -E_BUSY;
+	if (bus->claim_count == BUS_CLAIMS_MAX)
+		return -E_NOSPC;
+
+	c = &bus->claim[bus->claim_count++];
+	*c = (struct bus_claim){ .range = range, .fn = fn, .device = device, .name = name };
+	if (range.space == BUS_PORT)
+		memset(&bus->port_owner[range.base], (int)bus->claim_count, range.size);
+	return 0;
+}
+
+/* Ports are looked up; memory claims are few, so they are searched. */
+static struct bus_claim *bus_find(struct bus *bus, enum bus_space space, u64 addr)
+{
+	if (space == BUS_PORT) {
+		u8 owner = addr < PORT_COUNT ? bus->port_owner[addr] : 0;
+
+		return owner ? &bus->claim[owner - 1] : NULL;
+	}
+	for (u32 i = 0; i < bus->claim_count; i++) {
+		struct bus_claim *c = &bus->claim[i];
+
+		if (c->range.space == BUS_MEMORY && addr - c->range.base < c->range.size)
+			return c;
+	}
+	return NULL;
+}
+
+bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io)
+{
+	struct bus_claim *c = bus_find(bus, space, addr);
+
+	if (c) {
+		io->off = addr - c->range.base;
+		if (io->size <= c->range.size - io->off) {
+			c->accesses++;
+			if (c->fn(c->device, io) == IO_DONE)
+				return true;
+		}
+	}
+	bus->unclaimed[space]++;
+	if (!io->write)
+		io->val = ~0ul;
+	return false;
+}
