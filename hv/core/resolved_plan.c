@@ -48,15 +48,11 @@ static int verify_guest_cores(const struct verify *v, u32 guest)
 	const struct resolved_guest *rg = &v->rp->guest[guest];
 	const struct plan_cores *cores = &v->plan->guest[guest].cores;
 
-	if (rg->core_count != cores->count || rg->core_count == 0 || rg->core_count > PLAN_VCPUS_MAX)
-		return broken(v, "guest %s has %u cores", rg->plan->name, rg->core_count);
 	for (u32 i = 0; i < rg->core_count; i++) {
 		u32 core = rg->core[i];
 
 		if (!core_works(v->facts, core))
 			return broken(v, "guest %s has core %u, which is not usable", rg->plan->name, core);
-		if (times_given(v->rp, core) != 1)
-			return broken(v, "core %u has more than one owner", core);
 		if (v->rp->core_owner[core] != guest)
 			return broken(v, "core %u is entered for another owner than guest %s", core, rg->plan->name);
 		if (cores->is_list && cores->index[i] != core)
@@ -74,7 +70,9 @@ static int verify_core_owners(const struct verify *v)
 
 		if (core_works(v->facts, i) ? owner == OWNER_ABSENT : owner != OWNER_ABSENT)
 			return broken(v, "core %u is entered as %u", i, owner);
-		if ((owner < PLAN_GUESTS_MAX || owner == OWNER_CONTROL) && times_given(v->rp, i) != 1)
+		if (times_given(v->rp, i) > 1)
+			return broken(v, "core %u has more than one owner", i);
+		if ((owner < PLAN_GUESTS_MAX || owner == OWNER_CONTROL) && times_given(v->rp, i) == 0)
 			return broken(v, "core %u is entered for an owner who does not have it", i);
 	}
 	return 0;
@@ -123,8 +121,6 @@ static int verify_guest_memory(const struct verify *v, u32 guest)
 	const struct resolved_guest *rg = &v->rp->guest[guest];
 	u64 gpa = 0, memory = rg->plan->memory, total = 0;
 
-	if (rg->range_count > PLAN_RANGES_MAX)
-		return broken(v, "guest %s has %u pieces of RAM", rg->plan->name, rg->range_count);
 	for (u32 i = 0; i < rg->range_count; i++) {
 		const struct ram_range *r = &rg->range[i];
 
@@ -146,19 +142,37 @@ static int verify_guest_memory(const struct verify *v, u32 guest)
 	return 0;
 }
 
+/* Before anything is walked. */
+static int verify_counts(const struct verify *v)
+{
+	const struct resolved_plan *rp = v->rp;
+
+	if (rp->guest_count != v->plan->guest_count || rp->guest_count > PLAN_GUESTS_MAX)
+		return broken(v, "%u guests, %u in the plan", rp->guest_count, v->plan->guest_count);
+	if (rp->free_count > RESOLVED_FREE_MAX)
+		return broken(v, "%u pieces of free RAM", rp->free_count);
+	for (u32 i = 0; i < rp->guest_count; i++) {
+		const struct resolved_guest *rg = &rp->guest[i];
+
+		if (rg->plan != &v->plan->guest[i])
+			return broken(v, "guest %u is not the plan's", i);
+		if (rg->core_count != rg->plan->cores.count || !rg->core_count || rg->core_count > PLAN_VCPUS_MAX)
+			return broken(v, "guest %s has %u cores", rg->plan->name, rg->core_count);
+		if (rg->range_count > PLAN_RANGES_MAX)
+			return broken(v, "guest %s has %u pieces of RAM", rg->plan->name, rg->range_count);
+	}
+	return 0;
+}
+
 int resolved_plan_verify(const struct plan *plan, const struct machine_facts *facts,
 			 const struct resolved_plan *resolved, char *why, size_t why_size)
 {
 	struct verify v = { plan, facts, resolved, why, why_size };
-	int err;
+	int err = verify_counts(&v);
 
-	if (resolved->guest_count != plan->guest_count || plan->guest_count > PLAN_GUESTS_MAX ||
-	    resolved->free_count > RESOLVED_FREE_MAX)
-		return broken(&v, "%u guests, %u in the plan", resolved->guest_count, plan->guest_count);
-	err = verify_core_owners(&v);
+	if (!err)
+		err = verify_core_owners(&v);
 	for (u32 i = 0; i < plan->guest_count && !err; i++) {
-		if (resolved->guest[i].plan != &plan->guest[i])
-			return broken(&v, "guest %u is not the plan's", i);
 		err = verify_guest_cores(&v, i);
 		if (!err)
 			err = verify_guest_memory(&v, i);

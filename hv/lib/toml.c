@@ -16,8 +16,9 @@ bool toml_fail(struct toml *t, enum toml_fault fault, u32 other_line, const char
 	struct toml_error e = { .fault = fault, .line = t->line, .other_line = other_line, .table = t->where,
 				.key = t->key, .words = words };
 
-	t->faults++;
-	if (t->faults >= TOML_FAULTS_MAX)
+	if (t->faults == TOML_FAULTS_MAX)
+		return false;
+	if (++t->faults == TOML_FAULTS_MAX)
 		t->stop = true;
 	if (t->on_error)
 		t->on_error(t->context, &e);
@@ -189,16 +190,9 @@ static bool read_pair_value(struct toml *t, struct toml_node *table, u32 depth)
 
 static bool read_pair(struct toml *t, struct toml_node *table, u32 depth)
 {
-	const struct toml_node *where = t->where;
-	const char *key = t->key;
-	bool ok;
-
 	t->where = table;
 	t->key = "";
-	ok = read_key(t, &t->key) && read_pair_value(t, table, depth);
-	t->where = where;
-	t->key = key;
-	return ok;
+	return read_key(t, &t->key) && read_pair_value(t, table, depth);
 }
 
 /* Values that hold values. */
@@ -231,6 +225,9 @@ static bool read_array(struct toml *t, struct toml_node *array, u32 depth)
 /* TOML 1.0 "Inline Table": on one line, no comma after the last pair. */
 static bool read_inline_table(struct toml *t, struct toml_node *table, u32 depth)
 {
+	const struct toml_node *where = t->where;
+	const char *key = t->key;
+
 	table->type = TOML_TABLE;
 	table->flags = NODE_CLOSED;
 	t->at++;
@@ -251,6 +248,8 @@ static bool read_inline_table(struct toml *t, struct toml_node *table, u32 depth
 		t->at++;
 	}
 	t->at++;
+	t->where = where;
+	t->key = key;
 	return true;
 }
 
