@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+# Bulkhead: one .efi, built from boot/ (the UEFI application) and hv.elf (the hypervisor proper) inside it.
+# `make help` lists what can be made. Everything lands in build/, third-party sources in ~/.cache/bulkhead.
+
+BUILD := build
+CC ?= gcc
+ifeq ($(CC),cc)
+CC := gcc
+endif
+OBJCOPY ?= objcopy
+PYTHON ?= python3
+EMULATOR ?= qemu
+PLAN ?= guests/two-linux
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+WARN := -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef -Werror
+ifneq ($(findstring clang,$(CC)),)
+WARN += -Wno-sign-conversion
+else
+WARN += -Wno-sign-conversion -fno-common
+endif
+
+# Code of the hypervisor: freestanding, at a fixed high address, general registers only so that a guest's vector
+# state never has to be saved.
+HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+	-fno-stack-protector -fno-strict-aliasing -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
+	-fcf-protection=none -Ihv/include -Ihv/x86 -I. $(WARN)
+# Our own mem* functions must not be turned into calls of themselves.
+NO_IDIOM := -fno-builtin
+
+HV_DIRS := hv/core hv/x86 hv/x86/vmx hv/x86/svm hv/control hv/lib drivers/host drivers/model
+HV_C := $(sort $(foreach d,$(HV_DIRS),$(wildcard $(d)/*.c)))
+HV_S := $(sort $(foreach d,$(HV_DIRS),$(wildcard $(d)/*.S)))
+HV_OBJ := $(HV_C:%.c=$(BUILD)/%.o) $(HV_S:%.S=$(BUILD)/%.S.o)
+
+ZYDIS_OBJS :=
+ZYDIS_CFLAGS :=
+-include hv/x86/third_party.mk
+-include boot/boot.mk
+-include hv/core/plan.mk
+-include tests/guest/guest.mk
+-include tests/tests.mk
+
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+
+.PHONY: all hv
+all: setup-build $(BUILD)/bulkhead.efi ## build build/bulkhead.efi
+hv: $(BUILD)/hv.elf
+
+$(BUILD)/hv/lib/string.o: HV_CFLAGS += $(NO_IDIOM) -fno-tree-loop-distribute-patterns
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/%.S.o: %.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
+
+$(BUILD)/version.c: FORCE
+	@mkdir -p $(BUILD)
+	@echo 'extern const char build_version[]; const char build_version[] = "$(VERSION)";' | cmp -s - $@ || \
+	 echo 'extern const char build_version[]; const char build_version[] = "$(VERSION)";' > $@
+$(BUILD)/version.o: $(BUILD)/version.c
+	$(Q)$(CC) $(HV_CFLAGS) -c $< -o $@
+
+$(BUILD)/hv.elf: $(HV_OBJ) $(BUILD)/version.o $(ZYDIS_OBJS) linker/hv.ld
+	$(Q)ld -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --gc-sections \
+		-T linker/hv.ld -o $@ $(HV_OBJ) $(BUILD)/version.o $(ZYDIS_OBJS)
+
+.PHONY: FORCE
+FORCE:
+
+.PHONY: setup setup-build
+setup-build:
+	@tests/tools/setup.sh build
+setup: ## install what building and running need (apt; sudo when not root)
+	@tests/tools/setup.sh all
+
+# --- images and running -------------------------------------------------------------------------------------------
+PLAN_NAME := $(notdir $(patsubst %/,%,$(PLAN)))
+PLAN_DIR := $(if $(wildcard $(PLAN)/recipe.sh),$(BUILD)/guests/$(PLAN_NAME),$(PLAN))
+
+.PHONY: plan-folder image iso run debug
+plan-folder: setup
+	@if [ -x $(PLAN)/recipe.sh ]; then $(PLAN)/recipe.sh $(BUILD)/guests/$(PLAN_NAME); fi
+image: all plan-folder ## make build/PLAN.img, a bootable USB stick or disk, from PLAN=folder
+	@boot/media/mkimage.sh $(BUILD)/$(PLAN_NAME).img $(PLAN_DIR) $(BUILD)/bulkhead.efi
+	@echo "made $(BUILD)/$(PLAN_NAME).img"
+iso: all plan-folder ## the same as an ISO
+	@boot/media/mkiso.sh $(BUILD)/$(PLAN_NAME).iso $(PLAN_DIR) $(BUILD)/bulkhead.efi
+	@echo "made $(BUILD)/$(PLAN_NAME).iso"
+run: image ## boot PLAN=folder live, EMULATOR=qemu (default) or bochs
+	@tests/tools/run.sh $(EMULATOR) $(BUILD)/$(PLAN_NAME).img
+debug: image ## as run, the emulator waits at hv_main for gdb
+	@tests/tools/run.sh qemu-gdb $(BUILD)/$(PLAN_NAME).img
+
+.PHONY: clean help
+clean: ## remove build/
+	rm -rf $(BUILD)
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14 | sort
+	@echo "variables: PLAN=folder (default guests/two-linux), EMULATOR=qemu|bochs, CC=gcc|clang, T=test"
+
+-include $(HV_OBJ:.o=.d)

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every exit of every guest: who decides, who acts, where RIP moves. docs/adding-an-exit.md. */
+#include <hv/vcpu.h>
+
+#include <hv/core.h>
+#include <hv/emulate.h>
+#include <hv/exit_cpu.h>
+#include <hv/guest.h>
+#include <hv/policy.h>
+#include <hv/virt.h>
+
+typedef enum verdict exit_fn(struct vcpu *v);
+
+/* An exception that keeps hitting the delivery of another never ends by itself; XSA-156. */
+#define EXCEPTION_STREAK_MAX 1000
+#define KVM_ENOSYS 1000
+
+static const char *const kind_name[VMEXIT_KINDS] = {
+	[VMEXIT_NONE] = "none", [VMEXIT_EVENT] = "event", [VMEXIT_WINDOW] = "window", [VMEXIT_PIO] = "pio",
+	[VMEXIT_MMIO] = "mmio", [VMEXIT_CPUID] = "cpuid", [VMEXIT_MSR] = "msr", [VMEXIT_CR] = "cr", [VMEXIT_DR] = "dr",
+	[VMEXIT_HLT] = "hlt", [VMEXIT_PAUSE] = "pause", [VMEXIT_HYPERCALL] = "hypercall", [VMEXIT_XSETBV] = "xsetbv",
+	[VMEXIT_CACHE] = "cache", [VMEXIT_MONITOR] = "monitor", [VMEXIT_UNDEFINED] = "undefined",
+	[VMEXIT_PRIVILEGED] = "privileged", [VMEXIT_EXCEPTION] = "exception", [VMEXIT_TRIPLE_FAULT] = "triple-fault",
+	[VMEXIT_SHUTDOWN] = "shutdown", [VMEXIT_ENTRY_FAILED] = "entry-failed", [VMEXIT_NESTED_BROKEN] = "nested-broken",
+	[VMEXIT_UNKNOWN] = "unknown",
+};
+
+const char *vmexit_name(enum vmexit_kind kind)
+{
+	return kind < VMEXIT_KINDS && kind_name[kind] ? kind_name[kind] : "?";
+}
+
+static enum verdict exit_event(struct vcpu *v)
+{
+	(void)v;
+	core_take_interrupts();
+	return AGAIN;
+}
+
+static enum verdict exit_window(struct vcpu *v)
+{
+	(void)v;
+	return AGAIN;	/* the loop delivers */
+}
+
+/* Ports */
+
+bool pio_access(struct vcpu *v, struct io *io, u16 port)
+{
+	struct guest *g = v->guest;
+	bool answered;
+
+	spin_lock(&g->device_lock);
+	answered = bus_access(&g->bus, BUS_PORT, port, io);
+	spin_unlock(&g->device_lock);
+	return answered;
+}
+
+static enum verdict exit_pio(struct vcpu *v)
+{
+	const struct vmexit *x = &v->exit;
+	struct io io = { .size = x->pio.size, .write = !x->pio.in };
+
+	if (x->pio.string)
+		return emulate_string_io(v);
+	if (io.write)
+		io.val = io.size == 4 ? (u32)v->gpr[RAX] : io.size == 2 ? (u16)v->gpr[RAX] : (u8)v->gpr[RAX];
+	pio_access(v, &io, x->pio.port);
+	if (io.write)
+		return NEXT;
+	/* SDM 2A "IN": a 32-bit result clears the upper half of RAX, the shorter ones leave the rest. */
+	if (io.size == 4)
+		v->gpr[RAX] = (u32)io.val;
+	else if (io.size == 2)
+		v->gpr[RAX] = (v->gpr[RAX] & ~0xfffful) | (u16)io.val;
+	else
+		v->gpr[RAX] = (v->gpr[RAX] & ~0xfful) | (u8)io.val;
+	return NEXT;
+}
+
+/* Memory that is not RAM */
+
+static bool lapic_access(struct vcpu *v, u64 off, struct io *io)
+{
+	/* SDM 3A "Local APIC Register Address Map": registers are 32 bits wide on 16-byte boundaries. */
+	if (io->size != 4 || (off & 15)) {
+		io->val = ~0ul;
+		return false;
+	}
+	if (io->write)
+		vlapic_mmio_write(v, (u32)off, (u32)io->val);
+	else
+		io->val = vlapic_mmio_read(v, (u32)off);
+	return true;
+}
+
+bool mmio_access(struct vcpu *v, u64 gpa, struct io *io)
+{
+	struct guest *g = v->guest;
+	u64 off = gpa - VLAPIC_ADDRESS;
+	bool answered;
+
+	if (off < PAGE_SIZE && (v->lapic.base & (APIC_BASE_ENABLE | APIC_BASE_X2)) == APIC_BASE_ENABLE)
+		return lapic_access(v, off, io);
+	spin_lock(&g->device_lock);
+	answered = bus_access(&g->bus, BUS_MEMORY, gpa, io);
+	spin_unlock(&g->device_lock);
+	return answered;
+}
+
+static enum verdict exit_mmio(struct vcpu *v)
+{
+	u64 gpa = v->exit.mmio.gpa.v;
+
+	if (v->exit.mmio.fetch) {
+		guest_kill(v, "GUEST-FETCH", "instruction fetch from %#lx, where there is no memory", gpa);
+		return KILL;
+	}
+	if (v->exit.mmio.in_walk) {
+		guest_kill(v, "GUEST-TABLES", "page tables at %#lx, where there is no memory", gpa);
+		return KILL;
+	}
+	if (v->exit.event_queued) {
+		guest_kill(v, "GUEST-STACK", "an interrupt was delivered through %#lx, where there is no memory", gpa);
+		return KILL;
+	}
+	return emulate_mmio(v);
+}
+
+/* Instructions */
+
+static enum verdict exit_hlt(struct vcpu *v)
+{
+	v->activity = VCPU_HALTED;
+	return NEXT;
+}
+
+static enum verdict exit_skip(struct vcpu *v)
+{
+	(void)v;
+	return NEXT;
+}
+
+static enum verdict exit_hypercall(struct vcpu *v)
+{
+	v->gpr[RAX] = (u64)-KVM_ENOSYS;
+	return NEXT;
+}
+
+static enum verdict exit_undefined(struct vcpu *v)
+{
+	return vcpu_fault(v, VEC_UD, -1);
+}
+
+static enum verdict exit_privileged(struct vcpu *v)
+{
+	return vcpu_fault(v, VEC_GP, 0);
+}
+
+/* #DB, #AC, #MC are intercepted so that a guest cannot loop in their delivery for ever; they go on to the guest. */
+static enum verdict exit_exception(struct vcpu *v)
+{
+	const struct vmexit *x = &v->exit;
+
+	v->exception_streak = x->event_queued ? v->exception_streak + 1 : 0;
+	if (v->exception_streak > EXCEPTION_STREAK_MAX) {
+		guest_kill(v, "GUEST-EXCEPTION-LOOP", "exception %u keeps hitting the delivery of an exception",
+			x->exception.vector);
+		return KILL;
+	}
+	if (x->exception.vector == VEC_DB)
+		vcpu_set_dr6(v, x->exception.dr6);
+	return vcpu_fault(v, (enum vector)x->exception.vector, x->exception.has_code ? (int)x->exception.code : -1);
+}
+
+/* Ends */
+
+static enum verdict exit_triple_fault(struct vcpu *v)
+{
+	guest_kill(v, "GUEST-TRIPLE-FAULT", "vcpu %u had a triple fault", v->index);
+	return KILL;
+}
+
+static enum verdict exit_shutdown(struct vcpu *v)
+{
+	guest_kill(v, "GUEST-SHUTDOWN", "vcpu %u was shut down by the processor", v->index);
+	return KILL;
+}
+
+static enum verdict exit_entry_failed(struct vcpu *v)
+{
+	guest_kill(v, "GUEST-ENTRY-FAILED", "the processor refuses the state of vcpu %u: %s", v->index,
+		v->exit.failed.words ? v->exit.failed.words : "reason unknown");
+	return KILL;
+}
+
+static enum verdict exit_nested_broken(struct vcpu *v)
+{
+	guest_kill(v, "GUEST-NESTED", "the nested page tables have a broken entry");
+	return KILL;
+}
+
+static exit_fn *const exit_handler[VMEXIT_KINDS] = {
+	[VMEXIT_EVENT] = exit_event,
+	[VMEXIT_WINDOW] = exit_window,
+	[VMEXIT_PIO] = exit_pio,
+	[VMEXIT_MMIO] = exit_mmio,
+	[VMEXIT_CPUID] = exit_cpuid,
+	[VMEXIT_MSR] = exit_msr,
+	[VMEXIT_CR] = exit_cr,
+	[VMEXIT_HLT] = exit_hlt,
+	[VMEXIT_PAUSE] = exit_skip,
+	[VMEXIT_HYPERCALL] = exit_hypercall,
+	[VMEXIT_XSETBV] = exit_xsetbv,
+	[VMEXIT_CACHE] = exit_skip,	/* caches of other guests are at stake; our RAM is coherent */
+	[VMEXIT_MONITOR] = exit_undefined,
+	[VMEXIT_UNDEFINED] = exit_undefined,
+	[VMEXIT_PRIVILEGED] = exit_privileged,
+	[VMEXIT_EXCEPTION] = exit_exception,
+	[VMEXIT_TRIPLE_FAULT] = exit_triple_fault,
+	[VMEXIT_SHUTDOWN] = exit_shutdown,
+	[VMEXIT_ENTRY_FAILED] = exit_entry_failed,
+	[VMEXIT_NESTED_BROKEN] = exit_nested_broken,
+};
+
+/* RIP moves here and nowhere else. The length comes from the processor, or from the bytes where it gives none. */
+static void advance(struct vcpu *v)
+{
+	struct vmexit *x = &v->exit;
+	u32 len = x->len ? x->len : insn_length(v);
+
+	if (!len) {
+		guest_kill(v, "GUEST-DECODE", "the instruction at %#lx is not what the exit (%s) said", x->rip,
+			vmexit_name(x->kind));
+		return;
+	}
+	virt->set_rip(v, x->rip + len);
+	x->shadow = 0;
+}
+
+/* Judge one exit. Handlers only judge. */
+void exit_dispatch(struct vcpu *v)
+{
+	const struct vmexit *x = &v->exit;
+	exit_fn *judge = exit_handler[x->kind];
+
+	switch (judge ? judge(v) : KILL) {
+	case NEXT:
+		advance(v);
+		return;
+	case AGAIN:
+		return;
+	case FAULT:
+		virt->inject(v, &v->fault);
+		v->exit.event_queued = 1;
+		return;
+	case KILL:
+		break;
+	}
+	/* The handler told why; the first record wins, so this speaks only for exits that nobody handles. */
+	guest_kill(v, "GUEST-UNKNOWN-EXIT", "an exit that has no meaning here (%s, hardware reason %#lx)",
+		vmexit_name(x->kind), x->reason);
+}

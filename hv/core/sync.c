@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <hv/atomic.h>
+
+#include <hv/core.h>
+#include <hv/lib.h>
+#include <hv/time.h>
+
+void spin_lock(struct spinlock *l)
+{
+	u32 me = this_core()->index + 1;
+
+	assert(load_relaxed(&l->holder) != me);
+	while (exchange(&l->held, 1))
+		while (load_relaxed(&l->held))
+			cpu_relax();
+	store_relaxed(&l->holder, me);
+}
+
+void spin_unlock(struct spinlock *l)
+{
+	assert(load_relaxed(&l->holder) == this_core()->index + 1);
+	store_relaxed(&l->holder, 0);
+	store_release(&l->held, 0);	/* pairs with the exchange in spin_lock */
+}
+
+u64 mul_div(u64 ticks, u64 num, u64 den)
+{
+	u64 lo, hi, q, r;
+
+	__asm__("mulq %3" : "=a"(lo), "=d"(hi) : "a"(ticks), "r"(num) : "cc");
+	if (hi >= den)
+		return ~0ul;	/* DIV would fault */
+	__asm__("divq %4" : "=a"(q), "=d"(r) : "a"(lo), "d"(hi), "r"(den) : "cc");
+	return q;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* A guest: what all its vcpus share. Built by the control core before the guest starts; while it runs each group of
+ * fields belongs to whoever its legend names:
+ *   (b) set when built, then constant   (c) control core   (d) under the device lock, guest's cores
+ *   (a) atomic, any core of this guest and the control core */
+
+#include <hv/atomic.h>
+#include <hv/bus.h>
+#include <hv/console_ring.h>
+#include <hv/irq.h>
+#include <hv/plan.h>
+#include <hv/vcpu.h>
+
+#define GUEST_VCPUS_MAX 64
+#define GUEST_RANGES_MAX 8
+
+/* Where a guest's core sees the RAM of its guest: gpa + this. See docs/memory-map.md. */
+#define GUEST_RAM_VA 0xffff800000000000ul
+/* ... and the boot images of its guest, read-only, one after another. */
+#define GUEST_IMAGES_VA 0xffffc00000000000ul
+
+enum guest_state { GUEST_OFF, GUEST_STARTING, GUEST_RUNNING, GUEST_STOPPING, GUEST_ENDED, GUEST_KILLED };
+
+/* Why a guest's last run ended. */
+enum guest_end { END_NONE, END_RESULT, END_POWEROFF, END_REBOOT, END_KILLED, END_STOPPED };
+
+/* What a guest's cores ask of the control core, once a run: first one wins. */
+struct guest_end_record {
+	u32 claimed;			/* (a) exchange from 0 to 1 before filling the rest */
+	u32 ready;			/* (a) store_release after filling */
+	enum guest_end end;
+	u32 result;			/* END_RESULT: what was written to port 0xF4 */
+	u32 vcpu;
+	char id[32];			/* "GUEST-TRIPLE-FAULT", ... ; see docs/errors.md */
+	char reason[120];		/* in words */
+	enum vmexit_kind exit_kind;
+	u64 rip, exit_reason, qual1, qual2;
+	char dump[768];			/* state of the vcpu in words, several lines */
+};
+
+/* One boot file as the guest's cores see it. */
+struct image_mapping {
+	u64 va;				/* page aligned */
+	hpa_t hpa;
+	u64 size;			/* whole pages */
+};
+#define GUEST_IMAGES_MAX (2 + PLAN_MODULES_MAX)
+
+struct guest_image {
+	const char *name;
+	const void *bytes;		/* on the guest's cores; on the control core see window.h */
+	u64 size;
+};
+
+struct pc;				/* the models of this guest, drivers/model/models.h */
+struct ept;
+
+struct guest {
+	u32 index;			/* (b) position in the plan, 0.. ; the operator counts from 1 */
+	const char *name;		/* (b) */
+	const struct plan_guest *plan;	/* (b) */
+	u32 vcpu_count;			/* (b) */
+	u16 core_of[GUEST_VCPUS_MAX];	/* (b) core index of each vcpu */
+	u32 range_count;		/* (b) */
+	struct ram_range range[GUEST_RANGES_MAX];	/* (b) sorted by gpa */
+	u64 ram_low, ram_high;		/* (b) bytes of RAM from 0, and from 4 GiB */
+	u8 *ram;			/* (b) GUEST_RAM_VA; a test's own memory in unit tests */
+	u64 ept_root;			/* (b) hpa of the EPT/NPT root table */
+
+	struct guest_image kernel, initrd, module[PLAN_MODULES_MAX];	/* (b) kernel: also the ELF */
+	u32 module_count;
+	u32 image_count;		/* (b) */
+	struct image_mapping image_map[GUEST_IMAGES_MAX];	/* (b) */
+
+	struct decode_cache *decode[GUEST_VCPUS_MAX];	/* (b) one a vcpu, used by its core only */
+	const struct cpuid_table *cpuid;	/* (b) */
+
+	struct spinlock device_lock;
+	struct bus bus;			/* (d) */
+	struct pc *pc;			/* (d) */
+	struct console_ring *console;	/* (a) single producer (device lock), the control core reads */
+	struct input_ring *input;	/* (a) the control core writes, the guest reads under the device lock */
+
+	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */
+	u64 tsc_start;			/* (b) host TSC that the guest's TSC 0 stands for */
+	u64 device_deadline;		/* (d) next TSC at which models want attention; U64_MAX none */
+
+	struct guest_end_record record;	/* see above */
+
+	struct vcpu_public vcpu[GUEST_VCPUS_MAX];	/* (a) */
+
+	enum guest_state state;		/* (c) */
+};
+
+enum guest_event {
+	GUEST_EVENT_INPUT = 1,		/* bytes wait in the input ring */
+	GUEST_EVENT_POWER_BUTTON = 2,
+};
+
+/* The guest ends now, by its own doing or by a kill; callable on any of its cores, never on others. The first caller
+ * wins, all vcpus park, the control core is told. Does not return an error; the caller goes on to its next park check. */
+void guest_end(struct guest *g, struct vcpu *v, enum guest_end end, u32 result);
+
+/* As guest_end with END_KILLED: id is stable and listed in docs/errors.md, reason in plain words. */
+void guest_kill(struct vcpu *v, const char *id, const char *reason_fmt, ...) PRINTF_LIKE(3, 4);

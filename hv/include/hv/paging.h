@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Page tables: one walker for the host's own, EPT and NPT, whose formats are data; and the hypervisor's own address
+ * space (docs/memory-map.md). Tables are changed by the control core at boot only; after the seal they are read-only. */
+
+#include <hv/types.h>
+
+enum pt_prot { PT_READ = 1, PT_WRITE = 2, PT_EXEC = 4, PT_UNCACHED = 8, PT_COMBINING = 16 };
+
+struct pt_format {
+	const char *name;
+	u64 table;		/* bits of an entry that points to a table */
+	u64 read, write;	/* bits that grant */
+	u64 exec;		/* bit that grants, or */
+	u64 no_exec;		/* bit that denies */
+	u64 large;		/* leaf above level 1 */
+	u64 leaf;		/* bits of every leaf */
+	u64 cached, uncached, combining;	/* memory type bits of a leaf */
+};
+
+extern const struct pt_format pt_host, pt_ept, pt_npt;
+
+struct pagetable {
+	const struct pt_format *format;
+	u64 *root;			/* the level-4 table */
+	int max_leaf;			/* 1: 4 KiB, 2: 2 MiB, 3: 1 GiB: the largest leaf to use */
+	u64 *(*alloc)(void);		/* a zeroed table, null when none is left */
+	u64 (*to_hpa)(const void *table);
+	u64 *(*to_ptr)(u64 hpa);
+};
+
+/* Map [va, va+size) to hpa with the largest leaves that fit; what was there is replaced, larger leaves are split. A reader
+ * walking at any moment sees the old or the new translation of a page, or none where there was none, never another.
+ * -E_NOMEM: no table left, what was mapped so far stays. -E_INVAL: not page aligned. */
+int pt_map(struct pagetable *pt, u64 va, u64 hpa, u64 size, u32 prot);
+
+/* Remove all leaves in the range (whole leaves; splits where needed). */
+int pt_unmap(struct pagetable *pt, u64 va, u64 size);
+
+/* The leaf entry that translates va and its level (1..3); 0: not mapped. */
+u64 pt_lookup(const struct pagetable *pt, u64 va, int *level);
+
+/* The physical address that va translates to; ~0: not mapped. */
+u64 pt_lookup_hpa(const struct pagetable *pt, u64 va);
+
+enum cache { CACHE_UNCACHED, CACHE_COMBINING, CACHE_BACK };
+
+/* Map device memory of the host for all cores. Null: no room. Boot, before the seal. */
+void *mmio_map(hpa_t base, u64 size, enum cache cache);

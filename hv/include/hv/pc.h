@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The models around a guest's vcpus, as hv/core sees them; drivers/model/ implements it. Unless said otherwise: on one of
+ * the guest's own cores, device lock held by the caller. */
+
+#include <hv/guest.h>
+
+/* Bytes that one guest's models need. Any core, no lock. */
+size_t pc_size(void);
+
+/* Claim ports and addresses for every model of g; pc is pc_size() zeroed bytes. Control core, before the guest runs. */
+int pc_build(struct guest *g, struct pc *pc);
+
+/* Power-on state of all models. */
+void pc_reset(struct guest *g);
+
+/* Run what is due at host TSC now, set g->device_deadline. vcpu 0's core. */
+void pc_run(struct guest *g, u64 now);
+
+/* The control core put bytes into the input ring / the operator pressed the power button. vcpu 0's core. */
+void pc_event_input(struct guest *g);
+void pc_event_power_button(struct guest *g);
+
+/* Does the PIC want an interrupt; and take it: the vector. */
+bool pc_pic_output(const struct guest *g);
+u8 pc_pic_acknowledge(struct guest *g);
+
+/* Firmware tables into the guest's RAM. First core, before the guest starts; no lock needed. */
+int pc_firmware_tables(struct guest *g);

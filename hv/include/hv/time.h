@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* One clock: the TSC, at the rate that boot measured. Ticks are TSC ticks of the machine. */
+
+#include <hv/types.h>
+
+struct timebase {
+	u64 tsc_hz;
+	u64 wall_seconds, wall_tsc;	/* UTC at one TSC reading; 0: the machine's clock could not be read */
+};
+extern struct timebase timebase;	/* set once at boot, sealed */
+
+static inline u64 tsc_now(void)
+{
+	u32 lo, hi;
+
+	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+	return (u64)hi << 32 | lo;
+}
+
+/* ticks * num / den without overflow of the product (64x64->128, den > 0); saturates at U64_MAX. Any core. */
+u64 mul_div(u64 ticks, u64 num, u64 den);
+
+#define NS_PER_S 1000000000ul
+static inline u64 ticks_to_ns(u64 ticks) { return mul_div(ticks, NS_PER_S, timebase.tsc_hz); }
+static inline u64 ns_to_ticks(u64 ns) { return mul_div(ns, timebase.tsc_hz, NS_PER_S); }

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The processor layer as hv/core sees it. */
+#include <hv/host.h>
+
+#include <hv/core.h>
+#include <hv/lib.h>
+#include <hv/paging.h>
+#include <hv/panic.h>
+#include <hv/pool.h>
+#include <hv/virt.h>
+
+#include "core_arch.h"
+#include "lapic.h"
+#include "quiesce.h"
+#include "smp.h"
+#include "space.h"
+#include "x86.h"
+
+static struct {
+	const struct boot_info *info;
+	void (*next)(u64);
+} enter;
+
+static void enter_own(u64 index)
+{
+	struct core *c = this_core();
+
+	c->index = (u32)index;
+	c->pub = &core_table[index];
+	c->is_control = true;
+	pool_move(HVA(POOL_VA));
+	space_moved();
+	gdt_load();
+	idt_load();
+	core_protect();
+	if (lapic_init(!(enter.info->acpi.dmar_flags & 2)))
+		machine_halt();
+	lapic_enable();
+	enter.next(index);
+}
+
+void host_enter(const struct boot_info *info, void (*next)(u64))
+{
+	int err;
+
+	enter.info = info;
+	enter.next = next;
+	idt_init();
+	/* The boot tables map everything executable and writable; NX is used in ours. */
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
+	err = space_init(info);
+	for (u32 i = 0; i < core_count && !err; i++)
+		err = space_add_core(i);
+	if (err)
+		machine_halt();
+	core_switch(core_table[0].root.v, STACK_TOP(STACK_MAIN), enter_own, 0);
+}
+
+void host_timers(void)
+{
+	lapic_timer_measure();
+}
+
+void host_quiesce(void)
+{
+	quiesce_devices();
+}
+
+u32 host_start_cores(u64 trampoline)
+{
+	void *page = mmio_map(HPA(trampoline), PAGE_SIZE, CACHE_BACK);
+
+	return page && core_count > 1 ? smp_start(trampoline, page) : 0;
+}
+
+void host_seal(void)
+{
+	space_seal();
+}
+
+static u64 *nested_alloc(void)
+{
+	return pool_alloc(1, POOL_TABLE);
+}
+
+static u64 nested_hpa(const void *p)
+{
+	return pool_hpa(p).v;
+}
+
+static u64 *nested_ptr(u64 hpa)
+{
+	return pool_ptr(HPA(hpa));
+}
+
+static struct pagetable nested_table(u64 *root)
+{
+	return (struct pagetable){ .format = virt->nested, .root = root, .max_leaf = virt->nested_max_leaf(),
+		.alloc = nested_alloc, .to_hpa = nested_hpa, .to_ptr = nested_ptr };
+}
+
+int host_build_guest(struct guest *g)
+{
+	u64 *root = nested_alloc();
+	struct pagetable pt;
+	int err = root ? 0 : -E_NOMEM;
+
+	if (err)
+		return err;
+	pt = nested_table(root);
+	g->ept_root = nested_hpa(root);
+	for (u32 i = 0; i < g->range_count && !err; i++)
+		err = pt_map(&pt, g->range[i].gpa, g->range[i].hpa.v, g->range[i].size, PT_READ | PT_WRITE | PT_EXEC);
+	g->ram = (u8 *)GUEST_RAM_VA;
+	return err ? err : space_add_guest(g);
+}
+
+int host_map_files(const struct boot_info *info)
+{
+	return space_map_files(info);
+}
+
+const void *host_file_ptr(u64 hpa)
+{
+	return (const void *)(GUEST_IMAGES_VA + hpa);
+}
+
+u64 host_guest_hpa(const struct guest *g, u64 gpa)
+{
+	struct pagetable pt = nested_table(pool_ptr(HPA(g->ept_root)));
+
+	return pt_lookup_hpa(&pt, gpa);
+}
+
+void host_reload_tables(void)
+{
+	write_cr3(read_cr3());
+}
+
+void host_prepare_core(void)
+{
+	lapic_enable();
+}
+
+u64 host_count_wx(void)
+{
+	return space_count_wx();
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Nothing that firmware left running may write into RAM that a guest is about to get, or interrupt a guest core:
+ * bus mastering, MSI and MSI-X off on every PCI function but bridges, all interrupt controllers masked. */
+#include "quiesce.h"
+
+#include <hv/log.h>
+#include <hv/paging.h>
+
+#include "x86.h"
+
+#define PCI_ADDRESS 0xcf8
+#define PCI_DATA 0xcfc
+#define PCI_COMMAND 0x04
+#define PCI_COMMAND_MASTER BIT32(2)
+#define PCI_STATUS_CAPS BIT32(20)	/* in the dword at 04h */
+#define PCI_HEADER 0x0c
+#define PCI_CAPS 0x34
+#define CAP_MSI 0x05
+#define CAP_MSIX 0x11
+#define IOAPIC_BASE 0xfec00000ul
+
+static u32 pci_read(u32 bdf, u32 reg)
+{
+	outl(PCI_ADDRESS, BIT32(31) | bdf << 8 | (reg & 0xfc));
+	return inl(PCI_DATA);
+}
+
+static void pci_write(u32 bdf, u32 reg, u32 val)
+{
+	outl(PCI_ADDRESS, BIT32(31) | bdf << 8 | (reg & 0xfc));
+	outl(PCI_DATA, val);
+}
+
+/* A function has at most 48 capabilities; a list that is longer is a loop. */
+static void messages_off(u32 bdf)
+{
+	u32 at = pci_read(bdf, PCI_CAPS) & 0xfc;
+
+	for (int i = 0; i < 48 && at >= 0x40; i++) {
+		u32 cap = pci_read(bdf, at);
+
+		if ((cap & 0xff) == CAP_MSI)
+			pci_write(bdf, at, cap & ~BIT32(16));
+		else if ((cap & 0xff) == CAP_MSIX)
+			pci_write(bdf, at, cap & ~BIT32(31));
+		at = cap >> 8 & 0xfc;
+	}
+}
+
+static bool quiet_function(u32 bdf)
+{
+	u32 command = pci_read(bdf, PCI_COMMAND);
+
+	if (pci_read(bdf, PCI_HEADER) >> 16 & 0x7f)
+		return false;	/* a bridge: what is behind it still has to be reached */
+	if (command & PCI_STATUS_CAPS)
+		messages_off(bdf);
+	/* The status half is write-one-to-clear: zeros leave it alone. */
+	pci_write(bdf, PCI_COMMAND, command & 0xffff & ~PCI_COMMAND_MASTER);
+	return command & PCI_COMMAND_MASTER;
+}
+
+static u32 quiet_device(u32 bdf)
+{
+	u32 n = 0, functions = pci_read(bdf, PCI_HEADER) & BIT32(23) ? 8 : 1;
+
+	for (u32 f = 0; f < functions; f++)
+		if (pci_read(bdf + f, 0) != ~0u)
+			n += quiet_function(bdf + f);
+	return n;
+}
+
+static void mask_ioapic(void)
+{
+	volatile u32 *io = mmio_map(HPA(IOAPIC_BASE), PAGE_SIZE, CACHE_UNCACHED);
+	u32 version, pins;
+
+	if (!io)
+		return;
+	io[0] = 1;
+	version = io[4];
+	pins = (version >> 16 & 0xff) + 1;
+	if (version == ~0u || version == 0 || pins > 240)
+		return;		/* nothing there */
+	for (u32 pin = 0; pin < pins; pin++) {
+		io[0] = 0x10 + 2 * pin;
+		io[4] = BIT32(16);
+	}
+}
+
+void quiesce_devices(void)
+{
+	u32 masters = 0;
+
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+	mask_ioapic();
+	for (u32 bdf = 0; bdf < 0x10000; bdf += 8)
+		if (pci_read(bdf, 0) != ~0u)
+			masters += quiet_device(bdf);
+	log_info("pci: bus mastering taken from %u devices that firmware left running", masters);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "space.h"
+
+#include <hv/log.h>
+#include <hv/paging.h>
+#include <hv/pool.h>
+
+#include "core_arch.h"
+#include "x86.h"
+
+#define SEALED __attribute__((section(".sealed")))
+#define LEAF_TABLE 0x3ul
+
+extern char image_start[], image_end[], text_start[], text_end[], rodata_start[], rodata_end[], sealed_start[],
+	sealed_end[], data_start[], data_end[];
+
+static struct pagetable shared SEALED;	/* root holds the slots that every core has */
+static u64 mmio_next SEALED;
+static u64 image_pd SEALED;		/* entry of the top PDPT that maps the image */
+static u64 shared_root SEALED;
+
+static u64 *table_alloc(void)
+{
+	return pool_alloc(1, POOL_TABLE);
+}
+
+static u64 table_hpa(const void *p)
+{
+	return pool_hpa(p).v;
+}
+
+static u64 *table_ptr(u64 hpa)
+{
+	return pool_ptr(HPA(hpa));
+}
+
+static int host_max_leaf(void)
+{
+	return cpuid(0x80000001, 0).edx & BIT32(26) ? 3 : 2;
+}
+
+static struct pagetable host_table(u64 *root)
+{
+	return (struct pagetable){ .format = &pt_host, .root = root, .max_leaf = host_max_leaf(),
+		.alloc = table_alloc, .to_hpa = table_hpa, .to_ptr = table_ptr };
+}
+
+static int map_section(const struct boot_info *bi, const char *from, const char *to, u32 prot)
+{
+	return pt_map(&shared, (u64)from, bi->image_base + (u64)(from - image_start), (u64)(to - from), prot);
+}
+
+static int map_image(const struct boot_info *bi)
+{
+	int err = map_section(bi, text_start, text_end, PT_READ | PT_EXEC);
+
+	err = err ? err : map_section(bi, rodata_start, rodata_end, PT_READ);
+	err = err ? err : map_section(bi, sealed_start, sealed_end, PT_READ | PT_WRITE);
+	return err ? err : map_section(bi, data_start, data_end, PT_READ | PT_WRITE);
+}
+
+int space_init(const struct boot_info *bi)
+{
+	u64 *root = table_alloc(), *top;
+	int err;
+
+	if (!root)
+		return -E_NOMEM;
+	shared = host_table(root);
+	shared_root = table_hpa(root);
+	mmio_next = MMIO_VA;
+	err = map_image(bi);
+	err = err ? err : pt_map(&shared, POOL_VA, bi->pool_base, bi->pool_size, PT_READ | PT_WRITE);
+	/* The shared slot's second-level table must exist before roots copy it: devices are mapped later. */
+	err = err ? err : pt_map(&shared, MMIO_VA, 0xfee00000, PAGE_SIZE, PT_READ | PT_WRITE | PT_UNCACHED);
+	if (err)
+		return err;
+	mmio_next = MMIO_VA + PAGE_SIZE;
+	top = table_ptr(root[SLOT_TOP] & ~0xffful);
+	image_pd = top[IMAGE_VA >> 30 & 511];
+	return 0;
+}
+
+void space_moved(void)
+{
+	shared.root = table_ptr(shared_root);
+}
+
+void *mmio_map(hpa_t base, u64 size, enum cache cache)
+{
+	u64 first = ALIGN_DOWN(base.v, PAGE_SIZE), len = ALIGN_UP(base.v + size, PAGE_SIZE) - first;
+	u64 va = ALIGN_UP(mmio_next, BLOCK_SIZE) + (first & (BLOCK_SIZE - 1));	/* lets 2 MiB leaves fit */
+	u32 type = cache == CACHE_UNCACHED ? PT_UNCACHED : cache == CACHE_COMBINING ? PT_COMBINING : 0;
+
+	if (!size || va + len > MMIO_VA + MMIO_SIZE || pt_map(&shared, va, first, len, PT_READ | PT_WRITE | type))
+		return NULL;
+	mmio_next = va + len;
+	return (void *)(va + (base.v - first));
+}
+
+/* Private memory: struct core, the processor's tables, the stacks; one piece of the pool, mapped with guards. */
+static int map_private(struct pagetable *pt, u32 index)
+{
+	u64 core_size = ALIGN_UP(sizeof(struct core), PAGE_SIZE);
+	u64 pages = core_size / PAGE_SIZE + 1 + STACK_COUNT * (CORE_STACK_SIZE / PAGE_SIZE);
+	void *block = pool_alloc(pages, POOL_CORE);
+	u64 hpa;
+	int err;
+
+	if (!block)
+		return -E_NOMEM;
+	hpa = pool_hpa(block).v;
+	core_table[index].private_hpa = HPA(hpa);
+	err = pt_map(pt, PRIVATE_VA, hpa, core_size, PT_READ | PT_WRITE);
+	hpa += core_size;
+	err = err ? err : pt_map(pt, ARCH_VA, hpa, PAGE_SIZE, PT_READ | PT_WRITE);
+	hpa += PAGE_SIZE;
+	for (u64 s = 0; s < STACK_COUNT && !err; s++, hpa += CORE_STACK_SIZE)
+		err = pt_map(pt, STACK_TOP(s) - CORE_STACK_SIZE, hpa, CORE_STACK_SIZE, PT_READ | PT_WRITE);
+	return err;
+}
+
+int space_add_core(u32 index)
+{
+	u64 *root = table_alloc(), *top = table_alloc();
+	struct pagetable pt;
+
+	if (!root || !top)
+		return -E_NOMEM;
+	core_table[index].root = HPA(table_hpa(root));
+	root[SLOT_SHARED] = shared.root[SLOT_SHARED];
+	root[SLOT_TOP] = table_hpa(top) | LEAF_TABLE;
+	top[IMAGE_VA >> 30 & 511] = image_pd;
+	pt = host_table(root);
+	return map_private(&pt, index);
+}
+
+int space_add_guest(struct guest *g)
+{
+	u64 *root = table_alloc();
+	struct pagetable pt = host_table(root);
+	int err = root ? 0 : -E_NOMEM;
+
+	for (u32 i = 0; i < g->range_count && !err; i++)
+		err = pt_map(&pt, GUEST_RAM_VA + g->range[i].gpa, g->range[i].hpa.v, g->range[i].size, PT_READ | PT_WRITE);
+	for (u32 i = 0; i < g->image_count && !err; i++)
+		err = pt_map(&pt, g->image_map[i].va, g->image_map[i].hpa.v, g->image_map[i].size, PT_READ);
+	for (u32 i = 0; i < g->vcpu_count && !err; i++) {
+		u64 *core_root = table_ptr(core_table[g->core_of[i]].root.v);
+
+		core_root[SLOT_GUEST] = root[SLOT_GUEST];
+		core_root[SLOT_IMAGES] = root[SLOT_IMAGES];
+	}
+	return err;
+}
+
+int space_map_files(const struct boot_info *bi)
+{
+	struct pagetable pt = host_table(table_ptr(core_table[this_core()->index].root.v));
+	int err = 0;
+
+	for (u32 i = 0; i < bi->file_count && !err; i++)
+		if (bi->files[i].size)
+			err = pt_map(&pt, GUEST_IMAGES_VA + bi->files[i].base, bi->files[i].base,
+				ALIGN_UP(bi->files[i].size, PAGE_SIZE), PT_READ);
+	return err;
+}
+
+u64 space_start_root(u64 trampoline)
+{
+	u64 *root = table_alloc();
+	struct pagetable pt = host_table(root);
+
+	if (!root || table_hpa(root) >> 32)
+		return 0;
+	root[SLOT_SHARED] = shared.root[SLOT_SHARED];
+	root[SLOT_TOP] = shared.root[SLOT_TOP];
+	if (pt_map(&pt, trampoline, trampoline, PAGE_SIZE, PT_READ | PT_WRITE | PT_EXEC))
+		return 0;
+	return table_hpa(root);
+}
+
+void space_seal(void)
+{
+	hpa_t tables;
+	u64 size;
+
+	pool_tables(&tables, &size);
+	/* Re-mapping with the same leaf size needs no new table, so this cannot fail half-way. */
+	pt_map(&shared, (u64)sealed_start, pt_lookup_hpa(&shared, (u64)sealed_start), (u64)(sealed_end - sealed_start), PT_READ);
+	pt_map(&shared, POOL_VA, tables.v, size, PT_READ);
+	write_cr3(read_cr3());
+}
+
+static u64 count_wx(const u64 *table, int level)
+{
+	u64 n = 0;
+
+	for (unsigned int i = 0; i < 512; i++) {
+		u64 e = table[i];
+
+		if (!(e & 1))
+			continue;
+		if (level > 1 && !(e & BIT(7)))
+			n += count_wx(table_ptr(e & 0x000ffffffffff000ul), level - 1);
+		else
+			n += (e & 2) && !(e & BIT(63));
+	}
+	return n;
+}
+
+u64 space_count_wx(void)
+{
+	return count_wx(table_ptr(read_cr3() & ~0xffful), 4);
+}

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests: `make check` on the build host (seconds), `make test` all that CI runs, `make test-all` the long form.
+
+HOST := $(BUILD)/host
+HOST_CC ?= gcc
+T ?=
+UNIT_C := $(sort $(shell find tests/unit -name 'test_*.c' 2>/dev/null))
+UNIT_PY := $(sort $(shell find tests/unit -name '*.py' -perm -u+x 2>/dev/null))
+UNIT_BIN := $(UNIT_C:%.c=$(HOST)/%)
+UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+	-Ihv/include -Ihv/x86 -Itests -I. -Wall -Wextra -Wno-unused-parameter -Werror
+
+# The sources that a test links stand in its SOURCES line; the word zydis asks for the decoder library.
+unit_words = $(shell sed -n 's|^/\* SOURCES:\(.*\)\*/|\1|p' $(1) | head -n 1)
+.SECONDEXPANSION:
+$(HOST)/tests/unit/%: tests/unit/%.c $$(filter %.c %.S,$$(call unit_words,tests/unit/$$*.c)) $$(wildcard tests/unit/support.c) \
+		$$(if $$(filter zydis,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/libzydis.a)
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
+
+.PHONY: check test test-all bench check-setup
+check: check-setup $(if $(T),$(filter %/$(T),$(UNIT_BIN)),$(UNIT_BIN) host-tools) ## unit tests on the build host, T=test_name for one
+	@tests/tools/check.py $(if $(T),$(filter %/$(T),$(UNIT_BIN)),$(UNIT_BIN) $(UNIT_PY))
+check-setup:
+	@tests/tools/setup.sh all
+.PHONY: host-tools
+host-tools:
+
+test: check-setup ## everything that CI runs
+	@tests/boot/test.py ci
+test-all: check-setup ## the long form: full matrix
+	@tests/boot/test.py all
+bench: check-setup all ## instruction counts beside the peers', as Markdown tables
+	@tests/bench/bench.py
+
+-include $(UNIT_BIN:=.d)

@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Install what is missing: setup.sh build|all. apt, with sudo when not root; says nothing when all is there.
+set -eu
+BUILD="gcc make binutils libc6-dev gnu-efi python3 ca-certificates dpkg-dev xz-utils git"
+RUN="qemu-system-x86 ovmf bochs bochsbios vgabios mtools dosfstools xorriso cpio busybox-static gzip acpica-tools debootstrap libcmocka-dev clang"
+
+want="$BUILD"
+[ "${1:-all}" = all ] && want="$BUILD $RUN"
+missing=""
+for p in $want; do
+	dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
+done
+[ -z "$missing" ] && exit 0
+echo "setup: installing$missing"
+sudo=""
+if [ "$(id -u)" != 0 ]; then
+	sudo=$(command -v sudo) || { echo "setup: needs root or sudo to install:$missing" >&2; exit 1; }
+fi
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -q >/dev/null
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing >/dev/null
