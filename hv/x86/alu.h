@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Arithmetic on operands of 1, 2, 4 or 8 bytes with the flags that the processor would set. Pure. */
+
+#include "decode.h"
+
+#define FLAGS_STATUS (RFLAGS_CF | RFLAGS_PF | RFLAGS_AF | RFLAGS_ZF | RFLAGS_SF | RFLAGS_OF)
+
+/* op in INSN_ADD..INSN_TEST, INSN_INC..INSN_BTC, INSN_XADD (as ADD), INSN_CMPXCHG (as CMP): a is the destination, b the
+ * source. Returns the destination's new value (unchanged for CMP, TEST, BT) and updates *rflags. */
+u64 alu(enum insn_op op, u32 size, u64 a, u64 b, u64 *rflags);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Decoded instructions of a guest: what the emulator can carry out, and the few whose length hardware did not tell.
+ * Pure functions on a private copy of the bytes, and a cache that belongs to one vcpu. */
+
+#include <hv/vcpu.h>
+
+#define INSN_BYTES_MAX 15
+#define REG_NONE 0xff
+#define REG_RIP 0x10		/* as base: the address of the next instruction */
+
+enum insn_op {
+	INSN_NONE,
+	INSN_PLAIN,		/* only its length matters */
+	INSN_LOAD, INSN_STORE,
+	INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB, INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP,	/* in the order of /0../7 */
+	INSN_TEST, INSN_XCHG, INSN_XADD, INSN_CMPXCHG,
+	INSN_INC, INSN_DEC, INSN_NOT, INSN_NEG,
+	INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC,	/* with an immediate */
+	INSN_MOVS, INSN_STOS, INSN_LODS, INSN_INS, INSN_OUTS,
+	INSN_MOV_CR, INSN_CLTS, INSN_LMSW,
+};
+
+/* One instruction with at most one memory operand and one register or immediate. */
+struct insn {
+	u8 len;
+	u8 op;			/* enum insn_op */
+	u8 size;		/* bytes of the memory operand */
+	u8 reg_size;		/* bytes of the register operand */
+	u8 reg;			/* enum gpr; REG_NONE: the other operand is imm, or there is none */
+	bool reg_high;		/* AH, CH, DH, BH */
+	bool sign;		/* INSN_LOAD: sign-extends */
+	bool to_reg;		/* the register is the destination */
+	bool write;		/* INSN_MOV_CR: to the control register */
+	u8 cr;
+	bool rep;
+	u8 addr_size;		/* 2, 4, 8 */
+	u8 seg;			/* enum seg; in 64-bit code FS, GS or DS */
+	u8 base, index, scale;	/* REG_NONE, REG_RIP; scale 1, 2, 4, 8 */
+	s64 disp;
+	u64 imm;		/* cut to size bytes */
+};
+
+/* Code size in bytes: 2, 4 or 8. */
+u8 decode_mode(const struct cpu_state *s);
+
+/* Small decoder for plain MOV forms in 32- and 64-bit code, and for string instructions in all. false: not one of them,
+ * or too few bytes. Agrees with decode_any() wherever it answers. */
+bool decode_fast(const u8 *b, u32 n, u8 mode, struct insn *i);
+
+/* The library decoder. false: not an instruction that the emulator can carry out. */
+bool decode_any(const u8 *b, u32 n, u8 mode, struct insn *i);
+
+/* Match bytes against what caused an exit of this kind. false: none of them. */
+bool decode_exit(const u8 *b, u32 n, u8 mode, enum vmexit_kind kind, struct insn *i);
+
+
+/* The instruction at v->exit.rip, decoded as one that can cause v->exit.kind. s has STATE_MODE. Null: v->fault is filled
+ * and *why is FAULT, or it is nothing that we know and *why is KILL. Valid until the next call. Own core. */
+const struct insn *insn_at(struct vcpu *v, const struct cpu_state *s, enum verdict *why);
