@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Delivery of events: what is queued for the next entry, what an exit interrupted, windows, and NMI masking in software.
+ *
+ * Guest NMIs are injected as external interrupts with vector 2: an NMI of type 2 masks the machine's NMIs until the
+ * guest's IRET, and a guest that never executes it could not be called back. So the IRET intercept does the masking. */
+#include "svm.h"
+
+#define VEC_INTO 4
+
+static void intercept1_set(struct vmcb *b, u32 bit, bool on)
+{
+	u32 now = on ? b->intercept1 | bit : b->intercept1 & ~bit;
+
+	if (now == b->intercept1)
+		return;
+	b->intercept1 = now;
+	vmcb_dirty(b, CLEAN_INTERCEPTS);
+}
+
+static void queue(struct vmcb *b, enum event_type type, u8 vector)
+{
+	b->eventinj = EVT_VALID | (u64)type << EVT_TYPE_SHIFT | vector;
+}
+
+static void inject_nmi(struct vmcb *b)
+{
+	struct svm_vcpu *s = svm_state();
+
+	queue(b, EVENT_INTERRUPT, VEC_NMI);
+	s->special = (s->special & ~SPECIAL_IRET_SEEN) | SPECIAL_NMI_SERVICE;
+	intercept1_set(b, INTERCEPT1_IRET, true);
+}
+
+static void inject_exception(struct vmcb *b, const struct event *e)
+{
+	queue(b, EVENT_EXCEPTION, e->vector);
+	if (e->has_code)
+		b->eventinj |= EVT_HAS_CODE | (u64)e->code << EVT_CODE_SHIFT;
+	if (e->vector == VEC_PF) {
+		b->cr2 = e->cr2;
+		vmcb_dirty(b, CLEAN_CR2);
+	}
+	/* The delivery of #DB clears general detect; that of an injected one does not: APM 2 "DR7" (13.1.1). */
+	if (e->vector == VEC_DB && (b->dr7 & DR7_GD)) {
+		b->dr7 &= ~DR7_GD;
+		vmcb_dirty(b, CLEAN_DR);
+	}
+}
+
+void svm_inject(struct vcpu *v, const struct event *e)
+{
+	struct vmcb *b = svm_vmcb();
+
+	(void)v;
+	switch (e->type) {
+	case EVENT_NMI:
+		inject_nmi(b);
+		break;
+	case EVENT_EXCEPTION:
+		inject_exception(b, e);
+		break;
+	case EVENT_SOFT_INTERRUPT:
+		queue(b, EVENT_SOFT_INTERRUPT, e->vector);
+		b->nrip = b->rip;	/* what is pushed, with NRIPS */
+		break;
+	default:
+		queue(b, EVENT_INTERRUPT, e->vector);
+	}
+}
+
+void svm_event_step(void)
+{
+	struct vmcb *b = svm_vmcb();
+
+	if (b->eventinj & EVT_VALID)
+		return;
+	b->dr6 |= DR6_BS;
+	vmcb_dirty(b, CLEAN_DR);
+	queue(b, EVENT_EXCEPTION, VEC_DB);
+}
+
+/* A virtual interrupt that is never taken: its intercept says that one could be. */
+static void interrupt_window(struct vmcb *b, bool on)
+{
+	u64 vintr = b->vintr & ~(V_IRQ | V_PRIO_MAX | V_IGNORE_TPR);
+
+	if (on)
+		vintr |= V_IRQ | V_PRIO_MAX | V_IGNORE_TPR;
+	if (vintr != b->vintr) {
+		b->vintr = vintr;
+		vmcb_dirty(b, CLEAN_VINTR);
+	}
+	intercept1_set(b, INTERCEPT1_VINTR, on);
+}
+
+void svm_want_window(struct vcpu *v, u32 windows)
+{
+	struct svm_vcpu *s = svm_state();
+	u32 special = (s->special & ~SPECIAL_WINDOWS) | (windows & SPECIAL_WINDOWS);
+
+	(void)v;
+	if (special == s->special)
+		return;
+	s->special = special;
+	interrupt_window(svm_vmcb(), windows & WINDOW_INTERRUPT);
+}
+
+/* No NMI may be delivered now. While one is in service its IRET exits by itself; what else is in the way takes one
+ * instruction (a shadow, that IRET), or an event's delivery, which an immediate host interrupt ends. */
+static void nmi_window(struct svm_vcpu *s, struct vmcb *b)
+{
+	bool iret = s->special & SPECIAL_IRET_SEEN;
+
+	if ((s->special & SPECIAL_NMI_SERVICE) && !iret)
+		return;
+	if ((b->eventinj & EVT_VALID) || (!iret && !(b->shadow & 1))) {
+		core_timer_set(1);	/* long past; 0 would disarm */
+		return;
+	}
+	if (b->rflags & RFLAGS_TF)
+		return;		/* the guest steps: #DB exits anyway */
+	b->rflags |= RFLAGS_TF;
+	s->special |= SPECIAL_STEP;
+	s->step_rip = b->rip;
+	s->step_dr6 = b->dr6;
+}
+
+void svm_event_prepare(void)
+{
+	struct svm_vcpu *s = svm_state();
+	struct vmcb *b = svm_vmcb();
+
+	if (s->special & SPECIAL_WINDOW_INTERRUPT)
+		interrupt_window(b, true);
+	if (s->special & SPECIAL_WINDOW_NMI)
+		nmi_window(s, b);
+}
+
+/* The exit came while an event was delivered: again at the next entry. INT n, INT3 and INTO of the guest's own are not
+ * queued: RIP still points at them and they run again. APM 2 "EXITINTINFO". */
+static void requeue(struct svm_vcpu *s, struct vmcb *b)
+{
+	u64 info = b->exitintinfo, type = (info & EVT_TYPE) >> EVT_TYPE_SHIFT, vector = info & EVT_VECTOR;
+	bool soft = type == EVENT_SOFT_INTERRUPT || (type == EVENT_EXCEPTION && (vector == VEC_BP || vector == VEC_INTO));
+	bool ours = !((info ^ s->injected) & (EVT_VALID | EVT_TYPE | EVT_VECTOR));
+
+	if (soft && !ours)
+		return;
+	b->eventinj = info;
+	if (type == EVENT_SOFT_INTERRUPT)
+		b->nrip = b->rip;
+}
+
+/* After our single step. The #DB is ours if it reports BS; breakpoints that hit with it are the guest's. TF goes, unless
+ * an IRET has loaded the guest's own flags. */
+static void step_finish(struct svm_vcpu *s, struct vmcb *b, struct vmexit *x)
+{
+	s->special &= ~SPECIAL_STEP;
+	if (!(s->special & SPECIAL_IRET_SEEN) || b->rip == s->step_rip) {
+		b->rflags &= ~RFLAGS_TF;
+		x->rflags = b->rflags;
+	}
+	if (x->kind != VMEXIT_EXCEPTION || x->exception.vector != VEC_DB || !(b->dr6 & DR6_BS))
+		return;
+	b->dr6 = (b->dr6 & ~DR6_BS) | (s->step_dr6 & DR6_BS);
+	vmcb_dirty(b, CLEAN_DR);
+	x->exception.dr6 = b->dr6;
+	if (!(b->dr6 & ~s->step_dr6 & 0xf))
+		x->kind = VMEXIT_WINDOW;
+}
+
+/* The IRET exit comes before the IRET; NMIs are unmasked when RIP has moved on. */
+static void nmi_finish(struct svm_vcpu *s, struct vmcb *b)
+{
+	if (b->exitcode == EXIT_IRET) {
+		s->special |= SPECIAL_IRET_SEEN;
+		s->nmi_rip = b->rip;
+		intercept1_set(b, INTERCEPT1_IRET, false);
+	} else if ((s->special & SPECIAL_IRET_SEEN) && b->rip != s->nmi_rip) {
+		s->special &= ~(SPECIAL_NMI_SERVICE | SPECIAL_IRET_SEEN);
+	}
+}
+
+void svm_event_finish(struct vmexit *x)
+{
+	struct svm_vcpu *s = svm_state();
+	struct vmcb *b = svm_vmcb();
+
+	if (b->exitintinfo & EVT_VALID)
+		requeue(s, b);
+	if (s->special & SPECIAL_STEP)
+		step_finish(s, b, x);
+	if (s->special & SPECIAL_NMI_SERVICE)
+		nmi_finish(s, b);
+	x->event_queued = (b->eventinj & EVT_VALID) != 0;
+	x->nmi_blocked = (s->special & SPECIAL_NMI_SERVICE) != 0;
+}
+
+void svm_event_reset(void)
+{
+	struct svm_vcpu *s = svm_state();
+	struct vmcb *b = svm_vmcb();
+
+	s->special &= SPECIAL_WINDOWS;
+	b->eventinj = 0;
+	b->exitintinfo = 0;
+	b->shadow = 0;
+	intercept1_set(b, INTERCEPT1_IRET, false);
+}

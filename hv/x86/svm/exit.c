@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exit codes of SVM in the words that both vendors share. APM 2 "SVM Intercept Exit Codes" (appendix C). */
+#include "vmcb.h"
+
+/* Everything that is not here is VMEXIT_NONE in the table and unknown to us. */
+static const u8 exit_kind[] = {
+	[EXIT_CR8_READ] = VMEXIT_CR,		[EXIT_CR8_WRITE] = VMEXIT_CR,
+	[EXIT_EXCEPTION + VEC_DB] = VMEXIT_EXCEPTION,
+	[EXIT_EXCEPTION + VEC_AC] = VMEXIT_EXCEPTION,
+	[EXIT_EXCEPTION + VEC_MC] = VMEXIT_EXCEPTION,
+	[EXIT_INTR] = VMEXIT_EVENT,		[EXIT_NMI] = VMEXIT_EVENT,
+	[EXIT_INIT] = VMEXIT_SHUTDOWN,		[EXIT_VINTR] = VMEXIT_WINDOW,
+	[EXIT_RDPMC] = VMEXIT_PRIVILEGED,	[EXIT_CPUID] = VMEXIT_CPUID,
+	[EXIT_RSM] = VMEXIT_UNDEFINED,		[EXIT_IRET] = VMEXIT_EVENT,
+	[EXIT_INVD] = VMEXIT_CACHE,		[EXIT_PAUSE] = VMEXIT_PAUSE,
+	[EXIT_HLT] = VMEXIT_HLT,		[EXIT_INVLPGA] = VMEXIT_UNDEFINED,
+	[EXIT_IOIO] = VMEXIT_PIO,		[EXIT_MSR] = VMEXIT_MSR,
+	[EXIT_SHUTDOWN] = VMEXIT_TRIPLE_FAULT,
+	[EXIT_VMRUN] = VMEXIT_UNDEFINED,	[EXIT_VMMCALL] = VMEXIT_HYPERCALL,
+	[EXIT_VMLOAD] = VMEXIT_UNDEFINED,	[EXIT_VMSAVE] = VMEXIT_UNDEFINED,
+	[EXIT_STGI] = VMEXIT_UNDEFINED,		[EXIT_CLGI] = VMEXIT_UNDEFINED,
+	[EXIT_SKINIT] = VMEXIT_UNDEFINED,	[EXIT_WBINVD] = VMEXIT_CACHE,
+	[EXIT_MONITOR] = VMEXIT_MONITOR,	[EXIT_MWAIT] = VMEXIT_MONITOR,
+	[EXIT_MWAIT_ARMED] = VMEXIT_MONITOR,	[EXIT_XSETBV] = VMEXIT_XSETBV,
+	[EXIT_RDPRU] = VMEXIT_UNDEFINED,	[EXIT_INVLPGB] = VMEXIT_UNDEFINED,
+	[EXIT_INVLPGB_ILLEGAL] = VMEXIT_UNDEFINED, [EXIT_MCOMMIT] = VMEXIT_UNDEFINED,
+	[EXIT_TLBSYNC] = VMEXIT_UNDEFINED,
+};
+
+/* Kinds with more to say than their name; the others, CPUID first, are done after the table. */
+#define HAS_DETAIL (BIT(VMEXIT_NONE) | BIT(VMEXIT_CR) | BIT(VMEXIT_EXCEPTION) | BIT(VMEXIT_PIO) | BIT(VMEXIT_MSR) | \
+	BIT(VMEXIT_CACHE))
+
+/* QEMU leaves the address size bits of string forms clear: then it is the code segment's, which an address-size prefix
+ * would change. The caller that decodes a string instruction anyway sees the prefix. */
+static u8 code_addr_size(const struct vmcb *b)
+{
+	if ((b->efer & EFER_LMA) && (b->cs.attr & CS_ATTR_L))
+		return 8;
+	return (b->cs.attr & CS_ATTR_D) ? 4 : 2;
+}
+
+/* APM 2 "IN and OUT Behavior": the next RIP is in EXITINFO2 also without NRIPS; the segment needs decode assists. */
+static void decode_pio(const struct vmcb *b, u32 features, struct vmexit *x)
+{
+	u64 info = b->exitinfo1;
+	u64 len = b->exitinfo2 - b->rip;
+	u8 seg = (info >> 10) & 7;
+
+	x->len = len - 1 < 15 ? (u32)len : 0;
+	x->pio.port = (u16)(info >> 16);
+	x->pio.size = (info >> 4) & 7;		/* one of three bits, at the place of its number of bytes */
+	x->pio.addr_size = (info >> 6) & 0xe;
+	if (!x->pio.addr_size)
+		x->pio.addr_size = code_addr_size(b);
+	x->pio.in = info & IOIO_IN;
+	x->pio.string = info & IOIO_STRING;
+	x->pio.rep = info & IOIO_REP;
+	x->pio.seg = (features & SVM_DECODE_ASSISTS) && seg <= SEG_GS ? seg : 0xff;
+}
+
+static void decode_exception(const struct vmcb *b, struct vmexit *x)
+{
+	u8 vector = (u8)(b->exitcode - EXIT_EXCEPTION);
+
+	x->exception.vector = vector;
+	x->exception.has_code = vector == VEC_AC;
+	x->exception.code = vector == VEC_AC ? (u32)b->exitinfo1 : 0;
+	/* The block already holds the new DR6 when #DB is intercepted: APM 2 "#DB (Debug)". */
+	x->exception.dr6 = b->dr6;
+}
+
+static void decode_cr(const struct vmcb *b, u32 features, struct vmexit *x)
+{
+	x->cr.nr = 8;
+	x->cr.write = b->exitcode == EXIT_CR8_WRITE;
+	x->cr.gpr = (features & SVM_DECODE_ASSISTS) ? b->exitinfo1 & 0xf : 0xff;
+	x->cr.lmsw = false;
+	x->cr.clts = false;
+	x->cr.lmsw_value = 0;
+}
+
+/* APM 2 "Nested versus Guest Page Faults, Fault Ordering": the code is in EXITINFO1, the address in EXITINFO2. */
+static void decode_npf(const struct vmcb *b, struct vmexit *x)
+{
+	u64 info = b->exitinfo1;
+
+	if (info & NPF_RESERVED) {
+		x->kind = VMEXIT_NESTED_BROKEN;
+		return;
+	}
+	x->kind = VMEXIT_MMIO;
+	x->len = 0;
+	x->mmio.gpa = GPA(b->exitinfo2);
+	x->mmio.write = info & NPF_WRITE;
+	x->mmio.fetch = info & NPF_FETCH;
+	x->mmio.in_walk = info & NPF_IN_WALK;
+}
+
+static void decode_other(const struct vmcb *b, struct vmexit *x)
+{
+	if (b->exitcode == EXIT_NPF) {
+		decode_npf(b, x);
+	} else if ((u32)b->exitcode == EXIT_INVALID) {
+		x->kind = VMEXIT_ENTRY_FAILED;
+		x->failed.words = "VMRUN refused the state";
+	} else {
+		x->kind = VMEXIT_UNKNOWN;
+	}
+}
+
+static void decode_detail(const struct vmcb *b, u32 features, struct vmexit *x)
+{
+	switch (x->kind) {
+	case VMEXIT_PIO:
+		decode_pio(b, features, x);
+		break;
+	case VMEXIT_MSR:
+		x->msr.write = b->exitinfo1 & 1;
+		break;
+	case VMEXIT_CR:
+		decode_cr(b, features, x);
+		break;
+	case VMEXIT_EXCEPTION:
+		decode_exception(b, x);
+		break;
+	case VMEXIT_CACHE:
+		x->cache.wbinvd = b->exitcode == EXIT_WBINVD;
+		break;
+	default:
+		decode_other(b, x);
+	}
+}
+
+void vmcb_exit_decode(const struct vmcb *b, u32 features, struct vmexit *x)
+{
+	u64 code = b->exitcode, len = b->nrip - b->rip;
+	enum vmexit_kind kind = code < ARRAY_COUNT(exit_kind) ? exit_kind[code] : VMEXIT_NONE;
+
+	x->kind = kind;
+	x->len = (features & SVM_NRIPS) && len - 1 < 15 ? (u32)len : 0;
+	x->rip = b->rip;
+	x->rflags = b->rflags;
+	x->shadow = b->shadow & 1;
+	x->nmi_blocked = 0;
+	x->cpl = b->cpl;
+	x->event_queued = 0;
+	x->reason = code;
+	x->qual1 = b->exitinfo1;
+	x->qual2 = b->exitinfo2;
+	if (BIT(kind) & HAS_DETAIL)
+		decode_detail(b, features, x);
+}

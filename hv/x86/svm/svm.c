@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The SVM backend of virt.h. One vcpu lives on a core, so the control block and its maps are at fixed places in struct
+ * core (svm.h), and no call needs to look anything up. */
+#include "svm.h"
+
+#include <hv/guest.h>
+#include <hv/log.h>
+
+#include "../x86.h"
+
+#define VM_CR_LOCK BIT(3)
+#define VM_CR_SVMDIS BIT(4)
+#define MSR_TSC 0x10
+#define CPUID_RDTSCP BIT32(27)		/* 8000_0001 EDX */
+#define GUEST_ASID 1
+
+/* Everything that a guest might do to the machine; what is missing here runs natively on purpose: CR0, CR3, CR4, debug
+ * registers, RDTSC, INVLPG, PAUSE, exceptions. */
+#define INTERCEPTS1 (INTERCEPT1_INTR | INTERCEPT1_NMI | INTERCEPT1_INIT | INTERCEPT1_RDPMC | INTERCEPT1_CPUID | \
+	INTERCEPT1_RSM | INTERCEPT1_INVD | INTERCEPT1_HLT | INTERCEPT1_INVLPGA | INTERCEPT1_IOIO | INTERCEPT1_MSR | \
+	INTERCEPT1_TASK_SWITCH | INTERCEPT1_SHUTDOWN)
+#define INTERCEPTS2 (INTERCEPT2_VMRUN | INTERCEPT2_VMMCALL | INTERCEPT2_VMLOAD | INTERCEPT2_VMSAVE | INTERCEPT2_STGI | \
+	INTERCEPT2_CLGI | INTERCEPT2_SKINIT | INTERCEPT2_WBINVD | INTERCEPT2_MONITOR | INTERCEPT2_MWAIT | \
+	INTERCEPT2_MWAIT_ARMED | INTERCEPT2_XSETBV | INTERCEPT2_RDPRU)
+#define INTERCEPTS3 (INTERCEPT3_INVLPGB | INTERCEPT3_INVLPGB_ILLEGAL | INTERCEPT3_MCOMMIT | INTERCEPT3_TLBSYNC)
+
+/* An endless delivery of #DB or #AC would keep the core for ever (CVE-2015-5307, CVE-2015-8104). */
+#define EXCEPTIONS (BIT32(VEC_DB) | BIT32(VEC_AC) | BIT32(VEC_MC))
+
+/* VMLOAD, VMRUN and VMSAVE switch these (the PAT: nested paging), so they cannot reach the host. */
+static const u32 native_msr[] = {
+	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
+	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,
+};
+
+/* Of the core that ran probe; every other core must have them too. */
+static u32 boot_features __attribute__((section(".sealed")));
+
+static void svm_clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
+static void svm_stgi(void) { __asm__ volatile("stgi" ::: "memory"); }
+
+static bool svm_ops_probe(struct virt_report *r)
+{
+	boot_features = svm_features();
+	return svm_probe(r);
+}
+
+/* SVMDIS keeps EFER.SVME from being set; unlocked, it is ours to clear: APM 2 "VM_CR MSR". */
+static int allow_svme(void)
+{
+	u64 vm_cr;
+
+	if (!rdmsr_safe(MSR_VM_CR, &vm_cr) || !(vm_cr & VM_CR_SVMDIS))
+		return 0;
+	if (vm_cr & VM_CR_LOCK) {
+		log_notice("svm: firmware has locked SVM off on core %u", this_core()->index);
+		return -E_NODEV;
+	}
+	wrmsr(MSR_VM_CR, vm_cr & ~VM_CR_SVMDIS);
+	return 0;
+}
+
+static int svm_core_enable(void)
+{
+	u32 features = svm_features();
+
+	if (!(features & SVM_NPT) || (boot_features & ~features)) {
+		log_notice("svm: core %u lacks features of the boot core: %x instead of %x", this_core()->index, features,
+			boot_features);
+		return -E_NODEV;
+	}
+	if (allow_svme())
+		return -E_NODEV;
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, core_private_hpa(this_core()->virt_page[PAGE_HSAVE]).v);
+	svm_state()->features = features;
+	return 0;
+}
+
+static void svm_core_disable(void)
+{
+	svm_stgi();
+	wrmsr(MSR_VM_HSAVE_PA, 0);
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) & ~EFER_SVME);
+}
+
+static void init_maps(struct vmcb *b)
+{
+	struct core *c = this_core();
+	u8 *msrpm = c->virt_page[PAGE_MSRPM];
+	u64 tsc;
+
+	memset(c->virt_page[PAGE_IOPM], 0xff, IOPM_SIZE);
+	memset(msrpm, 0xff, MSRPM_SIZE);
+	for (u32 i = 0; i < ARRAY_COUNT(native_msr); i++)
+		msrpm_set(msrpm, native_msr[i], false, false);
+	/* Reads get the offset as RDTSC does. QEMU does not know the MSR and reads 0: there it stays ours to answer. */
+	if (rdmsr_safe(MSR_TSC, &tsc) && tsc)
+		msrpm_set(msrpm, MSR_TSC, false, true);
+	if (cpuid(0x80000001, 0).edx & CPUID_RDTSCP)
+		msrpm_set(msrpm, MSR_TSC_AUX, false, false);
+	b->iopm_base = core_private_hpa(c->virt_page[PAGE_IOPM]).v;
+	b->msrpm_base = core_private_hpa(msrpm).v;
+}
+
+static void init_intercepts(struct vmcb *b)
+{
+	b->cr_intercept = CR_INTERCEPT_READ(8) | CR_INTERCEPT_WRITE(8);
+	b->exc_intercept = EXCEPTIONS;
+	b->intercept1 = INTERCEPTS1;
+	b->intercept2 = INTERCEPTS2;
+	b->intercept3 = INTERCEPTS3;
+}
+
+static void svm_flush(struct vcpu *v)
+{
+	(void)v;
+	svm_vmcb()->tlb_control = (svm_state()->features & SVM_FLUSH_BY_ASID) ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+}
+
+static int svm_vcpu_init(struct vcpu *v)
+{
+	struct svm_vcpu *s = svm_state();
+	struct vmcb *b = svm_vmcb();
+
+	memset(b, 0, sizeof(*b));
+	*s = (struct svm_vcpu){ .features = svm_features() };
+	s->vmcb_hpa = core_private_hpa(b).v;
+	s->host_hpa = core_private_hpa(this_core()->virt_page[PAGE_HOST]).v;
+	v->vendor = (u64 *)(void *)s;
+
+	init_intercepts(b);
+	init_maps(b);
+	b->vintr = V_INTR_MASKING;
+	b->asid = GUEST_ASID;
+	b->np_enable = 1;
+	b->n_cr3 = v->guest->ept_root;
+	svm_flush(v);
+	__asm__ volatile("vmsave %%rax" :: "a"(s->host_hpa) : "memory");
+	return 0;
+}
+
+/* FXSAVE image after reset, and behind it an XSAVE header without a component: all of them get their initial values.
+ * APM 2 "Processor Initialization State". The upper halves must not show what another guest left there. */
+static const struct {
+	u16 fcw, fsw;
+	u8 ftw, zero[19];
+	u32 mxcsr, mxcsr_mask;
+	u8 rest[480], header[64];
+} __attribute__((aligned(64))) reset_vectors = { .fcw = 0x40, .ftw = 0xff, .mxcsr = 0x1f80 };
+
+static void reset_vector_state(struct vcpu *v)
+{
+	if (read_cr4() & CR4_OSXSAVE) {
+		struct cpuid_regs all = cpuid(0xd, 0);
+
+		xsetbv(0, (u64)all.edx << 32 | all.eax);
+		__asm__ volatile("xrstor64 %0" :: "m"(reset_vectors), "a"(all.eax), "d"(all.edx));
+		xsetbv(0, 1);
+	}
+	__asm__ volatile("fxrstor64 %0" :: "m"(reset_vectors));
+	v->xcr0 = 1;
+}
+
+/* Registers that neither VMRUN nor VMLOAD switch and that the host does not use. */
+static void reset_native_registers(void)
+{
+	u64 zero = 0;
+
+	__asm__ volatile("mov %0, %%db0; mov %0, %%db1; mov %0, %%db2; mov %0, %%db3" :: "r"(zero));
+	if (cpuid(0x80000001, 0).edx & CPUID_RDTSCP)
+		wrmsr(MSR_TSC_AUX, 0);
+}
+
+static void svm_vcpu_reset(struct vcpu *v)
+{
+	struct vmcb *b = svm_vmcb();
+
+	memset(v->gpr, 0, sizeof(v->gpr));
+	v->gpr[RDX] = cpuid(1, 0).eax;
+	vmcb_reset_state(b);
+	svm_event_reset();
+	reset_vector_state(v);
+	reset_native_registers();
+	b->clean = 0;
+	svm_flush(v);
+}
+
+/* What is in the block after a real exit, for the rare case that the doorbell rang before the entry. */
+static void exit_without_entry(struct vmcb *b)
+{
+	b->exitcode = EXIT_NMI;
+	b->exitinfo1 = 0;
+	b->exitinfo2 = 0;
+	b->exitintinfo = 0;
+}
+
+static void enter(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
+{
+	b->rax = v->gpr[RAX];
+	s->injected = b->eventinj;
+	svm_enter(v->gpr, s->vmcb_hpa, s->host_hpa);
+	b->eventinj = 0;
+	b->tlb_control = 0;
+	b->clean = CLEAN_ALL;
+	v->gpr[RAX] = b->rax;
+	v->gpr[RSP] = b->rsp;
+}
+
+static void svm_run(struct vcpu *v)
+{
+	struct svm_vcpu *s = svm_state();
+	struct vmcb *b = svm_vmcb();
+
+	if (b->tsc_offset != v->tsc_offset) {
+		b->tsc_offset = v->tsc_offset;
+		vmcb_dirty(b, CLEAN_INTERCEPTS);
+	}
+	core_timer_set(v->deadline);
+	if (s->special)
+		svm_event_prepare();
+
+	/* From here on NMIs are held: one that rings the doorbell after the look at it ends the guest at once. */
+	svm_clgi();
+	if (doorbell_pending()) {
+		svm_stgi();
+		exit_without_entry(b);
+	} else {
+		enter(v, s, b);
+	}
+	vmcb_exit_decode(b, s->features, &v->exit);
+	if (s->special || ((b->exitintinfo | b->eventinj) & EVT_VALID))
+		svm_event_finish(&v->exit);
+	if (v->exit.kind == VMEXIT_ENTRY_FAILED)
+		v->exit.failed.words = vmcb_check(b, cpuid(0x80000008, 0).eax & 0xff);
+}
+
+static void svm_set_rip(struct vcpu *v, u64 rip)
+{
+	struct vmcb *b = svm_vmcb();
+
+	(void)v;
+	b->rip = rip;
+	b->shadow = 0;
+	if (b->rflags & RFLAGS_TF)
+		svm_event_step();
+}
+
+static void svm_get_state(struct vcpu *v, struct cpu_state *s, u32 parts)
+{
+	if (parts & STATE_REGS)
+		memcpy(s->gpr, v->gpr, sizeof(s->gpr));
+	vmcb_get_state(svm_vmcb(), s, parts);
+}
+
+static void svm_set_state(struct vcpu *v, const struct cpu_state *s, u32 parts)
+{
+	if (parts & STATE_REGS)
+		memcpy(v->gpr, s->gpr, sizeof(v->gpr));
+	if (vmcb_set_state(svm_vmcb(), s, parts))
+		svm_flush(v);
+}
+
+static void svm_trap_io(struct vcpu *v, u16 first, u32 count, bool trap)
+{
+	(void)v;
+	iopm_set(this_core()->virt_page[PAGE_IOPM], first, count, trap);
+	vmcb_dirty(svm_vmcb(), CLEAN_IOPM);
+}
+
+static void svm_trap_msr(struct vcpu *v, u32 msr, bool on_read, bool on_write)
+{
+	(void)v;
+	msrpm_set(this_core()->virt_page[PAGE_MSRPM], msr, on_read, on_write);
+	vmcb_dirty(svm_vmcb(), CLEAN_IOPM);
+}
+
+static int svm_dump(struct vcpu *v, char *to, size_t size)
+{
+	(void)v;
+	return vmcb_dump(svm_vmcb(), to, size);
+}
+
+const struct virt_ops svm_ops = {
+	.name = "SVM",
+	.probe = svm_ops_probe,
+	.core_enable = svm_core_enable,
+	.core_disable = svm_core_disable,
+	.vcpu_init = svm_vcpu_init,
+	.vcpu_reset = svm_vcpu_reset,
+	.run = svm_run,
+	.set_rip = svm_set_rip,
+	.get_state = svm_get_state,
+	.set_state = svm_set_state,
+	.inject = svm_inject,
+	.want_window = svm_want_window,
+	.trap_io = svm_trap_io,
+	.trap_msr = svm_trap_msr,
+	.flush = svm_flush,
+	.dump = svm_dump,
+};
