@@ -1,55 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "x86.h"
+
 #include <hv/lib.h>
 #include <hv/machine.h>
 
-#include "x86.h"
-
-static void put_word(char *to, u32 word)
+static void facts_text(char *to, const struct cpuid_regs *r)
 {
-	memcpy(to, &word, 4);
+	memcpy(to, &r->eax, 4);
+	memcpy(to + 4, &r->ebx, 4);
+	memcpy(to + 8, &r->ecx, 4);
+	memcpy(to + 12, &r->edx, 4);
 }
 
-static void read_brand(struct cpu_facts *f)
+/* SDM 2A "CPUID": the brand string is right-aligned with spaces on some models. */
+static void facts_brand(char *brand)
 {
+	char text[49] = "", *start = text;
+
 	if (cpuid(0x80000000, 0).eax < 0x80000004)
 		return;
 	for (u32 i = 0; i < 3; i++) {
 		struct cpuid_regs r = cpuid(0x80000002 + i, 0);
 
-		put_word(f->brand + 16 * i, r.eax);
-		put_word(f->brand + 16 * i + 4, r.ebx);
-		put_word(f->brand + 16 * i + 8, r.ecx);
-		put_word(f->brand + 16 * i + 12, r.edx);
+		facts_text(text + 16 * i, &r);
 	}
+	while (*start == ' ')
+		start++;
+	str_copy(brand, 49, start);
 }
 
-/* SDM 3A "Microcode Update Signature": clear, CPUID, read; AMD keeps the level there all the time. */
-static u32 read_microcode(bool amd)
+/* SDM 3A "Determining the Signature": zero, CPUID 1, read the upper half; AMD has the revision in the lower half. */
+static u32 facts_microcode(bool intel)
 {
-	u64 val = 0;
+	u64 revision = 0;
 
-	if (!amd) {
-		wrmsr_safe(MSR_BIOS_SIGN, 0);
-		cpuid(1, 0);
-	}
-	if (!rdmsr_safe(MSR_BIOS_SIGN, &val))
+	if (intel && !wrmsr_safe(MSR_BIOS_SIGN, 0))
 		return 0;
-	return amd ? (u32)val : (u32)(val >> 32);
+	cpuid(1, 0);
+	if (!rdmsr_safe(MSR_BIOS_SIGN, &revision))
+		return 0;
+	return (u32)(intel ? revision >> 32 : revision);
 }
 
-void cpu_facts_read(struct cpu_facts *f)
+void cpu_facts_read(struct cpu_facts *facts)
 {
-	struct cpuid_regs r = cpuid(0, 0);
-	u32 id = cpuid(1, 0).eax;
+	struct cpuid_regs zero = cpuid(0, 0), one = cpuid(1, 0);
+	u32 family = one.eax >> 8 & 15, model = one.eax >> 4 & 15;
 
-	memset(f, 0, sizeof(*f));
-	put_word(f->vendor, r.ebx);
-	put_word(f->vendor + 4, r.edx);
-	put_word(f->vendor + 8, r.ecx);
-	read_brand(f);
-	f->family = (id >> 8 & 15) + ((id >> 8 & 15) == 15 ? id >> 20 & 0xff : 0);
-	f->model = (id >> 4 & 15) | (id >> 12 & 0xf0);
-	f->stepping = id & 15;
-	f->hypervisor = cpuid(1, 0).ecx >> 31;
-	f->microcode = read_microcode(r.ecx == 0x444d4163);
+	memset(facts, 0, sizeof(*facts));
+	memcpy(facts->vendor, &zero.ebx, 4);
+	memcpy(facts->vendor + 4, &zero.edx, 4);
+	memcpy(facts->vendor + 8, &zero.ecx, 4);
+	facts_brand(facts->brand);
+	facts->family = family == 15 ? family + (one.eax >> 20 & 255) : family;
+	facts->model = family == 6 || family == 15 ? model | (one.eax >> 12 & 0xf0) : model;
+	facts->stepping = one.eax & 15;
+	facts->hypervisor = one.ecx >> 31;
+	facts->microcode = facts_microcode(!strcmp(facts->vendor, "GenuineIntel"));
 }

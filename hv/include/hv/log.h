@@ -7,7 +7,7 @@
 
 enum log_level { LOG_ERROR, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
 
-#define LOG_TEXT_MAX 200
+#define LOG_TEXT_MAX 264
 
 struct log_line {
 	u64 tsc;		/* when */

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hub.h"
+
+#include "shell.h"
+#include "sinks.h"
+#include "text.h"
+
+#include <hv/lib.h>
+#include <hv/machine.h>
+#include <hv/time.h>
+
+#define ESCAPE_KEY 0x01		/* Ctrl-A */
+#define SCREENFUL 24u
+#define QUEUE_FILL 1024u	/* of a view's bytes at most, so that an announcement is never far behind */
+#define PENDING_BYTES 1024u	/* typed ahead for a guest that does not read */
+
+static struct {
+	u32 view;
+	bool escape;
+	bool at_line_start;	/* the last byte queued for the port was a newline */
+	bool hinted;		/* about typing to a guest that is off */
+	u64 shown[PLAN_GUESTS_MAX + 1];
+	u32 pending_count, pending_at;
+	u8 pending[PENDING_BYTES];
+	struct console_ring shell;
+} hub;
+
+static const char *const state_word[] = {
+	[GUEST_OFF] = "off", [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
+	[GUEST_STOPPING] = "stopping", [GUEST_ENDED] = "ended", [GUEST_KILLED] = "killed",
+};
+
+void hub_init(void)
+{
+	memset(&hub, 0, sizeof(hub));
+	hub.shell.at_line_start = true;
+	hub.at_line_start = true;
+	for (u32 i = 0; i < guest_count; i++)
+		store_release(&guests[i]->console->wake, 1u);	/* nobody looks: it need not ring */
+}
+
+static struct console_ring *view_ring(u32 view)
+{
+	return view == VIEW_SHELL ? &hub.shell : guests[view - 1]->console;
+}
+
+static struct guest *view_guest(void)
+{
+	return hub.view == VIEW_SHELL ? NULL : guests[hub.view - 1];
+}
+
+static void port_write(const char *text)
+{
+	while (*text) {
+		hub.at_line_start = *text == '\n';
+		serial_put((u8)*text++);
+	}
+}
+
+/* A line of ours in the middle of a view's bytes. */
+static void port_line(const char *text)
+{
+	if (!hub.at_line_start)
+		port_write("\r\n");
+	port_write(text);
+	port_write("\r\n");
+}
+
+void hub_announce(const char *line)
+{
+	screen_say(line);
+	port_line(line);
+	if (hub.view == VIEW_SHELL)
+		shell_redraw();
+}
+
+u32 hub_view(void)
+{
+	return hub.view;
+}
+
+void hub_switch(u32 view)
+{
+	char header[128];
+
+	if (view > guest_count) {
+		fmt_print(header, sizeof(header), "[no guest %u: there are %u]", view, guest_count);
+		port_line(header);
+		return;
+	}
+	if (view_guest())
+		store_release(&view_guest()->console->wake, 1u);
+	hub.view = view;
+	hub.pending_count = hub.pending_at = 0;
+	hub.hinted = false;
+	if (view == VIEW_SHELL)
+		str_copy(header, sizeof(header), "--- shell (Ctrl-A ? help) ---");
+	else
+		fmt_print(header, sizeof(header), "--- guest %u: %s, %s (Ctrl-A 0 shell, Ctrl-A ? help) ---", view,
+			  view_guest()->name, state_word[view_guest()->state]);
+	port_line(header);
+	hub.shown[view] = text_last_lines(view_ring(view), SCREENFUL);
+}
+
+static void hub_help(void)
+{
+	port_line("Ctrl-A 0       the shell");
+	port_line("Ctrl-A 1..9    console of that guest");
+	port_line("Ctrl-A n       the next view");
+	port_line("Ctrl-A Ctrl-A  send one Ctrl-A");
+	port_line("Ctrl-A ?       this help");
+	if (hub.view == VIEW_SHELL)
+		shell_redraw();
+}
+
+/* The guest takes what its ring has room for; it is told once for all of them. */
+static void pending_flush(void)
+{
+	struct guest *g = view_guest();
+	bool any = false;
+
+	while (g && hub.pending_at < hub.pending_count && input_ring_put(g->input, hub.pending[hub.pending_at])) {
+		hub.pending_at++;
+		any = true;
+	}
+	if (hub.pending_at == hub.pending_count)
+		hub.pending_at = hub.pending_count = 0;
+	if (!any)
+		return;
+	fetch_or(&g->events, (u32)GUEST_EVENT_INPUT);
+	vcpu_request(g, 0, REQ_EVENTS);
+}
+
+static bool guest_listens(const struct guest *g)
+{
+	return g->state == GUEST_RUNNING || g->state == GUEST_STOPPING || g->state == GUEST_STARTING;
+}
+
+static void deliver(u8 byte)
+{
+	struct guest *g = view_guest();
+
+	if (!g) {
+		shell_input(byte);
+		return;
+	}
+	if (!guest_listens(g)) {
+		if (!hub.hinted)
+			port_line("[this guest does not run: Ctrl-A 0, then start it in the shell]");
+		hub.hinted = true;
+		return;
+	}
+	if (hub.pending_count < PENDING_BYTES)
+		hub.pending[hub.pending_count++] = byte;
+	pending_flush();
+}
+
+static void escape_command(u8 byte)
+{
+	if (byte >= '0' && byte <= '9')
+		hub_switch((u32)(byte - '0'));
+	else if (byte == 'n' || byte == 'N')
+		hub_switch((hub.view + 1) % (guest_count + 1));
+	else if (byte == ESCAPE_KEY)
+		deliver(byte);
+	else if (byte == '?' || byte == 'h')
+		hub_help();
+	else
+		port_line("[Ctrl-A ? shows what can follow Ctrl-A]");
+}
+
+void hub_input(u8 byte)
+{
+	if (hub.escape) {
+		hub.escape = false;
+		escape_command(byte);
+	} else if (byte == ESCAPE_KEY) {
+		hub.escape = true;
+	} else {
+		deliver(byte);
+	}
+}
+
+static void say_skipped(u64 bytes)
+{
+	char text[96];
+
+	fmt_print(text, sizeof(text), "[%lu bytes came faster than this port; `console NAME log` has the last ones]", bytes);
+	port_line(text);
+}
+
+/* Bytes pass as they are: whoever watches a guest gets its terminal. */
+static size_t view_forward(u32 limit)
+{
+	u64 *shown = &hub.shown[hub.view];
+	u64 before = *shown;
+	u8 bytes[256];
+	size_t n = console_ring_read(view_ring(hub.view), shown, bytes, MIN((size_t)limit, sizeof(bytes)));
+
+	if (*shown - n != before)
+		say_skipped(*shown - n - before);
+	for (size_t i = 0; i < n; i++)
+		serial_put(bytes[i]);
+	if (n)
+		hub.at_line_start = bytes[n - 1] == '\n';
+	return n;
+}
+
+bool hub_output(void)
+{
+	pending_flush();
+	if (!serial_alive()) {
+		hub.shown[hub.view] = load_acquire(&view_ring(hub.view)->head);
+		return false;
+	}
+	if (view_guest())
+		exchange(&view_guest()->console->wake, 0u);	/* before reading: later bytes ring again */
+	while (serial_waiting() < QUEUE_FILL) {
+		if (!view_forward(QUEUE_FILL - serial_waiting()))
+			return false;
+	}
+	return true;
+}
+
+void hub_shell_write(const char *text, size_t n)
+{
+	u64 now = tsc_now();
+
+	for (size_t i = 0; i < n; i++)
+		console_ring_put(&hub.shell, (u8)text[i], now);
+}
+
+u64 hub_shell_backlog(void)
+{
+	return hub.view == VIEW_SHELL ? hub.shell.head - hub.shown[VIEW_SHELL] : 0;
+}

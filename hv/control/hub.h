@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The console hub: the serial port shows one view at a time, the shell's or a guest's; Ctrl-A switches. Every view has
+ * a record that goes on while another one is shown. Control core. */
+
+#include <hv/guest.h>
+
+#define VIEW_SHELL 0u		/* guests follow: index + 1 */
+
+void hub_init(void);
+
+/* One byte typed on the serial port. */
+void hub_input(u8 byte);
+
+/* Move the view's record to the serial port as far as its queue should be filled, and typed bytes that a guest could
+ * not take yet to the guest. Returns whether more could be done when the port has sent. */
+bool hub_output(void);
+
+/* Show another view: a header line, then its last screenful. A view that does not exist is refused in words. */
+void hub_switch(u32 view);
+u32 hub_view(void);
+
+/* A line that must be seen at once, whatever the view; also on the screen. */
+void hub_announce(const char *line);
+
+/* The shell's output, recorded like a guest's. backlog: bytes that the operator, looking at it, has not got yet. */
+void hub_shell_write(const char *text, size_t n);
+u64 hub_shell_backlog(void);

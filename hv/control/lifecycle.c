@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lifecycle.h"
+
+#include "text.h"
+
+#include <hv/core.h>
+#include <hv/log.h>
+#include <hv/machine.h>
+#include <hv/time.h>
+
+#define NEVER (~0ul)
+#define SEND_AGAIN_NS 1000000ul
+
+static struct life life[PLAN_GUESTS_MAX];
+static bool held;
+
+static u64 after(u64 now, u64 seconds)
+{
+	return now + seconds * timebase.tsc_hz;
+}
+
+void life_init(void)
+{
+	memset(life, 0, sizeof(life));
+	held = false;
+	for (u32 i = 0; i < guest_count; i++) {
+		life[i].guest = guests[i];
+		life[i].deadline = life[i].restart_at = NEVER;
+		guests[i]->state = GUEST_OFF;
+	}
+}
+
+struct life *life_of(const struct guest *g)
+{
+	assert(g->index < guest_count && guests[g->index] == g);
+	return &life[g->index];
+}
+
+bool life_is_quiet(const struct guest *g)
+{
+	return !life_of(g)->out && !life_of(g)->to_run;
+}
+
+void life_hold(void)
+{
+	held = true;
+	for (u32 i = 0; i < guest_count; i++)
+		life[i].restart_at = NEVER;
+}
+
+/* Starting. */
+
+/* All vcpus are parked: nobody else looks at these fields. */
+static void guest_reset(struct guest *g, u64 now)
+{
+	memset(&g->record, 0, sizeof(g->record));
+	store_relaxed(&g->events, 0u);
+	g->device_deadline = NEVER;
+	g->tsc_start = now;
+	for (u32 i = 0; i < g->vcpu_count; i++) {
+		struct vcpu_public *v = &g->vcpu[i];
+
+		store_relaxed(&v->requests, 0u);
+		store_relaxed(&v->sipi_vector, 0u);
+		for (u32 w = 0; w < ARRAY_COUNT(v->posted); w++) {
+			store_relaxed(&v->posted[w], 0ul);
+			store_relaxed(&v->posted_level[w], 0ul);
+		}
+	}
+}
+
+static void send_runs(struct life *l)
+{
+	for (u32 i = 0; i < l->guest->vcpu_count; i++) {
+		struct core_public *core = &core_table[l->guest->core_of[i]];
+		struct message m = { .type = MSG_RUN, .arg = { (u64)l->guest, i, i == 0 } };
+
+		if (!(l->to_run & BIT(i)) || !message_put(&core->to_core, &m))
+			continue;
+		l->to_run &= ~BIT(i);
+		l->out |= BIT(i);
+		core->guest = l->guest;
+		core->vcpu = i;
+		core_ring_doorbell(core->index);
+	}
+}
+
+static void begin(struct life *l, u64 now)
+{
+	struct guest *g = l->guest;
+
+	guest_reset(g, now);
+	l->intent = INTENT_NONE;
+	l->forced = l->late = false;
+	l->deadline = l->restart_at = NEVER;
+	l->started = 0;
+	l->starts++;
+	l->to_run = g->vcpu_count == 64 ? ~0ul : BIT(g->vcpu_count) - 1;
+	g->state = GUEST_STARTING;
+	send_runs(l);
+}
+
+static bool cores_ready(const struct guest *g)
+{
+	for (u32 i = 0; i < g->vcpu_count; i++) {
+		u32 state = load_acquire(&core_table[g->core_of[i]].state);
+
+		if (state == CORE_ABSENT || state == CORE_FAILED)
+			return false;
+	}
+	return true;
+}
+
+const char *life_start(struct guest *g, u64 now)
+{
+	struct life *l = life_of(g);
+
+	if (held)
+		return "the machine is going down";
+	if (!life_is_quiet(g) || g->state == GUEST_STARTING || g->state == GUEST_RUNNING)
+		return g->state == GUEST_STOPPING ? "it is still stopping" : "it runs already";
+	if (!cores_ready(g))
+		return "one of its cores does not work (see `cores`)";
+	memset(&l->restart, 0, sizeof(l->restart));
+	begin(l, now);
+	return NULL;
+}
+
+/* Ending. */
+
+static void finish(struct life *l, u64 now);
+
+static void force(struct life *l, u64 now)
+{
+	l->forced = true;
+	l->to_run = 0;
+	l->deadline = after(now, PARK_SECONDS);
+	l->guest->state = GUEST_STOPPING;
+	for (u32 i = 0; i < l->guest->vcpu_count; i++) {
+		if (l->out & BIT(i))
+			vcpu_request(l->guest, i, REQ_PARK);
+	}
+	if (!l->out)
+		finish(l, now);		/* not one had been sent yet */
+}
+
+static const char *refuse_idle(struct life *l)
+{
+	bool waits = l->restart_at != NEVER;
+
+	l->restart_at = NEVER;
+	if (!life_is_quiet(l->guest))
+		return NULL;
+	return waits ? "it waited for its restart: that is cancelled" : "it does not run";
+}
+
+const char *life_stop(struct guest *g, u32 seconds, u64 now)
+{
+	struct life *l = life_of(g);
+	const char *why = refuse_idle(l);
+
+	if (why)
+		return why;
+	if (l->forced)
+		return "it is being ended by force already";
+	l->intent = INTENT_STOP;
+	l->stop_seconds = seconds;
+	l->deadline = after(now, seconds);
+	g->state = GUEST_STOPPING;
+	fetch_or(&g->events, (u32)GUEST_EVENT_POWER_BUTTON);
+	vcpu_request(g, 0, REQ_EVENTS);
+	return NULL;
+}
+
+const char *life_kill(struct guest *g, u64 now)
+{
+	struct life *l = life_of(g);
+	const char *why = refuse_idle(l);
+
+	if (why)
+		return why;
+	l->intent = INTENT_KILL;
+	force(l, now);
+	return NULL;
+}
+
+const char *life_reset(struct guest *g, u64 now)
+{
+	struct life *l = life_of(g);
+
+	if (held)
+		return "the machine is going down";
+	if (life_is_quiet(g))
+		return "it does not run; `start` starts it";
+	l->intent = INTENT_RESET;
+	force(l, now);
+	return NULL;
+}
+
+/* What there is when nobody but us ended the guest. */
+static void record_forced(struct life *l)
+{
+	struct guest_end_record *r = &l->last;
+
+	memset(r, 0, sizeof(*r));
+	r->end = END_KILLED;
+	if (l->intent == INTENT_STOP) {
+		str_copy(r->id, sizeof(r->id), "GUEST-STOP-TIMEOUT");
+		fmt_print(r->reason, sizeof(r->reason), "did not power off within %u s", l->stop_seconds);
+	} else if (l->intent == INTENT_KILL) {
+		str_copy(r->id, sizeof(r->id), "GUEST-KILLED");
+		str_copy(r->reason, sizeof(r->reason), "by the operator");
+	} else if (l->intent == INTENT_RESET) {
+		r->end = END_STOPPED;
+	} else {
+		str_copy(r->id, sizeof(r->id), "GUEST-LOST");
+		str_copy(r->reason, sizeof(r->reason), "its vcpus left without a reason");
+	}
+}
+
+static void keep_record(struct life *l, u64 now)
+{
+	struct guest *g = l->guest;
+	u64 at = text_last_lines(g->console, CRASH_LINES);
+	static u8 bytes[sizeof(l->last_lines) - 1];	/* too large for a core's stack */
+	size_t n;
+
+	if (load_acquire(&g->record.ready) && l->intent != INTENT_KILL)
+		l->last = g->record;
+	else
+		record_forced(l);
+	l->last_tsc = now;
+	if (load_acquire(&g->console->head) - at > sizeof(bytes))
+		at = load_acquire(&g->console->head) - sizeof(bytes);
+	n = console_ring_read(g->console, &at, bytes, sizeof(bytes));
+	text_neutralise(l->last_lines, sizeof(l->last_lines), bytes, n);
+}
+
+static void announce_end(const struct guest *g, const struct guest_end_record *r)
+{
+	switch (r->end) {
+	case END_RESULT:
+		log_notice("guest %s: ended result=%u", g->name, r->result);
+		break;
+	case END_POWEROFF:
+		log_notice("guest %s: powered off", g->name);
+		break;
+	case END_REBOOT:
+		log_notice("guest %s: rebooting", g->name);
+		break;
+	case END_KILLED:
+		log_notice("guest %s: killed %s: %s (rip=0x%lx exit=%s:0x%lx)", g->name, r->id, r->reason, r->rip,
+			   vmexit_name(r->exit_kind), r->exit_reason);
+		break;
+	default:
+		log_notice("guest %s: reset", g->name);
+	}
+}
+
+static enum guest_state state_after(enum guest_end end)
+{
+	switch (end) {
+	case END_RESULT:	return GUEST_ENDED;
+	case END_KILLED:	return GUEST_KILLED;
+	default:		return GUEST_OFF;
+	}
+}
+
+static void restart_or_rest(struct life *l, u64 now)
+{
+	struct guest *g = l->guest;
+	u64 ran = l->started ? ticks_to_ns(now - l->started) / NS_PER_S : 0;
+	u32 delay = RESTART_NEVER;
+
+	if (l->intent == INTENT_NONE)
+		delay = restart_judge(&l->restart, g->plan->restart, &l->last, ran);
+	else if (l->intent == INTENT_RESET)
+		delay = 0;
+	l->intent = INTENT_NONE;
+	if (delay == RESTART_NEVER || held)
+		return;
+	if (!delay) {
+		begin(l, now);
+		return;
+	}
+	log_notice("guest %s: starts again in %u s", g->name, delay);
+	l->restart_at = after(now, delay);
+}
+
+static void finish(struct life *l, u64 now)
+{
+	struct guest *g = l->guest;
+
+	l->deadline = NEVER;
+	l->forced = false;
+	keep_record(l, now);
+	if (l->last.end == END_REBOOT && l->intent == INTENT_STOP)
+		log_notice("guest %s: stopped when it asked for a reboot", g->name);
+	else
+		announce_end(g, &l->last);
+	g->state = state_after(l->last.end);
+	restart_or_rest(l, now);
+}
+
+/* Messages and time. */
+
+static struct life *life_of_message(const struct message *m)
+{
+	for (u32 i = 0; i < guest_count; i++) {
+		if ((u64)guests[i] == m->arg[0])
+			return &life[i];
+	}
+	return NULL;
+}
+
+static void take_started(struct life *l, u64 now)
+{
+	l->started = now;
+	if (l->guest->state == GUEST_STARTING)
+		l->guest->state = GUEST_RUNNING;
+	log_notice("guest %s: running", l->guest->name);
+}
+
+static void take_ended(struct life *l, u64 now)
+{
+	if (l->guest->state == GUEST_STARTING || l->guest->state == GUEST_RUNNING)
+		l->guest->state = GUEST_STOPPING;
+	l->to_run = 0;
+	l->deadline = after(now, PARK_SECONDS);
+	l->forced = true;	/* guest_end() asked all vcpus to park: a stop's time-out is over */
+}
+
+static void take_parked(struct life *l, u64 vcpu, u64 now)
+{
+	if (vcpu >= l->guest->vcpu_count || !(l->out & BIT(vcpu)))
+		return;
+	l->out &= ~BIT(vcpu);
+	if (!l->out && !l->to_run)
+		finish(l, now);
+}
+
+void life_message(const struct message *m, u64 now)
+{
+	struct life *l = life_of_message(m);
+
+	if (m->type == MSG_READY || m->type == MSG_ZEROED)
+		return;
+	if (!l) {
+		log_error("lifecycle: message %lu names no guest", m->type);
+		return;
+	}
+	switch (m->type) {
+	case MSG_STARTED:	take_started(l, now);			break;
+	case MSG_ENDED:		take_ended(l, now);			break;
+	case MSG_PARKED:	take_parked(l, m->arg[1], now);		break;
+	default:		log_error("lifecycle: message %lu is not for the control core", m->type);
+	}
+}
+
+static void say_late(struct life *l)
+{
+	u16 late[GUEST_VCPUS_MAX];
+	char cores[64];
+	u32 n = 0;
+
+	for (u32 i = 0; i < l->guest->vcpu_count; i++) {
+		if (l->out & BIT(i))
+			late[n++] = l->guest->core_of[i];
+	}
+	text_cores(cores, sizeof(cores), late, n);
+	log_error("guest %s: core %s has not left the guest after %u s", l->guest->name, cores, PARK_SECONDS);
+	l->late = true;
+	l->deadline = NEVER;
+}
+
+static void deadline_passed(struct life *l, u64 now)
+{
+	if (!l->forced)
+		force(l, now);
+	else
+		say_late(l);
+}
+
+u64 life_tick(u64 now)
+{
+	u64 next = NEVER;
+
+	for (u32 i = 0; i < guest_count; i++) {
+		struct life *l = &life[i];
+
+		if (l->to_run)
+			send_runs(l);
+		if (now >= l->deadline)
+			deadline_passed(l, now);
+		if (now >= l->restart_at)
+			begin(l, now);
+		next = MIN(next, MIN(l->deadline, l->restart_at));
+		if (l->to_run)
+			next = MIN(next, now + ns_to_ticks(SEND_AGAIN_NS));
+	}
+	return next;
+}

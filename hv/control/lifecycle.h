@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The life of each guest, from the control core's side:
+ *
+ *   OFF, ENDED, KILLED --start--> STARTING --MSG_STARTED--> RUNNING
+ *   STARTING, RUNNING --MSG_ENDED, stop, kill, reset--> STOPPING --all vcpus parked--> OFF, ENDED, KILLED
+ *                                                                 (or STARTING again, now or after a delay)
+ *
+ * Nothing waits: requests go out as messages and events, answers and time-outs come in through life_message() and
+ * life_tick(). Control core. */
+
+#include "restart.h"
+
+#include <hv/guest.h>
+#include <hv/message.h>
+
+#define STOP_SECONDS_DEFAULT 30u
+#define STOP_SECONDS_MAX 3600u
+#define PARK_SECONDS 5u			/* in which every core leaves its guest; later we say so and go on waiting */
+#define CRASH_LINES 20u
+
+enum life_intent { INTENT_NONE, INTENT_STOP, INTENT_KILL, INTENT_RESET };
+
+struct life {
+	struct guest *guest;
+	u64 to_run;			/* vcpus whose MSG_RUN did not fit into the ring yet */
+	u64 out;			/* vcpus that were sent to run and have not parked */
+	enum life_intent intent;
+	bool forced;			/* we asked the vcpus to park */
+	bool late;			/* a core did not park in time: said */
+	u32 stop_seconds;
+	u64 deadline;			/* TSC: of a stop, then of parking; U64_MAX none */
+	u64 restart_at;			/* TSC; U64_MAX none */
+	u64 started;			/* TSC of the first instruction; 0: not yet */
+	u64 starts;
+	struct restart restart;
+
+	/* The last end, kept for the operator. */
+	struct guest_end_record last;	/* end END_NONE: there was none */
+	u64 last_tsc;
+	char last_lines[2048];		/* what the console showed then, neutralised */
+};
+
+void life_init(void);
+struct life *life_of(const struct guest *g);
+
+/* The operator's commands. Null when it was begun, else why not, in words. */
+const char *life_start(struct guest *g, u64 now);
+const char *life_stop(struct guest *g, u32 seconds, u64 now);
+const char *life_kill(struct guest *g, u64 now);
+const char *life_reset(struct guest *g, u64 now);
+
+/* From now on nothing starts any more, waiting restarts are forgotten: the machine goes down. */
+void life_hold(void);
+
+/* A message from a core. */
+void life_message(const struct message *m, u64 now);
+
+/* What is due at now: unsent messages, stop and park time-outs, restarts. Returns the TSC of the next. */
+u64 life_tick(u64 now);
+
+/* No vcpu of g is out. */
+bool life_is_quiet(const struct guest *g);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The event loop of the control core. Everything in it returns at once; what cannot go on waits for a later turn. */
+#include "loop.h"
+
+#include "hub.h"
+#include "lifecycle.h"
+#include "shell.h"
+#include "shutdown.h"
+#include "sinks.h"
+
+#include <hv/control.h>
+#include <hv/core.h>
+#include <hv/log.h>
+#include <hv/machine.h>
+#include <hv/time.h>
+
+/* The serial port has no interrupt: a FIFO of 16 bytes lasts 1.4 ms at 115200 baud. Nobody types that fast, but a
+ * script does: for a while after a byte came in, and while bytes go out, we look more often. */
+#define POLL_NS 5000000ul
+#define POLL_BUSY_NS 1000000ul
+#define POLL_BUSY_FOR_NS 200000000ul
+#define BUTTON_NS 50000000ul
+#define INPUT_BYTES_MAX 64u
+#define OUTPUT_ROUNDS 8u
+
+static u64 typed_at;		/* TSC of the last byte */
+static u64 button_next;		/* TSC of the next look */
+
+void loop_init(void)
+{
+	log_set_console(NULL);
+	typed_at = button_next = 0;
+	life_init();
+	shutdown_init();
+	hub_init();
+	shell_init();
+}
+
+void loop_autostart(u64 now)
+{
+	for (u32 i = 0; i < guest_count; i++) {
+		const char *why = guests[i]->plan->autostart ? life_start(guests[i], now) : NULL;
+
+		if (why)
+			log_error("guest %s: not started: %s", guests[i]->name, why);
+	}
+}
+
+static void take_messages(u64 now)
+{
+	struct message m;
+
+	store_relaxed(&core_table[control_core].doorbell, 0u);
+	fence_full();	/* who rings after this is seen by core_idle() */
+	for (u32 i = 0; i < core_count; i++) {
+		for (u32 n = 0; n < MESSAGE_RING_SLOTS && message_get(&core_table[i].from_core, &m); n++)
+			life_message(&m, now);
+	}
+}
+
+static void take_input(u64 now)
+{
+	for (u32 i = 0; i < INPUT_BYTES_MAX; i++) {
+		int byte = serial_get();
+
+		if (byte < 0)
+			return;
+		typed_at = now;
+		hub_input((u8)byte);
+	}
+}
+
+static void take_button(u64 now)
+{
+	if (now < button_next)
+		return;
+	button_next = now + ns_to_ticks(BUTTON_NS);
+	if (!power_button_pressed() || shutdown_active())
+		return;
+	log_notice("the power button was pressed");
+	shutdown_begin(SHUTDOWN_POWEROFF, STOP_SECONDS_DEFAULT, now);
+}
+
+static void show_log(void)
+{
+	char text[LOG_TEXT_MAX + 16];
+
+	while (sinks_next_log(text, sizeof(text)))
+		hub_announce(text);
+}
+
+/* Fill the port's queue and empty it, as long as both go on: a real port ends this at its 16 bytes, an emulated one
+ * may take all at once, and a guest may write for ever. */
+static void show_output(void)
+{
+	for (u32 i = 0; i < OUTPUT_ROUNDS; i++) {
+		bool more = hub_output();
+
+		if (!serial_poll() || (!more && !serial_waiting()))
+			return;
+	}
+}
+
+u64 loop_turn(u64 now)
+{
+	u64 until, poll;
+
+	take_messages(now);
+	take_input(now);
+	take_button(now);
+	until = life_tick(now);
+	shutdown_tick(now);
+	shell_poll();
+	show_output();
+	show_log();
+	show_output();
+	if (screen_poll())
+		return now;
+	poll = serial_waiting() || now - typed_at < ns_to_ticks(POLL_BUSY_FOR_NS) ? POLL_BUSY_NS : POLL_NS;
+	return MIN(until, now + ns_to_ticks(poll));
+}
+
+void control_run(void)
+{
+	loop_init();
+	loop_autostart(tsc_now());
+	log_notice("ready");
+	for (;;) {
+		u64 until = loop_turn(tsc_now());
+
+		if (until > tsc_now())
+			core_idle(until);
+		core_take_interrupts();
+	}
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shell.h"
+
+#include "hub.h"
+#include "line.h"
+
+#include <hv/lib.h>
+#include <hv/machine.h>
+
+#define PROMPT "bulkhead> "
+#define ARGS_MAX 8
+#define TYPED_AHEAD 256u
+#define BACKLOG_MAX 8192u	/* long output pauses while so much of it has not left the serial port */
+#define CTRL_C 0x03
+
+const struct command shell_command[] = {
+	{ "help",	"[COMMAND]",		"this list",					shell_help,	false },
+	{ "guests",	"[GUEST]",		"all guests, or one and how it last ended",	shell_guests,	true },
+	{ "start",	"GUEST",		"power a guest on",				shell_start,	true },
+	{ "stop",	"GUEST [SECONDS]",	"press its power button; after 30 s end it",	shell_stop,	true },
+	{ "reset",	"GUEST",		"end it and start it at once",			shell_reset,	true },
+	{ "kill",	"GUEST",		"end it at once",				shell_kill,	true },
+	{ "console",	"GUEST [log [LINES]]",	"its console; its record with time stamps",	shell_console,	true },
+	{ "stats",	"[GUEST]",		"exits by kind: count, cycles mean and worst",	shell_stats,	true },
+	{ "plan",	"",			"who got which cores and RAM, as a plan",	shell_plan,	false },
+	{ "cores",	"",			"the machine's cores and what runs there",	shell_cores,	false },
+	{ "memory",	"",			"who owns the machine's memory",		shell_memory,	false },
+	{ "devices",	"[GUEST]",		"the host's devices, or those of a guest",	shell_devices,	true },
+	{ "log",	"[LINES|level LEVEL]",	"the last lines; what is recorded",		shell_log,	false },
+	{ "check",	"",			"hardware report",				shell_check,	false },
+	{ "poweroff",	"[SECONDS|now]",	"stop all guests, switch the machine off",	shell_poweroff,	false },
+	{ "reboot",	"[SECONDS|now]",	"stop all guests, reset the machine",		shell_reboot,	false },
+	{ "version",	"",			"of this hypervisor",				shell_version,	false },
+};
+const u32 shell_command_count = ARRAY_COUNT(shell_command);
+
+static struct line line;
+static struct {
+	bool (*more)(u64 *cursor);	/* null: no long output is under way */
+	u64 cursor;
+	u32 ahead_count, ahead_at;	/* typed meanwhile */
+	u8 ahead[TYPED_AHEAD];
+} shell;
+
+void shell_init(void)
+{
+	memset(&shell, 0, sizeof(shell));
+	line_init(&line, PROMPT, hub_shell_write);
+	shell_line("help lists the commands, Ctrl-A ? the keys of the console.");
+	line_begin(&line);
+}
+
+/* Output. */
+
+void shell_line(const char *text)
+{
+	hub_shell_write(text, strlen(text));
+	hub_shell_write("\r\n", 2);
+}
+
+void shell_print(const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	fmt_vprint(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	for (const char *c = text; *c; c++) {
+		if (*c == '\n')
+			hub_shell_write("\r", 1);
+		hub_shell_write(c, 1);
+	}
+}
+
+void shell_stream(bool (*more)(u64 *cursor), u64 cursor)
+{
+	shell.more = more;
+	shell.cursor = cursor;
+}
+
+void shell_redraw(void)
+{
+	if (!shell.more)
+		line_redraw(&line);
+}
+
+/* Arguments. */
+
+struct guest *shell_find_guest(const char *word)
+{
+	u64 number;
+
+	for (u32 i = 0; i < guest_count; i++) {
+		if (!strcmp(guests[i]->name, word))
+			return guests[i];
+	}
+	if (shell_number(word, guest_count, &number) && number)
+		return guests[number - 1];
+	shell_print("no guest is called \"%s\"; `guests` lists them\n", word);
+	return NULL;
+}
+
+bool shell_number(const char *word, u64 max, u64 *value)
+{
+	u64 v = 0;
+
+	if (!*word)
+		return false;
+	for (; *word; word++) {
+		if (*word < '0' || *word > '9')
+			return false;
+		v = v * 10 + (u64)(*word - '0');
+		if (v > max)
+			return false;
+	}
+	*value = v;
+	return true;
+}
+
+static int split(char *text, char **argv)
+{
+	int argc = 0;
+
+	while (argc < ARGS_MAX) {
+		while (*text == ' ')
+			text++;
+		if (!*text)
+			break;
+		argv[argc++] = text;
+		while (*text && *text != ' ')
+			text++;
+		if (*text)
+			*text++ = 0;
+	}
+	return argc;
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (u32 i = 0; i < shell_command_count; i++) {
+		if (!strcmp(shell_command[i].name, name))
+			return &shell_command[i];
+	}
+	return NULL;
+}
+
+static void help_line(const struct command *c)
+{
+	shell_print("  %-9s %-20s %s\n", c->name, c->args, c->help);
+}
+
+void shell_help(int argc, char **argv)
+{
+	const struct command *c = argc > 1 ? find_command(argv[1]) : NULL;
+
+	if (c) {
+		help_line(c);
+		return;
+	}
+	if (argc > 1)
+		shell_print("there is no command \"%s\"\n", argv[1]);
+	for (u32 i = 0; i < shell_command_count; i++)
+		help_line(&shell_command[i]);
+	shell_line("A guest is given by name or number. Tab completes. Ctrl-A ? shows the keys of the console.");
+}
+
+/* The first word must be a command, and commands that need a guest must get one. */
+static void run_line(void)
+{
+	char *argv[ARGS_MAX + 1] = { NULL };
+	int argc = split(line.text, argv);
+	const struct command *c;
+
+	if (!argc)
+		return;
+	c = find_command(argv[0]);
+	if (!c)
+		shell_print("there is no command \"%s\"; `help` lists them\n", argv[0]);
+	else if (argc == 1 && c->takes_guest && c->args[0] != '[')
+		shell_print("usage: %s %s\n", c->name, c->args);
+	else
+		c->run(argc, argv);
+}
+
+/* Completion: of the first word from the commands, of the second from the guests where the command takes one. */
+
+struct match {
+	const char *stem;
+	size_t stem_length;
+	u32 count;
+	char common[LINE_BYTES];	/* what all matches begin with */
+};
+
+static void match_add(struct match *m, const char *name)
+{
+	size_t n = 0;
+
+	if (strncmp(name, m->stem, m->stem_length))
+		return;
+	if (!m->count++) {
+		str_copy(m->common, sizeof(m->common), name);
+		return;
+	}
+	while (m->common[n] && m->common[n] == name[n])
+		n++;
+	m->common[n] = 0;
+}
+
+static void each_candidate(void (*fn)(struct match *m, const char *name), struct match *m, const struct command *c)
+{
+	if (!c) {
+		for (u32 i = 0; i < shell_command_count; i++)
+			fn(m, shell_command[i].name);
+	} else if (c->takes_guest) {
+		for (u32 i = 0; i < guest_count; i++)
+			fn(m, guests[i]->name);
+	}
+}
+
+static void match_show(struct match *m, const char *name)
+{
+	if (!strncmp(name, m->stem, m->stem_length))
+		shell_print("%s  ", name);
+}
+
+static void complete(void)
+{
+	char *space = strchr(line.text, ' ');
+	const struct command *c = NULL;
+	struct match m = { .stem = line.text };
+
+	if (line.cursor != line.length)
+		return;
+	if (space) {
+		*space = 0;
+		c = find_command(line.text);
+		*space = ' ';
+		m.stem = space + 1;
+		if (!c || strchr(m.stem, ' '))
+			return;
+	}
+	m.stem_length = strlen(m.stem);
+	each_candidate(match_add, &m, c);
+	if (!m.count)
+		return;
+	if (m.count > 1 && strlen(m.common) == m.stem_length) {
+		hub_shell_write("\r\n", 2);
+		each_candidate(match_show, &m, c);
+		hub_shell_write("\r\n", 2);
+		line_redraw(&line);
+		return;
+	}
+	line_insert(&line, m.common + m.stem_length);
+	if (m.count == 1)
+		line_insert(&line, " ");
+}
+
+/* Input. */
+
+static void shell_take(u8 byte)
+{
+	switch (line_input(&line, byte)) {
+	case LINE_DONE:
+		run_line();
+		line.length = line.cursor = 0;
+		line.text[0] = 0;
+		if (!shell.more)
+			line_begin(&line);
+		break;
+	case LINE_CANCELLED:
+		line_begin(&line);
+		break;
+	case LINE_TAB:
+		complete();
+		break;
+	default:
+		break;
+	}
+}
+
+static void stream_end(void)
+{
+	shell.more = NULL;
+	line_begin(&line);
+	while (!shell.more && shell.ahead_at < shell.ahead_count)
+		shell_take(shell.ahead[shell.ahead_at++]);
+	if (shell.ahead_at == shell.ahead_count)
+		shell.ahead_at = shell.ahead_count = 0;
+}
+
+void shell_input(u8 byte)
+{
+	if (!shell.more) {
+		shell_take(byte);
+	} else if (byte == CTRL_C) {
+		shell.ahead_at = shell.ahead_count = 0;
+		hub_shell_write("^C\r\n", 4);
+		stream_end();
+	} else if (shell.ahead_count < TYPED_AHEAD) {
+		shell.ahead[shell.ahead_count++] = byte;
+	}
+}
+
+bool shell_poll(void)
+{
+	while (shell.more && hub_shell_backlog() < BACKLOG_MAX) {
+		if (!shell.more(&shell.cursor))
+			stream_end();
+	}
+	return shell.more != NULL;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The hypervisor's shell: edits a line, finds its command in one table, runs it. Commands return at once; long output
+ * is produced piece by piece as the serial port takes it. Control core. */
+
+#include <hv/guest.h>
+
+struct command {
+	const char *name;
+	const char *args;		/* as help shows them */
+	const char *help;
+	void (*run)(int argc, char **argv);
+	bool takes_guest;		/* first argument: completed from the guests' names */
+};
+
+extern const struct command shell_command[];
+extern const u32 shell_command_count;
+
+void shell_init(void);
+void shell_input(u8 byte);
+
+/* Go on with long output. true: there is more. */
+bool shell_poll(void);
+
+/* Prompt and line again after something else was printed; nothing while output is under way. */
+void shell_redraw(void);
+
+/* For commands: formatted text (up to 400 bytes; "\n" becomes a line end), a whole line. */
+void shell_print(const char *fmt, ...) PRINTF_LIKE(1, 2);
+void shell_line(const char *text);
+
+/* Call more(&cursor) as long as it returns true, each time with room for some lines. */
+void shell_stream(bool (*more)(u64 *cursor), u64 cursor);
+
+/* The guest that word names, by name or number; null after saying what is wrong. */
+struct guest *shell_find_guest(const char *word);
+
+/* word as a number up to max; false: it is none. */
+bool shell_number(const char *word, u64 max, u64 *value);
+
+/* Commands, by file. shell_guests.c: */
+void shell_guests(int argc, char **argv);
+void shell_start(int argc, char **argv);
+void shell_stop(int argc, char **argv);
+void shell_reset(int argc, char **argv);
+void shell_kill(int argc, char **argv);
+void shell_console(int argc, char **argv);
+void shell_stats(int argc, char **argv);
+void shell_devices(int argc, char **argv);
+/* shell_machine.c: */
+void shell_plan(int argc, char **argv);
+void shell_cores(int argc, char **argv);
+void shell_memory(int argc, char **argv);
+void shell_log(int argc, char **argv);
+void shell_check(int argc, char **argv);
+void shell_poweroff(int argc, char **argv);
+void shell_reboot(int argc, char **argv);
+void shell_version(int argc, char **argv);
+/* shell.c: */
+void shell_help(int argc, char **argv);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Commands about guests. */
+#include "hub.h"
+#include "lifecycle.h"
+#include "shell.h"
+#include "shutdown.h"
+#include "sinks.h"
+#include "text.h"
+
+#include <hv/lib.h>
+#include <hv/machine.h>
+#include <hv/time.h>
+
+static const char *const state_word[] = {
+	[GUEST_OFF] = "off", [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
+	[GUEST_STOPPING] = "stopping", [GUEST_ENDED] = "ended", [GUEST_KILLED] = "killed",
+};
+
+static u64 guest_exits(const struct guest *g)
+{
+	u64 sum = 0;
+
+	for (u32 v = 0; v < g->vcpu_count; v++) {
+		for (u32 k = 0; k < VMEXIT_KINDS; k++)
+			sum += load_relaxed(&g->vcpu[v].stat[k].count);
+	}
+	return sum;
+}
+
+static void guest_row(const struct guest *g)
+{
+	const struct life *l = life_of(g);
+	char cores[40], ram[24], up[24] = "-";
+
+	if (!life_is_quiet(g) && l->started)
+		text_duration(up, sizeof(up), tsc_now() - l->started);
+	text_cores(cores, sizeof(cores), g->core_of, g->vcpu_count);
+	fmt_bytes(ram, sizeof(ram), g->plan->memory);
+	shell_print("%2u  %-16s %-9s %-10s %10s %12s %14lu %7lu\n", g->index + 1, g->name, state_word[g->state], cores, ram,
+		    up, guest_exits(g), l->starts);
+}
+
+static void show_lines(const char *text)
+{
+	char row[160];
+
+	while (*text) {
+		const char *end = strchr(text, '\n');
+		size_t n = end ? (size_t)(end - text) : strlen(text);
+
+		fmt_print(row, sizeof(row), "  | %.*s", (int)MIN(n, (size_t)150), text);
+		shell_line(row);
+		text += n + (end ? 1 : 0);
+	}
+}
+
+static void show_last_end(const struct life *l)
+{
+	static const char *const how[] = { [END_NONE] = "", [END_RESULT] = "it ended with a result",
+		[END_POWEROFF] = "it powered off", [END_REBOOT] = "it asked for a reboot", [END_KILLED] = "it was killed",
+		[END_STOPPED] = "it was reset by the operator" };
+	const struct guest_end_record *r = &l->last;
+	char when[24];
+
+	if (r->end == END_NONE) {
+		shell_line("it has not ended yet");
+		return;
+	}
+	shell_print("last end:  at %s s, %s\n", text_stamp(when, sizeof(when), l->last_tsc), how[r->end]);
+	if (r->end == END_RESULT)
+		shell_print("result:    %u\n", r->result);
+	if (r->end == END_KILLED)
+		shell_print("reason:    %s: %s\n", r->id, r->reason);
+	if (r->rip || r->exit_reason)
+		shell_print("vcpu %u:    rip=0x%lx exit=%s:0x%lx qualification=0x%lx,0x%lx\n", r->vcpu, r->rip,
+			    vmexit_name(r->exit_kind), r->exit_reason, r->qual1, r->qual2);
+	show_lines(r->dump);
+	shell_line("its console showed:");
+	show_lines(l->last_lines);
+}
+
+void shell_guests(int argc, char **argv)
+{
+	struct guest *g = NULL;
+
+	if (argc > 1) {
+		g = shell_find_guest(argv[1]);
+		if (!g)
+			return;
+	}
+	if (!guest_count) {
+		shell_line("there are no guests");
+		return;
+	}
+	shell_print("%2s  %-16s %-9s %-10s %10s %12s %14s %7s\n", "#", "NAME", "STATE", "CORES", "RAM", "UPTIME", "EXITS",
+		    "STARTS");
+	for (u32 i = 0; i < guest_count; i++) {
+		if (!g || g == guests[i])
+			guest_row(guests[i]);
+	}
+	if (g)
+		show_last_end(life_of(g));
+}
+
+static void report(const struct guest *g, const char *refused)
+{
+	if (refused)
+		shell_print("guest %s: %s\n", g->name, refused);
+}
+
+void shell_start(int argc, char **argv)
+{
+	struct guest *g = shell_find_guest(argv[1]);
+
+	(void)argc;
+	if (g)
+		report(g, life_start(g, tsc_now()));
+}
+
+void shell_stop(int argc, char **argv)
+{
+	struct guest *g = shell_find_guest(argv[1]);
+	u64 seconds = STOP_SECONDS_DEFAULT;
+
+	if (!g)
+		return;
+	if (argc > 2 && !shell_number(argv[2], STOP_SECONDS_MAX, &seconds))
+		shell_print("\"%s\" is not a time: whole seconds, at most %u\n", argv[2], STOP_SECONDS_MAX);
+	else
+		report(g, life_stop(g, (u32)seconds, tsc_now()));
+}
+
+void shell_reset(int argc, char **argv)
+{
+	struct guest *g = shell_find_guest(argv[1]);
+
+	(void)argc;
+	if (g)
+		report(g, life_reset(g, tsc_now()));
+}
+
+void shell_kill(int argc, char **argv)
+{
+	struct guest *g = shell_find_guest(argv[1]);
+
+	(void)argc;
+	if (g)
+		report(g, life_kill(g, tsc_now()));
+}
+
+/* The record of a console, line by line: cursor counts lines since power-on. */
+
+static const struct guest *log_guest;
+static u64 log_line_end;
+
+static bool console_log_more(u64 *cursor)
+{
+	const struct console_ring *r = log_guest->console;
+	const struct console_stamp *stamp = &r->stamp[*cursor % CONSOLE_STAMPS];
+	u64 at = stamp->position, end = load_acquire(&r->head);
+	char text[161], when[24];
+	u8 bytes[160];
+	size_t n;
+
+	if (*cursor >= log_line_end)
+		return false;
+	if (*cursor + 1 < load_acquire(&r->stamp_head))
+		end = r->stamp[(*cursor + 1) % CONSOLE_STAMPS].position;
+	++*cursor;
+	if (end - at > CONSOLE_RING_BYTES || load_acquire(&r->head) - at >= CONSOLE_RING_BYTES)
+		return true;	/* overwritten meanwhile */
+	n = console_ring_read(r, &at, bytes, MIN((size_t)(end - at), sizeof(bytes)));
+	while (n && (bytes[n - 1] == '\n' || bytes[n - 1] == '\r'))
+		n--;
+	shell_print("[%s] %s\n", text_stamp(when, sizeof(when), stamp->tsc), text_neutralise(text, sizeof(text), bytes, n));
+	return true;
+}
+
+static void console_log(const struct guest *g, u64 lines)
+{
+	log_guest = g;
+	log_line_end = load_acquire(&g->console->stamp_head);
+	shell_stream(console_log_more, log_line_end - MIN(lines, log_line_end));
+}
+
+void shell_console(int argc, char **argv)
+{
+	struct guest *g = shell_find_guest(argv[1]);
+	u64 lines = CONSOLE_STAMPS - 1;
+
+	if (!g)
+		return;
+	if (argc == 2)
+		hub_switch(g->index + 1);
+	else if (strcmp(argv[2], "log") || (argc > 3 && !shell_number(argv[3], CONSOLE_STAMPS - 1, &lines)))
+		shell_print("usage: console GUEST [log [LINES]], LINES at most %u\n", CONSOLE_STAMPS - 1);
+	else
+		console_log(g, lines);
+}
+
+static void stats_of(const struct guest *g)
+{
+	u64 injected = 0, halted = 0;
+	char idle[24];
+
+	shell_print("guest %s\n  %-14s %14s %16s %16s\n", g->name, "EXIT", "COUNT", "MEAN CYCLES", "WORST CYCLES");
+	for (u32 k = 0; k < VMEXIT_KINDS; k++) {
+		u64 count = 0, cycles = 0, worst = 0;
+
+		for (u32 v = 0; v < g->vcpu_count; v++) {
+			const struct exit_stat *s = &g->vcpu[v].stat[k];
+
+			count += load_relaxed(&s->count);
+			cycles += load_relaxed(&s->cycles);
+			worst = MAX(worst, load_relaxed(&s->worst));
+		}
+		if (count)
+			shell_print("  %-14s %14lu %16lu %16lu\n", vmexit_name((enum vmexit_kind)k), count, cycles / count,
+				    worst);
+	}
+	for (u32 v = 0; v < g->vcpu_count; v++) {
+		injected += load_relaxed(&g->vcpu[v].injected);
+		halted += load_relaxed(&g->vcpu[v].halted_cycles);
+	}
+	shell_print("  interrupts delivered %lu, all vcpus together halted %s\n", injected,
+		    text_duration(idle, sizeof(idle), halted));
+}
+
+void shell_stats(int argc, char **argv)
+{
+	struct guest *g = argc > 1 ? shell_find_guest(argv[1]) : NULL;
+
+	if (g) {
+		stats_of(g);
+		return;
+	}
+	for (u32 i = 0; argc == 1 && i < guest_count; i++)
+		stats_of(guests[i]);
+}
+
+static void devices_of(const struct guest *g)
+{
+	shell_print("guest %s\n  %-16s %-7s %-25s %12s\n", g->name, "DEVICE", "SPACE", "RANGE", "ACCESSES");
+	for (u32 i = 0; i < MIN(g->bus.claim_count, (u32)BUS_CLAIMS_MAX); i++) {
+		const struct bus_claim *c = &g->bus.claim[i];
+		char range[48];
+
+		fmt_print(range, sizeof(range), "0x%lx-0x%lx", c->range.base, c->range.base + c->range.size - 1);
+		shell_print("  %-16s %-7s %-25s %12lu\n", c->name, c->range.space == BUS_PORT ? "port" : "memory", range,
+			    load_relaxed(&c->accesses));
+	}
+	shell_print("  nobody answered: %lu ports, %lu addresses\n", load_relaxed(&g->bus.unclaimed[BUS_PORT]),
+		    load_relaxed(&g->bus.unclaimed[BUS_MEMORY]));
+}
+
+static void devices_of_host(void)
+{
+	char words[80];
+
+	sinks_describe_serial(words, sizeof(words));
+	shell_print("host\n  serial         %s\n", words);
+	sinks_describe_screen(words, sizeof(words));
+	shell_print("  screen         %s\n", words);
+	shell_print("  power button   %s\n", boot_info->acpi.pm1a_evt ? "polled" : "none");
+	shell_line("`devices GUEST` shows those of a guest");
+}
+
+void shell_devices(int argc, char **argv)
+{
+	struct guest *g;
+
+	if (argc == 1) {
+		devices_of_host();
+		return;
+	}
+	g = shell_find_guest(argv[1]);
+	if (g)
+		devices_of(g);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The sinks as the rest of the control core uses them; see hv/control.h for those that boot uses. */
+
+#include <hv/types.h>
+
+/* The serial port's queue: bytes it takes, bytes that wait, one more (false: full, or there is no port). */
+bool serial_alive(void);
+u32 serial_room(void);
+u32 serial_waiting(void);
+bool serial_put(u8 byte);
+
+/* Move queued bytes to the port; true when some moved. A received byte, or -1. Send all that waits, bounded. */
+bool serial_poll(void);
+int serial_get(void);
+void serial_flush(void);
+
+/* Add a line to the screen's shadow; draw some of what changed: true when more is left. */
+void screen_say(const char *line);
+bool screen_poll(void);
+
+/* The next recorded line that an operator must see at once, in its console form. false: none. */
+bool sinks_next_log(char *to, size_t size);
+
+/* "port 0x3f8, 16550A with FIFO", "1024 x 768 pixels, 128 x 48 characters", "none". */
+void sinks_describe_serial(char *to, size_t size);
+void sinks_describe_screen(char *to, size_t size);
