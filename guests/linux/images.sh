@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# images.sh PLAN OUTDIR: the plan, a stock Debian cloud kernel and a small initrd (busybox and our /init) in OUTDIR.
+# Packages come through apt and stay in ~/.cache/bulkhead/debs; what was taken is written to OUTDIR/versions.txt.
+set -eu
+plan=$1
+out=$(mkdir -p "$2" && cd "$2" && pwd)
+src=$(cd "$(dirname "$0")" && pwd)
+debs=${XDG_CACHE_HOME:-$HOME/.cache}/bulkhead/debs
+mkdir -p "$debs"
+die() { echo "images.sh: $*" >&2; exit 1; }
+
+# newest PATTERN: the newest cached package, if any
+newest() { find "$debs" -name "$1" -printf '%f\n' | sort -V | tail -n 1; }
+
+# fetch PACKAGE PATTERN: print the file name of the package, asking apt only when the cache has none
+fetch() {
+	if [ -z "$(newest "$2")" ]; then
+		(cd "$debs" && apt-get -q -o APT::Sandbox::User= download "$1" >&2) ||
+			die "cannot get the Debian package $1 (is this Debian, and did apt-get update run?)"
+	fi
+	newest "$2"
+}
+
+if [ -z "$(newest 'linux-image-*-cloud-amd64_*.deb')" ]; then
+	kernel_package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+	[ -n "$kernel_package" ] || die "apt does not know linux-image-cloud-amd64: run apt-get update"
+fi
+kernel=$(fetch "${kernel_package-}" 'linux-image-*-cloud-amd64_*.deb')
+busybox=$(fetch busybox-static 'busybox-static_*_amd64.deb')
+
+# Made anew only when something that goes in has changed.
+stamp=$(printf '%s\n' "$kernel" "$busybox" | cat - "$src/images.sh" "$src"/initrd/* | sha256sum)
+cp "$plan" "$out/bulkhead.toml"
+if [ "$(cat "$out/.stamp" 2>/dev/null)" = "$stamp" ] && [ -s "$out/vmlinuz" ] && [ -s "$out/initrd.img" ]; then
+	exit 0
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+mkdir -p "$root/bin" "$root/lib/modules" "$root/proc" "$root/sys" "$root/dev" "$root/etc/acpi/PWRF" "$root/tmp"
+dpkg-deb --fsys-tarfile "$debs/$kernel" | tar x -C "$work" --wildcards './boot/vmlinuz-*' '*/evdev.ko' '*/acpi/button.ko'
+dpkg-deb --fsys-tarfile "$debs/$busybox" | tar x -C "$work" ./bin/busybox
+cp "$work/bin/busybox" "$root/bin/busybox"
+for applet in $("$root/bin/busybox" --list); do
+	[ "$applet" = busybox ] || ln -sf busybox "$root/bin/$applet"
+done
+find "$work/lib" -name '*.ko' -exec cp {} "$root/lib/modules" \;
+cp "$src/initrd/init" "$root/init"
+cp "$src/initrd/do.sh" "$root/bin/do"
+for action in hash e820 ipi panic triple; do
+	ln -s do "$root/bin/$action"
+done
+echo "alias hash=/bin/hash" > "$root/etc/shrc"
+cp "$src/initrd/power" "$root/etc/acpi/PWRF/00000080"
+gcc -static -Os -s -Wall -Wextra -o "$root/bin/ticks" "$src/initrd/ticks.c"
+chmod -R 755 "$root"
+(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet | gzip -9n) > "$out/initrd.img"
+cp "$work"/boot/vmlinuz-* "$out/vmlinuz"
+printf '%s\n' "$kernel" "$busybox" > "$out/versions.txt"
+printf '%s\n' "$stamp" > "$out/.stamp"
