@@ -12,6 +12,8 @@ $(BUILD)/host/check-plan: tests/tools/check_plan.c $(PLAN_C) $(PLAN_H)
 	@mkdir -p $(@D)
 	$(Q)gcc $(HOST_CFLAGS) -fno-builtin -o $@ tests/tools/check_plan.c $(PLAN_C)
 
+host-tools: $(BUILD)/host/check-plan
+
 .PHONY: check-plan
 check-plan: $(BUILD)/host/check-plan $(if $(wildcard $(PLAN)/recipe.sh),plan-folder) ## check PLAN=folder on the build host with the hypervisor's own code
 	@$(BUILD)/host/check-plan $(PLAN_DIR) $(CHECK_PLAN)
