@@ -39,6 +39,13 @@ void vlapic_timer_stop(struct vlapic *l)
 	l->tsc_deadline = 0;
 }
 
+/* The vcpu has to be back by then: v->deadline only ever moves earlier here, the loop finds the next one. */
+static void timer_arm(struct vcpu *v, u64 deadline)
+{
+	v->lapic.timer_deadline = deadline;
+	v->deadline = MIN(v->deadline, vlapic_timer_next(v));
+}
+
 static u32 timer_mode(const struct vlapic *l)
 {
 	return l->lvt[LVT_TIMER] & LVT_MODE;
@@ -91,7 +98,7 @@ void vlapic_timer_write_initial(struct vcpu *v, u32 val)
 	}
 	l->timer_period = period_of_initial(l);
 	ticks = timer_mode(l) == LVT_MODE_PERIODIC ? l->timer_period : count_to_ticks(l, val);
-	l->timer_deadline = add_saturated(vlapic_now(), ticks);
+	timer_arm(v, add_saturated(vlapic_now(), ticks));
 }
 
 /* The count goes on from where it is, at the new rate. */
@@ -108,7 +115,7 @@ void vlapic_timer_write_divide(struct vcpu *v, u32 val)
 	if (timer_mode(l) == LVT_MODE_DEADLINE || l->timer_deadline == NEVER)
 		return;
 	l->timer_period = period_of_initial(l);
-	l->timer_deadline = add_saturated(vlapic_now(), count_to_ticks(l, left));
+	timer_arm(v, add_saturated(vlapic_now(), count_to_ticks(l, left)));
 }
 
 /* While the entry was masked nobody called vlapic_timer_run(): what is due is taken under the old entry first. Between
@@ -124,6 +131,7 @@ void vlapic_timer_write_lvt(struct vcpu *v, u32 val)
 		vlapic_timer_stop(l);
 		l->timer_initial = 0;
 	}
+	timer_arm(v, l->timer_deadline);
 }
 
 static void arm_tsc_deadline(struct vcpu *v)
@@ -132,11 +140,11 @@ static void arm_tsc_deadline(struct vcpu *v)
 	u64 now = vlapic_now(), guest_now = now + v->tsc_offset;
 
 	if (l->tsc_deadline == 0)
-		l->timer_deadline = NEVER;
+		timer_arm(v, NEVER);
 	else if (l->tsc_deadline <= guest_now)
-		l->timer_deadline = now;
+		timer_arm(v, now);
 	else
-		l->timer_deadline = add_saturated(now, l->tsc_deadline - guest_now);
+		timer_arm(v, add_saturated(now, l->tsc_deadline - guest_now));
 }
 
 void vlapic_timer_write_deadline(struct vcpu *v, u64 val)
@@ -162,9 +170,9 @@ void vlapic_timer_run(struct vcpu *v, u64 now)
 	if (now < l->timer_deadline)
 		return;
 	if ((lvt & LVT_MODE) == LVT_MODE_PERIODIC) {
-		u64 late = now - l->timer_deadline;
+		u64 late = now - l->timer_deadline, period = l->timer_period;
 
-		l->timer_deadline += late < l->timer_period ? l->timer_period : late - late % l->timer_period + l->timer_period;
+		l->timer_deadline += late < period ? period : late - late % period + period;
 	} else {
 		l->timer_deadline = NEVER;
 		l->tsc_deadline = 0;

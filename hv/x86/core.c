@@ -4,6 +4,7 @@
 
 #include <hv/pool.h>
 #include <hv/time.h>
+#include <hv/virt.h>
 
 #include "core_arch.h"
 #include "lapic.h"

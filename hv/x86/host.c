@@ -4,6 +4,7 @@
 
 #include <hv/core.h>
 #include <hv/lib.h>
+#include <hv/machine.h>
 #include <hv/paging.h>
 #include <hv/panic.h>
 #include <hv/pool.h>

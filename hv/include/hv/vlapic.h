@@ -68,7 +68,8 @@ void vlapic_accept(struct vcpu *v, u8 vector);
 u64 vlapic_get_cr8(struct vcpu *v);
 void vlapic_set_cr8(struct vcpu *v, u64 cr8);
 
-/* Timer: fire what is due at host TSC now; the next host TSC at which to call again, or U64_MAX. */
+/* Timer. Register writes that arm it also move v->deadline earlier.
+ * Run: fire what is due at host TSC now; the next host TSC at which to call again, or U64_MAX. */
 void vlapic_timer_run(struct vcpu *v, u64 now);
 u64 vlapic_timer_next(const struct vcpu *v);
 

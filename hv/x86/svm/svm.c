@@ -281,8 +281,16 @@ static int svm_dump(struct vcpu *v, char *to, size_t size)
 	return vmcb_dump(svm_vmcb(), to, size);
 }
 
+/* Nested tables have the host's format and the host's page sizes: APM 2 "Nested Paging". */
+static int svm_nested_max_leaf(void)
+{
+	return cpuid(0x80000001, 0).edx & BIT32(26) ? 3 : 2;
+}
+
 const struct virt_ops svm_ops = {
 	.name = "SVM",
+	.nested = &pt_npt,
+	.nested_max_leaf = svm_nested_max_leaf,
 	.probe = svm_ops_probe,
 	.core_enable = svm_core_enable,
 	.core_disable = svm_core_disable,

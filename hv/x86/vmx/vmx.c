@@ -9,7 +9,7 @@
 
 #define CPUID_VMX BIT32(5)
 
-struct vmx_caps vmx_caps;
+struct vmx_caps vmx_caps __attribute__((section(".sealed")));
 
 static bool has_vmx(void)
 {
@@ -167,8 +167,16 @@ static void vmx_core_disable(void)
 	write_cr4(read_cr4() & ~CR4_VMXE);
 }
 
+/* 2 MiB leaves are a needed feature (caps.c), larger ones a useful one. */
+static int vmx_nested_max_leaf(void)
+{
+	return vmx_caps.ept_vpid & EPT_PAGES_1G ? 3 : 2;
+}
+
 const struct virt_ops vmx_ops = {
 	.name		= "VMX",
+	.nested		= &pt_ept,
+	.nested_max_leaf = vmx_nested_max_leaf,
 	.probe		= vmx_probe,
 	.core_enable	= vmx_core_enable,
 	.core_disable	= vmx_core_disable,

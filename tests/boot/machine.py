@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Emulated machines for tests: start one on a disk image, talk to its serial console, end it by its process id."""
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+OVMF = '/usr/share/ovmf/OVMF.fd'
+
+
+class Timeout(Exception):
+    pass
+
+
+class Machine:
+    """One emulator process and the text of its serial port."""
+
+    def __init__(self, image, cores=1, memory=1024, cpu=None, extra=(), keep=None):
+        self.image, self.cores, self.memory, self.cpu, self.extra = image, cores, memory, cpu, list(extra)
+        self.dir = tempfile.mkdtemp(prefix='bulkhead-')
+        self.keep = keep            # where the console text is left for the reader
+        self.text, self.at = '', 0
+        self.process = self.serial = None
+        self.lock = threading.Condition()
+
+    # -- life -------------------------------------------------------------
+    def spawn(self, command, **kw):
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.dir,
+                                        stdout=open(f'{self.dir}/out', 'wb'), stderr=subprocess.STDOUT, **kw)
+
+    def connect(self, family, address, seconds=30):
+        end = time.time() + seconds
+        while True:
+            s = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                s.connect(address)
+                break
+            except OSError:
+                s.close()
+                if time.time() > end or self.process.poll() is not None:
+                    raise Timeout('the emulator offers no console: ' + open(f'{self.dir}/out', errors='replace').read()[-500:])
+                time.sleep(0.1)
+        self.serial = s
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def read(self):
+        while True:
+            try:
+                data = self.serial.recv(65536)
+            except OSError:
+                data = b''
+            with self.lock:
+                self.text += data.decode('latin-1')
+                if not data:
+                    self.serial_closed = True
+                self.lock.notify_all()
+            if not data:
+                return
+
+    def running(self):
+        return self.process.poll() is None
+
+    def stop(self):
+        if self.process and self.running():
+            try:
+                os.killpg(self.process.pid, signal.SIGTERM)
+                self.process.wait(5)
+            except (subprocess.TimeoutExpired, ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        if self.serial:
+            self.serial.close()
+        if self.keep:
+            os.makedirs(os.path.dirname(self.keep), exist_ok=True)
+            open(self.keep, 'w').write(self.text)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *a):
+        self.stop()
+
+    # -- talk -------------------------------------------------------------
+    def send(self, text):
+        self.serial.sendall(text.encode('latin-1'))
+
+    def type(self, text, pause=0.03):
+        """As a person types: our UART is polled and has 16 bytes."""
+        for i in range(0, len(text), 8):
+            self.send(text[i:i + 8])
+            time.sleep(pause)
+
+    def expect(self, pattern, seconds):
+        """Wait for a regular expression behind what was matched before; move behind it; -> match."""
+        end, regex = time.time() + seconds, re.compile(pattern, re.M)
+        with self.lock:
+            while True:
+                m = regex.search(self.text, self.at)
+                if m:
+                    self.at = m.end()
+                    return m
+                left = end - time.time()
+                if left <= 0 or not self.running():
+                    raise Timeout(f'no {pattern!r} within {seconds} s' + ('' if self.running() else ' (the emulator ended)'))
+                self.lock.wait(min(left, 0.5))
+
+    def wait_end(self, seconds):
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Timeout(f'the machine still runs after {seconds} s')
+
+
+class Qemu(Machine):
+    name = 'qemu'
+    binary = ['qemu-system-x86_64']
+
+    def __init__(self, image, machine='q35', icount=False, firmware=OVMF, screen=True, serial=True, **kw):
+        super().__init__(image, **kw)
+        self.machine, self.icount, self.firmware, self.screen, self.has_serial = machine, icount, firmware, screen, serial
+
+    def command(self):
+        c = list(self.binary) + ['-machine', self.machine, '-accel', 'tcg', '-cpu', self.cpu or 'EPYC,+svm,+npt',
+                                 '-smp', str(self.cores), '-m', str(self.memory), '-display', 'none', '-nic', 'none',
+                                 '-bios', self.firmware, '-no-reboot',
+                                 '-drive', f'file={self.image},format=raw,if=ide,snapshot=on',
+                                 '-vga', 'std' if self.screen else 'none',
+                                 '-monitor', f'unix:{self.dir}/monitor,server=on,wait=off',
+                                 '-chardev', f'socket,id=con,path={self.dir}/serial,server=on,wait=on']
+        c += ['-serial', 'chardev:con'] if self.has_serial else ['-debugcon', 'chardev:con', '-serial', 'none']
+        if self.icount:
+            c += ['-icount', 'shift=0,sleep=off', '-rtc', 'base=2026-01-01,clock=vm', '-seed', '1']
+        return c + self.extra
+
+    def start(self):
+        self.image = os.path.abspath(self.image)
+        self.spawn(self.command())
+        self.connect(socket.AF_UNIX, f'{self.dir}/serial')
+
+    def monitor(self, command):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        s.connect(f'{self.dir}/monitor')
+        s.settimeout(5)
+        out = ''
+
+        def prompt():
+            nonlocal out
+            while not out.endswith('(qemu) '):
+                out += s.recv(65536).decode(errors='replace')
+        prompt()
+        out = ''
+        s.sendall(command.encode() + b'\n')
+        prompt()
+        s.close()
+        return out
+
+
+class Qemu10(Qemu):
+    """Debian 13's QEMU in a tree of its own (tests/tools/qemu10.sh makes it)."""
+    name = 'qemu10'
+    tree = os.path.expanduser('~/.cache/bulkhead/qemu10')
+
+    @property
+    def binary(self):
+        lib = f'{self.tree}/usr/lib/x86_64-linux-gnu'
+        return [f'{lib}/ld-linux-x86-64.so.2', '--library-path', lib, f'{self.tree}/usr/bin/qemu-system-x86_64',
+                '-L', f'{self.tree}/usr/share/qemu', '-L', f'{self.tree}/usr/share/seabios']
+
+    @classmethod
+    def available(cls):
+        return os.path.exists(f'{cls.tree}/usr/bin/qemu-system-x86_64')
+
+
+BOCHSRC = '''config_interface: textconfig
+display_library: rfb, options="timeout=0"
+cpu: model={cpu}, count={cores}, ips={ips}, reset_on_triple_fault=1
+memory: guest={memory}, host={memory}
+romimage: file=/usr/share/ovmf/OVMF.fd, address=0xffe00000
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+boot: disk
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=disk, path={image}, mode=flat, cylinders={cylinders}, heads=16, spt=63
+com1: enabled=1, mode=socket-server, dev=localhost:{port}
+clock: sync=none, time0=1700000000
+pci: enabled=1, chipset=i440fx, slot1=pcivga
+vga: extension=vbe, update_freq=5
+speaker: enabled=0
+sound: driver=dummy
+error: action=report
+info: action=ignore
+panic: action=fatal
+log: {dir}/bochs.log
+'''
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+class Bochs(Machine):
+    name = 'bochs'
+
+    def __init__(self, image, ips=100000000, **kw):
+        super().__init__(image, **kw)
+        self.ips = ips
+
+    def start(self):
+        copy = f'{self.dir}/disk.img'     # Bochs locks its disk: each run has its own
+        subprocess.run(['cp', '--reflink=auto', '--sparse=always', self.image, copy], check=True)
+        size, unit = os.path.getsize(copy), 16 * 63 * 512
+        cylinders = -(-size // unit)
+        os.truncate(copy, cylinders * unit)
+        port = free_port()
+        with open(f'{self.dir}/bochsrc', 'w') as f:
+            f.write(BOCHSRC.format(cpu=self.cpu or 'corei7_skylake_x', cores=self.cores, ips=self.ips, memory=self.memory,
+                                   image=copy, cylinders=cylinders, port=port, dir=self.dir))
+            f.write('\n'.join(self.extra))
+        with open(f'{self.dir}/cmds', 'w') as f:
+            f.write('c\n')
+        self.spawn(['bochs-bin', '-q', '-f', 'bochsrc', '-rc', 'cmds'])
+        self.connect(socket.AF_INET, ('127.0.0.1', port))
+
+    def stop(self):
+        log = f'{self.dir}/bochs.log'
+        if self.keep and os.path.exists(log):
+            os.makedirs(os.path.dirname(self.keep), exist_ok=True)
+            shutil.copy(log, self.keep + '.bochs')
+        super().stop()
