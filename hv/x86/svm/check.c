@@ -2,8 +2,8 @@
 /* Why VMRUN refused: the checks of APM 2 "Canonicalization and Consistency Checks" (15.5.1), asked again in order. */
 #include "vmcb.h"
 
-#define EFER_KNOWN 0x0037fd01ul	/* SCE LME LMA NXE SVME LMSLE FFXSR TCE and the later ones up to AIBRSE */
-#define CR4_KNOWN 0x00f77fffful
+#define EFER_KNOWN 0x37fd01UL	/* SCE LME LMA NXE SVME LMSLE FFXSR TCE and the later ones up to AIBRSE */
+#define CR4_KNOWN 0xf77fffUL	/* all that are defined up to CET, bit 23 */
 #define LONG_MODE(b) (((b)->efer & EFER_LME) && ((b)->cr0 & CR0_PG))
 #define PHYS_MAX(bits) ((bits) < 64 ? BIT(bits) : ~0ul)
 
