@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Admission: is this plan possible on this machine, and who gets what? Cores and images here; RAM in admission_memory.c. */
+/* Admission: is this plan possible on this machine, and who gets what?
+ * Cores and images here; RAM in admission_memory.c. */
 
 #include <hv/lib.h>
 
@@ -69,8 +70,9 @@ static void report_owned(struct admission *a, const struct plan_guest *g, u32 in
 	if (owner != OWNER_CONTROL) {
 		const struct plan_guest *o = &a->plan->guest[owner];
 
-		plan_error_add(a->errors, "PLAN-OVERLAP", line, key, "cores of its own: core %u is also in %s (line %u)",
-			       index, admission_key(other, sizeof(other), o, "cores"), o->line[PLAN_KEY_CORES]);
+		plan_error_add(a->errors, "PLAN-OVERLAP", line, key,
+			       "cores of its own: core %u is also in %s (line %u)", index,
+			       admission_key(other, sizeof(other), o, "cores"), o->line[PLAN_KEY_CORES]);
 	} else if (m->line[PLAN_KEY_CONTROL]) {
 		plan_error_add(a->errors, "PLAN-OVERLAP", line, key,
 			       "cores of its own: core %u is also machine.control (line %u)", index,
@@ -137,8 +139,8 @@ static bool enough_cores(struct admission *a)
 		list_wanted(a->plan, list, sizeof(list));
 		plan_error_add(a->errors, "PLAN-CORES", g->line[PLAN_KEY_CORES],
 			       admission_key(key, sizeof(key), g, "cores"),
-			       "the plan wants %u guest cores (%s); this machine has %u besides the control core", wanted,
-			       list, have);
+			       "the plan wants %u guest cores (%s); this machine has %u besides the control core",
+			       wanted, list, have);
 		break;
 	}
 	return false;
@@ -166,7 +168,7 @@ void admit_cores(struct admission *a)
 	if (usable_count(a->facts) < 2) {
 		plan_error_add(a->errors, "MACHINE-ONE-CORE", first->line[PLAN_KEY_CORES],
 			       admission_key(key, sizeof(key), first, "cores"),
-			       "a machine with at least 2 cores: one for the hypervisor, one for a guest; this one has %u",
+			       "at least 2 cores in the machine: one for the hypervisor, one for a guest; it has %u",
 			       usable_count(a->facts));
 		return;
 	}
@@ -205,8 +207,8 @@ static const struct facts_image *admit_image(struct admission *a, const struct p
 		return NULL;
 	}
 	if (image->status != IMAGE_WHOLE) {
-		plan_error_add(a->errors, "IMAGE-TRUNCATED", line, key, "the whole of \"%s\"; it could not be read to its end",
-			       name);
+		plan_error_add(a->errors, "IMAGE-TRUNCATED", line, key,
+			       "the whole of \"%s\"; it could not be read to its end", name);
 		return NULL;
 	}
 	if (image->size == 0) {
@@ -224,7 +226,8 @@ static void check_format(struct admission *a, const struct plan_guest *g, const 
 	if (!a->facts->check_image || !a->facts->check_image(g->boot.type, image->bytes, image->size, why, sizeof(why)))
 		return;
 	plan_error_add(a->errors, "IMAGE-FORMAT", g->line[PLAN_KEY_KERNEL], admission_key(key, sizeof(key), g, what),
-		       "%s; \"%.40s\": %s", g->boot.type == BOOT_LINUX ? "a Linux bzImage" : "an ELF to boot", image->name, why);
+		       "%s; \"%.40s\": %s", g->boot.type == BOOT_LINUX ? "a Linux bzImage" : "an ELF to boot",
+		       image->name, why);
 }
 
 /* All images of a guest and room to run must fit into its RAM. Sizes are below 2^63 each; the sum is checked. */

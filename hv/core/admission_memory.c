@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Admission of RAM: which whole 2 MiB blocks each guest gets. Large guests choose first, and from addresses where
- * 1 GiB pages work (machine and guest address alike modulo 1 GiB); small ones fill the smallest hole that holds them. */
+ * 1 GiB pages work (machine and guest address alike modulo 1 GiB); small ones fill the smallest hole that fits. */
 
 #include <hv/lib.h>
 

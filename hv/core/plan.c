@@ -114,9 +114,11 @@ static void read_core_list(struct plan_reader *r, struct plan_cores *cores, cons
 		if (!plan_check_type(r, c, TYPE(INTEGER)))
 			continue;
 		if (c->integer < 0 || c->integer >= PLAN_CORES_MAX)
-			plan_bad(r, "PLAN-VALUE", c, "indexes of cores, 0 to %d, not %ld", PLAN_CORES_MAX - 1, (long)c->integer);
+			plan_bad(r, "PLAN-VALUE", c, "indexes of cores, 0 to %d, not %ld", PLAN_CORES_MAX - 1,
+				 (long)c->integer);
 		else if (has_core(cores, c->integer))
-			plan_bad(r, "PLAN-VALUE", c, "each core once in the list: core %ld is there already", (long)c->integer);
+			plan_bad(r, "PLAN-VALUE", c, "each core once in the list: core %ld is there already",
+				 (long)c->integer);
 		else
 			cores->index[cores->count++] = (u16)c->integer;
 	}
@@ -246,7 +248,8 @@ static void read_guest(struct plan_reader *r, struct plan *plan, const struct to
 	plan_read_table(r, n, guest_rules, ARRAY_COUNT(guest_rules), g, g->line);
 	plan_require(r, n, "cores", "a number of cores, or a list of their indexes");
 	plan_require(r, n, "memory", "a size such as \"512MiB\"");
-	plan_require(r, n, "boot", "what to boot: { type = \"linux\", kernel = \"...\" } or { type = \"elf\", file = \"...\" }");
+	plan_require(r, n, "boot",
+		     "what to boot: { type = \"linux\", kernel = \"...\" } or { type = \"elf\", file = \"...\" }");
 }
 
 static void read_guests(struct plan_reader *r, void *object, const struct toml_node *n)
@@ -318,7 +321,8 @@ int plan_read(struct plan *plan, const void *bytes, u64 size, struct plan_work *
 	plan->machine.log = LOG_INFO;
 
 	if (size > PLAN_FILE_SIZE_MAX)
-		plan_error_add(errors, "PLAN-TEXT", 1, "-", "a file of at most 1MiB, not %lu bytes", (unsigned long)size);
+		plan_error_add(errors, "PLAN-TEXT", 1, "-", "a file of at most 1MiB, not %lu bytes",
+			       (unsigned long)size);
 	else if (toml_read(&t, bytes, size) == 0 || t.root)
 		read_root(&r, plan, t.root);
 

@@ -56,7 +56,8 @@ static void read_cmdline(struct plan_reader *r, void *object, const struct toml_
 	struct plan_boot *boot = object;
 
 	if (n->length >= PLAN_CMDLINE_SIZE) {
-		plan_bad(r, "PLAN-VALUE", n, "at most %d bytes, not %lu", PLAN_CMDLINE_SIZE - 1, (unsigned long)n->length);
+		plan_bad(r, "PLAN-VALUE", n, "at most %d bytes, not %lu", PLAN_CMDLINE_SIZE - 1,
+			 (unsigned long)n->length);
 		return;
 	}
 	for (const char *s = n->text; *s; s++)
@@ -125,7 +126,8 @@ void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct
 		break;
 	case BOOT_UEFI:
 		plan_read_table(r, table, uefi_rules, ARRAY_COUNT(uefi_rules), boot, line);
-		plan_bad(r, "PLAN-NOT-YET", type, "\"linux\" or \"elf\": this version has no UEFI firmware for guests yet");
+		plan_bad(r, "PLAN-NOT-YET", type,
+			 "\"linux\" or \"elf\": this version has no UEFI firmware for guests yet");
 		break;
 	}
 }

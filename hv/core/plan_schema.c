@@ -7,7 +7,8 @@
 
 #define GUESS_MAX 24		/* longer names are not guessed at */
 
-void plan_bad_key(struct plan_reader *r, const char *id, const struct toml_node *n, const char *key, const char *fmt, ...)
+void plan_bad_key(struct plan_reader *r, const char *id, const struct toml_node *n, const char *key, const char *fmt,
+		  ...)
 {
 	char path[PLAN_PATH_SIZE], words[200];
 	va_list ap;
@@ -40,7 +41,8 @@ bool plan_check_type(struct plan_reader *r, const struct toml_node *n, u32 types
 		return true;
 	for (u32 i = TOML_TABLE; i <= TOML_BOOLEAN; i++)
 		if (types & BIT32(i))
-			used += (size_t)fmt_print(text + used, sizeof(text) - used, "%s%s", used ? " or " : "", words[i]);
+			used += (size_t)fmt_print(text + used, sizeof(text) - used, "%s%s", used ? " or " : "",
+						  words[i]);
 	plan_bad(r, "PLAN-TYPE", n, "%s, not %s", text, words[n->type]);
 	return false;
 }
@@ -54,7 +56,8 @@ int plan_read_word(struct plan_reader *r, const struct toml_node *n, const char 
 		if (strcmp(n->text, words[i]) == 0)
 			return (int)i;
 		if (used < sizeof(list))
-			used += (size_t)fmt_print(list + used, sizeof(list) - used, "%s\"%s\"", i ? ", " : "", words[i]);
+			used += (size_t)fmt_print(list + used, sizeof(list) - used, "%s\"%s\"", i ? ", " : "",
+						  words[i]);
 	}
 	plan_bad(r, "PLAN-VALUE", n, "one of %s, not \"%.40s\"", list, n->text);
 	return -1;

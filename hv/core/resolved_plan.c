@@ -180,7 +180,8 @@ int resolved_plan_verify(const struct plan *plan, const struct machine_facts *fa
 	for (u32 i = 0; i < resolved->free_count && !err; i++) {
 		const struct facts_ram *f = &resolved->free[i];
 
-		if (!f->size || !inside_ram(facts, f->base.v, f->size) || times_owned(resolved, f->base.v, f->size) != 1)
+		if (!f->size || !inside_ram(facts, f->base.v, f->size) ||
+		    times_owned(resolved, f->base.v, f->size) != 1)
 			err = broken(&v, "free RAM at 0x%lx is not free", f->base.v);
 	}
 	return err;

@@ -160,8 +160,10 @@ static void print_summary(const struct options *o)
 
 		for (u32 c = 0; c < g->core_count && used < (int)sizeof(cores); c++)
 			used += fmt_print(cores + used, sizeof(cores) - (size_t)used, "%s%u", c ? "," : "", g->core[c]);
-		printf("%-20s %-6s %-8s %-6u %-24s %s", g->plan->name, g->plan->boot.type == BOOT_LINUX ? "linux" : "elf",
-		       plan_format_memory(memory, sizeof(memory), g->plan->memory), g->range_count, cores, g->kernel->name);
+		printf("%-20s %-6s %-8s %-6u %-24s %s", g->plan->name,
+		       g->plan->boot.type == BOOT_LINUX ? "linux" : "elf",
+		       plan_format_memory(memory, sizeof(memory), g->plan->memory), g->range_count, cores,
+		       g->kernel->name);
 		if (g->initrd)
 			printf(" %s", g->initrd->name);
 		for (u32 m = 0; m < g->module_count; m++)
@@ -186,7 +188,8 @@ int main(int argc, char **argv)
 	plan_errors_init(&errors, "bulkhead.toml");
 	bytes = file_read(o.folder, "bulkhead.toml", &size, &status);
 	if (status != IMAGE_WHOLE) {
-		plan_error_add(&errors, "PLAN-MISSING", 0, "-", "a file bulkhead.toml that can be read in %s", o.folder);
+		plan_error_add(&errors, "PLAN-MISSING", 0, "-", "a file bulkhead.toml that can be read in %s",
+			       o.folder);
 		return fail();
 	}
 	if (plan_read(&plan, bytes, size, &work, &errors) != 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our TOML reader as a filter, for tests/unit/hv/lib/toml_oracle.py: standard input is a row of texts, each behind its
- * length (32 bits, little endian); for each a line of JSON comes out: {"value": ...}, or {"faults": [[line, words]...]}.
- * Arenas and text are allocated to the byte, so that the sanitizers see every access outside. */
+ * length (32 bits, little endian); for each a line of JSON comes out: {"value": ...}, or {"faults": [[line,
+ * words]...]}. Arenas and text are allocated to the byte, so that the sanitizers see every access outside. */
 
 #include <stdio.h>
 #include <stdlib.h>

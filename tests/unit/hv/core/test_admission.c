@@ -117,7 +117,8 @@ static void test_lists_first_then_lowest(void **state)
 	make_machine(8);
 	facts.core_usable[3] = false;
 	admit_text("[machine]\ncontrol = 1\n"
-		   "[guest.a]\ncores = 2\nmemory = \"64MiB\"\n" ELF "[guest.b]\ncores = [4, 0]\nmemory = \"64MiB\"\n" ELF
+		   "[guest.a]\ncores = 2\nmemory = \"64MiB\"\n" ELF
+		   "[guest.b]\ncores = [4, 0]\nmemory = \"64MiB\"\n" ELF
 		   "[guest.c]\ncores = 1\nmemory = \"64MiB\"\n" ELF);
 	assert_int_equal(resolved.control, 1);
 	assert_int_equal(resolved.guest[0].core[0], 2);
@@ -148,10 +149,13 @@ static void test_core_refusals(void **state)
 	refuse_text("[guest.web]\ncores = [0]\nmemory = \"64MiB\"\n" ELF,
 		    "error PLAN-OVERLAP: p.toml:2: guest.web.cores: cores of its own: core 0 is the control core");
 	refuse_text("[machine]\ncontrol = 2\n[guest.web]\ncores = [1, 2]\nmemory = \"64MiB\"\n" ELF,
-		    "error PLAN-OVERLAP: p.toml:4: guest.web.cores: cores of its own: core 2 is also machine.control (line 2)");
+		    "error PLAN-OVERLAP: p.toml:4: guest.web.cores: cores of its own: core 2 is also machine.control "
+		    "(line 2)");
 	refuse_text("[machine]\ncontrol = 4\n[guest.web]\ncores = 1\nmemory = \"64MiB\"\n" ELF,
-		    "error PLAN-CORES: p.toml:2: machine.control: a core that works: this machine has cores 0 to 3, no core 4");
-	refuse_text("[guest.web]\ncores = [1, 4]\nmemory = \"64MiB\"\n" ELF, "error PLAN-CORES: p.toml:2: guest.web.cores: ");
+		    "error PLAN-CORES: p.toml:2: machine.control: a core that works: this machine has cores 0 to 3, no "
+		    "core 4");
+	refuse_text("[guest.web]\ncores = [1, 4]\nmemory = \"64MiB\"\n" ELF,
+		    "error PLAN-CORES: p.toml:2: guest.web.cores: ");
 	facts.core_usable[2] = false;
 	refuse_text("[guest.web]\ncores = [2]\nmemory = \"64MiB\"\n" ELF, "core 2 of this machine is not usable");
 	refuse_text("[machine]\ncontrol = 2\n[guest.web]\ncores = [1]\nmemory = \"64MiB\"\n" ELF, "not usable");
@@ -162,10 +166,11 @@ static void test_one_core(void **state)
 {
 	(void)state;
 	make_machine(1);
-	refuse_text("[guest.web]\ncores = 1\nmemory = \"64MiB\"\n" ELF, "error MACHINE-ONE-CORE: p.toml:2: guest.web.cores: ");
+	refuse_text("[guest.web]\ncores = 1\nmemory = \"64MiB\"\n" ELF,
+		    "error MACHINE-ONE-CORE: p.toml:2: guest.web.cores: ");
 	make_machine(4);
 	facts.core_usable[1] = facts.core_usable[2] = facts.core_usable[3] = false;
-	refuse_text("[guest.web]\ncores = 1\nmemory = \"64MiB\"\n" ELF, "this one has 1");
+	refuse_text("[guest.web]\ncores = 1\nmemory = \"64MiB\"\n" ELF, "it has 1");
 	make_machine(0);
 	refuse_text("[guest.web]\ncores = 1\nmemory = \"64MiB\"\n" ELF, "error MACHINE-ONE-CORE: ");
 }
@@ -182,7 +187,8 @@ static void build_plan(u32 guests)
 	}
 }
 
-/* Every machine of up to 6 cores, every control core, every set of up to three counts: admitted exactly when they fit. */
+/* Every machine of up to 6 cores, every control core, every set of up to three counts: admitted exactly when they fit.
+ */
 static void test_counts_exhaustively(void **state)
 {
 	(void)state;
@@ -200,7 +206,8 @@ static void test_counts_exhaustively(void **state)
 					}
 				plan.guest_count = guests;
 				plan.machine.control = control;
-				assert_int_equal(admit() == 0, guests && cores >= 2 && control < cores && sum <= cores - 1);
+				assert_int_equal(admit() == 0,
+						 guests && cores >= 2 && control < cores && sum <= cores - 1);
 			}
 }
 
@@ -282,8 +289,9 @@ static void test_memory_refusals(void **state)
 	refuse_text("[guest.a]\ncores = 1\nmemory = \"16MiB\"\n" ELF, "has 0MiB for guests, the largest piece 0MiB");
 	for (u32 i = 0; i < 16; i++)
 		add_ram(i * 8 * MiB, 2 * MiB);
-	refuse_text("[guest.a]\ncores = 1\nmemory = \"18MiB\"\n" ELF, "this machine has 32MiB for guests, the largest piece "
-								      "2MiB, too scattered");
+	refuse_text("[guest.a]\ncores = 1\nmemory = \"18MiB\"\n" ELF,
+		    "this machine has 32MiB for guests, the largest piece "
+		    "2MiB, too scattered");
 	admit_text("[guest.a]\ncores = 1\nmemory = \"16MiB\"\n" ELF);
 	assert_int_equal(resolved.guest[0].range_count, 8);
 }
@@ -465,7 +473,8 @@ static void random_plan(void)
 		cores->is_list = random_below(4) == 0;
 		for (u16 i = 0; cores->is_list && i < cores->count; i++)
 			cores->index[i] = (u16)(first + i);
-		plan.guest[g].memory = random_below(4) ? (8 + random_below(200)) * 2 * MiB : (1 + random_below(2500)) * 4 * MiB;
+		plan.guest[g].memory =
+			random_below(4) ? (8 + random_below(200)) * 2 * MiB : (1 + random_below(2500)) * 4 * MiB;
 		if (plan.guest[g].memory < PLAN_MEMORY_MIN)
 			plan.guest[g].memory = PLAN_MEMORY_MIN;
 	}
@@ -519,7 +528,8 @@ static void test_random(void **state)
 static void good_plan(void)
 {
 	make_machine(8);
-	admit_text("[guest.a]\ncores = 2\nmemory = \"4GiB\"\n" ELF "[guest.b]\ncores = [6, 5]\nmemory = \"64MiB\"\n" ELF);
+	admit_text("[guest.a]\ncores = 2\nmemory = \"4GiB\"\n" ELF
+		   "[guest.b]\ncores = [6, 5]\nmemory = \"64MiB\"\n" ELF);
 }
 
 static void expect_broken(const char *words)
@@ -619,7 +629,8 @@ static void test_show_is_a_plan(void **state)
 	memcpy(first.machine.line, plan.machine.line, sizeof(plan.machine.line));
 	for (u32 i = 0; i < 2; i++) {
 		memcpy(first.guest[i].line, plan.guest[i].line, sizeof(plan.guest[i].line));
-		memcpy(first.guest[i].boot.module_line, plan.guest[i].boot.module_line, sizeof(plan.guest[i].boot.module_line));
+		memcpy(first.guest[i].boot.module_line, plan.guest[i].boot.module_line,
+		       sizeof(plan.guest[i].boot.module_line));
 	}
 	assert_true(plan.guest[0].cores.is_list);
 	first.guest[0].cores = plan.guest[0].cores;

@@ -52,12 +52,14 @@ static void test_everything_live(void **state)
 	const struct plan_guest *g;
 
 	(void)state;
-	read_good("[machine]\nname = \"Rack-7.a\"\ncontrol = 3\nserial = \"com2\"\nserial_baud = 57600\nscreen = false\n"
-		  "log = \"debug\"\n[guest.web]\ncores = [2, 1]\nmemory = \"4GiB\"\n"
-		  "boot = { type = \"linux\", kernel = \"img/vmlinuz-6.1\", initrd = \"initrd.img\", cmdline = \"a b\" }\n"
-		  "autostart = false\nrestart = \"always\"\ntest_device = true\napic = \"virtual\"\n"
-		  "[guest.db.boot]\ntype = \"elf\"\nfile = \"k.elf\"\nmodules = [\"a\",\n \"b\"]\n"
-		  "[guest.db]\ncores = 64\nmemory = \"16MiB\"\n");
+	read_good(
+		"[machine]\nname = \"Rack-7.a\"\ncontrol = 3\nserial = \"com2\"\nserial_baud = 57600\nscreen = false\n"
+		"log = \"debug\"\n[guest.web]\ncores = [2, 1]\nmemory = \"4GiB\"\n"
+		"boot = { type = \"linux\", kernel = \"img/vmlinuz-6.1\", initrd = \"initrd.img\", cmdline = \"a b\" "
+		"}\n"
+		"autostart = false\nrestart = \"always\"\ntest_device = true\napic = \"virtual\"\n"
+		"[guest.db.boot]\ntype = \"elf\"\nfile = \"k.elf\"\nmodules = [\"a\",\n \"b\"]\n"
+		"[guest.db]\ncores = 64\nmemory = \"16MiB\"\n");
 	assert_string_equal(plan.file, "bulkhead.toml");
 	assert_string_equal(plan.machine.name, "Rack-7.a");
 	assert_int_equal(plan.machine.control, 3);
@@ -125,14 +127,18 @@ static const struct {
 	{ "[guest]\na = 1", "error PLAN-TYPE: bulkhead.toml:2: guest.a: ", "a table, not a number" },
 	{ "[gest.a]\n" GUEST("a"), "error PLAN-UNKNOWN-KEY: bulkhead.toml:1: gest: ", "did you mean guest?" },
 	{ "x = 1\n" GUEST("a"), "error PLAN-UNKNOWN-KEY: bulkhead.toml:1: x: ", "one of machine, guest, switch" },
-	{ GUEST("a") "mmeory = 1", "error PLAN-UNKNOWN-KEY: bulkhead.toml:5: guest.a.mmeory: ", "did you mean memory?" },
-	{ GUEST("a") "qqqqqq = 1", "error PLAN-UNKNOWN-KEY: bulkhead.toml:5: guest.a.qqqqqq: ", "one of cores, memory" },
+	{ GUEST("a") "mmeory = 1",
+	  "error PLAN-UNKNOWN-KEY: bulkhead.toml:5: guest.a.mmeory: ", "did you mean memory?" },
+	{ GUEST("a") "qqqqqq = 1",
+	  "error PLAN-UNKNOWN-KEY: bulkhead.toml:5: guest.a.qqqqqq: ", "one of cores, memory" },
 	{ GUEST("A"), "error PLAN-VALUE: bulkhead.toml:1: guest.A: ", "a-z" },
 	{ GUEST("\"\""), "error PLAN-VALUE: bulkhead.toml:1: guest: ", "a-z" },
 	{ GUEST("a123456789012345678901234567890x"), "error PLAN-VALUE: bulkhead.toml:1: guest.a123", "1 to 31" },
-	{ "[guest.a]\ncores = 1\nmemory = \"64MiB\"\n", "error PLAN-MISSING-KEY: bulkhead.toml:1: guest.a.boot: ", "what to" },
+	{ "[guest.a]\ncores = 1\nmemory = \"64MiB\"\n",
+	  "error PLAN-MISSING-KEY: bulkhead.toml:1: guest.a.boot: ", "what to" },
 	{ "[guest.a]\ncores = 1\n" BOOT, "error PLAN-MISSING-KEY: bulkhead.toml:1: guest.a.memory: ", "512MiB" },
-	{ "[guest.a]\nmemory = \"64MiB\"\n" BOOT, "error PLAN-MISSING-KEY: bulkhead.toml:1: guest.a.cores: ", "number" },
+	{ "[guest.a]\nmemory = \"64MiB\"\n" BOOT,
+	  "error PLAN-MISSING-KEY: bulkhead.toml:1: guest.a.cores: ", "number" },
 	{ GUEST("a") "cores = 2", "error PLAN-DUPLICATE: bulkhead.toml:5: guest.a.cores: ", "line 2 already" },
 	{ GUEST("a") GUEST("a"), "error PLAN-DUPLICATE: bulkhead.toml:5: guest.a: ", "line 1 already" },
 	{ GUEST("a") "f = 1.5", "error PLAN-SYNTAX: bulkhead.toml:5: guest.a.f: ", "floats" },
@@ -143,20 +149,26 @@ static const struct {
 	{ GUEST("a") "apic = \"x2\"", "error PLAN-VALUE: bulkhead.toml:5: guest.a.apic: ", "\"owned\", \"virtual\"" },
 	{ GUEST("a") "locked = true", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.locked: ", "locking" },
 	{ GUEST("a") "display = true", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.display: ", "display" },
-	{ GUEST("a") "display = 1", "error PLAN-TYPE: bulkhead.toml:5: guest.a.display: ", "true or false, not a number" },
+	{ GUEST("a") "display = 1",
+	  "error PLAN-TYPE: bulkhead.toml:5: guest.a.display: ", "true or false, not a number" },
 	{ GUEST("a") "cdrom = \"x\"", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.cdrom: ", "CD-ROM" },
 	{ GUEST("a") "disk = []", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.disk: ", "disks" },
 	{ GUEST("a") "net = [{}]", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.net: ", "network" },
 	{ GUEST("a") "net = [1]", "error PLAN-TYPE: bulkhead.toml:5: guest.a.net: ", "a table, not a number" },
-	{ GUEST("a") "[switch.lan]\nnat = true", "error PLAN-NOT-YET: bulkhead.toml:5: switch.lan: ", "virtual switch" },
-	{ GUEST("a") "[switch.lan]\nnta = true", "error PLAN-UNKNOWN-KEY: bulkhead.toml:6: switch.lan.nta: ", "mean nat?" },
+	{ GUEST("a") "[switch.lan]\nnat = true",
+	  "error PLAN-NOT-YET: bulkhead.toml:5: switch.lan: ", "virtual switch" },
+	{ GUEST("a") "[switch.lan]\nnta = true",
+	  "error PLAN-UNKNOWN-KEY: bulkhead.toml:6: switch.lan.nta: ", "mean nat?" },
 	{ GUEST("a") "restart = \"no\"", "error PLAN-VALUE: bulkhead.toml:5: guest.a.restart: ", "\"on-failure\"" },
 	{ GUEST("a") "autostart = \"yes\"", "error PLAN-TYPE: bulkhead.toml:5: guest.a.autostart: ", "not text" },
 	{ "[machine]\ncontrol = 256\n" GUEST("a"), "error PLAN-VALUE: bulkhead.toml:2: machine.control: ", "0 to 255" },
 	{ "[machine]\ncontrol = -1\n" GUEST("a"), "error PLAN-VALUE: bulkhead.toml:2: machine.control: ", "0 to 255" },
-	{ "[machine]\nserial = \"com3\"\n" GUEST("a"), "error PLAN-VALUE: bulkhead.toml:2: machine.serial: ", "\"com3\"" },
-	{ "[machine]\nserial_baud = 1000\n" GUEST("a"), "error PLAN-VALUE: bulkhead.toml:2: machine.serial_baud: ", "9600" },
-	{ "[machine]\nserial_baud = 0\n" GUEST("a"), "error PLAN-VALUE: bulkhead.toml:2: machine.serial_baud: ", "9600" },
+	{ "[machine]\nserial = \"com3\"\n" GUEST("a"),
+	  "error PLAN-VALUE: bulkhead.toml:2: machine.serial: ", "\"com3\"" },
+	{ "[machine]\nserial_baud = 1000\n" GUEST("a"),
+	  "error PLAN-VALUE: bulkhead.toml:2: machine.serial_baud: ", "9600" },
+	{ "[machine]\nserial_baud = 0\n" GUEST("a"),
+	  "error PLAN-VALUE: bulkhead.toml:2: machine.serial_baud: ", "9600" },
 	{ "[machine]\nlog = \"all\"\n" GUEST("a"), "error PLAN-VALUE: bulkhead.toml:2: machine.log: ", "notice" },
 	{ "[machine]\nname = \"a b\"\n" GUEST("a"), "error PLAN-VALUE: bulkhead.toml:2: machine.name: ", "letters" },
 	{ "[machine]\nscreen = 1\n" GUEST("a"), "error PLAN-TYPE: bulkhead.toml:2: machine.screen: ", "true or false" },
@@ -202,10 +214,31 @@ static void check_key(const char *key, const char *value, const char *id)
 static void test_memory(void **state)
 {
 	static const char *const wrong[] = {
-		"\"\"", "\"0MiB\"", "\"0GiB\"", "\"MiB\"", "\"64\"", "\"64MB\"", "\"64 MiB\"", "\" 64MiB\"", "\"64MiB \"", "\"+64MiB\"",
-		"\"-64MiB\"", "\"064MiB\"", "\"64mib\"", "\"63MiB\"", "\"14MiB\"", "\"2MiB\"", "\"1_024MiB\"", "\"0x40MiB\"",
-		"\"4194304GiB\"", "\"4294967296MiB\"", "\"17179869185GiB\"", "\"99999999999999999999999999GiB\"",
-		"\"18446744073709551616MiB\"", "\"1.5GiB\"", "\"64KiB\"",
+		"\"\"",
+		"\"0MiB\"",
+		"\"0GiB\"",
+		"\"MiB\"",
+		"\"64\"",
+		"\"64MB\"",
+		"\"64 MiB\"",
+		"\" 64MiB\"",
+		"\"64MiB \"",
+		"\"+64MiB\"",
+		"\"-64MiB\"",
+		"\"064MiB\"",
+		"\"64mib\"",
+		"\"63MiB\"",
+		"\"14MiB\"",
+		"\"2MiB\"",
+		"\"1_024MiB\"",
+		"\"0x40MiB\"",
+		"\"4194304GiB\"",
+		"\"4294967296MiB\"",
+		"\"17179869185GiB\"",
+		"\"99999999999999999999999999GiB\"",
+		"\"18446744073709551616MiB\"",
+		"\"1.5GiB\"",
+		"\"64KiB\"",
 	};
 
 	(void)state;
@@ -255,9 +288,12 @@ static void test_boot(void **state)
 	check_boot("{ type = \"linux\", kernel = \"k\", file = \"f\" }", "PLAN-UNKNOWN-KEY");
 	check_boot("{ type = \"elf\", file = \"k\", initrd = \"i\" }", "PLAN-UNKNOWN-KEY");
 	check_boot("{ type = \"elf\", file = \"k\", modules = [1] }", "PLAN-TYPE");
-	check_boot("{ type = \"elf\", file = \"k\", modules = [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\"] }", NULL);
+	check_boot(
+		"{ type = \"elf\", file = \"k\", modules = [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\"] }",
+		NULL);
 	assert_int_equal(plan.guest[0].boot.module_count, 8);
-	check_boot("{ type = \"elf\", file = \"k\", modules = [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\"] }",
+	check_boot("{ type = \"elf\", file = \"k\", modules = [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", "
+		   "\"9\"] }",
 		   "PLAN-VALUE");
 	check_boot("{ type = \"elf\", file = \"k\", cmdline = \"a\\nb\" }", "PLAN-VALUE");
 	check_boot("{ type = \"elf\", file = \"k\", cmdline = \"\\u00e9\" }", "PLAN-VALUE");
@@ -266,8 +302,8 @@ static void test_boot(void **state)
 
 static void test_paths(void **state)
 {
-	static const char *const wrong[] = { "", "/k", "../k", "a/../k", "a/..", "..", ".", "./k", "a//k", "a/", "a\\\\k", "a:k", "k?",
-					     "\\u00e9", "a\\tb", "a*" };
+	static const char *const wrong[] = { "",     "/k", "../k",   "a/../k", "a/..", "..",      ".",     "./k",
+					     "a//k", "a/", "a\\\\k", "a:k",    "k?",   "\\u00e9", "a\\tb", "a*" };
 	static const char *const right[] = { "k", "a/b/c.img", "..k", "k..", "a b", "...", "vmlinuz-6.1.0+1~x" };
 	char text[200], name[160];
 
@@ -324,7 +360,8 @@ static void test_guest_count(void **state)
 
 static void test_all_errors_are_reported(void **state)
 {
-	static const char *const ids[] = { "PLAN-SYNTAX", "PLAN-UNKNOWN-KEY", "PLAN-VALUE", "PLAN-TYPE", "PLAN-NOT-YET" };
+	static const char *const ids[] = { "PLAN-SYNTAX", "PLAN-UNKNOWN-KEY", "PLAN-VALUE", "PLAN-TYPE",
+					   "PLAN-NOT-YET" };
 
 	(void)state;
 	read_plan("[machine]\nnmae = \"x\"\n[guest.a]\ncores = 0\nmemory = 5\nlocked = true\nx = 1.5\n" BOOT);
@@ -393,8 +430,10 @@ static void test_each_image(void **state)
 	char names[100] = "";
 
 	(void)state;
-	read_good("[guest.a]\ncores = 1\nmemory = \"64MiB\"\nboot = { type = \"linux\", kernel = \"k\", initrd = \"i\" }\n"
-		  "[guest.b]\ncores = 1\nmemory = \"64MiB\"\nboot = { type = \"elf\", file = \"k\", modules = [\"m\", \"n\"] }\n");
+	read_good("[guest.a]\ncores = 1\nmemory = \"64MiB\"\nboot = { type = \"linux\", kernel = \"k\", initrd = \"i\" "
+		  "}\n"
+		  "[guest.b]\ncores = 1\nmemory = \"64MiB\"\nboot = { type = \"elf\", file = \"k\", modules = [\"m\", "
+		  "\"n\"] }\n");
 	plan_each_image(&plan, collect, names);
 	assert_string_equal(names, "k i k m n ");
 }

@@ -208,11 +208,12 @@ static void test_faults(void **state)
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 		int err = read_bytes(bad[i].text, strlen(bad[i].text));
 
-		if (err != -E_INVAL || seen.count < 1 || seen.first.fault != bad[i].fault || seen.first.line != bad[i].line ||
-		    seen.first.other_line != bad[i].other_line || !has_text(seen.first.words, bad[i].words) ||
-		    (*bad[i].path && strcmp(seen.path, bad[i].path) != 0))
-			fail_msg("%s: %d, fault %d, line %u/%u, %s: %s", bad[i].text, err, seen.first.fault, seen.first.line,
-				 seen.first.other_line, seen.path, seen.first.words ? seen.first.words : "-");
+		if (err != -E_INVAL || seen.count < 1 || seen.first.fault != bad[i].fault ||
+		    seen.first.line != bad[i].line || seen.first.other_line != bad[i].other_line ||
+		    !has_text(seen.first.words, bad[i].words) || (*bad[i].path && strcmp(seen.path, bad[i].path) != 0))
+			fail_msg("%s: %d, fault %d, line %u/%u, %s: %s", bad[i].text, err, seen.first.fault,
+				 seen.first.line, seen.first.other_line, seen.path,
+				 seen.first.words ? seen.first.words : "-");
 	}
 }
 
@@ -274,7 +275,8 @@ static void test_full_arenas(void **state)
 
 static void test_every_prefix(void **state)
 {
-	static const char text[] = "[a.b]\n\"k\\u00e9\" = [ 1, { x = 'y', z = [\n] } ] # c\xc3\xa9\r\nn = -0x1\nm = 0b1_0\n";
+	static const char text[] =
+		"[a.b]\n\"k\\u00e9\" = [ 1, { x = 'y', z = [\n] } ] # c\xc3\xa9\r\nn = -0x1\nm = 0b1_0\n";
 
 	(void)state;
 	for (size_t size = 0; size < sizeof(text); size++) {
