@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every model of a guest's PC, in one list, and what concerns them all: power-on, timers, events from outside. */
+#include "models.h"
+
+#include <hv/core.h>
+#include <hv/lib.h>
+
+#include "acpi.h"
+#include "vreset.h"
+#include "vtest.h"
+
+#define NEVER UINT64_MAX
+
+enum model_when { ALWAYS, TEST_DEVICE };
+
+struct model {
+	const char *name;
+	u64 base, size;
+	io_fn *fn;
+	size_t state;		/* where its state is in struct pc; WHOLE_GUEST: it gets the guest */
+	enum bus_space space;
+	enum model_when when;
+};
+
+#define WHOLE_GUEST SIZE_MAX
+
+/* POST codes and I/O delays: written for the time that it takes. */
+static enum io_result sink_io(void *self, struct io *io)
+{
+	(void)self;
+	if (!io->write)
+		io->val = ~0ul;
+	return IO_DONE;
+}
+
+static const struct model model[] = {
+	{ "pic-master",	0x20,		2,	vpic_master_io,	offsetof(struct pc, pic),	BUS_PORT, ALWAYS },
+	{ "pic-slave",	0xa0,		2,	vpic_slave_io,	offsetof(struct pc, pic),	BUS_PORT, ALWAYS },
+	{ "pic-elcr",	0x4d0,		2,	vpic_elcr_io,	offsetof(struct pc, pic),	BUS_PORT, ALWAYS },
+	{ "pit",	0x40,		4,	vpit_io,	offsetof(struct pc, pit),	BUS_PORT, ALWAYS },
+	{ "speaker",	0x61,		1,	vpit_speaker_io, offsetof(struct pc, pit),	BUS_PORT, ALWAYS },
+	{ "rtc",	0x70,		2,	vrtc_io,	offsetof(struct pc, rtc),	BUS_PORT, ALWAYS },
+	{ "uart",	0x3f8,		8,	vuart_io,	offsetof(struct pc, uart),	BUS_PORT, ALWAYS },
+	{ "pm",		ACPI_PM1A_EVT,	12,	vpm_io,		offsetof(struct pc, pm),	BUS_PORT, ALWAYS },
+	{ "reset",	ACPI_RESET_PORT, 1,	vreset_cf9_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
+	{ "fast-reset",	0x92,		1,	vreset_fast_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
+	{ "keyboard",	0x64,		1,	vreset_kbd_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
+	{ "post",	0x80,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
+	{ "delay",	0xed,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
+	{ "test",	0xf4,		4,	vtest_io,	WHOLE_GUEST,			BUS_PORT, TEST_DEVICE },
+	{ "ioapic",	VIOAPIC_ADDRESS, 0x1000, vioapic_io,	offsetof(struct pc, ioapic),	BUS_MEMORY, ALWAYS },
+};
+
+size_t pc_size(void)
+{
+	return sizeof(struct pc);
+}
+
+int pc_build(struct guest *g, struct pc *pc)
+{
+	g->pc = pc;
+	g->device_deadline = NEVER;
+	pc->pic.g = pc->ioapic.g = pc->pit.g = pc->rtc.g = pc->pm.g = pc->uart.g = g;
+	for (u32 i = 0; i < ARRAY_COUNT(model); i++) {
+		const struct model *m = &model[i];
+		void *state = m->state == WHOLE_GUEST ? (void *)g : (char *)pc + m->state;
+		int err;
+
+		if (m->when == TEST_DEVICE && !g->plan->test_device)
+			continue;
+		err = bus_claim(&g->bus, (struct bus_range){ m->space, m->base, m->size }, m->fn, state, m->name);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void pc_reset(struct guest *g)
+{
+	struct pc *pc = g->pc;
+	u64 now = pc_now();
+
+	pc->lines = 0;
+	vpic_reset(&pc->pic);
+	vioapic_reset(&pc->ioapic);
+	vpit_reset(&pc->pit);
+	vrtc_reset(&pc->rtc, now);
+	vpm_reset(&pc->pm, now);
+	vuart_reset(&pc->uart);
+	store_relaxed(&g->device_deadline, NEVER);
+	pc_rearm(g);
+}
+
+void pc_rearm(struct guest *g)
+{
+	const struct pc *pc = g->pc;
+	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, pc->pm.due)), was = g->device_deadline;
+	struct vcpu *v = &this_core()->vcpu;
+
+	if (due == was)
+		return;
+	store_relaxed(&g->device_deadline, due);
+	if (due > was)
+		return;		/* vcpu 0 comes back too early once, and finds the later one */
+	if (v->index == 0)
+		v->deadline = MIN(v->deadline, due);
+	else
+		vcpu_request(g, 0, REQ_DEADLINE);
+}
+
+void pc_run(struct guest *g, u64 now)
+{
+	struct pc *pc = g->pc;
+
+	vpit_run(&pc->pit, now);
+	vrtc_run(&pc->rtc, now);
+	vpm_run(&pc->pm, now);
+	pc_rearm(g);
+}
+
+void pc_event_input(struct guest *g)
+{
+	vuart_receive(&g->pc->uart);
+}
+
+void pc_event_power_button(struct guest *g)
+{
+	vpm_press_button(&g->pc->pm, pc_now());
+}
+
+bool pc_pic_output(const struct guest *g)
+{
+	return vpic_output(&g->pc->pic);
+}
+
+u8 pc_pic_acknowledge(struct guest *g)
+{
+	return vpic_acknowledge(&g->pc->pic);
+}
+
+int pc_firmware_tables(struct guest *g)
+{
+	gpa_t rsdp;
+
+	return acpi_build(g, &rsdp);
+}

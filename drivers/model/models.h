@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The minimum PC around a guest's vcpus: the state of all its models. Built once on the control core; afterwards it is
+ * touched on the guest's own cores only, under its device lock. The doors that hv/core uses are in hv/pc.h. */
+
+#include <hv/pc.h>
+
+#include "vioapic.h"
+#include "vpic.h"
+#include "vpit.h"
+#include "vpm.h"
+#include "vrtc.h"
+#include "vuart.h"
+
+struct pc {
+	u32 lines;		/* level of each interrupt line, bit by line: the wires themselves */
+	u32 lowest_next;	/* (a) where the search for a lowest-priority target begins */
+	struct vpic pic;
+	struct vioapic ioapic;
+	struct vpit pit;
+	struct vrtc rtc;
+	struct vpm pm;
+	struct vuart uart;
+};
+
+/* A model's `due` changed: find g->device_deadline again; when it moved earlier vcpu 0 is told. Device lock held. */
+void pc_rearm(struct guest *g);
+
+/* The clock of all models, host TSC; unit tests bring their own. */
+u64 pc_now(void);
