@@ -30,24 +30,29 @@ static EFI_GRAPHICS_OUTPUT_PROTOCOL *find_gop(void)
 	return fw.boot->LocateProtocol(&guid, NULL, (VOID **)&gop) == EFI_SUCCESS ? gop : NULL;
 }
 
-void screen_read(struct boot_info *info)
+/* False: no GOP, no linear framebuffer, or one that is described wrongly. */
+static bool read_gop(struct boot_screen *s)
 {
 	EFI_GRAPHICS_OUTPUT_PROTOCOL *gop = find_gop();
 	const EFI_GRAPHICS_OUTPUT_MODE_INFORMATION *m = gop && gop->Mode ? gop->Mode->Info : NULL;
-	struct boot_screen s;
 
-	if (!m || !pixel_kind(m) || !gop->Mode->FrameBufferBase) {
-		console_print("  screen   none with a linear framebuffer\n");
-		return;
-	}
-	s = (struct boot_screen){
+	if (!m || !pixel_kind(m) || !gop->Mode->FrameBufferBase || m->PixelsPerScanLine > 65536)
+		return false;
+	*s = (struct boot_screen){
 		.base = gop->Mode->FrameBufferBase, .size = gop->Mode->FrameBufferSize,
 		.width = m->HorizontalResolution, .height = m->VerticalResolution,
 		.pitch = m->PixelsPerScanLine * 4, .pixel = pixel_kind(m),
 	};
-	if (m->PixelsPerScanLine > 65536 || s.width > m->PixelsPerScanLine || s.height > 65536 || !s.width ||
-	    !s.height || (uint64_t)s.pitch * s.height > s.size) {
-		console_print("  screen   firmware describes it wrongly, not used\n");
+	return s->width && s->height && s->width <= m->PixelsPerScanLine && s->height <= 65536 &&
+	       (uint64_t)s->pitch * s->height <= s->size;
+}
+
+void screen_read(struct boot_info *info)
+{
+	struct boot_screen s;
+
+	if (!read_gop(&s)) {
+		console_print("  screen   none with a linear framebuffer\n");
 		return;
 	}
 	info->screen = s;

@@ -411,9 +411,11 @@ static void test_s5_forms(void **state)
 	static const uint8_t method[] = { 0, 0, 0x14, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x01, 0x00 };
 	static const uint8_t one_element[] = { 0, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x03, 0x01, 0x01 };
 	static const uint8_t no_number[] = { 0, 0, 0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0d, 'a', 0, 0 };
+	static const uint8_t length_cut[] = { 0, 0, 0x08, '_', 'S', '5', '_', 0x12, 0xc0, 0x01 };
 	uint8_t code[sizeof(s5_code) + 2] = { 0 };
 
 	(void)state;
+	s5_case(length_cut, sizeof(length_cut), 0);
 	s5_case(rooted, sizeof(rooted), 1);
 	s5_case(wide, sizeof(wide), 1);
 	assert_int_equal(facts.acpi.slp_typa, 7);
