@@ -12,8 +12,10 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-reco
 
 # The sources that a test links stand in its SOURCES line; the word zydis asks for the decoder library.
 unit_words = $(shell sed -n 's|^/\* SOURCES:\(.*\)\*/|\1|p' $(1) | head -n 1)
+# A variable, as a bare % in a pattern rule would become the stem.
+UNIT_SRC := %.c %.S
 .SECONDEXPANSION:
-$(HOST)/tests/unit/%: tests/unit/%.c $$(filter %.c %.S,$$(call unit_words,tests/unit/$$*.c)) $$(wildcard tests/unit/support.c) \
+$(HOST)/tests/unit/%: tests/unit/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/unit/$$*.c)) $$(wildcard tests/unit/support.c) \
 		$$(if $$(filter zydis,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/libzydis.a)
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
