@@ -64,6 +64,16 @@ static void facts_ram(struct machine_facts *f, const struct boot_info *info)
 			f->ram[f->ram_count++] = (struct facts_ram){ HPA(info->ranges[i].base), info->ranges[i].size };
 }
 
+/* What boot/ could not find at all is missing; anything else that went wrong cut the file short. */
+static enum image_status file_status(const struct boot_file *file)
+{
+	const u64 efi_not_found = 0x800000000000000eul;
+
+	if (!file->status)
+		return IMAGE_WHOLE;
+	return file->status == efi_not_found ? IMAGE_ABSENT : IMAGE_CUT;
+}
+
 static void facts_images(struct machine_facts *f, const struct boot_info *info)
 {
 	for (u32 i = 1; i < info->file_count && f->image_count < FACTS_IMAGES_MAX; i++) {
@@ -71,7 +81,7 @@ static void facts_images(struct machine_facts *f, const struct boot_info *info)
 
 		f->image[f->image_count++] = (struct facts_image){
 			.name = file->name, .size = file->size, .bytes = host_file_ptr(file->base),
-			.status = file->status ? IMAGE_CUT : IMAGE_WHOLE };
+			.status = file_status(file) };
 	}
 	f->check_image = load_check;
 }
@@ -221,7 +231,8 @@ int machine_build(const struct boot_info *info)
 	if (!plan || !errors || host_map_files(info))
 		return no_memory("the plan");
 	if (!info->file_count) {
-		sink_line("error PLAN-MISSING: bulkhead.toml:0: -: a plan named bulkhead.toml was expected beside bulkhead.efi or in the root of its volume");
+		sink_line("error PLAN-MISSING: bulkhead.toml:0: -: "
+			"a plan named bulkhead.toml was expected beside bulkhead.efi or in the root of its volume");
 		return -E_NOENT;
 	}
 	if (read_plan(plan, info, errors) || (apply_machine(plan), admit(plan, info, errors))) {

@@ -92,7 +92,8 @@ static bool choose_virt(void)
 	else if (!virt->core_enable())
 		return true;
 	else
-		sink_line("error FW-VIRT-OFF: the processor refuses to switch virtualisation on: look for VMX, VT-x or SVM in the firmware settings");
+		sink_line("error FW-VIRT-OFF: the processor refuses to switch virtualisation on: "
+			"look for VMX, VT-x or SVM in the firmware settings");
 	return false;
 }
 

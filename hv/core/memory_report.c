@@ -53,7 +53,8 @@ void memory_report(line_fn *line)
 		guest_rows(line, guests[i]);
 	row(line, "free", sum_free(), "whole blocks that no guest has");
 	row(line, "boot files", sum_kind(BOOT_FILE), "kept for every start of their guests");
-	row(line, "firmware", sum_kind(BOOT_RUNTIME_CODE) + sum_kind(BOOT_RUNTIME_DATA) + sum_kind(BOOT_ACPI), "its services and tables");
+	row(line, "firmware", sum_kind(BOOT_RUNTIME_CODE) + sum_kind(BOOT_RUNTIME_DATA) + sum_kind(BOOT_ACPI),
+		"its services and tables");
 	line("Hypervisor:");
 	row(line, "image", boot_info->image_size, "code and data");
 	row(line, "pool", pool_total() * PAGE_SIZE, "set aside at boot, of it:");

@@ -31,7 +31,8 @@ static inline struct cpuid_regs cpuid(u32 leaf, u32 sub)
 	return r;
 }
 
-#define READ_CR(n) static inline u64 read_cr##n(void) { u64 v; __asm__ volatile("mov %%cr" #n ",%0" : "=r"(v)); return v; }
+#define READ_CR(n) static inline u64 read_cr##n(void) \
+	{ u64 v; __asm__ volatile("mov %%cr" #n ",%0" : "=r"(v)); return v; }
 #define WRITE_CR(n) static inline void write_cr##n(u64 v) { __asm__ volatile("mov %0,%%cr" #n :: "r"(v) : "memory"); }
 READ_CR(0) READ_CR(2) READ_CR(3) READ_CR(4)
 WRITE_CR(0) WRITE_CR(2) WRITE_CR(3) WRITE_CR(4)
