@@ -125,6 +125,7 @@ static int svm_vcpu_init(struct vcpu *v)
 
 	memset(b, 0, sizeof(*b));
 	*s = (struct svm_vcpu){ .features = svm_features() };
+	s->phys_bits = cpuid(0x80000008, 0).eax & 0xff;
 	s->vmcb_hpa = core_private_hpa(b).v;
 	s->host_hpa = core_private_hpa(this_core()->virt_page[PAGE_HOST]).v;
 	v->vendor = (u64 *)(void *)s;
@@ -182,6 +183,7 @@ static void svm_vcpu_reset(struct vcpu *v)
 	svm_event_reset();
 	reset_vector_state(v);
 	reset_native_registers();
+	svm_state()->special |= SPECIAL_CHECK;
 	b->clean = 0;
 	svm_flush(v);
 }
@@ -207,6 +209,24 @@ static void enter(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
 	v->gpr[RSP] = b->rsp;
 }
 
+/* The check is made before the entry because QEMU overwrites the block when it refuses; it only finds the words, whether
+ * the state is good is for the processor to say. */
+static void prepare_special(struct svm_vcpu *s, struct vmcb *b)
+{
+	if (s->special & SPECIAL_CHECK) {
+		s->special &= ~SPECIAL_CHECK;
+		s->doubt = vmcb_check(b, s->phys_bits);
+	}
+	svm_event_prepare();
+}
+
+static void explain_failure(struct vmexit *x, const struct svm_vcpu *s, const struct vmcb *b)
+{
+	const char *words = s->doubt ? s->doubt : vmcb_check(b, s->phys_bits);
+
+	x->failed.words = words ? words : "none of the checks that the manual lists";
+}
+
 static void svm_run(struct vcpu *v)
 {
 	struct svm_vcpu *s = svm_state();
@@ -218,7 +238,7 @@ static void svm_run(struct vcpu *v)
 	}
 	core_timer_set(v->deadline);
 	if (s->special)
-		svm_event_prepare();
+		prepare_special(s, b);
 
 	/* From here on NMIs are held: one that rings the doorbell after the look at it ends the guest at once. */
 	svm_clgi();
@@ -232,7 +252,7 @@ static void svm_run(struct vcpu *v)
 	if (s->special || ((b->exitintinfo | b->eventinj) & EVT_VALID))
 		svm_event_finish(&v->exit);
 	if (v->exit.kind == VMEXIT_ENTRY_FAILED)
-		v->exit.failed.words = vmcb_check(b, cpuid(0x80000008, 0).eax & 0xff);
+		explain_failure(&v->exit, s, b);
 }
 
 static void svm_set_rip(struct vcpu *v, u64 rip)
@@ -259,6 +279,7 @@ static void svm_set_state(struct vcpu *v, const struct cpu_state *s, u32 parts)
 		memcpy(v->gpr, s->gpr, sizeof(v->gpr));
 	if (vmcb_set_state(svm_vmcb(), s, parts))
 		svm_flush(v);
+	svm_state()->special |= SPECIAL_CHECK;
 }
 
 static void svm_trap_io(struct vcpu *v, u16 first, u32 count, bool trap)

@@ -18,6 +18,8 @@ enum svm_page { PAGE_HSAVE = 0, PAGE_VMCB = 1, PAGE_HOST = 2, PAGE_IOPM = 3, PAG
 #define SPECIAL_IRET_SEEN 8u		/* the guest is about to execute that IRET, at nmi_rip */
 #define SPECIAL_STEP 16u		/* RFLAGS.TF is ours, for one instruction at step_rip */
 
+#define SPECIAL_CHECK 32u		/* state was set by software: look which check of VMRUN it would fail */
+
 /* What the VMCB has no place for. */
 struct svm_vcpu {
 	u64 vmcb_hpa, host_hpa;
@@ -26,6 +28,8 @@ struct svm_vcpu {
 	u64 injected;		/* EVENTINJ as it was at the last entry */
 	u64 nmi_rip;
 	u64 step_rip, step_dr6;
+	u32 phys_bits;
+	const char *doubt;	/* what vmcb_check() said about the state that was set last */
 };
 
 static inline struct vmcb *svm_vmcb(void)

@@ -231,7 +231,7 @@ void vmcb_reset_state(struct vmcb *b);
 /* Judge the exit: fills x but nmi_blocked and event_queued, which become 0. features: CPUID 8000_000A EDX. */
 void vmcb_exit_decode(const struct vmcb *b, u32 features, struct vmexit *x);
 
-/* The first of the checks of VMRUN that b fails, in words; never null. phys_bits: MAXPHYADDR. */
+/* The first of the checks of VMRUN that b fails, in words; null: none. phys_bits: MAXPHYADDR. */
 const char *vmcb_check(const struct vmcb *b, u32 phys_bits);
 
 /* The block in words, several short lines. Returns the length as fmt_print does. */
