@@ -69,6 +69,7 @@ struct vcpu {
 	u64 misc_enable, bios_sign, patch_level, tsc_adjust;
 	u64 pvclock_msr, wall_msr;
 	u64 spec_ctrl;
+	u64 msr_refused;		/* RDMSR and WRMSR answered with #GP */
 
 	u64 *vendor;			/* owned by hv/x86/vmx or svm */
 	struct decode_cache *decode;	/* owned by hv/x86/emulate.c */

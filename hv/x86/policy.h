@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Between the files of the CPUID and MSR policy. */
+
+#include <hv/policy.h>
+
+#include "x86.h"
+
+#define BASIC_LEAVES 0x17u		/* 0..16H */
+#define EXT_LEAVES 0x22u		/* 80000000H..80000021H */
+#define KVM_LEAVES 0x11u		/* 40000000H..40000010H */
+#define SUB_LEAVES_MAX 48u
+#define XSAVE_COMPONENTS 10u		/* x87 (0) .. PKRU (9) */
+
+/* How a leaf is answered. */
+enum cpuid_how {
+	CPUID_PLAIN,		/* as it stands */
+	CPUID_FEATURES,		/* leaf 1: APIC id and OSXSAVE are the vcpu's */
+	CPUID_FEATURES_7,	/* leaf 7: OSPKE is the vcpu's */
+	CPUID_SUBLEAF,		/* from the table of sub-leaves */
+	CPUID_TOPOLOGY,		/* leaf 0BH */
+	CPUID_XSAVE,		/* leaf 0DH: sizes depend on the vcpu's XCR0 */
+	CPUID_AMD_ID,		/* leaf 8000001EH */
+};
+
+struct cpuid_leaf {
+	struct cpuid_regs r;
+	u32 how;		/* enum cpuid_how */
+};
+
+struct cpuid_sub {
+	u32 leaf, sub;
+	struct cpuid_regs r;
+};
+
+/* What a guest's CPUID says, and what follows from it. Built once, then constant. */
+struct cpuid_table {
+	struct cpuid_leaf basic[BASIC_LEAVES];
+	struct cpuid_leaf ext[EXT_LEAVES];
+	struct cpuid_leaf kvm[KVM_LEAVES];
+	u32 sub_count;
+	struct cpuid_sub sub[SUB_LEAVES_MAX];
+	u32 vcpus, id_bits;	/* APIC ids 0..vcpus-1 need this many bits */
+	bool amd;
+	u64 cr4_allowed, xcr0_allowed, efer_allowed;
+	u64 phys_mask;		/* address bits that exist */
+	u64 arch_capabilities;	/* MSR 10AH; meaningful when has_arch_capabilities */
+	bool has_arch_capabilities, has_spec_ctrl, has_pred_cmd, has_flush_cmd;
+	u32 microcode;		/* the machine's revision, MSR 8BH */
+	struct {
+		u32 size, offset;
+		bool aligned;	/* in the compacted format */
+	} xsave[XSAVE_COMPONENTS];
+};
+
+/* The machine as the policy sees it; unit tests bring their own. */
+struct cpuid_host {
+	struct cpuid_regs (*cpuid)(u32 leaf, u32 sub);
+	u64 arch_capabilities;	/* MSR 10AH; 0 where there is none */
+	u32 microcode;
+	u64 tsc_hz;
+};
+
+/* Fill t for a guest of vcpus processors on this machine. */
+void cpuid_table_build(struct cpuid_table *t, const struct cpuid_host *host, u32 vcpus);
+
+/* p / q nearest below or at hz / 1 GHz with p small enough that guests can multiply it by 1,000,000 in 32 bits. */
+void tsc_ratio(u64 hz, u32 *p, u32 *q);
+
+/* RDMSR and WRMSR of the table alone. false: #GP(0). Own core. */
+bool msr_policy_read(struct vcpu *v, u32 msr, u64 *val);
+bool msr_policy_write(struct vcpu *v, u32 msr, u64 val);
+
+/* KVM's paravirtual clock: the MSRs 4B564D00H, 4B564D01H and their old numbers 11H, 12H. Writes publish the structure at
+ * once. false: the address is not RAM of the guest. */
+bool pvclock_write_system(struct vcpu *v, u64 val);
+bool pvclock_write_wall(struct vcpu *v, u64 val);
+
+/* The guest's TSC has moved: publish again where the guest has asked for a clock. */
+void pvclock_update(struct vcpu *v);
