@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fake_machine.h"
+
+#define WEAK __attribute__((weak))
+
+struct guest fake_guest[2];
+char fake_serial[1 << 20];
+u32 fake_serial_room;
+u32 fake_requests[2][2];
+u32 fake_doorbells[8];
+char fake_screen[1 << 16];
+char fake_input[4096];
+bool fake_button;
+int fake_poweroffs, fake_reboots;
+jmp_buf fake_halt;
+
+static size_t serial_length, input_at;
+static struct plan_guest plan_guest[2];
+static struct console_ring console[2];
+static struct input_ring input[2];
+static struct boot_info info;
+
+WEAK struct core_public core_table[CORES_LIMIT];
+WEAK u32 core_count, control_core;
+WEAK struct core core_private;
+WEAK struct guest *guests[PLAN_GUESTS_MAX];
+WEAK u32 guest_count;
+WEAK const struct boot_info *boot_info;
+WEAK const struct plan *machine_plan;
+WEAK const struct resolved_plan *machine_resolved;
+WEAK const struct virt_report *machine_report;
+WEAK const struct virt_ops *virt;
+WEAK const char build_version[] = "test";
+WEAK struct timebase timebase = { .tsc_hz = HZ };
+
+void fake_machine_init(void)
+{
+	static const char *const name[] = { "web", "database" };
+
+	memset(core_table, 0, sizeof(core_table));
+	memset(fake_guest, 0, sizeof(fake_guest));
+	memset(console, 0, sizeof(console));
+	memset(input, 0, sizeof(input));
+	memset(fake_requests, 0, sizeof(fake_requests));
+	memset(fake_doorbells, 0, sizeof(fake_doorbells));
+	memset(fake_input, 0, sizeof(fake_input));
+	fake_screen[0] = 0;
+	fake_button = false;
+	fake_poweroffs = fake_reboots = 0;
+	input_at = 0;
+	fake_serial_clear();
+	fake_serial_room = UINT32_MAX;
+	boot_info = &info;
+	core_count = 5;
+	for (u32 i = 0; i < core_count; i++) {
+		core_table[i].index = i;
+		core_table[i].apic_id = 2 * i;
+		core_table[i].state = i ? CORE_IDLE : CORE_CONTROL;
+	}
+	guest_count = 2;
+	for (u32 i = 0; i < 2; i++) {
+		struct guest *g = &fake_guest[i];
+
+		plan_guest[i] = (struct plan_guest){ .memory = 512 * MiB, .autostart = true,
+						     .restart = PLAN_RESTART_ON_FAILURE };
+		str_copy(plan_guest[i].name, PLAN_NAME_SIZE, name[i]);
+		g->index = i;
+		g->name = name[i];
+		g->plan = &plan_guest[i];
+		g->vcpu_count = 2;
+		g->core_of[0] = (u16)(1 + 2 * i);
+		g->core_of[1] = (u16)(2 + 2 * i);
+		g->console = &console[i];
+		g->input = &input[i];
+		guests[i] = g;
+	}
+}
+
+void fake_serial_clear(void)
+{
+	serial_length = 0;
+	fake_serial[0] = 0;
+}
+
+bool fake_has(const char *part)
+{
+	return strstr(fake_serial, part) != NULL;
+}
+
+bool fake_core_get(u32 core, struct message *m)
+{
+	return message_get(&core_table[core].to_core, m);
+}
+
+void fake_core_put(u32 core, enum message_type type, const struct guest *g, u64 vcpu)
+{
+	struct message m = { .type = type, .arg = { (u64)g, vcpu } };
+
+	assert_true(message_put(&core_table[core].from_core, &m));
+}
+
+WEAK void core_ring_doorbell(u32 index)
+{
+	fake_doorbells[index]++;
+}
+
+WEAK void vcpu_request(struct guest *g, u32 vcpu, u32 requests)
+{
+	fake_requests[g->index][vcpu] |= requests;
+	fetch_or(&g->vcpu[vcpu].requests, requests);
+}
+
+bool serial_alive(void);
+u32 serial_room(void);
+u32 serial_waiting(void);
+bool serial_put(u8 byte);
+bool serial_poll(void);
+int serial_get(void);
+void serial_flush(void);
+void screen_say(const char *line);
+bool screen_poll(void);
+void sinks_describe_serial(char *to, size_t size);
+void sinks_describe_screen(char *to, size_t size);
+void sink_line(const char *text);
+bool sinks_next_log(char *to, size_t size);
+void shell_redraw(void);
+void shell_input(u8 byte);
+
+WEAK bool serial_alive(void)
+{
+	return true;
+}
+
+WEAK u32 serial_room(void)
+{
+	return fake_serial_room;
+}
+
+WEAK u32 serial_waiting(void)
+{
+	return fake_serial_room == UINT32_MAX ? 0 : 16384 - fake_serial_room;
+}
+
+WEAK bool serial_put(u8 byte)
+{
+	if (!fake_serial_room || serial_length + 1 >= sizeof(fake_serial))
+		return false;
+	if (fake_serial_room != UINT32_MAX)
+		fake_serial_room--;
+	fake_serial[serial_length++] = (char)byte;
+	fake_serial[serial_length] = 0;
+	return true;
+}
+
+WEAK bool serial_poll(void)
+{
+	return false;
+}
+
+WEAK int serial_get(void)
+{
+	return fake_input[input_at] ? (u8)fake_input[input_at++] : -1;
+}
+
+WEAK void serial_flush(void)
+{
+}
+
+WEAK void screen_say(const char *line)
+{
+	strncat(fake_screen, line, sizeof(fake_screen) - strlen(fake_screen) - 2);
+	strcat(fake_screen, "\n");
+}
+
+WEAK bool screen_poll(void)
+{
+	return false;
+}
+
+WEAK void sinks_describe_serial(char *to, size_t size)
+{
+	str_copy(to, size, "port 0x3f8, fake");
+}
+
+WEAK void sinks_describe_screen(char *to, size_t size)
+{
+	str_copy(to, size, "none");
+}
+
+WEAK void sink_line(const char *text)
+{
+	while (*text)
+		serial_put((u8)*text++);
+	serial_put('\n');
+}
+
+static u64 log_seen;
+
+WEAK bool sinks_next_log(char *to, size_t size)
+{
+	struct log_line l;
+
+	while (log_seen < log_end()) {
+		if (!log_read(log_seen++, &l) && l.level <= LOG_NOTICE) {
+			str_copy(to, size, l.text);
+			return true;
+		}
+	}
+	return false;
+}
+
+WEAK void shell_redraw(void)
+{
+	const char *text = "REDRAW";
+
+	while (*text)
+		serial_put((u8)*text++);
+}
+
+static char typed[256];
+
+WEAK void shell_input(u8 byte)
+{
+	size_t n = strlen(typed);
+
+	typed[n] = (char)byte;
+}
+
+WEAK const char *vmexit_name(enum vmexit_kind kind)
+{
+	return kind == VMEXIT_TRIPLE_FAULT ? "triple-fault" : kind == VMEXIT_PIO ? "pio" : "none";
+}
+
+WEAK bool power_button_pressed(void)
+{
+	bool was = fake_button;
+
+	fake_button = false;
+	return was;
+}
+
+WEAK void machine_poweroff(void)
+{
+	fake_poweroffs++;
+}
+
+WEAK void machine_reboot(void)
+{
+	fake_reboots++;
+}
+
+WEAK void machine_halt(void)
+{
+	longjmp(fake_halt, 1);
+}
+
+WEAK void memory_report(void (*line)(const char *text))
+{
+	line("memory of a test");
+}
+
+WEAK int frames_audit(void (*line)(const char *text))
+{
+	return 0;
+}
+
+WEAK void cpu_facts_read(struct cpu_facts *facts)
+{
+	*facts = (struct cpu_facts){ .vendor = "GenuineFake", .brand = "Fake CPU at 1 GHz", .family = 6, .microcode = 0x42 };
+}
+
+WEAK void core_idle(u64 deadline)
+{
+}
+
+WEAK void core_take_interrupts(void)
+{
+}
+
+WEAK void resolved_plan_show(const struct plan *plan, const struct resolved_plan *resolved, plan_print_fn *print,
+			     void *context)
+{
+	print(context, "[guest.web]\ncores = [1, 2]\n");
+}
+
+WEAK u64 mul_div(u64 ticks, u64 num, u64 den)
+{
+	return (u64)((unsigned __int128)ticks * num / den);
+}
+
+WEAK void assert_failed(const char *what, const char *file, int line)
+{
+	fail_msg("%s at %s:%d", what, file, line);
+	abort();
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* A machine for tests of the control core: two guests of two vcpus on cores 1..4, core 0 is the control core; a serial
+ * port that keeps what it is sent; recorded doorbells and requests. Weak: what a test links for real wins. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <hv/core.h>
+#include <hv/guest.h>
+#include <hv/lib.h>
+#include <hv/log.h>
+#include <hv/machine.h>
+#include <hv/time.h>
+
+#define HZ 1000000000ul		/* of the fake TSC */
+
+extern struct guest fake_guest[2];
+extern char fake_serial[1 << 20];	/* everything sent, a string */
+extern u32 fake_serial_room;		/* bytes that the port's queue takes; UINT32_MAX: no limit */
+extern u32 fake_requests[2][2];		/* ORed requests by guest, vcpu */
+extern u32 fake_doorbells[8];
+extern char fake_screen[1 << 16];
+extern char fake_input[4096];		/* what serial_get() hands out */
+extern bool fake_button;
+extern int fake_poweroffs, fake_reboots;
+extern jmp_buf fake_halt;		/* machine_halt() jumps here */
+
+void fake_machine_init(void);
+void fake_serial_clear(void);
+bool fake_has(const char *part);	/* in what was sent */
+
+/* Play the core of a vcpu: the next message for it; false: none. Answer with a message. */
+bool fake_core_get(u32 core, struct message *m);
+void fake_core_put(u32 core, enum message_type type, const struct guest *g, u64 vcpu);
