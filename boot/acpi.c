@@ -191,8 +191,10 @@ static bool read_root(struct acpi_facts *f, const struct acpi_memory *m, uint64_
 	count = (root.size - ACPI_HEADER) / width;
 	for (uint32_t i = 0; i < count && i < TABLES_MAX; i++) {
 		const uint8_t *p = root.p + ACPI_HEADER + i * width;
+		uint64_t table = width == 8 ? get64(p) : get32(p);
 
-		read_table(f, m, width == 8 ? get64(p) : get32(p));
+		if (table)	/* firmware leaves holes */
+			read_table(f, m, table);
 	}
 	return true;
 }

@@ -36,7 +36,7 @@ static void find_own_folder(struct volume *v)
 			break;
 		if (node[0] == MEDIA_PATH && node[1] == MEDIA_FILE_PATH && units < PATH_MAX && used + 2 < PATH_MAX) {
 			memcpy(text, node + 4, units * 2);
-			if (!used || v->folder[used - 1] != '\\')
+			if (text[0] != '\\' && (!used || v->folder[used - 1] != '\\'))
 				v->folder[used++] = '\\';
 			if (text_from_ucs2(v->folder + used, PATH_MAX - used, text, units))
 				break;

@@ -17,4 +17,5 @@ cp -L "$2/bulkhead.toml" "$work/tree/"
 # at 32 MiB (UEFI 2.10 "ISO-9660 and El Torito", 13.3.2).
 xorriso -as mkisofs -quiet -o "$1" -V BULKHEAD -r -J -partition_offset 16 \
 	-append_partition 2 0xef "$work/esp.img" -appended_part_as_gpt \
-	-e --interval:appended_partition_2:all:: -no-emul-boot -boot-load-size 1 "$work/tree"
+	-e --interval:appended_partition_2:all:: -no-emul-boot -boot-load-size 1 "$work/tree" \
+	>"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
