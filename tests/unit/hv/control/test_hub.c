@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SOURCES: hv/control/hub.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* The console hub: what the serial port shows after which keys. */
+#include "fake_machine.h"
+
+#include "../../../../hv/control/hub.h"
+
+static char shell_typed[256];
+
+void shell_input(u8 byte);
+void shell_input(u8 byte)
+{
+	shell_typed[strlen(shell_typed)] = (char)byte;
+}
+
+static int setup(void **state)
+{
+	fake_machine_init();
+	memset(shell_typed, 0, sizeof(shell_typed));
+	hub_init();
+	fake_guest[0].state = fake_guest[1].state = GUEST_RUNNING;
+	return 0;
+}
+
+static void type(const char *text)
+{
+	for (; *text; text++)
+		hub_input((u8)*text);
+	hub_output();
+}
+
+static void guest_says(u32 i, const char *text)
+{
+	for (; *text; text++)
+		console_ring_put(fake_guest[i].console, (u8)*text, 5);
+	hub_output();
+}
+
+static void test_guests_are_quiet_until_watched(void **state)
+{
+	guest_says(0, "boot of web\r\n");
+	assert_string_equal(fake_serial, "");
+	assert_int_equal(fake_guest[0].console->wake, 1);
+	type("\x01" "1");
+	assert_true(fake_has("--- guest 1: web, running"));
+	assert_true(fake_has("boot of web\r\n"));
+	assert_int_equal(fake_guest[0].console->wake, 0);
+	fake_serial_clear();
+	guest_says(1, "not shown");
+	guest_says(0, "raw \x1b[31mred\x1b[0m");
+	assert_string_equal(fake_serial, "raw \x1b[31mred\x1b[0m");
+	type("\x01" "0");
+	assert_int_equal(fake_guest[0].console->wake, 1);
+	assert_true(fake_has("--- shell"));
+}
+
+static void test_last_screenful(void **state)
+{
+	char text[32];
+
+	for (u32 i = 0; i < 100; i++) {
+		snprintf(text, sizeof(text), "line %u.\r\n", i);
+		guest_says(1, text);
+	}
+	guest_says(1, "login: ");
+	type("\x01" "2");
+	assert_false(fake_has("line 76."));
+	assert_true(fake_has("line 77."));
+	assert_true(fake_has("line 99.\r\nlogin: "));
+	fake_serial_clear();
+	type("\x01" "0");
+	type("\x01" "2");
+	assert_true(fake_has("login: "));	/* once more, although it was seen */
+}
+
+static void test_typing(void **state)
+{
+	type("help");
+	assert_string_equal(shell_typed, "help");
+	type("\x01" "2" "root\r");
+	for (const char *c = "root\r"; *c; c++)
+		assert_int_equal(input_ring_get(fake_guest[1].input), *c);
+	assert_int_equal(input_ring_get(fake_guest[1].input), -1);
+	assert_int_equal(fake_guest[1].events, GUEST_EVENT_INPUT);
+	assert_int_equal(fake_requests[1][0], REQ_EVENTS);
+	assert_int_equal(fake_requests[1][1] | fake_requests[0][0], 0);
+	assert_string_equal(shell_typed, "help");
+}
+
+static void test_escape_key(void **state)
+{
+	type("\x01\x01");
+	assert_string_equal(shell_typed, "\x01");
+	type("\x01" "1\x01\x01");
+	assert_int_equal(input_ring_get(fake_guest[0].input), 1);
+	type("\x01n");
+	assert_int_equal(hub_view(), 2);
+	type("\x01n");
+	assert_int_equal(hub_view(), 0);
+	type("\x01n");
+	assert_int_equal(hub_view(), 1);
+	fake_serial_clear();
+	type("\x01" "7");
+	assert_int_equal(hub_view(), 1);
+	assert_true(fake_has("no guest 7"));
+	type("\x01?");
+	assert_true(fake_has("the next view"));
+	fake_serial_clear();
+	type("\x01z");
+	assert_true(fake_has("Ctrl-A ?"));
+}
+
+/* A guest that does not read: what is typed ahead waits, the rest is dropped, the escape key works. */
+static void test_deaf_guest(void **state)
+{
+	u32 got = 0;
+
+	type("\x01" "1");
+	for (u32 i = 0; i < 5000; i++)
+		hub_input('x');
+	type("\x01" "0");
+	assert_int_equal(hub_view(), 0);
+	while (input_ring_get(fake_guest[0].input) >= 0)
+		got++;
+	assert_int_equal(got, INPUT_RING_BYTES);
+}
+
+static void test_typed_ahead_arrives_in_order(void **state)
+{
+	u32 got = 0;
+
+	type("\x01" "1");
+	for (u32 i = 0; i < 600; i++)
+		hub_input((u8)('a' + i % 26));
+	for (u32 round = 0; round < 10; round++) {
+		int c;
+
+		while ((c = input_ring_get(fake_guest[0].input)) >= 0)
+			assert_int_equal(c, 'a' + got++ % 26);
+		hub_output();
+	}
+	assert_int_equal(got, 600);
+}
+
+static void test_guest_that_is_off(void **state)
+{
+	fake_guest[0].state = GUEST_OFF;
+	type("\x01" "1abc");
+	assert_true(fake_has("does not run"));
+	assert_int_equal(input_ring_get(fake_guest[0].input), -1);
+}
+
+static void test_announcements(void **state)
+{
+	type("\x01" "1");
+	guest_says(0, "half a li");
+	fake_serial_clear();
+	hub_announce("guest database: running");
+	assert_string_equal(fake_serial, "\r\nguest database: running\r\n");
+	assert_string_equal(fake_screen, "guest database: running\n");
+	fake_serial_clear();
+	hub_announce("guest database: rebooting");
+	assert_string_equal(fake_serial, "guest database: rebooting\r\n");
+	type("\x01" "0");
+	fake_serial_clear();
+	hub_announce("guest web: powered off");
+	assert_string_equal(fake_serial, "guest web: powered off\r\nREDRAW");
+}
+
+/* A port that is full takes no view bytes, loses none, and announcements still find room. */
+static void test_slow_port(void **state)
+{
+	char want[5001];
+
+	type("\x01" "1");
+	fake_serial_clear();
+	fake_serial_room = 16384;
+	for (u32 i = 0; i < 5000; i++)
+		want[i] = (char)('a' + i % 26);
+	want[5000] = 0;
+	guest_says(0, want);
+	assert_int_equal(strlen(fake_serial), 1024);
+	hub_announce("guest web: running");
+	assert_true(fake_has("guest web: running"));
+	fake_serial_clear();
+	while (strlen(fake_serial) < 5000 - 1024) {
+		fake_serial_room = 16384;
+		assert_true(hub_output() || strlen(fake_serial) == 5000 - 1024);
+	}
+	assert_string_equal(fake_serial, want + 1024);
+}
+
+static void test_overrun_is_said(void **state)
+{
+	type("\x01" "1");
+	fake_serial_room = 0;
+	for (u32 i = 0; i < CONSOLE_RING_BYTES + 1000; i++)
+		console_ring_put(fake_guest[0].console, 'x', 0);
+	fake_serial_room = UINT32_MAX;
+	hub_output();
+	assert_true(fake_has("bytes came faster"));
+}
+
+static void test_shell_output(void **state)
+{
+	hub_shell_write("table\r\n", 7);
+	assert_int_equal(hub_shell_backlog(), 7);
+	hub_output();
+	assert_int_equal(hub_shell_backlog(), 0);
+	assert_string_equal(fake_serial, "table\r\n");
+	type("\x01" "1");
+	hub_shell_write("more\r\n", 6);
+	assert_int_equal(hub_shell_backlog(), 0);
+	fake_serial_clear();
+	hub_output();
+	assert_string_equal(fake_serial, "");
+	type("\x01" "0");
+	assert_true(fake_has("table\r\nmore\r\n"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_guests_are_quiet_until_watched, setup),
+		cmocka_unit_test_setup(test_last_screenful, setup),
+		cmocka_unit_test_setup(test_typing, setup),
+		cmocka_unit_test_setup(test_escape_key, setup),
+		cmocka_unit_test_setup(test_deaf_guest, setup),
+		cmocka_unit_test_setup(test_typed_ahead_arrives_in_order, setup),
+		cmocka_unit_test_setup(test_guest_that_is_off, setup),
+		cmocka_unit_test_setup(test_announcements, setup),
+		cmocka_unit_test_setup(test_slow_port, setup),
+		cmocka_unit_test_setup(test_overrun_is_said, setup),
+		cmocka_unit_test_setup(test_shell_output, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SOURCES: hv/control/lifecycle.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* The life of a guest, with the test in the part of its cores and of the clock. */
+#include "fake_machine.h"
+
+#include "../../../../hv/control/lifecycle.h"
+
+static u64 now;
+static u64 log_from;
+static struct guest *web;
+
+static int setup(void **state)
+{
+	fake_machine_init();
+	life_init();
+	web = &fake_guest[0];
+	now = 1000 * HZ;
+	log_from = log_end();
+	return 0;
+}
+
+static bool logged(const char *text)
+{
+	struct log_line l;
+
+	for (u64 i = log_from; i < log_end(); i++) {
+		if (!log_read(i, &l) && strstr(l.text, text))
+			return true;
+	}
+	return false;
+}
+
+static void clear_log(void)
+{
+	log_from = log_end();
+}
+
+static void deliver(void)
+{
+	struct message m;
+
+	for (u32 i = 1; i < core_count; i++) {
+		while (message_get(&core_table[i].from_core, &m))
+			life_message(&m, now);
+	}
+}
+
+/* Both cores of web take their MSG_RUN. */
+static void cores_take_run(void)
+{
+	for (u32 i = 0; i < 2; i++) {
+		struct message m;
+
+		assert_true(fake_core_get(1 + i, &m));
+		assert_int_equal(m.type, MSG_RUN);
+		assert_ptr_equal((void *)m.arg[0], web);
+		assert_int_equal(m.arg[1], i);
+		assert_int_equal(m.arg[2], i == 0);
+		assert_false(fake_core_get(1 + i, &m));
+	}
+}
+
+static void run_web(void)
+{
+	assert_int_equal(web->state, GUEST_STARTING);
+	cores_take_run();
+	fake_core_put(1, MSG_STARTED, web, 0);
+	deliver();
+	assert_int_equal(web->state, GUEST_RUNNING);
+}
+
+static void start_web(void)
+{
+	assert_null(life_start(web, now));
+	run_web();
+}
+
+static void park_web(void)
+{
+	fake_core_put(2, MSG_PARKED, web, 1);
+	deliver();
+	assert_false(life_is_quiet(web));
+	fake_core_put(1, MSG_PARKED, web, 0);
+	deliver();
+}
+
+/* The guest ends by itself. */
+static void end_web(enum guest_end end, u32 result, const char *id)
+{
+	web->record.end = end;
+	web->record.result = result;
+	web->record.rip = 0xfff0;
+	web->record.exit_kind = VMEXIT_TRIPLE_FAULT;
+	web->record.exit_reason = 2;
+	str_copy(web->record.id, sizeof(web->record.id), id);
+	str_copy(web->record.reason, sizeof(web->record.reason), "in words");
+	web->record.ready = 1;
+	fake_core_put(1, MSG_ENDED, web, 0);
+	park_web();
+}
+
+static void test_start(void **state)
+{
+	web->record.ready = 1;
+	web->vcpu[1].requests = REQ_PARK;
+	web->vcpu[1].posted[2] = 7;
+	start_web();
+	assert_true(logged("guest web: running"));
+	assert_int_equal(fake_doorbells[1], 1);
+	assert_int_equal(fake_doorbells[2], 1);
+	assert_int_equal(fake_doorbells[3], 0);
+	assert_int_equal(web->record.ready, 0);
+	assert_int_equal(web->vcpu[1].requests, 0);
+	assert_int_equal(web->vcpu[1].posted[2], 0);
+	assert_ptr_equal(core_table[2].guest, web);
+	assert_int_equal(core_table[2].vcpu, 1);
+	assert_string_equal(life_start(web, now), "it runs already");
+}
+
+static void test_start_needs_its_cores(void **state)
+{
+	core_table[2].state = CORE_FAILED;
+	assert_non_null(life_start(web, now));
+	assert_int_equal(web->state, GUEST_OFF);
+	assert_null(life_start(&fake_guest[1], now));
+}
+
+/* A full ring delays, and loses nothing. */
+static void test_full_ring(void **state)
+{
+	struct message junk = { .type = MSG_NONE }, m;
+
+	while (message_put(&core_table[2].to_core, &junk))
+		;
+	assert_null(life_start(web, now));
+	assert_true(life_tick(now) < now + HZ);
+	while (fake_core_get(2, &m))
+		assert_int_equal(m.type, MSG_NONE);
+	life_tick(now);
+	run_web();
+}
+
+static void test_results(void **state)
+{
+	start_web();
+	end_web(END_RESULT, 0, "");
+	assert_true(logged("guest web: ended result=0"));
+	assert_int_equal(web->state, GUEST_ENDED);
+	assert_int_equal(life_tick(now), ~0ul);	/* on-failure: no restart */
+
+	start_web();
+	end_web(END_POWEROFF, 0, "");
+	assert_true(logged("guest web: powered off"));
+	assert_int_equal(web->state, GUEST_OFF);
+	assert_int_equal(life_tick(now), ~0ul);
+}
+
+static void test_killed(void **state)
+{
+	for (const char *c = "first\r\nKernel panic \x1b[31m!\n"; *c; c++)
+		console_ring_put(web->console, (u8)*c, 0);
+	start_web();
+	end_web(END_KILLED, 0, "GUEST-TRIPLE-FAULT");
+	assert_true(logged("guest web: killed GUEST-TRIPLE-FAULT: in words (rip=0xfff0 exit=triple-fault:0x2)"));
+	assert_int_equal(web->state, GUEST_KILLED);
+	assert_string_equal(life_of(web)->last_lines, "first\nKernel panic !\n");
+	assert_int_equal(life_of(web)->last.rip, 0xfff0);
+	assert_true(logged("starts again in 1 s"));
+	assert_int_equal(life_tick(now + HZ - 1), now + HZ);
+	assert_int_equal(web->state, GUEST_KILLED);
+	life_tick(now + HZ);
+	run_web();
+}
+
+/* 1, 2, 4 ... 60 s; a healthy minute forgives. */
+static void test_back_off(void **state)
+{
+	static const u32 want[] = { 1, 2, 4, 8, 16, 32, 60, 60, 60 };
+
+	start_web();
+	for (u32 i = 0; i < ARRAY_COUNT(want); i++) {
+		end_web(END_KILLED, 0, "GUEST-TRIPLE-FAULT");
+		assert_int_equal(life_tick(now), now + want[i] * HZ);
+		now += want[i] * HZ;
+		life_tick(now);
+		run_web();
+	}
+	now += 60 * HZ;
+	end_web(END_KILLED, 0, "GUEST-TRIPLE-FAULT");
+	assert_int_equal(life_tick(now), now + HZ);
+}
+
+static void test_load_failure_is_not_tried_again(void **state)
+{
+	start_web();
+	end_web(END_KILLED, 0, "GUEST-LOAD");
+	assert_int_equal(life_tick(now), ~0ul);
+}
+
+static void test_policies(void **state)
+{
+	struct plan_guest *plan = (struct plan_guest *)web->plan;
+
+	plan->restart = PLAN_RESTART_NEVER;
+	start_web();
+	end_web(END_KILLED, 0, "X");
+	assert_int_equal(life_tick(now), ~0ul);
+	plan->restart = PLAN_RESTART_ON_FAILURE;
+	start_web();
+	end_web(END_RESULT, 3, "");
+	assert_int_equal(life_tick(now), now + HZ);
+	plan->restart = PLAN_RESTART_ALWAYS;
+	now += HZ;
+	life_tick(now);
+	run_web();
+	end_web(END_POWEROFF, 0, "");
+	assert_int_equal(life_tick(now), now + 2 * HZ);
+}
+
+/* A reboot is one under every policy; only a guest that does nothing else is slowed down. */
+static void test_reboot(void **state)
+{
+	((struct plan_guest *)web->plan)->restart = PLAN_RESTART_NEVER;
+	start_web();
+	for (u32 i = 0; i < RESTART_QUICK_FREE; i++) {
+		clear_log();
+		end_web(END_REBOOT, 0, "");
+		assert_true(logged("guest web: rebooting"));
+		run_web();
+		assert_true(logged("guest web: running"));
+	}
+	end_web(END_REBOOT, 0, "");
+	assert_int_equal(life_tick(now), now + HZ);
+	now += HZ;
+	life_tick(now);
+	run_web();
+	now += 20 * HZ;
+	end_web(END_REBOOT, 0, "");
+	run_web();
+}
+
+static void test_stop(void **state)
+{
+	start_web();
+	assert_null(life_stop(web, 30, now));
+	assert_int_equal(web->state, GUEST_STOPPING);
+	assert_int_equal(web->events, GUEST_EVENT_POWER_BUTTON);
+	assert_int_equal(fake_requests[0][0], REQ_EVENTS);
+	assert_int_equal(life_tick(now), now + 30 * HZ);
+	now += 5 * HZ;
+	end_web(END_POWEROFF, 0, "");
+	assert_int_equal(web->state, GUEST_OFF);
+	assert_int_equal(life_tick(now + 100 * HZ), ~0ul);
+}
+
+static void test_stop_beats_policy(void **state)
+{
+	((struct plan_guest *)web->plan)->restart = PLAN_RESTART_ALWAYS;
+	start_web();
+	life_stop(web, 30, now);
+	end_web(END_REBOOT, 0, "");
+	assert_int_equal(web->state, GUEST_OFF);
+	assert_false(logged("rebooting"));
+	assert_int_equal(life_tick(now), ~0ul);
+}
+
+static void test_stop_times_out(void **state)
+{
+	start_web();
+	life_stop(web, 30, now);
+	now += 30 * HZ;
+	life_tick(now);
+	assert_int_equal(fake_requests[0][0] & REQ_PARK, REQ_PARK);
+	assert_int_equal(fake_requests[0][1] & REQ_PARK, REQ_PARK);
+	assert_int_equal(fake_requests[1][0], 0);
+	assert_non_null(life_stop(web, 30, now));
+	park_web();
+	assert_true(logged("guest web: killed GUEST-STOP-TIMEOUT: did not power off within 30 s"));
+	assert_int_equal(web->state, GUEST_KILLED);
+	assert_int_equal(life_tick(now + 100 * HZ), ~0ul);
+}
+
+static void test_kill_and_start(void **state)
+{
+	start_web();
+	assert_null(life_kill(web, now));
+	assert_string_equal(life_start(web, now), "it is still stopping");
+	park_web();
+	assert_true(logged("guest web: killed GUEST-KILLED: by the operator"));
+	assert_int_equal(life_tick(now), ~0ul);
+	start_web();
+}
+
+static void test_kill_while_starting(void **state)
+{
+	assert_null(life_start(web, now));
+	cores_take_run();
+	assert_null(life_kill(web, now));
+	park_web();
+	assert_int_equal(web->state, GUEST_KILLED);
+}
+
+static void test_kill_before_any_core_heard(void **state)
+{
+	struct message junk = { .type = MSG_NONE }, m;
+
+	while (message_put(&core_table[1].to_core, &junk) && message_put(&core_table[2].to_core, &junk))
+		;
+	assert_null(life_start(web, now));
+	assert_null(life_kill(web, now));
+	assert_int_equal(web->state, GUEST_KILLED);
+	assert_true(life_is_quiet(web));
+	while (fake_core_get(1, &m) || fake_core_get(2, &m))
+		;
+	life_tick(now);
+	assert_false(fake_core_get(1, &m));
+}
+
+static void test_reset(void **state)
+{
+	assert_non_null(life_reset(web, now));
+	start_web();
+	assert_null(life_reset(web, now));
+	park_web();
+	assert_true(logged("guest web: reset"));
+	run_web();
+}
+
+static void test_late_core(void **state)
+{
+	start_web();
+	life_kill(web, now);
+	now += PARK_SECONDS * HZ;
+	life_tick(now);
+	assert_true(logged("guest web: core 1-2 has not left"));
+	assert_int_equal(life_tick(now), ~0ul);
+	park_web();
+	assert_int_equal(web->state, GUEST_KILLED);
+}
+
+static void test_operator_cancels_restart(void **state)
+{
+	start_web();
+	end_web(END_KILLED, 0, "X");
+	assert_non_null(life_stop(web, 30, now));
+	assert_int_equal(life_tick(now + 100 * HZ), ~0ul);
+	assert_int_equal(web->state, GUEST_KILLED);
+	assert_string_equal(life_stop(web, 30, now), "it does not run");
+}
+
+static void test_hold(void **state)
+{
+	start_web();
+	life_hold();
+	end_web(END_REBOOT, 0, "");
+	assert_true(life_is_quiet(web));
+	assert_int_equal(life_tick(now), ~0ul);
+	assert_non_null(life_start(web, now));
+}
+
+/* Messages that make no sense change nothing. */
+static void test_strange_messages(void **state)
+{
+	struct message m = { .type = MSG_PARKED, .arg = { 0x1234, 0 } };
+
+	life_message(&m, now);
+	m = (struct message){ .type = 99, .arg = { (u64)web, 0 } };
+	life_message(&m, now);
+	start_web();
+	fake_core_put(1, MSG_PARKED, web, 64);
+	fake_core_put(1, MSG_PARKED, web, ~0ul);
+	fake_core_put(1, MSG_PARKED, web, 1);
+	fake_core_put(1, MSG_PARKED, web, 1);
+	deliver();
+	assert_false(life_is_quiet(web));
+}
+
+static void test_lost(void **state)
+{
+	start_web();
+	park_web();
+	assert_true(logged("killed GUEST-LOST"));
+}
+
+/* The neighbour does not notice. */
+static void test_neighbour(void **state)
+{
+	struct guest *database = &fake_guest[1];
+
+	start_web();
+	assert_null(life_start(database, now));
+	fake_core_put(3, MSG_STARTED, database, 0);
+	deliver();
+	end_web(END_KILLED, 0, "X");
+	assert_int_equal(database->state, GUEST_RUNNING);
+	assert_int_equal(fake_requests[1][0] | fake_requests[1][1], 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_start, setup),
+		cmocka_unit_test_setup(test_start_needs_its_cores, setup),
+		cmocka_unit_test_setup(test_full_ring, setup),
+		cmocka_unit_test_setup(test_results, setup),
+		cmocka_unit_test_setup(test_killed, setup),
+		cmocka_unit_test_setup(test_back_off, setup),
+		cmocka_unit_test_setup(test_load_failure_is_not_tried_again, setup),
+		cmocka_unit_test_setup(test_policies, setup),
+		cmocka_unit_test_setup(test_reboot, setup),
+		cmocka_unit_test_setup(test_stop, setup),
+		cmocka_unit_test_setup(test_stop_beats_policy, setup),
+		cmocka_unit_test_setup(test_stop_times_out, setup),
+		cmocka_unit_test_setup(test_kill_and_start, setup),
+		cmocka_unit_test_setup(test_kill_while_starting, setup),
+		cmocka_unit_test_setup(test_kill_before_any_core_heard, setup),
+		cmocka_unit_test_setup(test_reset, setup),
+		cmocka_unit_test_setup(test_late_core, setup),
+		cmocka_unit_test_setup(test_operator_cancels_restart, setup),
+		cmocka_unit_test_setup(test_hold, setup),
+		cmocka_unit_test_setup(test_strange_messages, setup),
+		cmocka_unit_test_setup(test_lost, setup),
+		cmocka_unit_test_setup(test_neighbour, setup),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
