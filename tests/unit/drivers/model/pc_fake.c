@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pc_fake.h"
+
+#include "../../../../drivers/model/acpi.h"
+
+struct fake fake;
+struct timebase timebase;
+struct core core_private;
+
+static struct vcpu vcpus[FAKE_VCPUS];
+static u64 noise_state;
+
+void assert_failed(const char *what, const char *file, int line_nr)
+{
+	fprintf(stderr, "assertion %s in %s:%d\n", what, file, line_nr);
+	abort();
+}
+
+u64 pc_now(void)
+{
+	return fake.now;
+}
+
+u64 vlapic_now(void)
+{
+	return fake.now;
+}
+
+void vcpu_request(struct guest *g, u32 vcpu, u32 requests)
+{
+	assert_true(vcpu < g->vcpu_count);
+	fetch_or(&g->vcpu[vcpu].requests, requests);
+	fake.requests[vcpu]++;
+}
+
+void guest_end(struct guest *g, struct vcpu *v, enum guest_end end, u32 result)
+{
+	assert_ptr_equal(v, &core_private.vcpu);
+	fake.ends++;
+	fake.end = end;
+	fake.result = result;
+}
+
+int acpi_build(struct guest *g, gpa_t *rsdp)
+{
+	*rsdp = GPA(0xe0000);
+	return 0;
+}
+
+struct vcpu *fake_vcpu(u32 index)
+{
+	return &vcpus[index];
+}
+
+struct guest *fake_guest_new(void)
+{
+	struct guest *g = calloc(1, sizeof(*g));
+	struct plan_guest *plan = calloc(1, sizeof(*plan));
+
+	fake = (struct fake){ .now = 5 * FAKE_TSC_HZ };
+	timebase = (struct timebase){ .tsc_hz = FAKE_TSC_HZ, .wall_seconds = FAKE_WALL };
+	memset(&core_private, 0, sizeof(core_private));
+	noise_state = 88172645463325252ul;
+	plan->test_device = true;
+	g->plan = plan;
+	g->vcpu_count = FAKE_VCPUS;
+	g->ram_low = 3 * GiB;
+	g->ram_high = 5 * GiB;
+	g->console = calloc(1, sizeof(*g->console));
+	g->input = calloc(1, sizeof(*g->input));
+	bus_init(&g->bus);
+	assert_int_equal(pc_build(g, calloc(1, pc_size())), 0);
+	pc_reset(g);
+	for (u32 i = 0; i < FAKE_VCPUS; i++) {
+		vcpus[i] = (struct vcpu){ .guest = g, .index = i, .pub = &g->vcpu[i], .deadline = UINT64_MAX };
+		vlapic_reset(&vcpus[i], false);
+	}
+	core_private.vcpu.guest = g;
+	core_private.vcpu.deadline = UINT64_MAX;
+	memset(fake.requests, 0, sizeof(fake.requests));
+	return g;
+}
+
+void fake_guest_free(struct guest *g)
+{
+	free((void *)(uintptr_t)g->plan);
+	free(g->console);
+	free(g->input);
+	free(g->pc);
+	free(g);
+}
+
+int fake_setup(void **state)
+{
+	*state = fake_guest_new();
+	return 0;
+}
+
+int fake_teardown(void **state)
+{
+	fake_guest_free(*state);
+	return 0;
+}
+
+u32 in(struct guest *g, u32 port, u8 size)
+{
+	struct io io = { .size = size, .val = 0x5a5a5a5a };
+
+	bus_access(&g->bus, BUS_PORT, port, &io);
+	return size == 4 ? (u32)io.val : (u32)io.val & ((1u << size * 8) - 1);
+}
+
+void out(struct guest *g, u32 port, u32 val, u8 size)
+{
+	struct io io = { .size = size, .val = val, .write = true };
+
+	bus_access(&g->bus, BUS_PORT, port, &io);
+}
+
+bool line(const struct guest *g, u32 nr)
+{
+	return g->pc->lines >> nr & 1;
+}
+
+void run_until(struct guest *g, u64 until)
+{
+	fake.now = g->device_deadline < until ? g->device_deadline : until;
+	pc_run(g, fake.now);
+}
+
+u32 noise(void)
+{
+	noise_state ^= noise_state << 13;
+	noise_state ^= noise_state >> 7;
+	noise_state ^= noise_state << 17;
+	return (u32)(noise_state >> 16);
+}
