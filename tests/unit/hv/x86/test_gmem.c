@@ -245,9 +245,9 @@ static void walks_agree_with_model(void **state)
 				check_walk(&s, va, accesses[rnd() % 6]);
 			}
 		}
-		assert_true(seen_ok > 1000 && seen_code[0] > 100 && seen_code[7] > 100 && seen_code[1] > 100);
+		assert_true(seen_ok > 500 && seen_code[0] > 100 && seen_code[7] > 100 && seen_code[1] > 20);
 		assert_true(seen_code[9] > 100 && seen_code[15] > 100 && (mode < 2 || seen_gp > 1000));
-		assert_true(seen_code[20] > 100 && seen_code[21] > 100 && seen_code[29] > 100);
+		assert_true(seen_code[20] > 100 && seen_code[21] > 40 && seen_code[29] > 100);
 	}
 }
 
