@@ -59,25 +59,36 @@ void files_load(struct boot_info *info);
 /* memory.c: allocations that outlive boot services, each told to the hypervisor as a range of this kind. */
 EFI_STATUS memory_read_map(struct map_input *map);	/* a fresh map; valid until the next call of memory.c */
 uint64_t memory_allocate(uint64_t size, uint64_t align, uint32_t kind);	/* whole pages, not zeroed; 0: none */
-void memory_release(uint64_t base, uint64_t size);	/* what memory_allocate gave, with the same size */
+void memory_release(uint64_t base);			/* what memory_allocate gave */
 uint64_t memory_allocate_low(void);			/* one page below 640 KiB; 0: none */
+void memory_release_all(void);				/* before going back to firmware */
+
+/* What handover.S reads; the offsets are known there. */
+struct handover {
+	uint64_t root;		/* page tables of four levels, for CR3 */
+	uint64_t root5;		/* the same with a fifth on top, for firmware that runs with five */
+	uint64_t entry;		/* virtual address in the hypervisor */
+	uint64_t info;		/* physical address of boot_info, its argument */
+	uint64_t stack;
+	uint64_t gdt;		/* four descriptors: none, 64-bit code, data, 32-bit code */
+	uint64_t low_page;	/* overwritten with code while five levels become four */
+};
 
 /* leave.c: page tables, ExitBootServices, memory ranges, jump. */
 struct leave {
 	struct boot_info *info;	/* in memory that the hypervisor will find as its own */
-	uint64_t entry;		/* virtual address in the hypervisor */
-	uint64_t *gdt, *edges;
-	uint64_t edge_count, stack, root;
+	struct handover *handover;
+	uint64_t *edges;
+	uint64_t edge_count;
 };
-/* Allocates boot_info (copied from `info`), stack, GDT and tables as one piece. Returns NULL, or what is wrong. */
-const char *leave_prepare(struct leave *l, const struct boot_info *info);
+/* Allocates boot_info (copied from `info`), stack, GDT and tables as one piece; `entry` is the hypervisor's.
+ * Returns NULL, or what is wrong. */
+const char *leave_prepare(struct leave *l, const struct boot_info *info, uint64_t entry);
 /* Returns only when nothing was given up yet: what is wrong, in words. */
 const char *leave_firmware(struct leave *l);
 
-/* handover.S: interrupts off, flat GDT at `gdt` (two descriptors behind the null one), CR3, stack, jump to `entry`
- * with `info` as its argument. */
-void handover_jump(uint64_t cr3, uint64_t entry, uint64_t info, uint64_t stack, const void *gdt)
-	__attribute__((noreturn));
+/* handover.S: interrupts off, GDT, CR3, stack, four paging levels, jump to the entry with boot_info as its argument. */
+void handover_jump(const struct handover *h) __attribute__((noreturn));
 
 /* payload.S: the hypervisor proper. */
 extern const uint8_t payload_start[], payload_end[];

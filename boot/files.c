@@ -138,7 +138,7 @@ static EFI_STATUS file_read(EFI_FILE_HANDLE file, uint64_t size, uint64_t *base)
 		return EFI_OUT_OF_RESOURCES;
 	status = read_chunks(file, *base, size);
 	if (status != EFI_SUCCESS) {
-		memory_release(*base, size);
+		memory_release(*base);
 		*base = 0;
 	}
 	return status;

@@ -7,8 +7,11 @@
 #define PAGE 4096ull
 #define STACK_SIZE (4 * PAGE)
 #define LOW_4G (1ull << 32)
+#define CR4_LA57 (1ull << 12)
 #define EXIT_TRIES 8u
 #define EDGE_SLACK 1024u		/* ranges may still split until the last map */
+
+_Static_assert(offsetof(struct handover, low_page) == 48, "handover.S knows the offsets");
 
 static uint64_t pages_up(uint64_t size)
 {
@@ -23,18 +26,37 @@ static bool has_huge_pages(void)
 static const char *build_tables(struct leave *l, void *pages, size_t count, uint64_t top, bool huge)
 {
 	const struct boot_info *info = l->info;
+	uint64_t *root5 = pages;
 	struct tables t;
 
-	if (tables_start(&t, pages, count, huge) || tables_map_same(&t, 0, top) ||
+	if (tables_start(&t, root5 + PAGE / 8, count - 1, huge) || tables_map_same(&t, 0, top) ||
 	    tables_map_same(&t, info->screen.base, info->screen.base + info->screen.size) ||
 	    tables_map_image(&t, ELF_BASE, info->image_base, info->image_size))
 		return "page tables for the hand-over do not fit";
-	l->root = (uint64_t)t.root;
+	l->handover->root = (uint64_t)t.root;
+	l->handover->root5 = (uint64_t)root5;
+	root5[0] = root5[511] = (uint64_t)t.root | 3;	/* present, writable: both ends of the address space */
 	return NULL;
 }
 
-/* The area: boot_info, stack, GDT, edges of the memory map, page tables; each begins on a page. */
-const char *leave_prepare(struct leave *l, const struct boot_info *info)
+static void fill_handover(struct leave *l, uint64_t stack, uint64_t entry)
+{
+	struct handover *h = l->handover;
+	uint64_t *gdt = (uint64_t *)(h + 1);
+
+	gdt[0] = 0;
+	gdt[1] = 0x00af9b000000ffffull;		/* 64-bit code */
+	gdt[2] = 0x00cf93000000ffffull;		/* data */
+	gdt[3] = 0x00cf9b000000ffffull;		/* 32-bit code */
+	h->gdt = (uint64_t)gdt;
+	h->entry = entry;
+	h->info = (uint64_t)l->info;
+	h->stack = stack;
+	h->low_page = l->info->trampoline;
+}
+
+/* The area, each part beginning on a page: boot_info, stack, hand-over and GDT, edges of the memory map, tables. */
+const char *leave_prepare(struct leave *l, const struct boot_info *info, uint64_t entry)
 {
 	bool huge = has_huge_pages();
 	struct map_input map;
@@ -44,20 +66,20 @@ const char *leave_prepare(struct leave *l, const struct boot_info *info)
 		return "firmware does not give its memory map";
 	top = map_find_top(&map) > LOW_4G ? map_find_top(&map) : LOW_4G;
 	l->edge_count = map_count_edges(&map) + EDGE_SLACK;
-	table_count = tables_count_pages(top, info->screen.size, huge);
+	table_count = tables_count_pages(top, info->screen.size, huge) + 1;
 	size = pages_up(sizeof(*info)) + STACK_SIZE + PAGE + pages_up(l->edge_count * 8) + table_count * PAGE;
 	area = memory_allocate(size, PAGE, BOOT_HYPERVISOR);
 	if (!area)
 		return "not enough memory for the hand-over";
+	if (cpu_cr4() & CR4_LA57 && area + size > LOW_4G)
+		return "firmware runs with 5-level paging and leaves no memory below 4 GiB to switch it off";
 
 	memset((void *)area, 0, size);
 	l->info = (struct boot_info *)area;
 	memcpy(l->info, info, sizeof(*info));
 	at = area + pages_up(sizeof(*info)) + STACK_SIZE;
-	l->stack = at;
-	l->gdt = (uint64_t *)at;
-	l->gdt[1] = 0x00af9b000000ffffull;	/* 64-bit code */
-	l->gdt[2] = 0x00cf93000000ffffull;	/* data */
+	l->handover = (struct handover *)at;
+	fill_handover(l, at, entry);
 	l->edges = (uint64_t *)(at + PAGE);
 	at += PAGE + pages_up(l->edge_count * 8);
 	return build_tables(l, (void *)at, table_count, top, huge);
@@ -99,7 +121,7 @@ const char *leave_firmware(struct leave *l)
 			__asm__ volatile("cli");
 			l->info->tsc_at_exit = cpu_tsc();
 			map_translate(l->info, &map, l->edges);
-			handover_jump(l->root, l->entry, (uint64_t)l->info, l->stack, l->gdt);
+			handover_jump(l->handover);
 		}
 		if (status != EFI_INVALID_PARAMETER)
 			break;

@@ -8,7 +8,6 @@
 #define BLOCK (2ull << 20)
 #define POOL_BASE (12ull << 20)
 #define POOL_A_CORE (256ull << 10)
-#define CR4_LA57 (1ull << 12)
 
 struct firmware fw;
 
@@ -74,22 +73,18 @@ static EFI_STATUS run(struct boot_info *info, struct acpi_facts *acpi)
 	const char *wrong;
 
 	gather(info, acpi);
-	if (cpu_cr4() & CR4_LA57)
-		return console_fail(EFI_UNSUPPORTED, "FW-LA57",
-				    "firmware runs with 5-level paging: switch it off in the firmware's settings");
-	files_load(info);
-	clock_finish(&info->clock);
 	status = place(info, &elf);
 	if (status != EFI_SUCCESS)
 		return status;
+	files_load(info);
+	clock_finish(&info->clock);
 	facts_read_wall_clock(info);
-	leave.entry = elf.entry;
-	wrong = leave_prepare(&leave, info);
+	wrong = leave_prepare(&leave, info, elf.entry);
 	if (!wrong) {
 		console_print("bulkhead: leaving firmware\n");
 		wrong = leave_firmware(&leave);
 	}
-	return console_fail(EFI_OUT_OF_RESOURCES, "FW-MEMORY-MAP", "%s", wrong);
+	return console_fail(EFI_OUT_OF_RESOURCES, "FW-HANDOVER", "%s", wrong);
 }
 
 /* Called by gnu-efi's crt0 with the System V convention: not EFIAPI. */
@@ -99,6 +94,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	uint64_t entered = cpu_tsc();
 	struct boot_info *info;
 	struct acpi_facts *acpi;
+	EFI_STATUS status;
 
 	if (!connect(image, system))
 		return console_fail(EFI_UNSUPPORTED, "FW-NO-IMAGE", "firmware does not say what it started");
@@ -110,5 +106,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 	info->magic = BOOT_INFO_MAGIC;
 	info->size = sizeof(*info);
 	info->tsc_at_entry = entered;
-	return run(info, acpi);
+	status = run(info, acpi);
+	memory_release_all();
+	return status;
 }

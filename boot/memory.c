@@ -14,6 +14,7 @@ static struct {
 	UINTN size;
 	struct map_kept kept[KEPT_MAX];
 	size_t kept_count;
+	uint64_t low_page;
 } memory;
 
 EFI_STATUS memory_get_map(struct map_input *map, UINTN *key)
@@ -73,14 +74,13 @@ uint64_t memory_allocate(uint64_t size, uint64_t align, uint32_t kind)
 	return base;
 }
 
-void memory_release(uint64_t base, uint64_t size)
+void memory_release(uint64_t base)
 {
-	size = (size + PAGE - 1) & ~(PAGE - 1);
 	for (size_t i = 0; i < memory.kept_count; i++) {
 		if (memory.kept[i].base != base)
 			continue;
+		fw.boot->FreePages(base, memory.kept[i].size / PAGE);
 		memory.kept[i] = memory.kept[--memory.kept_count];
-		fw.boot->FreePages(base, size / PAGE);
 		return;
 	}
 }
@@ -91,5 +91,15 @@ uint64_t memory_allocate_low(void)
 
 	if (fw.boot->AllocatePages(AllocateMaxAddress, EfiLoaderData, 1, &base) != EFI_SUCCESS)
 		return 0;
+	memory.low_page = base;
 	return base;
+}
+
+void memory_release_all(void)
+{
+	while (memory.kept_count)
+		memory_release(memory.kept[0].base);
+	if (memory.low_page)
+		fw.boot->FreePages(memory.low_page, 1);
+	memory.low_page = 0;
 }
