@@ -180,6 +180,8 @@ static void console_log(const struct guest *g, u64 lines)
 {
 	log_guest = g;
 	log_line_end = load_acquire(&g->console->stamp_head);
+	if (!log_line_end)
+		shell_line("its console has shown nothing yet");
 	shell_stream(console_log_more, log_line_end - MIN(lines, log_line_end));
 }
 

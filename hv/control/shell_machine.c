@@ -116,6 +116,8 @@ void shell_log(int argc, char **argv)
 		return;
 	}
 	log_until = log_end();
+	if (!log_until)
+		shell_line("nothing was recorded yet");
 	shell_stream(log_more, log_until - MIN(lines, log_until));
 }
 
