@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one table of emulator x cpu x cores x scenario. A scenario is a function of scenarios.py; a plan is the text of a
+bulkhead.toml and the files that it names. `ci` rows run in make test, all of them in make test-all."""
+import os
+import subprocess
+import threading
+
+from machine import Bochs, Qemu, Qemu10
+import plans
+import scenarios
+
+OUT = 'build/test'
+
+
+class Skip(Exception):
+    pass
+
+
+class Row:
+    def __init__(self, emulator, cpu, cores, scenario, plan, ci=True, name=None, **kw):
+        self.emulator, self.cpu, self.cores, self.scenario, self.plan, self.ci = emulator, cpu, cores, scenario, plan, ci
+        self.kw = kw
+        what = name or scenario.__name__.replace('_', '-')
+        self.name = f'{emulator.name}/{kw.get("machine", "q35") + "+" if emulator is not Bochs else ""}' \
+                    f'{(cpu or "EPYC").split(",")[0]}/{cores}/{what}'
+        self.log = f'{OUT}/log/{self.name.replace("/", "-")}.txt'
+
+    def run(self):
+        if self.emulator is Qemu10 and not Qemu10.available():
+            raise Skip('QEMU 10 could not be had here')
+        kw = dict(cores=self.cores, memory=1536, cpu=self.cpu, keep=self.log) | self.kw
+        with self.emulator(image(self.plan), **kw) as m:
+            # Bochs runs some tens of times slower than QEMU: every time limit is stretched alike.
+            m.patience = 4 if self.emulator is Bochs else 1
+            return self.scenario(m, self.plan)
+
+    def show_tail(self, out):
+        try:
+            text = open(self.log).read()
+        except OSError:
+            return
+        out('    ' + '\n    '.join(text[-2500:].splitlines()))
+
+
+def rows(which):
+    table = [
+        # QEMU: SVM
+        Row(Qemu, None, 5, scenarios.two_linux, plans.two_linux),
+        Row(Qemu, 'max,+svm,+npt', 3, scenarios.two_linux_short, plans.three_cores, machine='pc'),
+        Row(Qemu, None, 1, scenarios.one_core, plans.hello),
+        Row(Qemu, None, 2, scenarios.one_guest, plans.hello),
+        Row(Qemu, None, 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),
+        Row(Qemu, None, 8, scenarios.test_guests, plans.guests_b, name='test-guests-b'),
+        Row(Qemu, None, 3, scenarios.console, plans.console),
+        Row(Qemu, None, 3, scenarios.power_button, plans.two_hello),
+        Row(Qemu, None, 2, scenarios.check_report, plans.hello_check),
+        Row(Qemu, 'EPYC,-svm', 2, scenarios.no_svm, plans.hello, name='no-svm'),
+        Row(Qemu, None, 2, scenarios.one_guest, plans.hello, name='no-framebuffer', screen=False),
+        Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
+    ]
+    table += [Row(Qemu, None, 3, scenarios.refused, p, name='bad-' + p.name, extra_name=None) for p in plans.bad]
+    for r in table:
+        r.kw.pop('extra_name', None)
+    table += [
+        # Bochs: VMX, and SVM with NRIPS
+        Row(Bochs, 'corei7_skylake_x', 5, scenarios.two_linux, plans.two_linux),
+        Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),
+        Row(Bochs, 'corei5_lynnfield_750', 3, scenarios.test_guests, plans.guests_small, name='test-guests'),
+        Row(Bochs, 'core2_penryn_t9600', 2, scenarios.no_ept, plans.hello),
+        Row(Bochs, 'zambezi', 2, scenarios.exitbench, plans.exitbench),
+        Row(Bochs, 'corei7_skylake_x', 2, scenarios.check_report, plans.hello_check),
+        Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
+        Row(Bochs, 'zambezi', 8, scenarios.test_guests, plans.guests_a, ci=False, name='test-guests-a'),
+        Row(Bochs, 'corei7_haswell_4770', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),
+        Row(Bochs, 'corei7_icelake_u', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),
+        Row(Bochs, 'corei7_sandy_bridge_2600k', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),
+        Row(Qemu, 'EPYC-Milan,+svm,+npt', 5, scenarios.two_linux_short, plans.two_linux, ci=False),
+        Row(Qemu, 'EPYC-Rome,+svm,+npt', 3, scenarios.two_linux_short, plans.three_cores, ci=False),
+        Row(Qemu10, 'EPYC-Rome,+svm,+npt,+x2apic', 3, scenarios.two_linux_short, plans.three_cores, ci=False),
+        Row(Qemu10, 'max,+svm,+npt', 8, scenarios.test_guests, plans.guests_a, ci=False, name='test-guests-a'),
+    ]
+    # Long ones first: two run at a time.
+    chosen = [r for r in table if r.ci or which == 'all']
+    return sorted(chosen, key=lambda r: (r.emulator is not Bochs, r.scenario is not scenarios.two_linux))
+
+
+_lock = threading.Lock()
+
+
+def image(plan):
+    with _lock:
+        path = os.path.abspath(f'{OUT}/{plan.name}.img')
+        if not plan.made:
+            plan.write(f'{OUT}/{plan.name}')
+            subprocess.run(['boot/media/mkimage.sh', path, f'{OUT}/{plan.name}', 'build/bulkhead.efi'],
+                           check=True, stdout=subprocess.DEVNULL)
+            plan.made = True
+        return path
+
+
+def prepare(chosen):
+    """Guests and images that the rows need."""
+    subprocess.run(['make', '-s', 'test-guests'], check=True)
+    if any(r.plan.linux for r in chosen):
+        subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
+    for r in chosen:
+        image(r.plan)

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is done with a machine and what must come of it. Each function gets a started machine and its plan; it fails by
+AssertionError or Timeout, and may return a remark."""
+import hashlib
+import re
+import time
+
+import plans
+
+HASH = hashlib.sha256((b'bulkhead\n' * (2097152 // 9 + 1))[:2097152]).hexdigest()
+BOOT = 60       # seconds from power-on to the event loop
+
+
+def ready(m):
+    m.expect(r'bulkhead: ready', BOOT * m.patience)
+
+
+def view(m, digit):
+    m.send('\x01' + digit)
+
+
+def shell(m, command, expect, seconds=20):
+    """Type a command in the hypervisor's shell; wait for what it must print."""
+    m.type(command + '\r')
+    return m.expect(expect, seconds * m.patience)
+
+
+# -- two Linux guests ----------------------------------------------------------
+
+def linux_sees_what_it_owns(m, digit, name, cores, mib):
+    view(m, digit)
+    m.type('\r')
+    m.expect(rf'{name}# ', 30 * m.patience)
+    m.type('hash\r')
+    sums = dict(m.expect(r'HASH (cpu\d+) (\w+)', 60 * m.patience).groups() for _ in range(cores))
+    assert sums == {f'cpu{i}': HASH for i in range(cores)}, f'{name}: hashes {sums}, want {HASH} of {cores} vcpus'
+    m.expect('HASH done', 20 * m.patience)
+    m.type('e820\r')
+    ram = int(m.expect(r'E820 usable=\d+ ram=(\d+)', 30 * m.patience).group(1))
+    assert ram == mib << 20, f'{name}: firmware map has {ram} bytes of RAM, the plan says {mib << 20}'
+    m.type('ipi\r')
+    for kind in ('LOC',) + (('RES', 'CAL') if cores > 1 else ()):
+        row = m.expect(rf'IPI +{kind}:((?: +\d+)+)', 30 * m.patience).group(1).split()
+        assert len(row) == cores, f'{name}: {len(row)} columns of {kind}'
+        assert all(int(n) > 0 for n in row) or kind == 'RES', f'{name}: {kind} interrupts {row}'
+    m.expect('IPI done', 20 * m.patience)
+
+
+def linux_boots(m, names):
+    ready(m)
+    started = m.at
+    for name in names:
+        m.at = started
+        m.expect(rf'guest {name}: running', 30 * m.patience)
+    for i, name in enumerate(names, 1):
+        view(m, str(i))
+        m.expect(rf'{name}: shell ready', 90 * m.patience)
+
+
+def in_guest(m, digit, name, command, expect, seconds=60):
+    view(m, digit)
+    m.type('\r')
+    m.expect(rf'{name}# ', 30 * m.patience)
+    m.type(command + '\r')
+    return m.expect(expect, seconds * m.patience)
+
+
+def two_linux_short(m, plan):
+    cores = 2 if '\ncores = 2' in plan.text else 1
+    mib = int(re.search(r'memory = "(\d+)MiB"', plan.text).group(1))
+    linux_boots(m, ['left', 'right'])
+    linux_sees_what_it_owns(m, '1', 'left', cores, mib)
+    linux_sees_what_it_owns(m, '2', 'right', cores, mib)
+    view(m, '0')
+    shell(m, 'memory', r'Audit: every frame has one owner')
+    shell(m, 'kill left', r'guest left: killed')
+
+
+def gap_of_ticks(m, digit, name):
+    """Longest gap in ms that the tick log shows since it was started."""
+    view(m, '0')
+    m.type(f'console {name} log\r')
+    time.sleep(2 * m.patience)
+    gaps = [int(g) for g in re.findall(r'TICKS second=\d+ count=\d+ max_us=(\d+)', m.text)]
+    assert gaps, f'{name} wrote no tick log'
+    return max(gaps) / 1000
+
+
+def two_linux(m, plan):
+    """Everything that a guest can do to itself, while its neighbour's clock is watched."""
+    two = ['left', 'right']
+    linux_boots(m, two)
+    linux_sees_what_it_owns(m, '1', 'left', 2, 192)
+    linux_sees_what_it_owns(m, '2', 'right', 2, 192)
+    view(m, '0')
+    shell(m, 'guests', r'left .*running')
+    shell(m, 'stats left', r'cpuid +\d+')
+    shell(m, 'memory', r'Audit: every frame has one owner')
+    in_guest(m, '2', 'right', 'ticks > /dev/ttyS0 &', r'TICKS second=\d')
+    in_guest(m, '1', 'left', 'poweroff -f', r'guest left: powered off')
+    view(m, '0')
+    shell(m, 'start left', r'guest left: running', 30)
+    view(m, '1')
+    m.expect(r'left: shell ready', 90 * m.patience)
+    in_guest(m, '1', 'left', 'reboot -f', r'guest left: rebooting')
+    m.expect(r'left: shell ready', 120 * m.patience)
+    in_guest(m, '1', 'left', 'panic', r'guest left: rebooting')
+    m.expect(r'left: shell ready', 120 * m.patience)
+    in_guest(m, '1', 'left', 'triple', r'guest left: killed GUEST-TRIPLE-FAULT: .*rip=')
+    m.expect(r'left: shell ready', 120 * m.patience)
+    view(m, '0')
+    shell(m, 'stop left', r'guest left: powered off', 40)
+    remark = ''
+    if m.name == 'bochs':
+        gap = gap_of_ticks(m, '2', 'right')
+        assert gap <= 8.0, f'the neighbour missed ticks: longest gap {gap} ms of 4'
+        remark = f'longest tick gap of the neighbour {gap:.1f} ms'
+    view(m, '0')
+    m.type('poweroff\r')
+    m.expect(r'guest right: powered off', 60 * m.patience)
+    m.wait_end(30 * m.patience)
+    return remark
+
+
+# -- small guests --------------------------------------------------------------
+
+def one_guest(m, plan):
+    ready(m)
+    m.expect(r'guest hello: ended result=0', 30 * m.patience)
+
+
+def one_core(m, plan):
+    m.expect(r'error MACHINE-ONE-CORE: ', BOOT * m.patience)
+    nothing_started(m)
+
+
+def nothing_started(m):
+    time.sleep(1)
+    assert not re.search(r'^guest \w+: running', m.text, re.M), 'a guest was started all the same'
+
+
+def refused(m, plan):
+    line = m.expect(rf'error {plan.expect}: [^:\n]+:\d+: \S+: .+', BOOT * m.patience).group(0)
+    nothing_started(m)
+    return line.strip()[:100]
+
+
+def test_guests(m, plan):
+    """All of them at once; each must end as its subject says, whatever its neighbours do."""
+    ready(m)
+    start, bad = m.at, []
+    for name, _ in plan.guests:
+        m.at = start
+        end = m.expect(rf'guest {name}: (ended result=(\d+)|killed ([\w-]+))', 120 * m.patience)
+        want = plans.KILLED.get(name)
+        if (want and end.group(3) != want) or (not want and end.group(2) != '0'):
+            bad.append(f'{end.group(0)}, expected {want or "result=0"}')
+    view(m, '0')
+    if bad:
+        for i in range(len(plan.guests)):
+            view(m, str(i + 1))
+            time.sleep(0.5)
+    assert not bad, '; '.join(bad)
+    shell(m, 'memory', r'Audit: every frame has one owner')
+
+
+def exitbench(m, plan):
+    ready(m)
+    m.expect(r'guest exitbench: ended result=0', 120 * m.patience)
+
+
+# -- the operator --------------------------------------------------------------
+
+def console(m, plan):
+    """Views, escape key, history, line editing, refusals of the shell; a guest that never exits can be killed."""
+    ready(m)
+    m.expect(r'guest tick: running', 20 * m.patience)
+    view(m, '1')
+    m.expect(r'--- guest 1: tick', 10 * m.patience)
+    m.expect(r'(?i)tick.*\d', 20 * m.patience)
+    view(m, '0')
+    shell(m, 'frobnicate', r'(?i)help')
+    shell(m, 'help', r'poweroff')
+    shell(m, 'guests', r'tightloop.*')
+    shell(m, 'gusets\x1b[D\x1b[D\x1b[D\x1b[D\x1b[D\x1b[3~\x1b[Cu\x7f', r'.')
+    m.type('\x15')
+    for command, expect in (('cores', r'control'), ('plan', r'\[guest\.tick\]'), ('devices tick', r'3f8'), ('log', r'lapic'),
+                            ('check', r'(?i)nested'), ('version', r'(?i)bulkhead'), ('console tick log', r'TEST|TICK|tick')):
+        shell(m, command, expect)
+    shell(m, 'kill tightloop', r'guest tightloop: killed')
+    shell(m, 'start tightloop', r'guest tightloop: running')
+    shell(m, 'reset tick', r'guest tick: running')
+    shell(m, 'start nobody', r'(?i)no guest')
+    m.type('reboot\r')
+    m.wait_end(60 * m.patience)     # QEMU was told to end instead of a reboot
+
+
+def power_button(m, plan):
+    ready(m)
+    m.expect(r'guest tick: running', 20 * m.patience)
+    m.monitor('system_powerdown')
+    m.expect(r'(?i)power button', 20 * m.patience)
+    m.wait_end(120 * m.patience)    # these guests do not listen: the time-out, then force
+
+
+def check_report(m, plan):
+    m.expect(r'check: the report is complete', BOOT * m.patience)
+    assert re.search(r'(?i)nested|EPT', m.text) and re.search(r'(?i)microcode', m.text), 'the report lacks features'
+    nothing_started(m)
+
+
+def no_svm(m, plan):
+    m.expect(r'error CPU-NO-\w+: ', BOOT * m.patience)
+    nothing_started(m)
+
+
+def no_ept(m, plan):
+    m.expect(r'error CPU-NO-EPT: ', BOOT * m.patience)
+    nothing_started(m)
+
+
+def screen_only(m, plan):
+    """No serial port: everything must be on the screen. Read by comparing it with what it was before."""
+    end = time.time() + BOOT
+    while time.time() < end:
+        m.monitor(f'screendump {m.dir}/s.ppm')
+        if 'hello: ended result=0' in read_screen(f'{m.dir}/s.ppm'):
+            return
+        time.sleep(1)
+    raise AssertionError('the screen never showed how the guest ended: ' + read_screen(f'{m.dir}/s.ppm')[-300:])
+
+
+def read_screen(path):
+    """Text on a screen picture, by our own font (drivers/host/font.c)."""
+    import screentext
+    return screentext.read(path)
