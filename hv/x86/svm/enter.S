@@ -6,7 +6,7 @@
 	.globl svm_enter
 	.type svm_enter, @function
 
-/* void svm_enter(u64 *gpr, u64 vmcb_hpa, u64 host_hpa); order of gpr[]: enum gpr */
+/* void svm_enter(u64 *gpr, u64 vmcb_hpa); order of gpr[]: enum gpr */
 svm_enter:
 	/* A host interrupt ends the guest only if RFLAGS.IF is set at VMRUN: APM 2 "Virtualizing APIC.TPR" and
 	 * V_INTR_MASKING. GIF is clear, so nothing comes before; and the shadow of STI is over long before VMRUN. */
@@ -18,7 +18,6 @@ svm_enter:
 	push	%r14
 	push	%r15
 	push	%rdi
-	push	%rdx
 	mov	%rsi, %rax
 	mov	0x08(%rdi), %rcx
 	mov	0x10(%rdi), %rdx
@@ -40,9 +39,9 @@ svm_enter:
 	vmsave	%rax		/* RAX is the host's again: vmcb_hpa */
 
 	/* The host's TR, for the stacks of its interrupt handlers, before the first one can run. */
-	mov	(%rsp), %rax
+	add	$0x1000, %rax		/* PAGE_HOST lies behind PAGE_VMCB */
 	vmload	%rax
-	mov	8(%rsp), %rax
+	pop	%rax
 	mov	%rcx, 0x08(%rax)
 	mov	%rdx, 0x10(%rax)
 	mov	%rbx, 0x18(%rax)
@@ -57,8 +56,6 @@ svm_enter:
 	mov	%r13, 0x68(%rax)
 	mov	%r14, 0x70(%rax)
 	mov	%r15, 0x78(%rax)
-	pop	%rdx
-	pop	%rdi
 	pop	%r15
 	pop	%r14
 	pop	%r13

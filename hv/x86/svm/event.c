@@ -62,6 +62,7 @@ void svm_inject(struct vcpu *v, const struct event *e)
 	case EVENT_SOFT_INTERRUPT:
 		queue(b, EVENT_SOFT_INTERRUPT, e->vector);
 		b->nrip = b->rip;	/* what is pushed, with NRIPS */
+		svm_state()->special |= SPECIAL_SOFT;
 		break;
 	default:
 		queue(b, EVENT_INTERRUPT, e->vector);
@@ -141,18 +142,17 @@ void svm_event_prepare(void)
 static void requeue(struct svm_vcpu *s, struct vmcb *b)
 {
 	u64 info = b->exitintinfo, type = (info & EVT_TYPE) >> EVT_TYPE_SHIFT, vector = info & EVT_VECTOR;
+	bool ours = s->special & SPECIAL_SOFT;
 	bool soft = type == EVENT_SOFT_INTERRUPT || (type == EVENT_EXCEPTION && (vector == VEC_BP || vector == VEC_INTO));
-	bool ours = !((info ^ s->injected) & (EVT_VALID | EVT_TYPE | EVT_VECTOR));
 
 	if (soft && !ours)
 		return;
 	b->eventinj = info;
-	if (type == EVENT_SOFT_INTERRUPT)
-		b->nrip = b->rip;
+	b->nrip = b->rip;
 }
 
-/* After our single step. The #DB is ours if it reports BS; breakpoints that hit with it are the guest's. TF goes, unless
- * an IRET has loaded the guest's own flags. */
+/* After our single step. The #DB is ours if it reports nothing but BS (Bochs: nothing at all); breakpoints that hit with it
+ * are the guest's. TF goes, unless an IRET has loaded the guest's own flags. */
 static void step_finish(struct svm_vcpu *s, struct vmcb *b, struct vmexit *x)
 {
 	s->special &= ~SPECIAL_STEP;
@@ -160,7 +160,7 @@ static void step_finish(struct svm_vcpu *s, struct vmcb *b, struct vmexit *x)
 		b->rflags &= ~RFLAGS_TF;
 		x->rflags = b->rflags;
 	}
-	if (x->kind != VMEXIT_EXCEPTION || x->exception.vector != VEC_DB || !(b->dr6 & DR6_BS))
+	if (x->kind != VMEXIT_EXCEPTION || x->exception.vector != VEC_DB)
 		return;
 	b->dr6 = (b->dr6 & ~DR6_BS) | (s->step_dr6 & DR6_BS);
 	vmcb_dirty(b, CLEAN_DR);
@@ -188,6 +188,8 @@ void svm_event_finish(struct vmexit *x)
 
 	if (b->exitintinfo & EVT_VALID)
 		requeue(s, b);
+	if (!(b->eventinj & EVT_VALID))
+		s->special &= ~SPECIAL_SOFT;
 	if (s->special & SPECIAL_STEP)
 		step_finish(s, b, x);
 	if (s->special & SPECIAL_NMI_SERVICE)

@@ -2,34 +2,34 @@
 /* Exit codes of SVM in the words that both vendors share. APM 2 "SVM Intercept Exit Codes" (appendix C). */
 #include "vmcb.h"
 
-/* Everything that is not here is VMEXIT_NONE in the table and unknown to us. */
+/* Kinds with more to say than their name are marked; the others, CPUID first, are done after the table. */
+#define DETAIL 0x80
+_Static_assert(VMEXIT_KINDS <= DETAIL, "the mark is above all kinds");
+
+/* Everything that is not here is 0 in the table and looked at by decode_other(). */
 static const u8 exit_kind[] = {
-	[EXIT_CR8_READ] = VMEXIT_CR,		[EXIT_CR8_WRITE] = VMEXIT_CR,
-	[EXIT_EXCEPTION + VEC_DB] = VMEXIT_EXCEPTION,
-	[EXIT_EXCEPTION + VEC_AC] = VMEXIT_EXCEPTION,
-	[EXIT_EXCEPTION + VEC_MC] = VMEXIT_EXCEPTION,
+	[EXIT_CR8_READ] = DETAIL | VMEXIT_CR,		[EXIT_CR8_WRITE] = DETAIL | VMEXIT_CR,
+	[EXIT_EXCEPTION + VEC_DB] = DETAIL | VMEXIT_EXCEPTION,
+	[EXIT_EXCEPTION + VEC_AC] = DETAIL | VMEXIT_EXCEPTION,
+	[EXIT_EXCEPTION + VEC_MC] = DETAIL | VMEXIT_EXCEPTION,
 	[EXIT_INTR] = VMEXIT_EVENT,		[EXIT_NMI] = VMEXIT_EVENT,
 	[EXIT_INIT] = VMEXIT_SHUTDOWN,		[EXIT_VINTR] = VMEXIT_WINDOW,
 	[EXIT_RDPMC] = VMEXIT_PRIVILEGED,	[EXIT_CPUID] = VMEXIT_CPUID,
 	[EXIT_RSM] = VMEXIT_UNDEFINED,		[EXIT_IRET] = VMEXIT_EVENT,
-	[EXIT_INVD] = VMEXIT_CACHE,		[EXIT_PAUSE] = VMEXIT_PAUSE,
+	[EXIT_INVD] = DETAIL | VMEXIT_CACHE,		[EXIT_PAUSE] = VMEXIT_PAUSE,
 	[EXIT_HLT] = VMEXIT_HLT,		[EXIT_INVLPGA] = VMEXIT_UNDEFINED,
-	[EXIT_IOIO] = VMEXIT_PIO,		[EXIT_MSR] = VMEXIT_MSR,
+	[EXIT_IOIO] = DETAIL | VMEXIT_PIO,		[EXIT_MSR] = DETAIL | VMEXIT_MSR,
 	[EXIT_SHUTDOWN] = VMEXIT_TRIPLE_FAULT,
 	[EXIT_VMRUN] = VMEXIT_UNDEFINED,	[EXIT_VMMCALL] = VMEXIT_HYPERCALL,
 	[EXIT_VMLOAD] = VMEXIT_UNDEFINED,	[EXIT_VMSAVE] = VMEXIT_UNDEFINED,
 	[EXIT_STGI] = VMEXIT_UNDEFINED,		[EXIT_CLGI] = VMEXIT_UNDEFINED,
-	[EXIT_SKINIT] = VMEXIT_UNDEFINED,	[EXIT_WBINVD] = VMEXIT_CACHE,
+	[EXIT_SKINIT] = VMEXIT_UNDEFINED,	[EXIT_WBINVD] = DETAIL | VMEXIT_CACHE,
 	[EXIT_MONITOR] = VMEXIT_MONITOR,	[EXIT_MWAIT] = VMEXIT_MONITOR,
 	[EXIT_MWAIT_ARMED] = VMEXIT_MONITOR,	[EXIT_XSETBV] = VMEXIT_XSETBV,
 	[EXIT_RDPRU] = VMEXIT_UNDEFINED,	[EXIT_INVLPGB] = VMEXIT_UNDEFINED,
 	[EXIT_INVLPGB_ILLEGAL] = VMEXIT_UNDEFINED, [EXIT_MCOMMIT] = VMEXIT_UNDEFINED,
 	[EXIT_TLBSYNC] = VMEXIT_UNDEFINED,
 };
-
-/* Kinds with more to say than their name; the others, CPUID first, are done after the table. */
-#define HAS_DETAIL (BIT(VMEXIT_NONE) | BIT(VMEXIT_CR) | BIT(VMEXIT_EXCEPTION) | BIT(VMEXIT_PIO) | BIT(VMEXIT_MSR) | \
-	BIT(VMEXIT_CACHE))
 
 /* QEMU leaves the address size bits of string forms clear: then it is the code segment's, which an address-size prefix
  * would change. The caller that decodes a string instruction anyway sees the prefix. */
@@ -135,9 +135,9 @@ static void decode_detail(const struct vmcb *b, u32 features, struct vmexit *x)
 void vmcb_exit_decode(const struct vmcb *b, u32 features, struct vmexit *x)
 {
 	u64 code = b->exitcode, len = b->nrip - b->rip;
-	enum vmexit_kind kind = code < ARRAY_COUNT(exit_kind) ? exit_kind[code] : VMEXIT_NONE;
+	u32 kind = code < ARRAY_COUNT(exit_kind) ? exit_kind[code] : 0;
 
-	x->kind = kind;
+	x->kind = kind & ~DETAIL;
 	x->len = (features & SVM_NRIPS) && len - 1 < 15 ? (u32)len : 0;
 	x->rip = b->rip;
 	x->rflags = b->rflags;
@@ -148,6 +148,6 @@ void vmcb_exit_decode(const struct vmcb *b, u32 features, struct vmexit *x)
 	x->reason = code;
 	x->qual1 = b->exitinfo1;
 	x->qual2 = b->exitinfo2;
-	if (BIT(kind) & HAS_DETAIL)
+	if (kind == 0 || (kind & DETAIL))
 		decode_detail(b, features, x);
 }

@@ -3,6 +3,7 @@
  * core (svm.h), and no call needs to look anything up. */
 #include "svm.h"
 
+#include <hv/atomic.h>
 #include <hv/guest.h>
 #include <hv/log.h>
 
@@ -127,7 +128,6 @@ static int svm_vcpu_init(struct vcpu *v)
 	*s = (struct svm_vcpu){ .features = svm_features() };
 	s->phys_bits = cpuid(0x80000008, 0).eax & 0xff;
 	s->vmcb_hpa = core_private_hpa(b).v;
-	s->host_hpa = core_private_hpa(this_core()->virt_page[PAGE_HOST]).v;
 	v->vendor = (u64 *)(void *)s;
 
 	init_intercepts(b);
@@ -137,7 +137,7 @@ static int svm_vcpu_init(struct vcpu *v)
 	b->np_enable = 1;
 	b->n_cr3 = v->guest->ept_root;
 	svm_flush(v);
-	__asm__ volatile("vmsave %%rax" :: "a"(s->host_hpa) : "memory");
+	__asm__ volatile("vmsave %%rax" :: "a"(core_private_hpa(this_core()->virt_page[PAGE_HOST]).v) : "memory");
 	return 0;
 }
 
@@ -200,9 +200,7 @@ static void exit_without_entry(struct vmcb *b)
 static void enter(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
 {
 	b->rax = v->gpr[RAX];
-	s->injected = b->eventinj;
-	svm_enter(v->gpr, s->vmcb_hpa, s->host_hpa);
-	b->eventinj = 0;
+	svm_enter(v->gpr, s->vmcb_hpa);
 	b->tlb_control = 0;
 	b->clean = CLEAN_ALL;
 	v->gpr[RAX] = b->rax;
@@ -236,19 +234,22 @@ static void svm_run(struct vcpu *v)
 		b->tsc_offset = v->tsc_offset;
 		vmcb_dirty(b, CLEAN_INTERCEPTS);
 	}
-	core_timer_set(v->deadline);
+	if (this_core()->timer_armed != v->deadline)
+		core_timer_set(v->deadline);
 	if (s->special)
 		prepare_special(s, b);
 
-	/* From here on NMIs are held: one that rings the doorbell after the look at it ends the guest at once. */
+	/* From here on NMIs are held: one that rings the doorbell after the look at it ends the guest at once. The look is
+	 * doorbell_pending(), without the call. */
 	svm_clgi();
-	if (doorbell_pending()) {
+	if (load_relaxed(&this_core()->pub->doorbell)) {
 		svm_stgi();
 		exit_without_entry(b);
 	} else {
 		enter(v, s, b);
 	}
 	vmcb_exit_decode(b, s->features, &v->exit);
+	/* An event that is still queued: it was not entered. */
 	if (s->special || ((b->exitintinfo | b->eventinj) & EVT_VALID))
 		svm_event_finish(&v->exit);
 	if (v->exit.kind == VMEXIT_ENTRY_FAILED)

@@ -20,12 +20,13 @@ enum svm_page { PAGE_HSAVE = 0, PAGE_VMCB = 1, PAGE_HOST = 2, PAGE_IOPM = 3, PAG
 
 #define SPECIAL_CHECK 32u		/* state was set by software: look which check of VMRUN it would fail */
 
+#define SPECIAL_SOFT 64u		/* EVENTINJ holds a software interrupt: the only kind that has to be told from the guest's */
+
 /* What the VMCB has no place for. */
 struct svm_vcpu {
-	u64 vmcb_hpa, host_hpa;
+	u64 vmcb_hpa;
 	u32 features;		/* CPUID 8000_000A EDX of this core */
 	u32 special;
-	u64 injected;		/* EVENTINJ as it was at the last entry */
 	u64 nmi_rip;
 	u64 step_rip, step_dr6;
 	u32 phys_bits;
@@ -43,8 +44,9 @@ static inline struct svm_vcpu *svm_state(void)
 }
 
 /* enter.S: with GIF clear. Loads gpr[] but RAX and RSP, enters, stores them; comes back with GIF set and interrupts off,
- * after NMIs that were held were taken. host_hpa: where VMSAVE left the host's TR and friends. */
-void svm_enter(u64 *gpr, u64 vmcb_hpa, u64 host_hpa);
+ * after NMIs that were held were taken. The page behind the VMCB is where VMSAVE left the host's TR and friends. */
+void svm_enter(u64 *gpr, u64 vmcb_hpa);
+_Static_assert((u32)PAGE_HOST == (u32)PAGE_VMCB + 1, "enter.S adds one page");
 
 /* CPUID 8000_000A EDX with the bits that we use; 0 without SVM. */
 u32 svm_features(void);

@@ -41,7 +41,6 @@ static void run(u64 code, u64 rip, u64 exitintinfo)
 {
 	if (s->special)
 		svm_event_prepare();
-	s->injected = b->eventinj;
 	b->eventinj = 0;
 	b->exitcode = code;
 	b->rip = rip;
@@ -202,6 +201,8 @@ static void interrupted_delivery(void **state)
 	inject(EVENT_SOFT_INTERRUPT, 0x80);
 	run(EXIT_NPF, 0x1000, 0x80000480);
 	assert_int_equal(b->eventinj, 0x80000480);
+	run(EXIT_CPUID, 0x1000, 0);
+	assert_int_equal(s->special, 0);
 }
 
 static void single_step_of_the_guest(void **state)
