@@ -31,6 +31,7 @@ static void screen_find(const struct boot_info *info)
 {
 	void *pixels;
 
+	memset(&screen, 0, sizeof(screen));
 	screen_info = info->screen;
 	if (screen_check(&screen_info))
 		return;
@@ -83,6 +84,7 @@ void sinks_init(const struct boot_info *info)
 	log_info("sinks: serial %s", words);
 	sinks_describe_screen(words, sizeof(words));
 	log_info("sinks: screen %s", words);
+	log_to_sinks();
 }
 
 void sinks_configure(const struct plan_machine *machine)
