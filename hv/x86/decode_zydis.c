@@ -159,10 +159,12 @@ bool decode_any(const u8 *b, u32 n, u8 mode, struct insn *i)
 		.addr_size = (u8)(z.address_width / 8) };
 	if (!take_operands(m, o, z.operand_count_visible, mode, i))
 		return false;
-	/* SIB base 101 with mod 00 means none, whatever REX.B says; the library names R13 with 32-bit addresses.
-	 * SDM 2A "Special Cases of REX Encodings". */
-	if (i->base == R13 && z.raw.modrm.mod == 0 && z.raw.modrm.rm == 4)
+	/* SIB base 101 with mod 00 means none, whatever REX.B says; with 32-bit addresses the library names R13
+	 * and forgets the displacement. SDM 2A "Special Cases of REX Encodings". */
+	if (i->base == R13 && z.raw.modrm.mod == 0 && z.raw.modrm.rm == 4) {
 		i->base = REG_NONE;
+		i->disp = z.raw.disp.value;
+	}
 	i->sign = z.mnemonic == ZYDIS_MNEMONIC_MOVSX || z.mnemonic == ZYDIS_MNEMONIC_MOVSXD;
 	if (m->op == INSN_LOAD && !i->to_reg)
 		i->op = INSN_STORE;
