@@ -69,8 +69,6 @@ void shell_memory(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	memory_report(shell_line);
-	if (!frames_audit(shell_line))
-		shell_line("audit: every frame has exactly one owner");
 }
 
 static const char *const level_word[] = { [LOG_ERROR] = "error", [LOG_NOTICE] = "notice", [LOG_INFO] = "info",

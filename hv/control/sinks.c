@@ -79,6 +79,7 @@ void sinks_init(const struct boot_info *info)
 
 	serial_find(info);
 	screen_find(info);
+	log_set_cores_known();
 	log_set_console(log_to_sinks);
 	sinks_describe_serial(words, sizeof(words));
 	log_info("sinks: serial %s", words);

@@ -5,9 +5,15 @@
 #include <hv/machine.h>
 #include <hv/time.h>
 
+/* Without a known rate of the TSC the shell still runs, and all times are 0. */
+static u64 ticks_to_ms(u64 ticks)
+{
+	return timebase.tsc_hz ? ticks_to_ns(ticks) / 1000000 : 0;
+}
+
 char *text_duration(char *to, size_t size, u64 ticks)
 {
-	u64 s = ticks_to_ns(ticks) / NS_PER_S;
+	u64 s = ticks_to_ms(ticks) / 1000;
 	u64 days = s / 86400;
 
 	if (days)
@@ -20,7 +26,7 @@ char *text_duration(char *to, size_t size, u64 ticks)
 char *text_stamp(char *to, size_t size, u64 tsc)
 {
 	u64 start = boot_info ? boot_info->tsc_at_entry : 0;
-	u64 ms = tsc > start ? ticks_to_ns(tsc - start) / 1000000 : 0;
+	u64 ms = tsc > start ? ticks_to_ms(tsc - start) : 0;
 
 	fmt_print(to, size, "%6lu.%03lu", ms / 1000, ms % 1000);
 	return to;

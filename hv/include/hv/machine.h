@@ -18,8 +18,8 @@ extern const struct virt_report *machine_report;	/* what the boot core's probe f
 
 extern const char build_version[];
 
-/* Who owns the machine's memory, in lines for the operator; and the audit of every frame: each has exactly one owner.
- * The audit returns 0, or -E_INVAL after a line for each offender. */
+/* Who owns the machine's memory, in lines for the operator, the audit's result among them; and the audit of every frame:
+ * each has exactly one owner. The audit returns 0, or -E_INVAL after a line for each offender. */
 void memory_report(void (*line)(const char *text));
 int frames_audit(void (*line)(const char *text));
 

@@ -193,7 +193,7 @@ static void test_machine_commands(void **state)
 	machine_resolved = &resolved;
 	expect("plan", "[guest.web]\r\ncores = [1, 2]\r\n");
 	machine_plan = NULL;
-	expect("memory", "every frame has exactly one owner");
+	expect("memory", "memory of a test\r\n");
 	expect("version", "bulkhead test");
 	strcpy(core_table[4].why, "it did not answer");
 	core_table[4].state = CORE_FAILED;

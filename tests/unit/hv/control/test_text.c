@@ -13,6 +13,17 @@ static void test_duration(void **state)
 	assert_string_equal(text_duration(t, sizeof(t), (3 * 86400 + 4 * 3600 + 5) * HZ), "3d 04:00:05");
 }
 
+/* A machine whose clock is unknown must not divide by it. */
+static void test_no_clock(void **state)
+{
+	char t[32];
+
+	timebase.tsc_hz = 0;
+	assert_string_equal(text_duration(t, sizeof(t), 3723 * HZ), "00:00:00");
+	assert_string_equal(text_stamp(t, sizeof(t), 5 * HZ), "     0.000");
+	timebase.tsc_hz = HZ;
+}
+
 static void test_cores(void **state)
 {
 	u16 list[] = { 1, 2, 3, 5, 7, 8 };
@@ -83,6 +94,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_no_clock),
 		cmocka_unit_test(test_cores),
 		cmocka_unit_test(test_neutralise),
 		cmocka_unit_test(test_neutralise_random),
