@@ -161,7 +161,7 @@ enum verdict emulate_mmio(struct vcpu *v)
 		return why == FAULT ? FAULT :
 			emulate_refuse(v, &s, "an instruction that is not emulated on device memory");
 	v->exit.len = i->len;
-	if (i->op >= INSN_MOVS && i->op <= INSN_OUTS)
+	if (i->op >= INSN_MOVS && i->op <= INSN_LODS)
 		return emulate_string(v, &s, i);
 	if (crosses_page(v, &s, i))
 		return emulate_refuse(v, &s, "an access to device memory over the end of a page");

@@ -208,8 +208,10 @@ bool gmem_walk_traced(const struct guest *g, const struct cpu_state *s, u64 va, 
 {
 	const struct paging_mode *m;
 
-	if (trace)
+	if (trace) {
 		trace->count = 0;
+		trace->narrow = false;
+	}
 	if (!(s->cr0 & CR0_PG)) {
 		*gpa = GPA((u32)va);
 		return true;
