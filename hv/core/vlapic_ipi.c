@@ -96,15 +96,17 @@ static void send_others(struct vcpu *v, const struct irq_message *m)
 			vlapic_post(v->guest, i, m);
 }
 
+/* APIC ids are vcpu indexes: a physical destination that is no index names nobody. */
 static void send_to_dest(struct vcpu *v, const struct irq_message *m)
 {
-	if (m->delivery == DELIVER_FIXED && !m->logical && m->dest == v->index)
-		send_self(v, m);
-	else if (m->delivery == DELIVER_FIXED && !m->logical && m->dest < v->guest->vcpu_count) {
-		if (vlapic_matches(v->guest, m->dest, m->dest, false))
-			vlapic_post(v->guest, m->dest, m);
-	} else
-		(void)irq_message_send(v->guest, m);
+	struct guest *g = v->guest;
+
+	if (m->logical || m->dest == DEST_ALL)
+		(void)irq_message_send(g, m);
+	else if (m->dest == v->index && m->delivery == DELIVER_FIXED)
+		vlapic_set_irr(v, m->vector, false);
+	else if (m->dest < g->vcpu_count && vlapic_matches(g, m->dest, m->dest, false))
+		vlapic_post(g, m->dest, m);
 }
 
 /* Checks first. SDM 3A "Interrupt Command Register (ICR)": reserved modes and INIT level de-assert do nothing. */
