@@ -87,6 +87,16 @@ def rows(which):
 _lock = threading.Lock()
 
 
+def start_by_shell(path, option):
+    """Firmware finds no boot loader, so its own shell runs startup.nsh, which starts us with the load option."""
+    esp = f'{path}@@1M'
+    script = f'{path}.nsh'
+    open(script, 'w').write(f'fs0:\r\nbulkhead.efi {option}\r\n')
+    subprocess.run(['mdel', '-i', esp, '::EFI/BOOT/BOOTX64.EFI'], check=True)
+    subprocess.run(['mcopy', '-i', esp, 'build/bulkhead.efi', '::bulkhead.efi'], check=True)
+    subprocess.run(['mcopy', '-i', esp, script, '::startup.nsh'], check=True)
+
+
 def image(plan):
     with _lock:
         path = os.path.abspath(f'{OUT}/{plan.name}.img')
@@ -94,6 +104,10 @@ def image(plan):
             plan.write(f'{OUT}/{plan.name}')
             subprocess.run(['boot/media/mkimage.sh', path, f'{OUT}/{plan.name}', 'build/bulkhead.efi'],
                            check=True, stdout=subprocess.DEVNULL)
+            if plan.text is None:
+                subprocess.run(['mdel', '-i', f'{path}@@1M', '::bulkhead.toml'], check=True)
+            if plan.option:
+                start_by_shell(path, plan.option)
             plan.made = True
         return path
 

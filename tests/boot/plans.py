@@ -17,10 +17,7 @@ class Plan:
     def write(self, folder):
         shutil.rmtree(folder, ignore_errors=True)
         os.makedirs(folder)
-        if self.text is not None:
-            open(f'{folder}/bulkhead.toml', 'w').write(self.text)
-        else:
-            open(f'{folder}/nothing.txt', 'w').write('no plan here\n')
+        open(f'{folder}/bulkhead.toml', 'w').write(self.text or '# taken away again by matrix.image()\n')
         for name, source in self.files.items():
             if isinstance(source, bytes):
                 open(f'{folder}/{name}', 'wb').write(source)
@@ -29,10 +26,6 @@ class Plan:
         if self.linux:
             shutil.copy(f'{LINUX}/vmlinuz', folder)
             shutil.copy(f'{LINUX}/initrd.img', folder)
-
-
-class LazyFile(bytes):
-    pass
 
 
 def elf_guest(name, file=None, cores=1, cmdline='', memory='16MiB', test=True, extra=''):
