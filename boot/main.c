@@ -84,7 +84,7 @@ static EFI_STATUS run(struct boot_info *info, struct acpi_facts *acpi)
 		console_print("bulkhead: leaving firmware\n");
 		wrong = leave_firmware(&leave);
 	}
-	return console_fail(EFI_OUT_OF_RESOURCES, "FW-HANDOVER", "%s", wrong);
+	return console_fail(EFI_OUT_OF_RESOURCES, "FW-MEMORY-MAP", "%s", wrong);
 }
 
 /* Called by gnu-efi's crt0 with the System V convention: not EFIAPI. */
