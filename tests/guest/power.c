@@ -14,7 +14,7 @@ void test_main(void)
 	if (reset)
 		outb(0xcf9, 6);
 	else
-		outw(0x604, 5 << 10 | 1 << 13);		/* SLP_TYP of \_S5, SLP_EN */
+		outw(0x604, (u16)(boot_number("typ=", 5) << 10 | 1 << 13));	/* SLP_TYP as \_S5 has it, SLP_EN */
 	delay_us(1000000);
 	check(false, "still running after a second");
 }
