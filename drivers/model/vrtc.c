@@ -83,10 +83,17 @@ static u32 decode_hour(const struct vrtc *r, u8 reg)
 	return decode(r, reg & (u8)~HOUR_PM) % 12 + (reg & HOUR_PM ? 12 : 0);
 }
 
+/* Kernels read all registers one by one, often within one second: the calendar is asked once for it. */
 static void time_to_ram(struct vrtc *r, u64 now)
 {
-	struct date d = calendar_date(guest_second(r, now));
+	s64 second = guest_second(r, now);
+	struct date d;
 
+	if (r->shown_valid && r->shown == second)
+		return;
+	r->shown = second;
+	r->shown_valid = true;
+	d = calendar_date(second);
 	r->ram[RTC_SECOND] = encode(r, d.second);
 	r->ram[RTC_MINUTE] = encode(r, d.minute);
 	r->ram[RTC_HOUR] = encode_hour(r, d.hour);
@@ -258,6 +265,7 @@ static void put_memory_sizes(struct vrtc *r)
 void vrtc_reset(struct vrtc *r, u64 now)
 {
 	r->index = 0;
+	r->shown_valid = false;
 	memset(r->ram, 0, sizeof(r->ram));
 	r->ram[RTC_A] = 0x26;		/* 32.768 kHz time base, 1024 Hz */
 	r->ram[RTC_B] = B_24H;
@@ -289,14 +297,24 @@ static u8 read_c(struct vrtc *r)
 	return c;
 }
 
+/* Only C depends on what has happened since somebody looked last. */
 static u8 vrtc_read(struct vrtc *r, u64 now)
 {
+	u8 c;
+
 	if (is_time(r->index) && !is_stopped(r))
 		time_to_ram(r, now);
 	switch (r->index) {
-	case RTC_A:	return read_a(r, now);
-	case RTC_C:	return read_c(r);
-	default:	return r->ram[r->index];
+	case RTC_A:
+		return read_a(r, now);
+	case RTC_C:
+		vrtc_run(r, now);
+		c = read_c(r);
+		vrtc_run(r, now);
+		pc_rearm(r->g);
+		return c;
+	default:
+		return r->ram[r->index];
 	}
 }
 
@@ -330,7 +348,7 @@ static void write_time(struct vrtc *r, u8 val, u64 now)
 		ram_to_time(r, now);
 }
 
-static void vrtc_write(struct vrtc *r, u8 val, u64 now)
+static void write_register(struct vrtc *r, u8 val, u64 now)
 {
 	if (is_time(r->index)) {
 		write_time(r, val, now);
@@ -343,6 +361,15 @@ static void vrtc_write(struct vrtc *r, u8 val, u64 now)
 	case RTC_D:	break;				/* read-only */
 	default:	r->ram[r->index] = val;		break;
 	}
+}
+
+static void vrtc_write(struct vrtc *r, u8 val, u64 now)
+{
+	vrtc_run(r, now);
+	write_register(r, val, now);
+	r->shown_valid = false;
+	vrtc_run(r, now);
+	pc_rearm(r->g);
 }
 
 /* The index cannot be read back; its top bit would mask NMIs, of which this PC has none. */
@@ -358,19 +385,14 @@ static enum io_result index_io(struct vrtc *r, struct io *io)
 enum io_result vrtc_io(void *self, struct io *io)
 {
 	struct vrtc *r = self;
-	u64 now;
 
 	if (io->size != 1)
 		return IO_REFUSED;
 	if (io->off == 0)
 		return index_io(r, io);
-	now = pc_now();
-	vrtc_run(r, now);
 	if (io->write)
-		vrtc_write(r, (u8)io->val, now);
+		vrtc_write(r, (u8)io->val, pc_now());
 	else
-		io->val = vrtc_read(r, now);
-	vrtc_run(r, now);
-	pc_rearm(r->g);
+		io->val = vrtc_read(r, pc_now());
 	return IO_DONE;
 }

@@ -12,6 +12,8 @@ struct vrtc {
 	struct guest *g;
 	u8 index;
 	u8 ram[VRTC_NVRAM];	/* the time's registers are current only while SET stops the clock */
+	s64 shown;		/* the second that the time's registers show, while shown_valid */
+	bool shown_valid;
 	s64 distance;		/* seconds: the guest's time less the machine's; survives a reset */
 	s64 seen;		/* second of the guest's time up to which update and alarm were judged */
 	u64 periodic_start;	/* host TSC */

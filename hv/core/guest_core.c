@@ -69,6 +69,7 @@ static void reset_vcpu(struct vcpu *v, struct guest *g, u32 index)
 	v->exit.rflags = RFLAGS_FIXED;
 	v->activity = index ? VCPU_WAIT_SIPI : VCPU_RUNNABLE;
 	v->xcr0 = 1;
+	v->cr4_allowed = policy_cr4_allowed(v);
 	policy_reset(v);
 	decode_cache_reset(v);
 	vlapic_reset(v, false);

@@ -62,6 +62,7 @@ struct vcpu {
 	bool want_window;		/* what the vendor was last asked */
 	u32 exception_streak;		/* intercepted exceptions in a row that hit an event delivery */
 	struct event fault;		/* filled by a handler that answers FAULT */
+	u64 cr4_allowed;		/* what its CPUID lets it set; before vcpu_init() */
 	u64 xcr0;			/* the guest's, loaded in hardware */
 
 	struct vlapic lapic;

@@ -9,6 +9,7 @@ _Static_assert(VMEXIT_KINDS <= DETAIL, "the mark is above all kinds");
 /* Everything that is not here is 0 in the table and looked at by decode_other(). */
 static const u8 exit_kind[] = {
 	[EXIT_CR8_READ] = DETAIL | VMEXIT_CR,		[EXIT_CR8_WRITE] = DETAIL | VMEXIT_CR,
+	[EXIT_CR4_WRITE] = DETAIL | VMEXIT_CR,
 	[EXIT_EXCEPTION + VEC_DB] = DETAIL | VMEXIT_EXCEPTION,
 	[EXIT_EXCEPTION + VEC_AC] = DETAIL | VMEXIT_EXCEPTION,
 	[EXIT_EXCEPTION + VEC_MC] = DETAIL | VMEXIT_EXCEPTION,
@@ -72,8 +73,8 @@ static void decode_exception(const struct vmcb *b, struct vmexit *x)
 
 static void decode_cr(const struct vmcb *b, u32 features, struct vmexit *x)
 {
-	x->cr.nr = 8;
-	x->cr.write = b->exitcode == EXIT_CR8_WRITE;
+	x->cr.nr = b->exitcode == EXIT_CR4_WRITE ? 4 : 8;
+	x->cr.write = b->exitcode != EXIT_CR8_READ;
 	x->cr.gpr = (features & SVM_DECODE_ASSISTS) ? b->exitinfo1 & 0xf : 0xff;
 	x->cr.lmsw = false;
 	x->cr.clts = false;

@@ -106,7 +106,8 @@ static void init_maps(struct vmcb *b)
 
 static void init_intercepts(struct vmcb *b)
 {
-	b->cr_intercept = CR_INTERCEPT_READ(8) | CR_INTERCEPT_WRITE(8);
+	/* CR4: a guest must not set what its CPUID does not have, and VMRUN refuses what the processor does not have. */
+	b->cr_intercept = CR_INTERCEPT_READ(8) | CR_INTERCEPT_WRITE(8) | CR_INTERCEPT_WRITE(4);
 	b->exc_intercept = EXCEPTIONS;
 	b->intercept1 = INTERCEPTS1;
 	b->intercept2 = INTERCEPTS2;

@@ -173,7 +173,7 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "VMCB size");
 
 /* APM 2 "SVM Intercept Exit Codes" (appendix C) */
 enum svm_exit {
-	EXIT_CR8_READ = 0x08, EXIT_CR8_WRITE = 0x18,
+	EXIT_CR8_READ = 0x08, EXIT_CR4_WRITE = 0x14, EXIT_CR8_WRITE = 0x18,
 	EXIT_EXCEPTION = 0x40,	/* + vector */
 	EXIT_INTR = 0x60, EXIT_NMI = 0x61, EXIT_INIT = 0x63, EXIT_VINTR = 0x64,
 	EXIT_RDPMC = 0x6f, EXIT_CPUID = 0x72, EXIT_RSM = 0x73, EXIT_IRET = 0x74, EXIT_INVD = 0x76, EXIT_PAUSE = 0x77,

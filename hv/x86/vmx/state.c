@@ -8,8 +8,10 @@
 
 /* The guest owns these CR4 bits: it changes them without an exit. All others exit when they change. MCE stays on in
  * hardware, as a machine check without it would shut the whole core down. */
-#define CR4_GUEST_OWNED (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | CR4_OSFXSR | \
+#define CR4_HARMLESS (CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_PGE | CR4_PCE | CR4_OSFXSR | \
 	CR4_OSXMMEXCPT | CR4_UMIP | CR4_LA57 | CR4_FSGSBASE | CR4_PCIDE | CR4_OSXSAVE | CR4_SMEP | CR4_SMAP | CR4_PKE)
+/* ... as far as its CPUID has them. */
+#define CR4_GUEST_OWNED (CR4_HARMLESS & this_core()->vcpu.cr4_allowed)
 #define CR4_HOST_OWNED (~CR4_GUEST_OWNED)
 
 /* CD and NW never reach the hardware: entries do not load them, and the host's caches are the host's. */
