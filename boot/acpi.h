@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Reads the ACPI tables: power, clocks, cores, serial ports, IOMMU flags. Tables are hostile: every length is
- * checked, a table that is malformed is skipped and counted. Pure C, no firmware headers, no state; boot core or host. */
+ * checked, a table that is malformed is skipped and counted. Pure C, no firmware headers, no state. */
 
 #include <hv/boot_info.h>
 

@@ -66,7 +66,7 @@ bool acpi_read_fadt(struct acpi_facts *f, const struct acpi_table *t, uint64_t *
 	return true;
 }
 
-/* An integer of AML as a package element. ACPI 6.4 "Data Objects Encoding" (20.2.3). Returns the bytes used, 0 if none. */
+/* An integer of AML as a package element. ACPI 6.4 "Data Objects Encoding" (20.2.3). Returns its bytes, 0 if none. */
 static uint32_t aml_integer(const struct acpi_table *t, uint64_t at, uint8_t *value)
 {
 	static const struct { uint8_t op, bytes; } prefix[] = { { 0x0a, 2 }, { 0x0b, 3 }, { 0x0c, 5 }, { 0x0e, 9 } };

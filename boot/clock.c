@@ -152,7 +152,7 @@ static uint64_t pm_hz(void)
 	return clock.pm.present && pm_ns() >= WINDOW_NS ? rate_from_ns(clock.pm.tsc, pm_ns()) : 0;
 }
 
-/* Channel 2 counts down once, its output (port 61H bit 5) tells the end. A gated-off 8254 never ends or ends at once. */
+/* Channel 2 counts down once, its output (port 61H bit 5) tells the end. One that is gated off never ends. */
 static uint64_t measure_pit_once(void)
 {
 	uint8_t gate = cpu_in8(0x61);

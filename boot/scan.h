@@ -14,5 +14,5 @@ struct scan {
  * a wrong escape or do not fit are passed over. Returns 1, or 0 at the end. */
 int scan_next_string(struct scan *s, char *out, size_t size);
 
-/* Whether a string may be opened as a file beside the plan: relative, no `..`, none of the characters that FAT forbids. */
+/* Whether a string may be opened as a file beside the plan: relative, no `..`, nothing that FAT forbids. */
 int scan_is_file_name(const char *name);

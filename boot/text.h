@@ -20,7 +20,7 @@ int text_equal(const char *a, const char *b);
 int text_equal_nocase(const char *a, const char *b);	/* ASCII letters only */
 int text_ends_nocase(const char *s, const char *end);
 
-/* UCS-2 to ASCII, `count` units or up to a NUL. Returns 0, or -1 when a unit is no printable ASCII: then `out` is "". */
+/* UCS-2 to ASCII, `count` units or up to a NUL. Returns 0; -1 when a unit is not printable, `out` is "" then. */
 int text_from_ucs2(char *out, size_t size, const uint16_t *from, size_t count);
 
 /* UTF-8 to UCS-2 with closing NUL. Returns 0, or -1: malformed, beyond the basic plane, or too long. */

@@ -14,7 +14,8 @@ command -v mformat >/dev/null || fail "MEDIA-TOOLS: mtools is not installed (mak
 [ -f "$efi" ] || fail "MEDIA-NO-EFI: $efi: the built bulkhead.efi was expected"
 
 # What makes the folder's images is not part of them.
-skip=( '(' -name Makefile -o -name 'recipe*' -o -name '*.sh' -o -name 'README*' -o -name '.*' -not -name . ')' -prune -o )
+skip=( '(' -name Makefile -o -name 'recipe*' -o -name '*.sh' -o -name 'README*' )
+skip+=( -o -name '.*' -not -name . ')' -prune -o )
 mapfile -d '' -t dirs < <(cd "$folder" && find -L . "${skip[@]}" -type d -printf '%P\0' | sort -z)
 mapfile -d '' -t files < <(cd "$folder" && find -L . "${skip[@]}" -type f -printf '%P\0' | sort -z)
 
@@ -27,7 +28,7 @@ done
 
 # At least 48 MiB; a tenth more than the content for tables and later changes. In whole Bochs cylinders of 16 heads
 # of 63 sectors, counted over the file with its offset.
-mib=$((bytes / 1048576 * 11 / 10 + 12))
+mib=$((bytes * 11 / 10485760 + 12))
 [ $mib -ge 48 ] || mib=48
 cylinder=$((16 * 63))
 total=$(((offset * 2048 + mib * 2048 + cylinder - 1) / cylinder * cylinder))

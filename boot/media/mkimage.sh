@@ -10,7 +10,9 @@ trap 'rm -f "$new"' EXIT
 sectors=$("$here/mkesp.sh" "$new" 1 "$2" "$3")
 
 # Four bytes, lowest first, for printf.
-little() { printf '\\x%02x\\x%02x\\x%02x\\x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255)); }
+little() {
+	printf '\\x%02x' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255))
+}
 
 # One entry: active, type EF (EFI system partition), cylinder fields "see the sector numbers" (FE FF FF).
 entry='\x80\xfe\xff\xff\xef\xfe\xff\xff'$(little 2048)$(little "$sectors")
