@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The three old ways to reset a PC, each of which reboots this guest alone. self is the struct guest. Device lock held. */
+/* The three old ways to reset a PC, each of which reboots this guest alone. self is the struct guest. Device lock
+ * held. */
 
 #include <hv/bus.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vuart.h"
 
+#include <hv/core.h>
 #include <hv/guest.h>
 
 #include "models.h"
@@ -155,11 +156,18 @@ static u8 vuart_read(struct vuart *u, u32 reg)
 	return 0xff;
 }
 
+/* The control core is rung once, until it has looked. */
+static void send(struct vuart *u, u8 val)
+{
+	if (console_ring_put(u->g->console, val, pc_now()))
+		core_ring_doorbell(control_core);
+}
+
 static void write_data(struct vuart *u, u8 val)
 {
 	u->tx_done = true;
 	if (!(u->mcr & MCR_LOOP))
-		console_ring_put(u->g->console, val, pc_now());
+		send(u, val);
 	else if (rx_room(u))
 		rx_put(u, val);
 	else

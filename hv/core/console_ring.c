@@ -15,7 +15,7 @@ static void console_ring_stamp(struct console_ring *r, u64 position, u64 tsc)
 	store_release(&r->stamp_head, n + 1);
 }
 
-void console_ring_put(struct console_ring *r, u8 byte, u64 tsc)
+bool console_ring_put(struct console_ring *r, u8 byte, u64 tsc)
 {
 	u64 head = r->head;
 
@@ -24,9 +24,13 @@ void console_ring_put(struct console_ring *r, u8 byte, u64 tsc)
 		console_ring_stamp(r, head, tsc);
 	r->at_line_start = byte == '\n';
 	r->data[head & (CONSOLE_RING_BYTES - 1)] = byte;
-	store_release(&r->head, head + 1);	/* pairs with the load_acquire in console_ring_read */
-	if (!load_relaxed(&r->wake))
-		store_release(&r->wake, 1);
+	/* Pairs with the load_acquire in console_ring_read. A full barrier: the reader clears wake and then reads head,
+	 * we write head and then read wake; one of the two must see the other. */
+	(void)exchange(&r->head, head + 1);
+	if (load_relaxed(&r->wake))
+		return false;
+	store_release(&r->wake, 1);
+	return true;
 }
 
 /* The oldest position that the writer cannot be overwriting at this moment: the byte at head may be on its way. */

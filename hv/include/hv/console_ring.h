@@ -28,8 +28,9 @@ struct input_ring {
 	u8 data[INPUT_RING_BYTES];
 };
 
-/* Append one byte; stamps the start of each line. The producer only (a guest's core under its device lock). */
-void console_ring_put(struct console_ring *r, u8 byte, u64 tsc);
+/* Append one byte; stamps the start of each line. True: the reader had cleared wake and wants its doorbell rung. The
+ * producer only (a guest's core under its device lock). */
+bool console_ring_put(struct console_ring *r, u8 byte, u64 tsc);
 
 /* Copy up to size bytes from position *at (moved up when they are overwritten already); returns the count and moves
  * *at. Control core. */

@@ -25,7 +25,8 @@ struct irq_message {
 	bool level;
 };
 
-/* Deliver to every vcpu that dest names; physical FFH and FFFFFFFFH are all of them. Nothing matches: dropped, false. Any core of this guest. */
+/* Deliver to every vcpu that dest names; physical FFH and FFFFFFFFH are all of them. Nothing matches: dropped, false.
+ * Any core of this guest. */
 bool irq_message_send(struct guest *g, const struct irq_message *m);
 
 /* The PIC model's INTR output changed: vcpu 0 looks at it before its next entry. Device lock held. */

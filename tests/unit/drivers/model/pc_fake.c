@@ -6,6 +6,7 @@
 struct fake fake;
 struct timebase timebase;
 struct core core_private;
+u32 control_core;
 
 static struct vcpu vcpus[FAKE_VCPUS];
 static u64 noise_state;
@@ -31,6 +32,12 @@ void vcpu_request(struct guest *g, u32 vcpu, u32 requests)
 	assert_true(vcpu < g->vcpu_count);
 	fetch_or(&g->vcpu[vcpu].requests, requests);
 	fake.requests[vcpu]++;
+}
+
+void core_ring_doorbell(u32 index)
+{
+	assert_int_equal(index, control_core);
+	fake.rings++;
 }
 
 void guest_end(struct guest *g, struct vcpu *v, enum guest_end end, u32 result)

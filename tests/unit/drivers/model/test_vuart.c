@@ -45,6 +45,18 @@ static void test_sent_bytes_are_recorded(void **state)
 	assert_int_equal(inb(g, LSR), 0x60);
 }
 
+static void test_control_core_is_rung_until_it_looks(void **state)
+{
+	struct guest *g = *state;
+
+	outb(g, COM, 'a');
+	outb(g, COM, 'b');
+	assert_int_equal(fake.rings, 1);
+	g->console->wake = 0;
+	outb(g, COM, 'c');
+	assert_int_equal(fake.rings, 2);
+}
+
 static void test_divisor_is_behind_dlab(void **state)
 {
 	struct guest *g = *state;
@@ -213,6 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_power_on, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_sent_bytes_are_recorded, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_control_core_is_rung_until_it_looks, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_divisor_is_behind_dlab, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_transmitter_interrupt, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_typed_bytes_arrive_in_order, fake_setup, fake_teardown),

@@ -67,8 +67,11 @@ static void test_lines_are_stamped(void **state)
 static void test_wake(void **state)
 {
 	assert_int_equal(ring.wake, 0);
-	put("a", 0);
+	assert_true(console_ring_put(&ring, 'a', 0));
 	assert_int_equal(ring.wake, 1);
+	assert_false(console_ring_put(&ring, 'b', 0));
+	ring.wake = 0;
+	assert_true(console_ring_put(&ring, 'c', 0));
 }
 
 static void test_old_output_is_overwritten(void **state)
