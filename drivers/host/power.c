@@ -46,14 +46,15 @@ static bool acpi_mode_on(void)
 	return false;
 }
 
-/* The button is polled: its status bit is cleared, its interrupt stays off. */
+/* The button is polled. Some machines (QEMU's are such) only note it while its event is enabled; the interrupt that this
+ * raises ends at the masked interrupt controllers. */
 static void button_prepare(u32 event_block)
 {
 	u16 enable = (u16)(event_block + acpi.pm1_evt_len / 2);
 
 	if (!event_block || acpi.pm1_evt_len < 4)
 		return;
-	port_out16(enable, 0);
+	port_out16(enable, PM1_PWRBTN);
 	port_out16((u16)event_block, PM1_PWRBTN);
 }
 

@@ -8,8 +8,7 @@
 #include <hv/virt.h>
 
 /* Find the serial port and the screen; each works alone, none is an error. From now on log lines of level notice and
- * error appear on both at once. On this core's own tables and private half, where
- * mmio_map() works; before the seal. */
+ * error appear on both at once. On this core's own tables and private half, where mmio_map() works; before the seal. */
 void sinks_init(const struct boot_info *info);
 
 /* Apply what the plan says about serial, serial_baud and screen. Before the seal. */

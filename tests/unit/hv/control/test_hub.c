@@ -142,6 +142,17 @@ static void test_typed_ahead_arrives_in_order(void **state)
 	assert_int_equal(got, 600);
 }
 
+/* What was typed ahead for one guest never reaches another: it may be a password. */
+static void test_typed_ahead_stays(void **state)
+{
+	type("\x01" "1");
+	for (u32 i = 0; i < INPUT_RING_BYTES + 5; i++)
+		hub_input('s');
+	type("\x01" "2");
+	assert_int_equal(input_ring_get(fake_guest[1].input), -1);
+	assert_int_equal(fake_guest[1].events, 0);
+}
+
 static void test_guest_that_is_off(void **state)
 {
 	fake_guest[0].state = GUEST_OFF;
@@ -227,6 +238,7 @@ int main(void)
 		cmocka_unit_test_setup(test_escape_key, setup),
 		cmocka_unit_test_setup(test_deaf_guest, setup),
 		cmocka_unit_test_setup(test_typed_ahead_arrives_in_order, setup),
+		cmocka_unit_test_setup(test_typed_ahead_stays, setup),
 		cmocka_unit_test_setup(test_guest_that_is_off, setup),
 		cmocka_unit_test_setup(test_announcements, setup),
 		cmocka_unit_test_setup(test_slow_port, setup),
