@@ -104,8 +104,8 @@ static void *flood(void *unused)
 
 static void test_reader_beside_a_flood(void **state)
 {
+	static u8 buf[CONSOLE_RING_BYTES];	/* as much as there is, so that the writer is close behind */
 	pthread_t writer;
-	u8 buf[1000];
 	u64 at = 0;
 
 	assert_int_equal(pthread_create(&writer, NULL, flood, NULL), 0);

@@ -262,6 +262,12 @@ static void test_errors(void **state)
 	assert_int_equal(vlapic_mmio_read(v, 0x280), 0x40);
 	vlapic_accept(v, 0xe0);
 	vlapic_mmio_write(v, 0xb0, 0);
+	vlapic_set_irr(v, 15, false);			/* latched in between: new again, but only once */
+	vlapic_accept(v, 0xe0);
+	vlapic_mmio_write(v, 0xb0, 0);
+	vlapic_set_irr(v, 15, false);
+	assert_int_equal(vlapic_pending(v), -1);
+	vlapic_mmio_write(v, 0x280, 0);
 	vlapic_mmio_write(v, 0x300, 0x0000000f);	/* send illegal */
 	vlapic_mmio_write(v, 0x280, 0);
 	assert_int_equal(vlapic_mmio_read(v, 0x280), 0x20);
