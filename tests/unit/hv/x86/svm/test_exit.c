@@ -172,6 +172,12 @@ static void msr_cr_cache(void **state)
 	vmcb_exit_decode(&b, 0, &x);
 	assert_int_equal(x.cr.gpr, 0xff);
 	assert_false(x.cr.write);
+	exit_with(EXIT_CR4_WRITE, BIT(63) | 3, 0);
+	vmcb_exit_decode(&b, SVM_DECODE_ASSISTS, &x);
+	assert_int_equal(x.kind, VMEXIT_CR);
+	assert_int_equal(x.cr.nr, 4);
+	assert_int_equal(x.cr.gpr, RBX);
+	assert_true(x.cr.write);
 
 	exit_with(EXIT_INVD, 0, 0);
 	vmcb_exit_decode(&b, 0, &x);
