@@ -65,6 +65,7 @@ def rows(which):
         # Bochs: VMX, and SVM with NRIPS
         Row(Bochs, 'corei7_skylake_x', 5, scenarios.two_linux, plans.two_linux),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),
+        Row(Bochs, 'corei7_skylake_x', 4, scenarios.test_guests, plans.guests_time, name='test-guests-time'),
         Row(Bochs, 'corei5_lynnfield_750', 3, scenarios.test_guests, plans.guests_small, name='test-guests'),
         Row(Bochs, 'core2_penryn_t9600', 2, scenarios.no_ept, plans.hello),
         Row(Bochs, 'zambezi', 2, scenarios.exitbench, plans.exitbench),
