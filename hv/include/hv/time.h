@@ -12,10 +12,10 @@ extern struct timebase timebase;	/* set once at boot, sealed */
 
 static inline u64 tsc_now(void)
 {
-	u32 lo, hi;
+	u64 lo, hi;	/* RDTSC clears the upper halves */
 
 	__asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-	return (u64)hi << 32 | lo;
+	return hi << 32 | lo;
 }
 
 /* ticks * num / den without overflow of the product (64x64->128, den > 0); saturates at U64_MAX. Any core. */

@@ -130,6 +130,7 @@ int vmx_vcpu_init(struct vcpu *v)
 	m->proc = vmx_control_adjust(vmx_caps.proc, PROC_WANTED);
 	m->entry = vmx_control_adjust(vmx_caps.entry, ENTRY_WANTED) & ~ENTRY_GUEST_64;
 	m->timer = U64_MAX;
+	m->timer_shift = vmx_caps.misc & 31;
 	m->tsc_offset = v->tsc_offset;
 	m->eptp = vmx_ept_pointer(v->guest->ept_root);
 	bitmaps_reset(v);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Into the guest and back: the hot path. vmx_run() reads only what an exit's row in vmx_exit_type[] asks for; whatever
  * is rare lives in functions of its own, so that the common way stays short. */
+#include <hv/atomic.h>
 #include <hv/time.h>
 
 #include "vmx.h"
 
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define NOINLINE __attribute__((noinline))
+#define TIMER_MAX 0xfffffffful
 
 /* An NMI has hit the host, perhaps between the last look at the doorbell and the entry: make that entry end at once.
  * In NMI context. hardware-notes.md, "A doorbell is a word in memory plus an NMI" */
@@ -21,24 +23,32 @@ void vmx_nmi_hook(void)
 }
 
 /* Set the preemption timer so that it ends the guest's run before deadline. false: it has passed already.
- * The value counts ticks of the TSC shifted right by VMX_MISC bits 4:0 and is loaded anew by each entry. */
-static bool timer_arm(struct vmx *m, u64 deadline)
+ * The value counts ticks of the TSC shifted right by VMX_MISC bits 4:0 and is loaded anew by each entry. timer is set
+ * before the field: if the NMI hook comes in between, timer stays unequal to what it wrote. */
+static inline bool timer_arm(struct vmx *m, u64 deadline)
 {
-	u64 value = 0xffffffff;
+	u64 value = TIMER_MAX;
 
 	if (deadline != U64_MAX) {
 		u64 now = tsc_now();
 
 		if (deadline <= now)
 			return false;
-		value = MIN((deadline - now) >> (vmx_caps.misc & 31), value);
+		value = (deadline - now) >> m->timer_shift;
+		if (UNLIKELY(value > TIMER_MAX))
+			value = TIMER_MAX;
+	} else if (m->timer == TIMER_MAX) {
+		return true;
 	}
-	if (value != m->timer) {
-		/* In this order: if the NMI hook comes in between, timer stays unequal to what it wrote. */
-		m->timer = value;
-		vmwrite(PREEMPTION_TIMER, value);
-	}
+	m->timer = value;
+	vmwrite(PREEMPTION_TIMER, value);
 	return true;
+}
+
+/* doorbell_pending(), in the fewest instructions: every entry of every guest pays for it. */
+static inline bool doorbell_rang(void)
+{
+	return load_relaxed(&this_core()->pub->doorbell) != 0;
 }
 
 /* A deadline or a doorbell came first. What was injected stays queued for the next entry. */
@@ -166,12 +176,18 @@ static void debug_registers_update(struct vmexit *x)
 	x->exception.dr6 = dr6;
 }
 
-/* What only some exits need. */
+/* What only some exits need. MSRs are frequent and need the least. */
 static NOINLINE void run_details(struct vcpu *v, u8 needs)
 {
 	struct vmexit *x = &v->exit;
 	struct vmx_exit_fields f = { 0 };
 
+	if (x->kind == VMEXIT_MSR) {
+		x->cpl = 0;
+		x->msr.write = x->reason == REASON_WRMSR;
+		x->qual1 = x->qual2 = 0;
+		return;
+	}
 	if (!(needs & NEED_LENGTH))
 		x->len = 0;
 	if (needs & NEED_QUALIFICATION)
@@ -227,7 +243,7 @@ void vmx_run(struct vcpu *v)
 		m->tsc_offset = v->tsc_offset;
 		vmwrite(TSC_OFFSET, v->tsc_offset);
 	}
-	if (UNLIKELY(!timer_arm(m, v->deadline)) || UNLIKELY(doorbell_pending())) {
+	if (UNLIKELY(!timer_arm(m, v->deadline)) || UNLIKELY(doorbell_rang())) {
 		run_not_entered(v);
 		return;
 	}

@@ -23,6 +23,7 @@ struct vmx {
 	u32 proc;			/* PROC_CONTROLS as last written */
 	u32 entry;			/* ENTRY_CONTROLS as last written, without IA-32e mode guest */
 	u64 timer;			/* PREEMPTION_TIMER as last written; U64_MAX: not known */
+	u8 timer_shift;			/* log2 of TSC ticks in one of the timer's */
 	u64 tsc_offset;			/* as last written */
 	u64 eptp;
 	char words[128];		/* of the last failed entry */
