@@ -25,7 +25,7 @@ struct decode_entry {
 	u64 bytes[2], mask[2];
 	struct walk_trace trace;
 	struct insn insn;
-};
+} __attribute__((aligned(64)));	/* 256 bytes: found by a shift */
 
 struct decode_cache {
 	struct decode_entry entry[DECODE_ENTRIES];
@@ -85,18 +85,38 @@ static bool entry_holds(const struct decode_entry *e, const struct vcpu *v, cons
 	return !other && walk_trace_holds(&e->trace) && bytes_hold(e);
 }
 
-/* Keep a decoded instruction that lies in one page; others are decoded each time. */
-static void entry_fill(struct decode_entry *e, const struct vcpu *v, const struct cpu_state *s, const u8 *bytes)
+/* Copy the bytes at RIP as far as they lie in one page, and note in e what led there. 0: not this way. */
+static u32 fetch_noted(struct decode_entry *e, struct vcpu *v, const struct cpu_state *s, u8 *bytes)
 {
-	const struct segment *cs = &s->seg[SEG_CS];
-	u64 linear = state_is_64bit(s) ? v->exit.rip : (u32)(cs->base + v->exit.rip);
-	u32 access = GMEM_EXEC | (state_cpl(s) == 3 ? GMEM_USER : 0), len = e->insn.len;
-	struct event fault;
+	u32 access = GMEM_EXEC | (state_cpl(s) == 3 ? GMEM_USER : 0);
+	u64 linear = v->exit.rip;
+	u32 n = MIN((u32)INSN_BYTES_MAX, (u32)(PAGE_SIZE - linear % PAGE_SIZE));
 	gpa_t gpa;
 
-	if (linear % PAGE_SIZE + len > PAGE_SIZE || !gmem_walk_traced(v->guest, s, linear, access, &gpa, &fault, &e->trace))
-		return;
+	e->at = NULL;
+	if (!state_is_64bit(s)) {
+		linear = (u32)(s->seg[SEG_CS].base + linear);
+		n = MIN((u32)INSN_BYTES_MAX, (u32)(PAGE_SIZE - linear % PAGE_SIZE));
+		if (v->exit.rip + n - 1 > s->seg[SEG_CS].limit)
+			return 0;
+	}
+	if (!gmem_walk_traced(v->guest, s, linear, access, &gpa, &v->fault, &e->trace))
+		return 0;
+	for (u32 i = 0; i < e->trace.count; i++)
+		if (!e->trace.step[i].entry)
+			return 0;
+	e->at = gmem_ptr(v->guest, gpa, n);
+	if (!e->at)
+		return 0;
+	memcpy(bytes, e->at, n);
 	e->near_end = linear % PAGE_SIZE > PAGE_SIZE - sizeof(e->bytes);
+	return n;
+}
+
+static void entry_key(struct decode_entry *e, const struct vcpu *v, const struct cpu_state *s, const u8 *bytes)
+{
+	const struct segment *cs = &s->seg[SEG_CS];
+
 	e->rip = v->exit.rip;
 	e->cs_base = cs->base;
 	e->cs_limit = cs->limit;
@@ -107,11 +127,10 @@ static void entry_fill(struct decode_entry *e, const struct vcpu *v, const struc
 	e->efer = s->efer;
 	e->cpl = (u8)state_cpl(s);
 	e->kind = (u8)v->exit.kind;
-	memset(e->mask, 0, sizeof(e->mask));
-	memset(e->mask, 0xff, len);
-	memset(e->bytes, 0, sizeof(e->bytes));
-	memcpy(e->bytes, bytes, len);
-	e->at = gmem_ptr(v->guest, gpa, len);
+	for (u32 i = 0; i < 16; i++) {
+		((u8 *)e->mask)[i] = i < e->insn.len ? 0xff : 0;
+		((u8 *)e->bytes)[i] = i < e->insn.len ? bytes[i] : 0;
+	}
 }
 
 static bool decode_bytes(const u8 *b, u32 n, u8 mode, enum vmexit_kind kind, struct insn *i)
@@ -121,22 +140,31 @@ static bool decode_bytes(const u8 *b, u32 n, u8 mode, enum vmexit_kind kind, str
 	return decode_exit(b, n, mode, kind, i);
 }
 
+/* First sight. What does not lie in one page is decoded each time and not kept. Not inline: the hit path would have to
+ * save registers for it. */
+static __attribute__((noinline)) const struct insn *insn_decode(struct vcpu *v, const struct cpu_state *s,
+								 struct decode_entry *e, enum verdict *why)
+{
+	struct insn *last = &v->decode->last;
+	u8 bytes[INSN_BYTES_MAX];
+	u8 mode = decode_mode(s);
+	u32 n = fetch_noted(e, v, s, bytes);
+
+	if (n && decode_bytes(bytes, n, mode, v->exit.kind, &e->insn)) {
+		entry_key(e, v, s, bytes);
+		return &e->insn;
+	}
+	e->at = NULL;
+	n = gmem_fetch(v->guest, s, v->exit.rip, bytes, INSN_BYTES_MAX, &v->fault);
+	*why = n ? KILL : FAULT;
+	return n && decode_bytes(bytes, n, mode, v->exit.kind, last) ? last : NULL;
+}
+
 const struct insn *insn_at(struct vcpu *v, const struct cpu_state *s, enum verdict *why)
 {
 	struct decode_entry *e = entry_of(v);
-	u8 bytes[INSN_BYTES_MAX + 1] = { 0 };
-	u32 n;
 
-	if (entry_holds(e, v, s))
-		return &e->insn;
-	n = gmem_fetch(v->guest, s, v->exit.rip, bytes, INSN_BYTES_MAX, &v->fault);
-	*why = n ? KILL : FAULT;
-	if (!n || !decode_bytes(bytes, n, decode_mode(s), v->exit.kind, &v->decode->last))
-		return NULL;
-	e->at = NULL;
-	e->insn = v->decode->last;
-	entry_fill(e, v, s, bytes);
-	return e->at ? &e->insn : &v->decode->last;
+	return entry_holds(e, v, s) ? &e->insn : insn_decode(v, s, e, why);
 }
 
 /* The operand of LMSW, which hardware without decode assists does not hand over. */

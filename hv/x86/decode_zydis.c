@@ -146,14 +146,15 @@ bool decode_any(const u8 *b, u32 n, u8 mode, struct insn *i)
 {
 	ZydisDecoder decoder;
 	ZydisDecodedInstruction z;
-	ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT];
+	ZydisDecodedOperand o[ZYDIS_MAX_OPERAND_COUNT_VISIBLE];
+	ZydisDecoderContext context;
 	const struct meaning *m;
 
 	decoder_init(&decoder, mode);
-	if (!ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, b, MIN(n, (u32)INSN_BYTES_MAX), &z, o)))
+	if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, &context, b, MIN(n, (u32)INSN_BYTES_MAX), &z)))
 		return false;
 	m = meaning_of(z.mnemonic);
-	if (!m)
+	if (!m || !ZYAN_SUCCESS(ZydisDecoderDecodeOperands(&decoder, &context, &z, o, z.operand_count_visible)))
 		return false;
 	*i = (struct insn){ .op = m->op, .len = z.length, .reg = REG_NONE, .base = REG_NONE, .index = REG_NONE, .scale = 1,
 		.addr_size = (u8)(z.address_width / 8) };

@@ -230,17 +230,3 @@ bool gmem_walk(const struct guest *g, const struct cpu_state *s, u64 va, u32 acc
 {
 	return gmem_walk_traced(g, s, va, access, gpa, fault, NULL);
 }
-
-bool walk_trace_holds(const struct walk_trace *trace)
-{
-	for (u32 i = 0; i < trace->count; i++) {
-		const void *p = trace->step[i].entry;
-
-		if (!p)
-			return false;
-		if (trace->narrow ? load_relaxed((const u32 *)p) != trace->step[i].value :
-				    load_relaxed((const u64 *)p) != trace->step[i].value)
-			return false;
-	}
-	return true;
-}
