@@ -16,11 +16,6 @@ enum verdict vcpu_fault(struct vcpu *v, enum vector vector, int code)
 	return FAULT;
 }
 
-static bool irr_any(const struct vcpu *v)
-{
-	return (v->lapic.irr[0] | v->lapic.irr[1] | v->lapic.irr[2] | v->lapic.irr[3]) != 0;
-}
-
 static void take_init(struct vcpu *v)
 {
 	vlapic_reset(v, true);
@@ -203,8 +198,7 @@ static bool service(struct vcpu *v)
 /* Does this turn have to look closer? Cheap, because it is paid at every exit. */
 static bool needs_service(const struct vcpu *v, u64 now)
 {
-	return load_relaxed(&v->pub->requests) || doorbell_pending() || now >= v->deadline ||
-		v->activity != VCPU_RUNNABLE || irr_any(v) || v->extint_pending || v->nmi_pending || v->want_window;
+	return (load_relaxed(&v->pub->requests) | v->attention | v->lapic.irrv) || now >= v->deadline;
 }
 
 static void count_exit(struct vcpu *v, u64 now)

@@ -48,7 +48,16 @@ struct decode_entry;
 struct vcpu {
 	struct guest *guest;
 	u32 index;			/* in its guest; also the guest's APIC id */
-	enum vcpu_activity activity;
+	/* One word, so that the loop sees with one compare that nothing waits. */
+	union {
+		struct {
+			u8 activity;		/* enum vcpu_activity; VCPU_RUNNABLE is 0 */
+			bool nmi_pending;
+			bool extint_pending;	/* PIC output is high and routed here */
+			bool want_window;	/* what the vendor was last asked */
+		};
+		u32 attention;
+	};
 	struct vcpu_public *pub;	/* &guest->vcpu[index] */
 
 	/* run() loads these before entry and stores them after; gpr[RSP] is a copy for reading only. */
@@ -57,9 +66,6 @@ struct vcpu {
 
 	u64 deadline;			/* host TSC; run() comes back with VMEXIT_EVENT no later. U64_MAX: none */
 	u64 tsc_offset;			/* guest TSC = host TSC + this */
-	bool nmi_pending;
-	bool extint_pending;		/* PIC output is high and routed here */
-	bool want_window;		/* what the vendor was last asked */
 	u32 exception_streak;		/* intercepted exceptions in a row that hit an event delivery */
 	struct event fault;		/* filled by a handler that answers FAULT */
 	u64 cr4_allowed;		/* what its CPUID lets it set; before vcpu_init() */

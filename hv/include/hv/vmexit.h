@@ -35,15 +35,22 @@ enum vmexit_kind {
 /* enum vmexit_kind in the operator's words ("pio", "mmio", ...); never null. Defined in hv/core/exit.c. */
 const char *vmexit_name(enum vmexit_kind kind);
 
+#define VMEXIT_FLAGS_NONE 0x00ff0000u	/* nothing blocked or queued, CPL not known */
+
 struct vmexit {
 	enum vmexit_kind kind;
 	u32 len;		/* bytes of the instruction; 0: not known, ask insn_length() */
 	u64 rip;		/* of the instruction */
 	u64 rflags;
-	u8 shadow;		/* blocked by STI or MOV SS: no interrupt may be injected now */
-	u8 nmi_blocked;		/* NMIs are masked until IRET */
-	u8 cpl;			/* valid for HYPERCALL, XSETBV, MSR, CR; else 0xff */
-	u8 event_queued;	/* the exit hit the delivery of an event; the vendor injects it again by itself */
+	union {			/* one word: most exits have none of them */
+		struct {
+			u8 shadow;	/* blocked by STI or MOV SS: no interrupt may be injected now */
+			u8 nmi_blocked;	/* NMIs are masked until IRET */
+			u8 cpl;		/* valid for HYPERCALL, XSETBV, MSR, CR; else 0xff */
+			u8 event_queued; /* the exit hit the delivery of an event, which the vendor injects again */
+		};
+		u32 flags;
+	};
 
 	/* As the hardware said it, for records: reason, qualification or exitinfo1, and exitinfo2. */
 	u64 reason, qual1, qual2;

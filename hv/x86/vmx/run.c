@@ -262,10 +262,7 @@ void vmx_run(struct vcpu *v)
 	vmread_to(&x->rip, GUEST_RIP);
 	vmread_to(&x->rflags, GUEST_RFLAGS);
 	vmread_to(&v->gpr[RSP], GUEST_RSP);
-	x->shadow = 0;
-	x->nmi_blocked = 0;
-	x->cpl = 0xff;
-	x->event_queued = 0;
+	x->flags = VMEXIT_FLAGS_NONE;
 	blocking = vmread(GUEST_BLOCKING);
 	if (UNLIKELY(blocking))
 		run_blocked(x, blocking);
