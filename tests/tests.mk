@@ -38,3 +38,12 @@ bench: check-setup all ## instruction counts beside the peers', as Markdown tabl
 	@tests/bench/bench.py
 
 -include $(UNIT_BIN:=.d)
+
+# Small UEFI programs that put the machine into a state, before we start.
+$(BUILD)/test/%.efi: tests/boot/efi/%.c linker/boot.ld
+	@mkdir -p $(@D)
+	$(Q)gcc $(filter-out -MMD -MP,$(BOOT_FLAGS)) -c $< -o $@.o
+	$(Q)ld -nostdlib -shared -Bsymbolic -znocombreloc -znoexecstack --no-undefined -T linker/boot.ld \
+		/usr/lib/crt0-efi-x86_64.o $@.o -L/usr/lib -l:libgnuefi.a -o $@.so
+	$(Q)objcopy -j .text -j .reloc -j .data -j .dynamic -j .rela -j .dynsym -j .dynstr \
+		--target=efi-app-x86_64 --subsystem=10 $@.so $@

@@ -1,29 +1,43 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A machine in Bochs (VMX) live on this terminal: bochs.py --live [--cores N] [--memory MIB] [--cpu MODEL] IMAGE."""
+"""A machine in Bochs (VMX) live on this terminal: bochs.py --live [--cores N] [--memory MIB] [--cpu MODEL] [--pid FILE] IMAGE."""
 import argparse
 import os
 import select
 import sys
 import termios
+import time
 import tty
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from machine import Bochs  # noqa: E402
 
 
+def show(m, shown):
+    """What is new since `shown` characters; -> how many are shown now."""
+    new = m.text[shown:]
+    sys.stdout.buffer.write(new.encode('latin-1'))
+    sys.stdout.buffer.flush()
+    return shown + len(new)
+
+
 def shovel(m):
     """Terminal to machine and back until the machine ends; the reader thread gathers the machine's text."""
-    shown = 0
+    shown, inputs = 0, [0]
     while m.running():
-        if shown < len(m.text):
-            new = m.text[shown:]
-            shown += len(new)
-            os.write(1, new.encode('latin-1'))
-        if select.select([0], [], [], 0.05)[0]:
-            data = os.read(0, 1024)
-            if data:
-                m.serial.sendall(data)
+        shown = show(m, shown)
+        if not select.select(inputs, [], [], 0.05)[0]:
+            time.sleep(0 if inputs else 0.05)
+            continue
+        data = os.read(0, 1024)
+        if not data:
+            inputs = []         # no terminal: go on showing
+        try:
+            m.serial.sendall(data)
+        except OSError:
+            pass                # the machine has just ended
+    time.sleep(0.2)
+    show(m, shown)
 
 
 def main():
@@ -32,12 +46,14 @@ def main():
     p.add_argument('--cores', type=int, default=5)
     p.add_argument('--memory', type=int, default=1536)
     p.add_argument('--cpu', default='corei7_skylake_x')
+    p.add_argument('--pid', help='file for the process id of the emulator')
     p.add_argument('image')
     a = p.parse_args()
-    print(f'run: Bochs, {a.cpu}, {a.cores} cores, {a.memory} MiB; its firmware takes 15-30 s before the first line', flush=True)
     old = termios.tcgetattr(0) if os.isatty(0) else None
     try:
         with Bochs(a.image, cores=a.cores, memory=a.memory, cpu=a.cpu) as m:
+            if a.pid:
+                open(a.pid, 'w').write(f'{m.process.pid}\n')
             if old:
                 tty.setraw(0)
             shovel(m)
@@ -46,6 +62,8 @@ def main():
     finally:
         if old:
             termios.tcsetattr(0, termios.TCSADRAIN, old)
+        if a.pid and os.path.exists(a.pid):
+            os.remove(a.pid)
 
 
 main()

@@ -68,6 +68,7 @@ def rows(which):
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.test_guests, plans.guests_time, name='test-guests-time'),
         Row(Bochs, 'corei5_lynnfield_750', 3, scenarios.test_guests, plans.guests_small, name='test-guests'),
         Row(Bochs, 'core2_penryn_t9600', 2, scenarios.no_ept, plans.hello),
+        Row(Bochs, 'corei7_skylake_x', 2, scenarios.vmx_locked, plans.vmx_locked),
         Row(Bochs, 'zambezi', 2, scenarios.exitbench, plans.exitbench),
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.check_report, plans.hello_check),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
@@ -88,11 +89,11 @@ def rows(which):
 _lock = threading.Lock()
 
 
-def start_by_shell(path, option):
+def start_by_shell(path, plan):
     """Firmware finds no boot loader, so its own shell runs startup.nsh, which starts us with the load option."""
     esp = f'{path}@@1M'
     script = f'{path}.nsh'
-    open(script, 'w').write(f'fs0:\r\nbulkhead.efi {option}\r\n')
+    open(script, 'w').write(f'fs0:\r\n{plan.before}bulkhead.efi {plan.option}\r\n')
     subprocess.run(['mdel', '-i', esp, '::EFI/BOOT/BOOTX64.EFI'], check=True)
     subprocess.run(['mcopy', '-i', esp, 'build/bulkhead.efi', '::bulkhead.efi'], check=True)
     subprocess.run(['mcopy', '-i', esp, script, '::startup.nsh'], check=True)
@@ -107,15 +108,15 @@ def image(plan):
                            check=True, stdout=subprocess.DEVNULL)
             if plan.text is None:
                 subprocess.run(['mdel', '-i', f'{path}@@1M', '::bulkhead.toml'], check=True)
-            if plan.option:
-                start_by_shell(path, plan.option)
+            if plan.option is not None:
+                start_by_shell(path, plan)
             plan.made = True
         return path
 
 
 def prepare(chosen):
     """Guests and images that the rows need."""
-    subprocess.run(['make', '-s', 'test-guests'], check=True)
+    subprocess.run(['make', '-s', 'test-guests', 'build/test/lockvmx.efi'], check=True)
     if any(r.plan.linux for r in chosen):
         subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
     for r in chosen:

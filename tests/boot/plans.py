@@ -8,9 +8,10 @@ GUEST = 'build/guest'
 
 
 class Plan:
-    def __init__(self, name, text, files=None, linux=False, option=None, expect=None):
+    def __init__(self, name, text, files=None, linux=False, option=None, before='', expect=None):
         self.name, self.text, self.files, self.linux = name, text, files or {}, linux
         self.option = option        # load option, through a startup.nsh
+        self.before = before        # what the UEFI shell runs first
         self.expect = expect        # bad plans: error id
         self.made = False
 
@@ -59,6 +60,8 @@ exitbench = elf_plan('exitbench', [('exitbench', dict(memory='128MiB', cmdline='
 
 # hello and the load option "check": firmware's shell is not asked, the option comes from a file beside the .efi.
 hello_check = elf_plan('hello-check', [('hello', {})], option='check')
+vmx_locked = elf_plan('vmx-locked', [('hello', {})], option='', before='lockvmx.efi\r\n')
+vmx_locked.files['lockvmx.efi'] = 'build/test/lockvmx.efi'
 hello_screen = elf_plan('hello-screen', [('hello', {})])
 
 guests_a = elf_plan('guests-a', [

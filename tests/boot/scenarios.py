@@ -216,6 +216,11 @@ def no_svm(m, plan):
     nothing_started(m)
 
 
+def vmx_locked(m, plan):
+    m.expect(r'error FW-VMX-LOCKED: .*firmware', BOOT * m.patience)
+    nothing_started(m)
+
+
 def no_ept(m, plan):
     m.expect(r'error CPU-NO-EPT: ', BOOT * m.patience)
     nothing_started(m)
