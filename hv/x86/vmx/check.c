@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why did the hardware refuse to enter the guest? It gives a number; here are the manual's checks in the manual's order,
- * each with the words for it. Pure. SDM 3C "Checking and Loading Guest State". */
+/* Why did the hardware refuse to enter the guest? It gives a number; here are the manual's checks in its order, each
+ * with the words for it. Pure. SDM 3C "Checking and Loading Guest State". */
 #include "vmx.h"
 
 #define CHECK(good, words) do { if (!(good)) return (words); } while (0)
@@ -185,7 +185,8 @@ static const char *check_blocking(const struct vmx_guest_fields *g)
 	CHECK(!(b & BLOCKED_STI) || g->rflags & RFLAGS_IF, "interruptibility: STI blocking with IF 0");
 	CHECK(!valid || type != EVENT_INTERRUPT || !sti_ss, "interruptibility: an interrupt is injected into a shadow");
 	CHECK(!valid || type != EVENT_NMI || !(b & BLOCKED_MOV_SS), "interruptibility: an NMI is injected under MOV SS");
-	CHECK(!valid || type != EVENT_NMI || !(b & BLOCKED_NMI), "interruptibility: an NMI is injected while one is in service");
+	CHECK(!valid || type != EVENT_NMI || !(b & BLOCKED_NMI),
+		"interruptibility: an NMI is injected while one is in service");
 	CHECK(!(b & BLOCKED_SMI), "interruptibility: SMI blocking");
 	CHECK(!(g->pending_debug & ~0x1500ful), "pending debug exceptions: reserved bits");
 	CHECK(!sti_ss || steps == !!(g->pending_debug & PENDING_DEBUG_BS), "pending debug exceptions: BS contradicts TF");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What the files of the VMX backend share. Everything here concerns the core that calls; the pure functions (caps, exit,
- * check) take values and run on the build host too. Nothing of this leaves hv/x86/vmx. */
+/* What the files of the VMX backend share. Everything here concerns the core that calls; the pure functions (caps,
+ * exit, check) take values and run on the build host too. Nothing of this leaves hv/x86/vmx. */
 
 #include <hv/core.h>
 #include <hv/virt.h>

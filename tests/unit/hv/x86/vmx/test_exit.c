@@ -136,7 +136,8 @@ static void exceptions(void **state)
 	assert_int_equal(x.kind, VMEXIT_EXCEPTION);
 	assert_int_equal(x.exception.vector, VEC_AC);
 	assert_true(x.exception.has_code);
-	x = decode(REASON_EXCEPTION, (struct vmx_exit_fields){ .event = 0x80000301, .qualification = 0x4001, .event_code = 9 });
+	x = decode(REASON_EXCEPTION, (struct vmx_exit_fields){ .event = 0x80000301, .qualification = 0x4001,
+		.event_code = 9 });
 	assert_int_equal(x.exception.vector, VEC_DB);
 	assert_int_equal(x.exception.dr6, 0x4001);
 	assert_false(x.exception.has_code);
