@@ -241,9 +241,12 @@ static __attribute__((noinline)) void advance(struct vcpu *v)
 /* Judge one exit. Handlers only judge. */
 void exit_dispatch(struct vcpu *v)
 {
-	const struct vmexit *x = &v->exit;
-	exit_fn *judge = exit_handler[x->kind];
+	struct vmexit *x = &v->exit;
+	exit_fn *judge;
 
+	if (x->kind >= VMEXIT_KINDS)
+		x->kind = VMEXIT_UNKNOWN;	/* a vendor's mistake ends one guest, it does not become a call */
+	judge = exit_handler[x->kind];
 	switch (judge ? judge(v) : KILL) {
 	case NEXT:	/* most of them, so not a call */
 		if (__builtin_expect(x->len != 0, 1)) {

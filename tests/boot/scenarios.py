@@ -221,6 +221,11 @@ def vmx_locked(m, plan):
     nothing_started(m)
 
 
+def no_ug(m, plan):
+    m.expect(r'error CPU-NO-UG: ', BOOT * m.patience)
+    nothing_started(m)
+
+
 def no_ept(m, plan):
     m.expect(r'error CPU-NO-EPT: ', BOOT * m.patience)
     nothing_started(m)

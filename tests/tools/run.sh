@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Run a disk image live on this terminal: run.sh qemu|bochs|qemu-gdb IMAGE. The console is the machine's COM1.
-# CORES (5) and MEMORY (2048, MiB) say how large the machine is; SCREEN=1 shows its screen where there is a display.
+# CORES (5) and MEMORY (1536, MiB) say how large the machine is; SCREEN=1 shows its screen where there is a display.
+# The image itself is not changed.
 set -eu
 emulator=$1 image=$2
 cores=${CORES:-5} memory=${MEMORY:-1536}
 here=$(dirname "$0")
+pid=$(dirname "$image")/run.pid
 
 # /dev/kvm may be there and useless for guests of guests: ask for the capability, not for the file.
 kvm_nests() {
@@ -13,23 +15,50 @@ kvm_nests() {
 		grep -qE '\b(vmx|svm)\b' /proc/cpuinfo
 }
 
-run_qemu() {
+hint() {
+	cat <<-END
+	run: $1, $cores cores, $memory MiB. This terminal is the machine's serial console:
+	run: Ctrl-A 1, Ctrl-A 2 guests' consoles; Ctrl-A 0 shell (try help, guests); poweroff in the shell ends it
+	run: should it hang: kill \$(cat $pid) in another terminal
+	END
+}
+
+# TCG says a line for each feature of the CPU model that it lacks, once a core: nothing that we use.
+qemu() {
 	local accel=(-accel tcg -cpu EPYC,+svm,+npt) display=(-display none)
 	kvm_nests && accel=(-accel kvm -cpu host)
 	[ "${SCREEN:-0}" = 1 ] && display=()
-	echo "run: QEMU, ${accel[1]}, $cores cores, $memory MiB; Ctrl-A ? in the console for help, 'poweroff' in the shell ends it"
-	local tty=""
-	[ -t 0 ] && { tty=$(stty -g); trap 'stty "$tty"' EXIT; stty raw -echo; }
-	qemu-system-x86_64 -machine q35 "${accel[@]}" -smp "$cores" -m "$memory" "${display[@]}" -vga std -nic none \
-		-bios /usr/share/ovmf/OVMF.fd -drive file="$image",format=raw,if=ide \
-		-chardev stdio,id=con,mux=off,signal=off -serial chardev:con -monitor none -no-reboot "$@"
+	qemu-system-x86_64 -nodefaults -machine q35 "${accel[@]}" -smp "$cores" -m "$memory" "${display[@]}" -vga std \
+		-bios /usr/share/ovmf/OVMF.fd -drive file="$image",format=raw,if=ide,snapshot=on -pidfile "$pid" \
+		-monitor none -serial chardev:con "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2)
+}
+
+run_qemu() {
+	hint "QEMU, $(kvm_nests && echo nested KVM || echo TCG)"
+	tty=$(stty -g 2>/dev/null) || tty=""
+	trap '[ -z "$tty" ] || stty "$tty"; rm -f "$pid"' EXIT
+	[ -z "$tty" ] || stty raw -echo
+	qemu -chardev stdio,id=con,mux=off,signal=off
+}
+
+# gdb has this terminal, so the console goes to a file and a socket.
+debug_qemu() {
+	local build
+	build=$(dirname "$image")
+	command -v gdb >/dev/null || { echo "debug: gdb is not installed (apt-get install gdb)" >&2; exit 1; }
+	rm -f "$build/debug.sock"
+	qemu -s -S -chardev socket,id=con,path="$build/debug.sock",server=on,wait=off,logfile="$build/debug.txt" &
+	trap 'kill "$(cat "$pid")" 2>/dev/null || true; wait' EXIT
+	echo "debug: the console is in $build/debug.txt and on the socket $build/debug.sock; leaving gdb ends the machine"
+	gdb -q "$build/hv.elf" -ex 'set pagination off' -ex 'set tcp connect-timeout 20' -ex 'target remote :1234' \
+		-ex 'hbreak hv_main' -ex continue
 }
 
 case $emulator in
 qemu) run_qemu ;;
-qemu-gdb)
-	echo "debug: gdb build/hv.elf -ex 'target remote :1234' -ex 'hbreak hv_main' -ex c"
-	run_qemu -s -S ;;
-bochs) exec python3 "$here/../boot/bochs.py" --live --cores "$cores" --memory "$memory" "$image" ;;
+qemu-gdb) debug_qemu ;;
+bochs)
+	hint "Bochs (VMX; a minute and a half until the guests' shells)"
+	exec python3 "$here/../boot/bochs.py" --live --cores "$cores" --memory "$memory" --pid "$pid" "$image" ;;
 *) echo "run: unknown emulator $emulator: qemu or bochs" >&2; exit 2 ;;
 esac

@@ -178,7 +178,7 @@ static void test_header_end(void **state)
 	guest_ram_free(g);
 }
 
-/* 16 MiB are taken by init_size: relocated to the lowest aligned place that has room, or refused when it may not move. */
+/* Taken by init_size: moved to the lowest aligned place that has room, or refused when the kernel may not be moved. */
 static void test_relocation(void **state)
 {
 	struct guest *g = new_guest(16 * MiB);
