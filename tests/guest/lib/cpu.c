@@ -78,13 +78,18 @@ u32 pm_timer(void)
 void delay_us(u32 us)
 {
 	u64 ticks = (u64)us * PM_TIMER_HZ / 1000000 + 1, passed = 0;
-	u32 last = pm_timer(), now;
+	u32 last = pm_timer(), now, still = 0;
 
-	while (passed < ticks) {
+	while (passed < ticks && still < 1000000) {
 		pause();
 		now = pm_timer();
+		still = now == last ? still + 1 : 0;
 		passed += (now - last) & 0xffffff;
 		last = now;
+	}
+	if (passed < ticks) {
+		check(false, "the PM timer stands still");
+		finish();
 	}
 }
 
