@@ -11,6 +11,8 @@ OBJCOPY ?= objcopy
 PYTHON ?= python3
 EMULATOR ?= qemu
 PLAN ?= guests/two-linux
+# One short line a file; V=1 shows the commands.
+Q = $(if $(V),,@echo "  $@";)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -91,16 +93,19 @@ image: all plan-folder ## make build/PLAN.img, a bootable USB stick or disk, fro
 iso: all plan-folder ## the same as an ISO
 	@boot/media/mkiso.sh $(BUILD)/$(PLAN_NAME).iso $(PLAN_DIR) $(BUILD)/bulkhead.efi
 	@echo "made $(BUILD)/$(PLAN_NAME).iso"
-run: image ## boot PLAN=folder live, EMULATOR=qemu (default) or bochs
+run: image ## boot PLAN=folder live on this terminal, EMULATOR=qemu (default) or bochs
 	@tests/tools/run.sh $(EMULATOR) $(BUILD)/$(PLAN_NAME).img
-debug: image ## as run, the emulator waits at hv_main for gdb
+debug: image ## QEMU stopped at hv_main with gdb attached (docs/gdb.md)
 	@tests/tools/run.sh qemu-gdb $(BUILD)/$(PLAN_NAME).img
 
 .PHONY: clean help
 clean: ## remove build/
 	rm -rf $(BUILD)
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14 | sort
-	@echo "variables: PLAN=folder (default guests/two-linux), EMULATOR=qemu|bochs, CC=gcc|clang, T=test"
+	@grep -hE '^[a-z-]+:.*## ' $(sort $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14 | sort
+	@echo
+	@echo "PLAN=folder with a bulkhead.toml (default guests/two-linux; or guests/linux, guests/three-cores, your own)"
+	@echo "EMULATOR=qemu|bochs  CORES=5  MEMORY=1536 (MiB)  SCREEN=1: show the screen too (QEMU, where there is a display)"
+	@echo "CC=gcc|clang  V=1: show commands  T=test_name  CHECK_PLAN=\"--cores 5 --memory 8GiB\""
 
 -include $(HV_OBJ:.o=.d)

@@ -4,6 +4,7 @@
 import argparse
 import os
 import select
+import signal
 import sys
 import termios
 import time
@@ -49,6 +50,9 @@ def main():
     p.add_argument('--pid', help='file for the process id of the emulator')
     p.add_argument('image')
     a = p.parse_args()
+    # A closed terminal must not leave an emulator behind.
+    for s in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(s, lambda *_: sys.exit(1))
     old = termios.tcgetattr(0) if os.isatty(0) else None
     try:
         with Bochs(a.image, cores=a.cores, memory=a.memory, cpu=a.cpu) as m:
