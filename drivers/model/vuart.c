@@ -235,7 +235,9 @@ enum io_result vuart_io(void *self, struct io *io)
 		vuart_write(u, (u32)io->off, (u8)io->val);
 	else
 		io->val = vuart_read(u, (u32)io->off);
-	vuart_update(u);
+	/* Polling for room or data changes nothing, unless it clears an error. */
+	if (io->write || io->off != UART_LSR || (io->val & LSR_OVERRUN))
+		vuart_update(u);
 	return IO_DONE;
 }
 

@@ -33,7 +33,7 @@ const char *vmexit_name(enum vmexit_kind kind)
 static enum verdict exit_event(struct vcpu *v)
 {
 	core_take_interrupts();
-	v->deadline = 0;	/* a doorbell may have rung: the loop looks */
+	v->look = true;
 	return AGAIN;
 }
 
@@ -200,7 +200,16 @@ static enum verdict exit_nested_broken(struct vcpu *v)
 	return KILL;
 }
 
-static exit_fn *const exit_handler[VMEXIT_KINDS] = {
+/* A reason that means nothing here ends the guest, never the core. */
+static enum verdict exit_unknown(struct vcpu *v)
+{
+	guest_kill(v, "GUEST-UNKNOWN-EXIT", "an exit that has no meaning here (%s, hardware reason %#lx)",
+		vmexit_name(v->exit.kind), v->exit.reason);
+	return KILL;
+}
+
+static exit_fn *const exit_handler[] = {
+	[VMEXIT_NONE] = exit_unknown,
 	[VMEXIT_EVENT] = exit_event,
 	[VMEXIT_WINDOW] = exit_window,
 	[VMEXIT_PIO] = exit_pio,
@@ -208,6 +217,7 @@ static exit_fn *const exit_handler[VMEXIT_KINDS] = {
 	[VMEXIT_CPUID] = exit_cpuid,
 	[VMEXIT_MSR] = exit_msr,
 	[VMEXIT_CR] = exit_cr,
+	[VMEXIT_DR] = exit_unknown,
 	[VMEXIT_HLT] = exit_hlt,
 	[VMEXIT_PAUSE] = exit_skip,
 	[VMEXIT_HYPERCALL] = exit_hypercall,
@@ -221,7 +231,9 @@ static exit_fn *const exit_handler[VMEXIT_KINDS] = {
 	[VMEXIT_SHUTDOWN] = exit_shutdown,
 	[VMEXIT_ENTRY_FAILED] = exit_entry_failed,
 	[VMEXIT_NESTED_BROKEN] = exit_nested_broken,
+	[VMEXIT_UNKNOWN] = exit_unknown,
 };
+_Static_assert(ARRAY_COUNT(exit_handler) == VMEXIT_KINDS, "every kind has a handler");
 
 /* The processor gave no length: it is in the bytes. RIP moves here and in exit_dispatch(), nowhere else. */
 static __attribute__((noinline)) void advance(struct vcpu *v)
@@ -235,26 +247,14 @@ static __attribute__((noinline)) void advance(struct vcpu *v)
 		return;
 	}
 	virt->set_rip(v, x->rip + len);
-	x->shadow = 0;
 }
 
-/* Judge one exit. Handlers only judge. */
-void exit_dispatch(struct vcpu *v)
+/* What is not simply done. */
+static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
 {
-	struct vmexit *x = &v->exit;
-	exit_fn *judge;
-
-	if (x->kind >= VMEXIT_KINDS)
-		x->kind = VMEXIT_UNKNOWN;	/* a vendor's mistake ends one guest, it does not become a call */
-	judge = exit_handler[x->kind];
-	switch (judge ? judge(v) : KILL) {
-	case NEXT:	/* most of them, so not a call */
-		if (__builtin_expect(x->len != 0, 1)) {
-			virt->set_rip(v, x->rip + x->len);
-			v->exit.shadow = 0;
-		} else {
-			advance(v);
-		}
+	switch (verdict) {
+	case NEXT:
+		advance(v);
 		return;
 	case AGAIN:
 		return;
@@ -263,9 +263,20 @@ void exit_dispatch(struct vcpu *v)
 		v->exit.event_queued = 1;
 		return;
 	case KILL:
-		break;
+		/* The handler said why; the first record wins. */
+		guest_kill(v, "GUEST-UNKNOWN-EXIT", "an exit that was refused (%s)", vmexit_name(v->exit.kind));
+		return;
 	}
-	/* The handler told why; the first record wins, so this speaks only for exits that nobody handles. */
-	guest_kill(v, "GUEST-UNKNOWN-EXIT", "an exit that has no meaning here (%s, hardware reason %#lx)",
-		vmexit_name(x->kind), x->reason);
+}
+
+/* Judge one exit. Handlers only judge. */
+void exit_dispatch(struct vcpu *v)
+{
+	const struct vmexit *x = &v->exit;
+	enum verdict verdict = exit_handler[x->kind](v);
+
+	if (__builtin_expect(verdict == NEXT && x->len, 1))
+		virt->set_rip(v, x->rip + x->len);
+	else
+		act(v, verdict);
 }

@@ -7,19 +7,19 @@
 
 void spin_lock(struct spinlock *l)
 {
-	u32 me = this_core()->index + 1;
+	u32 me = this_core()->index + 1, free = 0;
 
-	assert(load_relaxed(&l->holder) != me);
-	while (exchange(&l->held, 1))
+	while (!__atomic_compare_exchange_n(&l->held, &free, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		assert(free != me);
 		while (load_relaxed(&l->held))
 			cpu_relax();
-	store_relaxed(&l->holder, me);
+		free = 0;
+	}
 }
 
 void spin_unlock(struct spinlock *l)
 {
-	assert(load_relaxed(&l->holder) == this_core()->index + 1);
-	store_relaxed(&l->holder, 0);
+	assert(load_relaxed(&l->held) == this_core()->index + 1);
 	store_release(&l->held, 0);	/* pairs with the exchange in spin_lock */
 }
 

@@ -170,11 +170,12 @@ static bool wakes(struct vcpu *v)
 }
 
 /* The slow side of every turn: something may be waiting. false: leave the guest. */
-static bool service(struct vcpu *v)
+static __attribute__((noinline)) bool service(struct vcpu *v)
 {
 	for (;;) {
 		u64 now;
 
+		v->look = false;
 		/* The word first, the requests after it: whoever rings later is seen at entry. */
 		store_relaxed(&this_core()->pub->doorbell, 0);
 		fence_full();
@@ -195,33 +196,31 @@ static bool service(struct vcpu *v)
 	return true;
 }
 
-/* Does this turn have to look closer? Cheap, because it is paid at every exit. */
-static bool needs_service(const struct vcpu *v, u64 now)
+/* Does this turn have to look closer? Cheap, because it is paid at every exit. Doorbell and deadline need no look here:
+ * run() comes back at once with VMEXIT_EVENT, which sets `look`. */
+static bool needs_service(const struct vcpu *v)
 {
-	return (load_relaxed(&v->pub->requests) | v->attention | v->lapic.irrv) || now >= v->deadline;
+	return (load_relaxed(&v->pub->requests) | v->attention | v->lapic.irrv) != 0;
 }
 
-static void count_exit(struct vcpu *v, u64 now)
+static void count_exit(struct vcpu *v)
 {
 	struct exit_stat *s = &v->pub->stat[v->exit.kind];
-	u64 cycles = now - v->exit_tsc;
+	u64 cycles = tsc_now() - v->exit_tsc;
 
 	s->count++;
 	s->cycles += cycles;
-	if (cycles > s->worst)
+	if (__builtin_expect(cycles > s->worst, 0))
 		s->worst = cycles;
 }
 
 void vcpu_loop(struct vcpu *v)
 {
-	u64 now = 0;
-
-	v->deadline = 0;
-	while (!needs_service(v, now) || service(v)) {
+	v->look = true;
+	while (__builtin_expect(!needs_service(v), 1) || service(v)) {
 		virt->run(v);
 		v->exit_tsc = tsc_now();
 		exit_dispatch(v);
-		now = tsc_now();
-		count_exit(v, now);
+		count_exit(v);
 	}
 }

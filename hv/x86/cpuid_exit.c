@@ -106,17 +106,27 @@ static struct cpuid_regs read_special(struct vcpu *v, const struct cpuid_leaf *l
 	}
 }
 
-enum verdict exit_cpuid(struct vcpu *v)
+static __attribute__((noinline)) enum verdict exit_special(struct vcpu *v, const struct cpuid_leaf *l)
 {
-	const struct cpuid_leaf *l = leaf_find(v->guest->cpuid, (u32)v->gpr[RAX]);
-	struct cpuid_regs r = l->r;
+	struct cpuid_regs r = read_special(v, l, (u32)v->gpr[RAX], (u32)v->gpr[RCX]);
 
-	if (l->how != CPUID_PLAIN)
-		r = read_special(v, l, (u32)v->gpr[RAX], (u32)v->gpr[RCX]);
 	v->gpr[RAX] = r.eax;
 	v->gpr[RBX] = r.ebx;
 	v->gpr[RCX] = r.ecx;
 	v->gpr[RDX] = r.edx;
+	return NEXT;
+}
+
+enum verdict exit_cpuid(struct vcpu *v)
+{
+	const struct cpuid_leaf *l = leaf_find(v->guest->cpuid, (u32)v->gpr[RAX]);
+
+	if (__builtin_expect(l->how != CPUID_PLAIN, 0))
+		return exit_special(v, l);
+	v->gpr[RAX] = l->r.eax;
+	v->gpr[RBX] = l->r.ebx;
+	v->gpr[RCX] = l->r.ecx;
+	v->gpr[RDX] = l->r.edx;
 	return NEXT;
 }
 

@@ -40,7 +40,7 @@ def linux_sees_what_it_owns(m, digit, name, cores, mib):
     assert ram == mib << 20, f'{name}: firmware map has {ram} bytes of RAM, the plan says {mib << 20}'
     m.type('ipi\r')
     for kind in ('LOC',) + (('RES', 'CAL') if cores > 1 else ()):
-        row = m.expect(rf'IPI +{kind}:((?: +\d+)+) ', 30 * m.patience).group(1).split()
+        row = m.expect(rf'IPI +{kind}:((?: +\d+){{{cores}}})\s', 30 * m.patience).group(1).split()
         assert len(row) == cores, f'{name}: {len(row)} columns of {kind}'
         assert all(int(n) > 0 for n in row) or kind == 'RES', f'{name}: {kind} interrupts {row}'
     m.expect('IPI done', 20 * m.patience)

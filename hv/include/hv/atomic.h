@@ -17,8 +17,7 @@
 /* A spin lock, only ever shared by cores of one guest (its device lock) or used at boot. Knows its holder: taking it
  * twice on one core is an assertion, not a hang. */
 struct spinlock {
-	u32 held;
-	u32 holder;	/* core index + 1 while held */
+	u32 held;	/* 0 free, else the holder's core index + 1 */
 };
 void spin_lock(struct spinlock *l);
 void spin_unlock(struct spinlock *l);

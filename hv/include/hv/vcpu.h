@@ -55,8 +55,9 @@ struct vcpu {
 			bool nmi_pending;
 			bool extint_pending;	/* PIC output is high and routed here */
 			bool want_window;	/* what the vendor was last asked */
+			bool look;		/* a doorbell may have rung, a deadline may have passed */
 		};
-		u32 attention;
+		u64 attention;
 	};
 	struct vcpu_public *pub;	/* &guest->vcpu[index] */
 

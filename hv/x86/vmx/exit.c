@@ -69,13 +69,9 @@ static void decode_cr(struct vmexit *x, u64 q)
 /* SDM 3C "Exit Qualification for I/O Instructions", "VM-Exit Instruction-Information Field as Used for INS and OUTS" */
 static void decode_pio(struct vmexit *x, u64 q, u32 info)
 {
-	x->pio.size = (u8)((q & 7) + 1);
-	x->pio.in = q >> 3 & 1;
+	vmx_pio_decode(x, q);
 	x->pio.string = q >> 4 & 1;
 	x->pio.rep = q >> 5 & 1;
-	x->pio.port = (u16)(q >> 16);
-	x->pio.addr_size = 0;
-	x->pio.seg = 0xff;
 	if (!x->pio.string)
 		return;
 	x->pio.addr_size = (u8)(2u << (info >> 7 & 3));

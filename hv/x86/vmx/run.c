@@ -176,18 +176,12 @@ static void debug_registers_update(struct vmexit *x)
 	x->exception.dr6 = dr6;
 }
 
-/* What only some exits need. MSRs are frequent and need the least. */
-static NOINLINE void run_details(struct vcpu *v, u8 needs)
+/* Everything else that an exit may need. */
+static NOINLINE void run_all_details(struct vcpu *v, u8 needs)
 {
 	struct vmexit *x = &v->exit;
 	struct vmx_exit_fields f = { 0 };
 
-	if (x->kind == VMEXIT_MSR) {
-		x->cpl = 0;
-		x->msr.write = x->reason == REASON_WRMSR;
-		x->qual1 = x->qual2 = 0;
-		return;
-	}
 	if (!(needs & NEED_LENGTH))
 		x->len = 0;
 	if (needs & NEED_QUALIFICATION)
@@ -216,6 +210,33 @@ static NOINLINE void run_details(struct vcpu *v, u8 needs)
 		__asm__ volatile("int $2" ::: "memory");
 	else if (x->exception.vector == VEC_DB)
 		debug_registers_update(x);
+}
+
+/* What only some exits need. The frequent ones come first and read only what they use. */
+static NOINLINE void run_details(struct vcpu *v, u8 needs)
+{
+	struct vmexit *x = &v->exit;
+	u64 q;
+
+	if (x->kind == VMEXIT_MSR) {
+		x->cpl = 0;
+		x->msr.write = x->reason == REASON_WRMSR;
+		x->qual1 = x->qual2 = 0;
+		return;
+	}
+	if (x->kind == VMEXIT_HYPERCALL) {
+		x->cpl = (u8)(vmread(GUEST_SS_ATTR) >> 5 & 3);
+		return;
+	}
+	if (x->kind == VMEXIT_PIO) {
+		q = vmread(EXIT_QUALIFICATION);
+		if (!(q & BIT(4))) {
+			x->qual1 = q;
+			vmx_pio_decode(x, q);
+			return;
+		}
+	}
+	run_all_details(v, needs);
 }
 
 static NOINLINE void run_blocked(struct vmexit *x, u64 blocking)
@@ -278,8 +299,10 @@ static NOINLINE void step_over(struct vcpu *v)
 	if (blocking != unblocked)
 		vmwrite(GUEST_BLOCKING, unblocked);
 	v->exit.shadow = 0;
-	if (v->exit.rflags & RFLAGS_TF && !(vmread(GUEST_DEBUGCTL) & BIT(1)))
+	if (v->exit.rflags & RFLAGS_TF && !(vmread(GUEST_DEBUGCTL) & BIT(1))) {
 		vmwrite(GUEST_PENDING_DEBUG, vmread(GUEST_PENDING_DEBUG) | PENDING_DEBUG_BS);
+		v->exit.event_queued = 1;	/* traps go before interrupts */
+	}
 }
 
 void vmx_set_rip(struct vcpu *v, u64 rip)

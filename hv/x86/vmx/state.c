@@ -169,6 +169,19 @@ void vmx_set_state(struct vcpu *v, const struct cpu_state *s, u32 parts)
 	}
 }
 
+/* The hardware's own CR0 and CR4: they decide, not what the guest sees of them. */
+void vmx_code_key(struct vcpu *v, struct code_key *k)
+{
+	u32 attr = (u32)vmread(GUEST_ES_ATTR + 2 * SEG_CS);
+	u64 efer = vmread(GUEST_EFER), cr3 = vmread(GUEST_CR3), cr4 = vmread(GUEST_CR4);
+
+	if (efer & EFER_LMA && attr & SEG_ATTR_L)
+		*k = (struct code_key){ v->exit.rip, cr3, CODE_64BIT | cr4 << CODE_CR4_SHIFT };
+	else
+		*k = code_key_short(v->exit.rip, vmread(GUEST_CR0), cr3, cr4, efer, vmread(GUEST_ES_BASE + 2 * SEG_CS),
+			attr & SEG_ATTR_DB);
+}
+
 /* Guest fields that no cpu_state holds, and the masks, as after reset. */
 void vmx_state_defaults(void)
 {

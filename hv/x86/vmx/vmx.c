@@ -186,6 +186,7 @@ const struct virt_ops vmx_ops = {
 	.set_rip	= vmx_set_rip,
 	.get_state	= vmx_get_state,
 	.set_state	= vmx_set_state,
+	.code_key	= vmx_code_key,
 	.inject		= vmx_inject,
 	.want_window	= vmx_want_window,
 	.trap_io	= vmx_trap_io,

@@ -116,6 +116,18 @@ struct vmx_guest_fields {
 };
 
 /* The first of the SDM's checks that g fails, in words written to to; null when it passes all that are known here. */
+/* IN and OUT, not the string forms: SDM 3C "Exit Qualification for I/O Instructions". Here because it is frequent. */
+static inline void vmx_pio_decode(struct vmexit *x, u64 q)
+{
+	x->pio.port = (u16)(q >> 16);
+	x->pio.size = (u8)((q & 7) + 1);
+	x->pio.in = q >> 3 & 1;
+	x->pio.string = false;
+	x->pio.rep = false;
+	x->pio.addr_size = 0;
+	x->pio.seg = 0xff;
+}
+
 const char *vmx_check_guest(const struct vmx_guest_fields *g, const struct vmx_caps *caps, char *to, size_t size);
 
 /* VM-instruction error number in words; never null. */
@@ -140,6 +152,7 @@ int vmx_dump(struct vcpu *v, char *to, size_t size);
 /* state.c */
 void vmx_get_state(struct vcpu *v, struct cpu_state *s, u32 parts);
 void vmx_set_state(struct vcpu *v, const struct cpu_state *s, u32 parts);
+void vmx_code_key(struct vcpu *v, struct code_key *k);
 void vmx_state_defaults(void);	/* guest fields that no cpu_state holds, as after reset */
 
 /* run.c */
