@@ -11,6 +11,7 @@ static const u8 exit_kind[] = {
 	[EXIT_CR8_READ] = DETAIL | VMEXIT_CR,		[EXIT_CR8_WRITE] = DETAIL | VMEXIT_CR,
 	[EXIT_CR4_WRITE] = DETAIL | VMEXIT_CR,
 	[EXIT_EXCEPTION + VEC_DB] = DETAIL | VMEXIT_EXCEPTION,
+	[EXIT_EXCEPTION + VEC_DF] = DETAIL | VMEXIT_EXCEPTION,
 	[EXIT_EXCEPTION + VEC_AC] = DETAIL | VMEXIT_EXCEPTION,
 	[EXIT_EXCEPTION + VEC_MC] = DETAIL | VMEXIT_EXCEPTION,
 	[EXIT_INTR] = VMEXIT_EVENT,		[EXIT_NMI] = VMEXIT_EVENT,
@@ -60,13 +61,26 @@ static void decode_pio(const struct vmcb *b, u32 features, struct vmexit *x)
 	x->pio.seg = (features & SVM_DECODE_ASSISTS) && seg <= SEG_GS ? seg : 0xff;
 }
 
+/* Without an entry for it in the IDT, #DF is a triple fault: said here, before an emulator without the shutdown intercept
+ * gets it injected again. Processors would come to the same end by themselves. */
+static bool no_gate(const struct vmcb *b, u8 vector)
+{
+	u32 size = (b->efer & EFER_LMA) ? 16 : (b->cr0 & CR0_PE) ? 8 : 4;
+
+	return b->idtr.limit < vector * size + size - 1;
+}
+
 static void decode_exception(const struct vmcb *b, struct vmexit *x)
 {
 	u8 vector = (u8)(b->exitcode - EXIT_EXCEPTION);
 
+	if (vector == VEC_DF && no_gate(b, vector)) {
+		x->kind = VMEXIT_TRIPLE_FAULT;
+		return;
+	}
 	x->exception.vector = vector;
-	x->exception.has_code = vector == VEC_AC;
-	x->exception.code = vector == VEC_AC ? (u32)b->exitinfo1 : 0;
+	x->exception.has_code = vector == VEC_AC || vector == VEC_DF;
+	x->exception.code = x->exception.has_code ? (u32)b->exitinfo1 : 0;
 	/* The block already holds the new DR6 when #DB is intercepted: APM 2 "#DB (Debug)". */
 	x->exception.dr6 = b->dr6;
 }

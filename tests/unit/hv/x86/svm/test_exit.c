@@ -205,6 +205,27 @@ static void exceptions(void **state)
 	assert_int_equal(x.exception.dr6, 0xffff4ff1);
 }
 
+static void double_fault_without_gate(void **state)
+{
+	static const struct { u64 cr0, efer; u32 limit; enum vmexit_kind kind; } c[] = {
+		{ CR0_PE, EFER_LMA, 0, VMEXIT_TRIPLE_FAULT }, { CR0_PE, EFER_LMA, 142, VMEXIT_TRIPLE_FAULT },
+		{ CR0_PE, EFER_LMA, 143, VMEXIT_EXCEPTION }, { CR0_PE, 0, 70, VMEXIT_TRIPLE_FAULT },
+		{ CR0_PE, 0, 71, VMEXIT_EXCEPTION }, { 0, 0, 34, VMEXIT_TRIPLE_FAULT }, { 0, 0, 35, VMEXIT_EXCEPTION },
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(c); i++) {
+		exit_with(EXIT_EXCEPTION + VEC_DF, 0, 0);
+		b.cr0 = c[i].cr0;
+		b.efer = c[i].efer;
+		b.idtr.limit = c[i].limit;
+		vmcb_exit_decode(&b, 0, &x);
+		assert_int_equal(x.kind, c[i].kind);
+		if (c[i].kind == VMEXIT_EXCEPTION)
+			assert_true(x.exception.has_code && x.exception.code == 0 && x.exception.vector == VEC_DF);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +237,7 @@ int main(void)
 		cmocka_unit_test(nested_faults),
 		cmocka_unit_test(msr_cr_cache),
 		cmocka_unit_test(exceptions),
+		cmocka_unit_test(double_fault_without_gate),
 	};
 
 	return cmocka_run_group_tests_name("svm exit", tests, NULL, NULL);
