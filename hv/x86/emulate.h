@@ -12,4 +12,4 @@
 enum verdict emulate_string(struct vcpu *v, struct cpu_state *s, const struct insn *i);
 
 /* Kill the guest as GUEST-EMULATE with the bytes at its RIP; returns KILL. */
-enum verdict emulate_refuse(struct vcpu *v, const struct cpu_state *s, const char *why);
+enum verdict emulate_refuse(struct vcpu *v, const char *why);

@@ -262,11 +262,19 @@ static void svm_set_rip(struct vcpu *v, u64 rip)
 {
 	struct vmcb *b = svm_vmcb();
 
-	(void)v;
 	b->rip = rip;
 	b->shadow = 0;
-	if (b->rflags & RFLAGS_TF)
+	v->exit.shadow = 0;
+	if (b->rflags & RFLAGS_TF) {
 		svm_event_step();
+		v->exit.event_queued = 1;
+	}
+}
+
+static void svm_code_key(struct vcpu *v, struct code_key *k)
+{
+	(void)v;
+	vmcb_code_key(svm_vmcb(), k);
 }
 
 static void svm_get_state(struct vcpu *v, struct cpu_state *s, u32 parts)
@@ -324,6 +332,7 @@ const struct virt_ops svm_ops = {
 	.set_rip = svm_set_rip,
 	.get_state = svm_get_state,
 	.set_state = svm_set_state,
+	.code_key = svm_code_key,
 	.inject = svm_inject,
 	.want_window = svm_want_window,
 	.trap_io = svm_trap_io,
