@@ -60,17 +60,28 @@ static inline void load(struct vcpu *v, const struct insn *i, u64 val)
 	reg_write(v, i->reg, i->reg_high, i->reg_size, val);
 }
 
+/* Up to 8 bytes of a place; where it is in one piece it is a device. */
 static u64 value_read(struct vcpu *v, const struct place *p)
 {
+	struct io io = { .off = p->gpa[0], .size = (u8)p->size };
 	u64 val = 0;
 
-	place_read(v, p, &val);
-	return val;
+	if (p->first < p->size) {
+		place_read(v, p, &val);
+		return val;
+	}
+	mmio_access(v, io.off, &io);
+	return cut(io.val, p->size);
 }
 
 static void value_write(struct vcpu *v, const struct place *p, u64 val)
 {
-	place_write(v, p, &val);
+	struct io io = { .off = p->gpa[0], .val = cut(val, p->size), .size = (u8)p->size, .write = true };
+
+	if (p->first < p->size)
+		place_write(v, p, &val);
+	else
+		mmio_access(v, io.off, &io);
 }
 
 static void do_xchg(struct vcpu *v, const struct insn *i, const struct place *p)
@@ -81,22 +92,25 @@ static void do_xchg(struct vcpu *v, const struct insn *i, const struct place *p)
 	reg_write(v, i->reg, i->reg_high, i->reg_size, old);
 }
 
-static void flags_store(struct vcpu *v, struct cpu_state *s)
+static void flags_store(struct vcpu *v, u64 rflags)
 {
-	virt->set_state(v, s, STATE_MODE);
-	v->exit.rflags = s->rflags;
+	struct cpu_state s;
+
+	s.rflags = rflags;
+	virt->set_state(v, &s, STATE_FLAGS);
+	v->exit.rflags = rflags;
 }
 
 /* SDM 2A "CMPXCHG": memory is written in either case; a 32-bit accumulator is only written when unequal. */
-static void do_cmpxchg(struct vcpu *v, struct cpu_state *s, const struct insn *i, const struct place *p)
+static void do_cmpxchg(struct vcpu *v, const struct insn *i, const struct place *p)
 {
-	u64 old = value_read(v, p), acc = reg_read(v, RAX, false, i->size);
+	u64 old = value_read(v, p), acc = reg_read(v, RAX, false, i->size), rflags = v->exit.rflags;
 
-	alu(INSN_CMPXCHG, i->size, acc, old, &s->rflags);
+	alu(INSN_CMPXCHG, i->size, acc, old, &rflags);
 	value_write(v, p, acc == old ? source_of(v, i) : old);
 	if (acc != old)
 		reg_write(v, RAX, false, i->size, old);
-	flags_store(v, s);
+	flags_store(v, rflags);
 }
 
 static bool alu_reads_only(const struct insn *i)
@@ -104,10 +118,10 @@ static bool alu_reads_only(const struct insn *i)
 	return i->op == INSN_CMP || i->op == INSN_TEST || i->op == INSN_BT;
 }
 
-static void do_alu(struct vcpu *v, struct cpu_state *s, const struct insn *i, const struct place *p)
+static void do_alu(struct vcpu *v, const struct insn *i, const struct place *p)
 {
-	u64 mem = value_read(v, p), src = source_of(v, i);
-	u64 r = i->to_reg ? alu(i->op, i->size, src, mem, &s->rflags) : alu(i->op, i->size, mem, src, &s->rflags);
+	u64 mem = value_read(v, p), src = source_of(v, i), rflags = v->exit.rflags;
+	u64 r = i->to_reg ? alu(i->op, i->size, src, mem, &rflags) : alu(i->op, i->size, mem, src, &rflags);
 
 	if (i->to_reg && !alu_reads_only(i))
 		reg_write(v, i->reg, i->reg_high, i->reg_size, r);
@@ -116,18 +130,20 @@ static void do_alu(struct vcpu *v, struct cpu_state *s, const struct insn *i, co
 	if (i->op == INSN_XADD)
 		reg_write(v, i->reg, i->reg_high, i->reg_size, mem);
 	if (i->op != INSN_NOT)
-		flags_store(v, s);
+		flags_store(v, rflags);
 }
 
 /* A guest that uses vector registers has said so, else the instruction would have faulted before it came here: another
  * vcpu has rewritten it. SDM 2A "Exception Class Tables" */
-static enum verdict do_vector(struct vcpu *v, const struct cpu_state *s, const struct insn *i, const struct place *p)
+static enum verdict do_vector(struct vcpu *v, const struct insn *i, const struct place *p)
 {
 	u64 val[2] = { 0 };
+	struct cpu_state s;
 
-	if (s->cr0 & CR0_EM || !(s->cr4 & CR4_OSFXSR))
+	virt->get_state(v, &s, STATE_MODE);
+	if (s.cr0 & CR0_EM || !(s.cr4 & CR4_OSFXSR))
 		return vcpu_fault(v, VEC_UD, -1);
-	if (s->cr0 & CR0_TS)
+	if (s.cr0 & CR0_TS)
 		return vcpu_fault(v, VEC_NM, -1);
 	if (i->op == INSN_VLOAD) {
 		place_read(v, p, val);
@@ -139,7 +155,7 @@ static enum verdict do_vector(struct vcpu *v, const struct cpu_state *s, const s
 	return NEXT;
 }
 
-static enum verdict carry_out(struct vcpu *v, struct cpu_state *s, const struct insn *i, const struct place *p)
+static enum verdict carry_out(struct vcpu *v, const struct insn *i, const struct place *p)
 {
 	switch (i->op) {
 	case INSN_LOAD:
@@ -149,17 +165,17 @@ static enum verdict carry_out(struct vcpu *v, struct cpu_state *s, const struct 
 		value_write(v, p, source_of(v, i));
 		return NEXT;
 	case INSN_VLOAD: case INSN_VSTORE:
-		return do_vector(v, s, i, p);
+		return do_vector(v, i, p);
 	case INSN_XCHG:
 		do_xchg(v, i, p);
 		return NEXT;
 	case INSN_CMPXCHG:
-		do_cmpxchg(v, s, i, p);
+		do_cmpxchg(v, i, p);
 		return NEXT;
 	case INSN_ADD: case INSN_OR: case INSN_ADC: case INSN_SBB: case INSN_AND: case INSN_SUB: case INSN_XOR:
 	case INSN_CMP: case INSN_TEST: case INSN_XADD: case INSN_INC: case INSN_DEC: case INSN_NOT: case INSN_NEG:
 	case INSN_BT: case INSN_BTS: case INSN_BTR: case INSN_BTC:
-		do_alu(v, s, i, p);
+		do_alu(v, i, p);
 		return NEXT;
 	default:
 		return emulate_refuse(v, "an instruction that is not emulated on device memory");
@@ -171,20 +187,28 @@ static bool insn_writes(const struct insn *i)
 	return i->op != INSN_LOAD && i->op != INSN_VLOAD && !i->to_reg && !alu_reads_only(i);
 }
 
-/* Everything but plain moves inside a page. */
-static NOINLINE enum verdict emulate_other(struct vcpu *v, const struct insn *i, bool crosses)
+/* Both pages, by the guest's tables. */
+static bool find_pages(struct vcpu *v, const struct insn *i, struct place *p)
 {
-	struct place p = { .size = i->size, .first = i->size, .gpa = { v->exit.mmio.gpa.v } };
 	struct cpu_state s;
 	u64 linear;
 
 	virt->get_state(v, &s, STATE_MODE);
+	return operand_linear(v, &s, i, insn_writes(i), &linear) && place_find(v, &s, linear, i->size, insn_writes(i), p);
+}
+
+/* Everything but plain moves inside a page. */
+static NOINLINE enum verdict emulate_other(struct vcpu *v, const struct insn *i, bool crosses)
+{
+	struct place p;
+
 	if (i->op >= INSN_MOVS && i->op <= INSN_LODS)
-		return emulate_string(v, &s, i);
-	if (crosses && !(operand_linear(v, &s, i, insn_writes(i), &linear) &&
-			 place_find(v, &s, linear, i->size, insn_writes(i), &p)))
+		return emulate_string(v, i);
+	if (!crosses)
+		p = (struct place){ .size = i->size, .first = i->size, .gpa = { v->exit.mmio.gpa.v } };
+	else if (!find_pages(v, i, &p))
 		return FAULT;
-	return carry_out(v, &s, i, &p);
+	return carry_out(v, i, &p);
 }
 
 static NOINLINE enum verdict no_insn(struct vcpu *v, enum verdict why)

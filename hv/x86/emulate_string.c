@@ -113,13 +113,18 @@ static enum verdict again(struct vcpu *v, const struct cpu_state *s)
 	return vcpu_fault(v, VEC_DB, -1);
 }
 
-enum verdict emulate_string(struct vcpu *v, struct cpu_state *s, const struct insn *i)
+enum verdict emulate_string(struct vcpu *v, const struct insn *i)
 {
-	struct string_op op = { i, s, s->rflags & RFLAGS_DF ? 0ul - i->size : i->size, i->seg };
+	struct cpu_state s;
+	struct string_op op = { .insn = i, .s = &s, .src_seg = i->seg };
+	u32 rounds;
 
-	if (!state_is_64bit(s) || i->seg == SEG_FS || i->seg == SEG_GS)
-		virt->get_state(v, s, STATE_SEGS);
-	for (u32 n = 0; n < (s->rflags & RFLAGS_TF ? 1 : STRING_ROUNDS); n++) {
+	virt->get_state(v, &s, STATE_MODE);
+	if (!state_is_64bit(&s) || i->seg == SEG_FS || i->seg == SEG_GS)
+		virt->get_state(v, &s, STATE_SEGS);
+	op.step = s.rflags & RFLAGS_DF ? 0ul - i->size : i->size;
+	rounds = s.rflags & RFLAGS_TF ? 1 : STRING_ROUNDS;
+	for (u32 n = 0; n < rounds; n++) {
 		u64 count = cut(v->gpr[RCX], i->addr_size);
 
 		if (i->rep && !count)
@@ -131,13 +136,12 @@ enum verdict emulate_string(struct vcpu *v, struct cpu_state *s, const struct in
 			return NEXT;
 		reg_write(v, RCX, false, i->addr_size, count - 1);
 	}
-	return cut(v->gpr[RCX], i->addr_size) ? again(v, s) : NEXT;
+	return cut(v->gpr[RCX], i->addr_size) ? again(v, &s) : NEXT;
 }
 
 /* Hardware names port, size and direction, but not always the segment and the address size: the bytes do. */
 enum verdict emulate_string_io(struct vcpu *v)
 {
-	struct cpu_state s;
 	struct code_key key;
 	const struct insn *i;
 	enum verdict why;
@@ -149,6 +153,5 @@ enum verdict emulate_string_io(struct vcpu *v)
 	if (i->op != (v->exit.pio.in ? INSN_INS : INSN_OUTS) || i->size != v->exit.pio.size)
 		return AGAIN;	/* another vcpu has rewritten it since: let the processor look again */
 	v->exit.len = i->len;
-	virt->get_state(v, &s, STATE_MODE);
-	return emulate_string(v, &s, i);
+	return emulate_string(v, i);
 }

@@ -88,6 +88,7 @@ enum state_part {
 	STATE_REGS = 4,		/* gpr[] and rip */
 	STATE_REST = 8,		/* cr2, dr6, dr7, system-call and sysenter MSRs, pat */
 	STATE_ALL = 15,
+	STATE_FLAGS = 16,	/* set_state: rflags alone; reading it is v->exit.rflags */
 };
 
 struct cpu_state {

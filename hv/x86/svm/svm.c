@@ -290,7 +290,8 @@ static void svm_set_state(struct vcpu *v, const struct cpu_state *s, u32 parts)
 		memcpy(v->gpr, s->gpr, sizeof(v->gpr));
 	if (vmcb_set_state(svm_vmcb(), s, parts))
 		svm_flush(v);
-	svm_state()->special |= SPECIAL_CHECK;
+	if (parts != STATE_FLAGS)
+		svm_state()->special |= SPECIAL_CHECK;
 }
 
 static void svm_trap_io(struct vcpu *v, u16 first, u32 count, bool trap)

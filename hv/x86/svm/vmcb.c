@@ -150,6 +150,8 @@ bool vmcb_set_state(struct vmcb *b, const struct cpu_state *s, u32 parts)
 {
 	bool stale = false;
 
+	if (parts & STATE_FLAGS)
+		b->rflags = s->rflags;
 	if (parts & STATE_MODE)
 		stale = set_mode(b, s);
 	if (parts & STATE_SEGS)

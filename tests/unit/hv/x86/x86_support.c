@@ -53,6 +53,8 @@ static void copy_rest(struct cpu_state *to, const struct cpu_state *from)
 
 static void copy_state(struct cpu_state *to, const struct cpu_state *from, u32 parts)
 {
+	if (parts & STATE_FLAGS)
+		to->rflags = from->rflags;
 	if (parts & STATE_MODE)
 		copy_mode(to, from);
 	if (parts & STATE_SEGS)

@@ -86,6 +86,23 @@ static void state_round_trip(void **state)
 	assert_int_equal(out.seg[SEG_SS].attr, 0xc093);
 }
 
+static void flags_alone(void **state)
+{
+	struct cpu_state s, old;
+
+	setup_valid();
+	vmcb_get_state(&b, &old, STATE_ALL);
+	memset(&s, 0xff, sizeof(s));
+	s.rflags = RFLAGS_FIXED | RFLAGS_ZF;
+	assert_false(vmcb_set_state(&b, &s, STATE_FLAGS));
+	vmcb_get_state(&b, &s, STATE_ALL);
+	assert_int_equal(s.rflags, RFLAGS_FIXED | RFLAGS_ZF);
+	assert_int_equal(s.cr0, old.cr0);
+	assert_int_equal(s.efer, old.efer);
+	assert_int_equal(s.rip, old.rip);
+	assert_int_equal(s.dr7, old.dr7);
+}
+
 static void parts_stay_apart(void **state)
 {
 	struct cpu_state s;
@@ -255,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments),
 		cmocka_unit_test(state_round_trip),
+		cmocka_unit_test(flags_alone),
 		cmocka_unit_test(parts_stay_apart),
 		cmocka_unit_test(code_keys),
 		cmocka_unit_test(long_mode_follows_paging),
