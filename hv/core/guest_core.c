@@ -148,6 +148,7 @@ static void handle(const struct message *m)
 		clear_guest((struct guest *)m->arg[0]);
 		break;
 	case MSG_CONTROL:
+		host_reload_tables();	/* the boot core sealed them: no older translation may write */
 		store_release(&this_core()->pub->state, CORE_CONTROL);
 		control_run();
 	case MSG_STOP:
