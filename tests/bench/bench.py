@@ -31,6 +31,7 @@ class Target:
     def __init__(self, name, title, heading, plain, budget, enter=None, **kw):
         self.name, self.title, self.heading, self.plain, self.budget = name, title, heading, plain, budget
         self.enter, self.kw = enter, kw     # enter: symbol of the first entry; only Bochs has marks
+        self.image = self.commands = None
 
     def plan(self):
         how = 'n=100 batch=100' if self.enter else 'n=1000'
@@ -38,11 +39,16 @@ class Target:
             plans.elf_guest('idle', 'idle', memory='16MiB', test=False, extra='autostart = false')
         return plans.Plan(f'bench-{self.name}', text, {f'{n}.elf': f'{plans.GUEST}/{n}.elf' for n in ('exitbench', 'idle')})
 
-    def machine(self, image):
+    def prepare(self):
+        """Image and addresses belong together: both are taken before anything runs."""
+        self.image = matrix.image(self.plan())
+        self.commands = mark_commands(self.enter) if self.enter else None
+
+    def machine(self):
         kw = dict(cores=CORES, memory=1024, keep=f'{OUT}/log/{self.name}.txt') | self.kw
         if self.enter:
-            return Bochs(image, ips=IPS, commands=mark_commands(self.enter), **kw)
-        return Qemu10(image, icount=True, **kw)
+            return Bochs(self.image, ips=IPS, commands=self.commands, **kw)
+        return Qemu10(self.image, icount=True, **kw)
 
 
 TARGETS = [
@@ -76,7 +82,7 @@ class Result:
         self.target, self.errors = target, []
         self.bench, self.skip = {}, {}      # name -> (mean, min); name -> why
         self.memory, self.marks = {}, []
-        self.entry = self.idle = None
+        self.entry = self.idle = self.idle_entry = None
         self.seconds = 0
 
 
@@ -113,7 +119,15 @@ def measure_idle(m, r):
     """Exits of a guest that sleeps between 250 Hz ticks: two looks at its counters, scaled by the ticks in between."""
     m.type('start idle\r')
     m.expect(r'guest idle: running', 60)
-    time.sleep(2)
+    for _ in range(30):
+        time.sleep(1)
+        entry = re.search(r'IDLE entry=(\d+)', ask(m, 'console idle log', r'.'))
+        if entry:
+            break
+    else:
+        r.errors.append('the idle guest did not get to its ticks')
+        return
+    r.idle_entry = int(entry.group(1))
     before, n0 = exits_of(ask(m, 'stats idle', r'interrupts delivered'))
     for _ in range(20):
         time.sleep(1)
@@ -151,7 +165,7 @@ def run(target):
         r.errors.append('QEMU 10 could not be had here (tests/tools/qemu10.sh)')
         return r
     try:
-        with target.machine(matrix.image(target.plan())) as m:
+        with target.machine() as m:
             m.expect(r'bulkhead: ready', 240)
             end = m.expect(r'guest bench: (ended result=(\d+)|killed [^\r\n]*)', 240)
             if end.group(2) != '0':
@@ -185,6 +199,8 @@ def main():
     if any(not t.enter for t in chosen) and not Qemu10.available():
         subprocess.run(['tests/tools/qemu10.sh'], check=False)
     peers = tables.Peers(open('docs/peers.md').read())
+    for t in chosen:
+        t.prepare()
     with concurrent.futures.ThreadPoolExecutor(max_workers=int(os.environ.get('JOBS', 2))) as pool:
         results = list(pool.map(run, chosen))
     failed = False

@@ -241,7 +241,7 @@ class Bochs(Machine):
             f.write('\n'.join(self.extra))
         with open(f'{self.dir}/cmds', 'w') as f:
             f.write(self.commands)
-        self.spawn(['bochs-bin', '-q', '-f', 'bochsrc', '-rc', 'cmds'])
+        self.spawn(['stdbuf', '-oL', 'bochs-bin', '-q', '-f', 'bochsrc', '-rc', 'cmds'])
         self.connect(socket.AF_INET, ('127.0.0.1', port))
 
     def stop(self):
