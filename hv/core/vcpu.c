@@ -190,6 +190,7 @@ static __attribute__((noinline)) bool service(struct vcpu *v)
 		core_idle(v->activity == VCPU_HALTED ? v->deadline : ~0ul);
 		store_release(&v->pub->halted_since, 0ul);	/* after the sum: see text_halted() */
 		core_take_interrupts();
+		store_release(&v->pub->halted_since, 0ul);	/* after the sum: a reader relies on it */
 		v->pub->halted_cycles += tsc_now() - now;
 	}
 	deliver(v);
