@@ -42,23 +42,32 @@ static u8 code_addr_size(const struct vmcb *b)
 	return (b->cs.attr & CS_ATTR_D) ? 4 : 2;
 }
 
-/* APM 2 "IN and OUT Behavior": the next RIP is in EXITINFO2 also without NRIPS; the segment needs decode assists. */
+/* The rest of INS and OUTS; the segment needs decode assists. */
+static void decode_string(const struct vmcb *b, u32 features, struct vmexit *x)
+{
+	u64 info = b->exitinfo1;
+	u8 seg = (info >> 10) & 7;
+
+	x->pio.rep = info & IOIO_REP;
+	x->pio.addr_size = (info >> 6) & 0xe;	/* bits 9:7, each at the place of its bytes */
+	if (!x->pio.addr_size)
+		x->pio.addr_size = code_addr_size(b);
+	x->pio.seg = (features & SVM_DECODE_ASSISTS) && seg <= SEG_GS ? seg : 0xff;
+}
+
+/* APM 2 "IN and OUT Behavior": the next RIP is in EXITINFO2 also without NRIPS. */
 static void decode_pio(const struct vmcb *b, u32 features, struct vmexit *x)
 {
 	u64 info = b->exitinfo1;
 	u64 len = b->exitinfo2 - b->rip;
-	u8 seg = (info >> 10) & 7;
 
-	x->len = len - 1 < 15 ? (u32)len : 0;
+	x->len = len <= 15 ? (u32)len : 0;
 	x->pio.port = (u16)(info >> 16);
 	x->pio.size = (info >> 4) & 7;		/* one of three bits, at the place of its number of bytes */
-	x->pio.addr_size = (info >> 6) & 0xe;
-	if (!x->pio.addr_size)
-		x->pio.addr_size = code_addr_size(b);
 	x->pio.in = info & IOIO_IN;
 	x->pio.string = info & IOIO_STRING;
-	x->pio.rep = info & IOIO_REP;
-	x->pio.seg = (features & SVM_DECODE_ASSISTS) && seg <= SEG_GS ? seg : 0xff;
+	if (x->pio.string)
+		decode_string(b, features, x);
 }
 
 /* Without an entry for it in the IDT, #DF is a triple fault: said here, before an emulator without the shutdown intercept

@@ -134,10 +134,8 @@ static void ports(void **state)
 	assert_int_equal(x.kind, VMEXIT_PIO);
 	assert_int_equal(x.pio.port, 0x3f8);
 	assert_int_equal(x.pio.size, 1);
-	assert_int_equal(x.pio.addr_size, 8);
 	assert_false(x.pio.in);
 	assert_false(x.pio.string);
-	assert_int_equal(x.pio.seg, 0xff);
 	assert_int_equal(x.len, 1);
 
 	/* REP OUTSD FS:[ESI], decode assists */
