@@ -254,7 +254,7 @@ static NOINLINE void prepare_and_enter(struct vcpu *v)
 	enter();
 }
 
-static void svm_run(struct vcpu *v)
+static void run_once(struct vcpu *v)
 {
 	const struct svm_vcpu *s = svm_state();
 	const struct vmcb *b = svm_vmcb();
@@ -263,6 +263,13 @@ static void svm_run(struct vcpu *v)
 		prepare_and_enter(v);
 	else
 		enter();
+}
+
+static void svm_run(struct vcpu *v)
+{
+	do
+		run_once(v);
+	while (vcpu_turn());
 }
 
 static void explain_failure(struct vmexit *x, const struct svm_vcpu *s, const struct vmcb *b)
@@ -301,7 +308,7 @@ static NOINLINE void exited_detail(struct vmexit *x)
 	exited_look(s, b, x);
 }
 
-/* Where svm_enter() goes on when the guest has stopped; returns to the caller of svm_run(). */
+/* Where svm_enter() goes on when the guest has stopped; returns to the caller of run_once(). */
 void svm_exited(void)
 {
 	const struct svm_vcpu *s = svm_state();
