@@ -17,6 +17,12 @@ __attribute__((weak)) enum verdict vcpu_fault(struct vcpu *v, enum vector vector
 	return FAULT;
 }
 
+/* Where no loop is linked, run() is for one exit. */
+__attribute__((weak)) bool vcpu_turn(void)
+{
+	return false;
+}
+
 static struct fake_call *note(enum fake_call_kind kind, u64 a, u64 b, u64 c)
 {
 	struct fake_call *call = &fake.call[fake.call_count];
@@ -175,7 +181,7 @@ static void enter(const struct fake_step *s)
 		fake.state.rflags &= ~RFLAGS_IF;
 }
 
-static void fake_run(struct vcpu *v)
+static void run_once(struct vcpu *v)
 {
 	const struct fake_step *s = &fake.script[fake.step];
 	struct fake_call *call = note(FAKE_RUN, 0, 0, 0);
@@ -205,6 +211,14 @@ static void fake_run(struct vcpu *v)
 	report(v, &s->exit);
 	if (s->exit.event_queued)
 		fake.queued = true;
+}
+
+static void fake_run(struct vcpu *v)
+{
+	assert(v == &this_core()->vcpu);
+	do
+		run_once(v);
+	while (vcpu_turn());
 }
 
 /* The rest */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The virtualisation seam: everything that differs between VMX and SVM, 16 functions. `virt` is chosen once at boot
+/* The virtualisation seam: everything that differs between VMX and SVM, 17 functions. `virt` is chosen once at boot
  * and sealed; all slots are set. Each call concerns the core that makes it, except probe. */
 
 #include <hv/paging.h>
@@ -47,8 +47,9 @@ struct virt_ops {
 	/* Architectural power-on state (SDM 3A "Processor State After Reset"), CS:IP f000:fff0, also after INIT. */
 	void (*vcpu_reset)(struct vcpu *v);
 
-	/* Enter the guest, come back with v->exit and v->gpr filled. Returns before v->deadline passes and soon after this
-	 * core's doorbell is rung, also when it was rung just before entry. Host interrupts off on call and return. */
+	/* Enter the guest of this core's vcpu v; after each exit fill v->exit and v->gpr, call vcpu_turn(), and enter again
+	 * until that says no. A VMEXIT_EVENT comes before v->deadline passes and soon after this core's doorbell is rung, also
+	 * when it was rung just before entry. Host interrupts off on call and return. */
 	void (*run)(struct vcpu *v);
 
 	/* RIP behind an emulated instruction; also ends STI / MOV SS blocking. */
@@ -58,6 +59,9 @@ struct virt_ops {
 	 * hidden from the guest. gpr[] is in v->gpr anyway; STATE_REGS copies them. */
 	void (*get_state)(struct vcpu *v, struct cpu_state *s, u32 parts);
 	void (*set_state)(struct vcpu *v, const struct cpu_state *s, u32 parts);
+
+	/* Which instruction v->exit.rip names: a few values of get_state(), for exits that decode. */
+	void (*code_key)(struct vcpu *v, struct code_key *k);
 
 	/* Deliver e at the next entry. The caller made sure that it may be delivered. */
 	void (*inject)(struct vcpu *v, const struct event *e);

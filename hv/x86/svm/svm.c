@@ -227,7 +227,7 @@ static void explain_failure(struct vmexit *x, const struct svm_vcpu *s, const st
 	x->failed.words = words ? words : "none of the checks that the manual lists";
 }
 
-static void svm_run(struct vcpu *v)
+static void run_once(struct vcpu *v)
 {
 	struct svm_vcpu *s = svm_state();
 	struct vmcb *b = svm_vmcb();
@@ -256,6 +256,13 @@ static void svm_run(struct vcpu *v)
 		svm_event_finish(&v->exit);
 	if (v->exit.kind == VMEXIT_ENTRY_FAILED)
 		explain_failure(&v->exit, s, b);
+}
+
+static void svm_run(struct vcpu *v)
+{
+	do
+		run_once(v);
+	while (vcpu_turn());
 }
 
 static void svm_set_rip(struct vcpu *v, u64 rip)
