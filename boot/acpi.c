@@ -71,8 +71,14 @@ static void core_add(struct acpi_facts *f, uint32_t apic_id, uint32_t flags)
 		f->cores[f->core_count++].apic_id = apic_id;
 }
 
-/* ACPI 6.4 "Multiple APIC Description Table" (5.2.12): types 0 (Local APIC) and 9 (Local x2APIC). An entry shorter
- * than its own header would be read for ever, so such a table is refused as a whole before any core is taken. */
+static void ioapic_add(struct boot_acpi *a, uint32_t address)
+{
+	if (address && a->ioapic_count < BOOT_IOAPICS_MAX)
+		a->ioapics[a->ioapic_count++] = address;
+}
+
+/* ACPI 6.4 "Multiple APIC Description Table" (5.2.12): types 0 (Local APIC), 1 (I/O APIC) and 9 (Local x2APIC). An entry
+ * shorter than its own header would be read for ever, so such a table is refused as a whole before anything is taken. */
 bool acpi_read_madt(struct acpi_facts *f, const struct acpi_table *t)
 {
 	for (int take = 0; take < 2; take++) {
@@ -83,6 +89,8 @@ bool acpi_read_madt(struct acpi_facts *f, const struct acpi_table *t)
 				return false;
 			if (take && e[0] == 0 && e[1] >= 8 && e[3] != 0xff)
 				core_add(f, e[3], get32(e + 4));
+			if (take && e[0] == 1 && e[1] >= 12)
+				ioapic_add(&f->acpi, get32(e + 4));
 			if (take && e[0] == 9 && e[1] >= 16 && get32(e + 4) != 0xffffffff)
 				core_add(f, get32(e + 4), get32(e + 8));
 		}

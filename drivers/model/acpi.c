@@ -7,6 +7,7 @@
 #include <hv/load.h>
 
 #include "aml.h"
+#include "vpanic.h"
 
 #define OEM_ID "BLKHED"
 #define OEM_TABLE "BULKHEAD"
@@ -147,12 +148,16 @@ static void acpi_finish(struct acpi_header *h, size_t length)
 	h->checksum = (u8)-acpi_sum(h, length);
 }
 
+/* id: an EISA id ("PNP0501"), or an ACPI id ("QEMU0001"), which is one character longer. */
 static void dsdt_isa_device(struct aml *a, const char *name, const char *id, const struct aml_ports *ports, size_t n,
 			    int irq)
 {
 	aml_device(a, name);
 	aml_name(a, "_HID");
-	aml_eisa_id(a, id);
+	if (strlen(id) == 7)
+		aml_eisa_id(a, id);
+	else
+		aml_string(a, id);
 	aml_name(a, "_UID");
 	aml_integer(a, 1);
 	aml_name(a, "_CRS");
@@ -178,7 +183,7 @@ static void dsdt_processors(struct aml *a, u32 count)
 static void dsdt_body(struct aml *a, u32 vcpus)
 {
 	static const struct aml_ports pic[] = { { 0x20, 2 }, { 0xa0, 2 } }, pit[] = { { 0x40, 4 } }, rtc[] = { { 0x70, 2 } },
-		com1[] = { { 0x3f8, 8 } };
+		com1[] = { { 0x3f8, 8 } }, panic[] = { { VPANIC_PORT, 1 } };
 
 	aml_name(a, "\\_S5");
 	aml_package(a, 4);
@@ -193,6 +198,7 @@ static void dsdt_body(struct aml *a, u32 vcpus)
 	dsdt_isa_device(a, "TIMR", "PNP0100", pit, ARRAY_COUNT(pit), IRQ_PIT);
 	dsdt_isa_device(a, "RTC", "PNP0B00", rtc, ARRAY_COUNT(rtc), IRQ_RTC);
 	dsdt_isa_device(a, "COM1", "PNP0501", com1, ARRAY_COUNT(com1), IRQ_COM1);
+	dsdt_isa_device(a, "PEVT", "QEMU0001", panic, ARRAY_COUNT(panic), -1);
 	aml_close(a);
 }
 

@@ -6,6 +6,7 @@
 #include <hv/lib.h>
 
 #include "acpi.h"
+#include "vpanic.h"
 #include "vreset.h"
 #include "vtest.h"
 
@@ -47,6 +48,7 @@ static const struct model model[] = {
 	{ "keyboard",	0x64,		1,	vreset_kbd_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "post",	0x80,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "delay",	0xed,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
+	{ "panic",	VPANIC_PORT,	1,	vpanic_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "test",	0xf4,		4,	vtest_io,	WHOLE_GUEST,			BUS_PORT, TEST_DEVICE },
 	{ "ioapic",	VIOAPIC_ADDRESS, 0x1000, vioapic_io,	offsetof(struct pc, ioapic),	BUS_MEMORY, ALWAYS },
 };

@@ -148,14 +148,17 @@ static bool alarm_any(u8 reg)
 	return (reg & ALARM_ANY) == ALARM_ANY;
 }
 
-/* Seconds from second-of-day `from` to the next alarm, 1..86400; 0: it never comes. Skips whole hours and minutes that
- * do not match, so it takes some 150 steps at most. */
+/* Seconds from second-of-day `from` to the next alarm, 1..86400; 0: it never comes, also because no clock ever shows what
+ * the guest wrote. Skips whole hours and minutes that do not match, so it takes some 150 steps at most. */
 static u32 alarm_delay(const struct vrtc *r, u32 from)
 {
 	const u8 *ram = r->ram;
 	u32 second = decode(r, ram[RTC_SECOND_ALARM]), minute = decode(r, ram[RTC_MINUTE_ALARM]);
 	u32 hour = decode_hour(r, ram[RTC_HOUR_ALARM]), t = from + 1;
 
+	if ((!alarm_any(ram[RTC_SECOND_ALARM]) && second > 59) || (!alarm_any(ram[RTC_MINUTE_ALARM]) && minute > 59) ||
+	    (!alarm_any(ram[RTC_HOUR_ALARM]) && hour > 23))
+		return 0;
 	while (t <= from + DAY_SECONDS) {
 		u32 s = t % DAY_SECONDS;
 

@@ -40,7 +40,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 mkdir -p "$root/bin" "$root/lib/modules" "$root/proc" "$root/sys" "$root/dev" "$root/etc/acpi/PWRF" "$root/tmp"
-dpkg-deb --fsys-tarfile "$debs/$kernel" | tar x -C "$work" --wildcards './boot/vmlinuz-*' '*/evdev.ko' '*/acpi/button.ko'
+dpkg-deb --fsys-tarfile "$debs/$kernel" | tar x -C "$work" --wildcards './boot/vmlinuz-*' '*/evdev.ko' '*/acpi/button.ko' \
+	'*/pvpanic.ko' '*/pvpanic-mmio.ko'
 dpkg-deb --fsys-tarfile "$debs/$busybox" | tar x -C "$work" ./bin/busybox
 cp "$work/bin/busybox" "$root/bin/busybox"
 for applet in $("$root/bin/busybox" --list); do

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub.h"
 
+#include "lifecycle.h"
 #include "shell.h"
 #include "sinks.h"
 #include "text.h"
@@ -24,11 +25,6 @@ static struct {
 	u8 pending[PENDING_BYTES];
 	struct console_ring shell;
 } hub;
-
-static const char *const state_word[] = {
-	[GUEST_OFF] = "off", [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
-	[GUEST_STOPPING] = "stopping", [GUEST_ENDED] = "ended", [GUEST_KILLED] = "killed",
-};
 
 void hub_init(void)
 {
@@ -97,7 +93,7 @@ void hub_switch(u32 view)
 		str_copy(header, sizeof(header), "--- shell (Ctrl-A ? help) ---");
 	else
 		fmt_print(header, sizeof(header), "--- guest %u: %s, %s (Ctrl-A 0 shell, Ctrl-A ? help) ---", view,
-			  view_guest()->name, state_word[view_guest()->state]);
+			  view_guest()->name, life_state_word(view_guest()));
 	port_line(header);
 	hub.shown[view] = text_last_lines(view_ring(view), SCREENFUL);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lifecycle.h"
 
+#include "ending.h"
 #include "text.h"
 
 #include <hv/core.h>
@@ -25,7 +26,7 @@ void life_init(void)
 	held = false;
 	for (u32 i = 0; i < guest_count; i++) {
 		life[i].guest = guests[i];
-		life[i].deadline = life[i].restart_at = NEVER;
+		life[i].deadline = life[i].panic_deadline = life[i].restart_at = NEVER;
 		guests[i]->state = GUEST_OFF;
 	}
 }
@@ -41,6 +42,20 @@ bool life_is_quiet(const struct guest *g)
 	return !life_of(g)->out && !life_of(g)->to_run;
 }
 
+const char *life_state_word(const struct guest *g)
+{
+	static const char *const word[] = { [GUEST_OFF] = "off", [GUEST_STARTING] = "starting",
+		[GUEST_RUNNING] = "running", [GUEST_STOPPING] = "stopping", [GUEST_ENDED] = "ended",
+		[GUEST_KILLED] = "killed" };
+	const struct life *l = life_of(g);
+
+	if (g->state == GUEST_RUNNING && l->panicked)
+		return "panicked";
+	if ((l->clearing || l->to_clear) && g->state != GUEST_STARTING && life_is_quiet(g))
+		return "clearing";
+	return word[g->state];
+}
+
 void life_hold(void)
 {
 	held = true;
@@ -54,6 +69,9 @@ void life_hold(void)
 static void guest_reset(struct guest *g, u64 now)
 {
 	memset(&g->record, 0, sizeof(g->record));
+	memset(&g->panic, 0, sizeof(g->panic));
+	memset(&g->parked, 0, sizeof(g->parked));
+	g->panic_events = 0;
 	store_relaxed(&g->events, 0u);
 	g->device_deadline = NEVER;
 	g->tsc_start = now;
@@ -91,8 +109,8 @@ static void begin(struct life *l, u64 now)
 
 	guest_reset(g, now);
 	l->intent = INTENT_NONE;
-	l->forced = l->late = false;
-	l->deadline = l->restart_at = NEVER;
+	l->forced = l->late = l->panicked = l->to_clear = false;
+	l->deadline = l->panic_deadline = l->restart_at = NEVER;
 	l->started = 0;
 	l->starts++;
 	l->to_run = g->vcpu_count == 64 ? ~0ul : BIT(g->vcpu_count) - 1;
@@ -135,6 +153,7 @@ static void force(struct life *l, u64 now)
 	l->forced = true;
 	l->to_run = 0;
 	l->deadline = after(now, PARK_SECONDS);
+	l->panic_deadline = NEVER;
 	l->guest->state = GUEST_STOPPING;
 	for (u32 i = 0; i < l->guest->vcpu_count; i++) {
 		if (l->out & BIT(i))
@@ -144,6 +163,27 @@ static void force(struct life *l, u64 now)
 		finish(l, now);		/* not one had been sent yet */
 }
 
+static void send_clear(struct life *l)
+{
+	u16 core = l->guest->core_of[0];
+	struct message m = { .type = MSG_ZERO, .arg = { (u64)l->guest } };
+
+	if (!message_put(&core_table[core].to_core, &m))
+		return;
+	l->to_clear = false;
+	l->clearing++;
+	core_ring_doorbell(core);
+}
+
+/* The guest is gone for now: so is what it had in RAM. Not when the machine goes down: that need not wait. */
+static void rest(struct life *l)
+{
+	if (held)
+		return;
+	l->to_clear = true;
+	send_clear(l);
+}
+
 static const char *refuse_idle(struct life *l)
 {
 	bool waits = l->restart_at != NEVER;
@@ -151,6 +191,8 @@ static const char *refuse_idle(struct life *l)
 	l->restart_at = NEVER;
 	if (!life_is_quiet(l->guest))
 		return NULL;
+	if (waits)
+		rest(l);
 	return waits ? "it waited for its restart: that is cancelled" : "it does not run";
 }
 
@@ -197,75 +239,6 @@ const char *life_reset(struct guest *g, u64 now)
 	return NULL;
 }
 
-/* What there is when nobody but us ended the guest. */
-static void record_forced(struct life *l)
-{
-	struct guest_end_record *r = &l->last;
-
-	memset(r, 0, sizeof(*r));
-	r->end = END_KILLED;
-	if (l->intent == INTENT_STOP) {
-		str_copy(r->id, sizeof(r->id), "GUEST-STOP-TIMEOUT");
-		fmt_print(r->reason, sizeof(r->reason), "did not power off within %u s", l->stop_seconds);
-	} else if (l->intent == INTENT_KILL) {
-		str_copy(r->id, sizeof(r->id), "GUEST-KILLED");
-		str_copy(r->reason, sizeof(r->reason), "by the operator");
-	} else if (l->intent == INTENT_RESET) {
-		r->end = END_STOPPED;
-	} else {
-		str_copy(r->id, sizeof(r->id), "GUEST-LOST");
-		str_copy(r->reason, sizeof(r->reason), "its vcpus left without a reason");
-	}
-}
-
-static void keep_record(struct life *l, u64 now)
-{
-	struct guest *g = l->guest;
-	u64 at = text_last_lines(g->console, CRASH_LINES);
-	static u8 bytes[sizeof(l->last_lines) - 1];	/* too large for a core's stack */
-	size_t n;
-
-	if (load_acquire(&g->record.ready) && l->intent != INTENT_KILL)
-		l->last = g->record;
-	else
-		record_forced(l);
-	l->last_tsc = now;
-	if (load_acquire(&g->console->head) - at > sizeof(bytes))
-		at = load_acquire(&g->console->head) - sizeof(bytes);
-	n = console_ring_read(g->console, &at, bytes, sizeof(bytes));
-	text_neutralise(l->last_lines, sizeof(l->last_lines), bytes, n);
-}
-
-static void announce_end(const struct guest *g, const struct guest_end_record *r)
-{
-	switch (r->end) {
-	case END_RESULT:
-		log_notice("guest %s: ended result=%u", g->name, r->result);
-		break;
-	case END_POWEROFF:
-		log_notice("guest %s: powered off", g->name);
-		break;
-	case END_REBOOT:
-		log_notice("guest %s: rebooting", g->name);
-		break;
-	case END_KILLED:
-		log_notice("guest %s: killed %s: %s (rip=0x%lx exit=%s:0x%lx)", g->name, r->id, r->reason, r->rip,
-			   vmexit_name(r->exit_kind), r->exit_reason);
-		break;
-	default:
-		log_notice("guest %s: reset", g->name);
-	}
-}
-
-static enum guest_state state_after(enum guest_end end)
-{
-	switch (end) {
-	case END_RESULT:	return GUEST_ENDED;
-	case END_KILLED:	return GUEST_KILLED;
-	default:		return GUEST_OFF;
-	}
-}
-
 static void restart_or_rest(struct life *l, u64 now)
 {
 	struct guest *g = l->guest;
@@ -277,8 +250,10 @@ static void restart_or_rest(struct life *l, u64 now)
 	else if (l->intent == INTENT_RESET)
 		delay = 0;
 	l->intent = INTENT_NONE;
-	if (delay == RESTART_NEVER || held)
+	if (delay == RESTART_NEVER || held) {
+		rest(l);
 		return;
+	}
 	if (!delay) {
 		begin(l, now);
 		return;
@@ -289,16 +264,11 @@ static void restart_or_rest(struct life *l, u64 now)
 
 static void finish(struct life *l, u64 now)
 {
-	struct guest *g = l->guest;
-
-	l->deadline = NEVER;
+	l->deadline = l->panic_deadline = NEVER;
 	l->forced = false;
-	keep_record(l, now);
-	if (l->last.end == END_REBOOT && l->intent == INTENT_STOP)
-		log_notice("guest %s: stopped when it asked for a reboot", g->name);
-	else
-		announce_end(g, &l->last);
-	g->state = state_after(l->last.end);
+	ending_keep(l, now);
+	ending_announce(l);
+	l->guest->state = ending_state(l->last.end);
 	restart_or_rest(l, now);
 }
 
@@ -327,7 +297,22 @@ static void take_ended(struct life *l, u64 now)
 		l->guest->state = GUEST_STOPPING;
 	l->to_run = 0;
 	l->deadline = after(now, PARK_SECONDS);
+	l->panic_deadline = NEVER;
 	l->forced = true;	/* guest_end() asked all vcpus to park: a stop's time-out is over */
+}
+
+/* Once a run for each event: the guest cannot flood the log with it. */
+static void take_panicked(struct life *l, u64 events, u64 now)
+{
+	const char *how = events & GUEST_PANICKED ? "" : ", its crash kernel takes over";
+
+	ending_keep_panic(l, now);
+	log_notice("guest %s: panicked%s (rip=0x%lx vcpu=%u)", l->guest->name, how, l->panic.rip, l->panic.vcpu);
+	if (!(events & GUEST_PANICKED))
+		return;
+	l->panicked = true;
+	if (!l->forced)
+		l->panic_deadline = after(now, PANIC_SECONDS);
 }
 
 static void take_parked(struct life *l, u64 vcpu, u64 now)
@@ -343,7 +328,7 @@ void life_message(const struct message *m, u64 now)
 {
 	struct life *l = life_of_message(m);
 
-	if (m->type == MSG_READY || m->type == MSG_ZEROED)
+	if (m->type == MSG_READY)
 		return;
 	if (!l) {
 		log_error("lifecycle: message %lu names no guest", m->type);
@@ -352,6 +337,8 @@ void life_message(const struct message *m, u64 now)
 	switch (m->type) {
 	case MSG_STARTED:	take_started(l, now);			break;
 	case MSG_ENDED:		take_ended(l, now);			break;
+	case MSG_PANICKED:	take_panicked(l, m->arg[1], now);	break;
+	case MSG_ZEROED:	l->clearing -= l->clearing > 0;		break;
 	case MSG_PARKED:	take_parked(l, m->arg[1], now);		break;
 	default:		log_error("lifecycle: message %lu is not for the control core", m->type);
 	}
@@ -390,12 +377,14 @@ u64 life_tick(u64 now)
 
 		if (l->to_run)
 			send_runs(l);
-		if (now >= l->deadline)
+		if (l->to_clear)
+			send_clear(l);
+		if (now >= MIN(l->deadline, l->panic_deadline))
 			deadline_passed(l, now);
 		if (now >= l->restart_at)
 			begin(l, now);
-		next = MIN(next, MIN(l->deadline, l->restart_at));
-		if (l->to_run)
+		next = MIN(next, MIN(MIN(l->deadline, l->panic_deadline), l->restart_at));
+		if (l->to_run || l->to_clear)
 			next = MIN(next, now + ns_to_ticks(SEND_AGAIN_NS));
 	}
 	return next;

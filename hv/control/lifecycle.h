@@ -5,7 +5,9 @@
  *   OFF, ENDED, KILLED --start--> STARTING --MSG_STARTED--> RUNNING
  *   STARTING, RUNNING --MSG_ENDED, stop, kill, reset--> STOPPING --all vcpus parked--> OFF, ENDED, KILLED
  *                                                                 (or STARTING again, now or after a delay)
+ *   RUNNING --MSG_PANICKED, then PANIC_SECONDS--> STOPPING
  *
+ * A guest that rests has its RAM cleared by vcpu 0's core: MSG_ZERO, MSG_ZEROED. A start meanwhile waits behind that.
  * Nothing waits: requests go out as messages and events, answers and time-outs come in through life_message() and
  * life_tick(). Control core. */
 
@@ -17,7 +19,9 @@
 #define STOP_SECONDS_DEFAULT 30u
 #define STOP_SECONDS_MAX 3600u
 #define PARK_SECONDS 5u			/* in which every core leaves its guest; later we say so and go on waiting */
+#define PANIC_SECONDS 10u		/* in which a guest that panicked ends or reboots by itself */
 #define CRASH_LINES 20u
+#define LIFE_LINES_BYTES 2048u
 
 enum life_intent { INTENT_NONE, INTENT_STOP, INTENT_KILL, INTENT_RESET };
 
@@ -31,6 +35,10 @@ struct life {
 	u32 stop_seconds;
 	u64 deadline;			/* TSC: of a stop, then of parking; U64_MAX none */
 	u64 restart_at;			/* TSC; U64_MAX none */
+	bool panicked;			/* in this run */
+	u64 panic_deadline;		/* TSC at which it is ended for that; U64_MAX none */
+	bool to_clear;			/* MSG_ZERO did not fit into the ring yet */
+	u32 clearing;			/* MSG_ZERO sent and not answered */
 	u64 started;			/* TSC of the first instruction; 0: not yet */
 	u64 starts;
 	struct restart restart;
@@ -38,7 +46,12 @@ struct life {
 	/* The last end, kept for the operator. */
 	struct guest_end_record last;	/* end END_NONE: there was none */
 	u64 last_tsc;
-	char last_lines[2048];		/* what the console showed then, neutralised */
+	char last_lines[LIFE_LINES_BYTES];	/* what the console showed then, neutralised */
+
+	/* The last panic that its kernel told of. */
+	struct guest_end_record panic;
+	u64 panic_tsc;			/* 0: there was none */
+	char panic_lines[LIFE_LINES_BYTES];
 };
 
 void life_init(void);
@@ -61,3 +74,6 @@ u64 life_tick(u64 now);
 
 /* No vcpu of g is out. */
 bool life_is_quiet(const struct guest *g);
+
+/* What g does, in one word: its state, or "panicked" (still running), or "clearing" (ended, RAM not cleared yet). */
+const char *life_state_word(const struct guest *g);

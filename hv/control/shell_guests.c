@@ -11,11 +11,6 @@
 #include <hv/machine.h>
 #include <hv/time.h>
 
-static const char *const state_word[] = {
-	[GUEST_OFF] = "off", [GUEST_STARTING] = "starting", [GUEST_RUNNING] = "running",
-	[GUEST_STOPPING] = "stopping", [GUEST_ENDED] = "ended", [GUEST_KILLED] = "killed",
-};
-
 static u64 guest_exits(const struct guest *g)
 {
 	u64 sum = 0;
@@ -36,7 +31,7 @@ static void guest_row(const struct guest *g)
 		text_duration(up, sizeof(up), tsc_now() - l->started);
 	text_cores(cores, sizeof(cores), g->core_of, g->vcpu_count);
 	fmt_bytes(ram, sizeof(ram), g->plan->memory);
-	shell_print("%2u  %-16s %-9s %-10s %10s %12s %14lu %7lu\n", g->index + 1, g->name, state_word[g->state], cores, ram,
+	shell_print("%2u  %-16s %-9s %-10s %10s %12s %14lu %7lu\n", g->index + 1, g->name, life_state_word(g), cores, ram,
 		    up, guest_exits(g), l->starts);
 }
 

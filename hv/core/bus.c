@@ -33,6 +33,8 @@ int bus_claim(struct bus *bus, struct bus_range range, io_fn *fn, void *device, 
 	if (bus->claim_count == BUS_CLAIMS_MAX)
 		return -E_NOSPC;
 
+	if (range.space == BUS_MEMORY)
+		bus->memory[bus->memory_count++] = (u8)bus->claim_count;
 	c = &bus->claim[bus->claim_count++];
 	*c = (struct bus_claim){ .range = range, .fn = fn, .device = device, .name = name };
 	if (range.space == BUS_PORT)
@@ -40,7 +42,6 @@ int bus_claim(struct bus *bus, struct bus_range range, io_fn *fn, void *device, 
 	return 0;
 }
 
-/* Ports are looked up; memory claims are few, so they are searched. */
 static struct bus_claim *bus_find(struct bus *bus, enum bus_space space, u64 addr)
 {
 	if (space == BUS_PORT) {
@@ -48,10 +49,10 @@ static struct bus_claim *bus_find(struct bus *bus, enum bus_space space, u64 add
 
 		return owner ? &bus->claim[owner - 1] : NULL;
 	}
-	for (u32 i = 0; i < bus->claim_count; i++) {
-		struct bus_claim *c = &bus->claim[i];
+	for (u32 i = 0; i < bus->memory_count; i++) {
+		struct bus_claim *c = &bus->claim[bus->memory[i]];
 
-		if (c->range.space == BUS_MEMORY && addr - c->range.base < c->range.size)
+		if (addr - c->range.base < c->range.size)
 			return c;
 	}
 	return NULL;

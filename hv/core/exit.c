@@ -159,11 +159,16 @@ static enum verdict exit_privileged(struct vcpu *v)
 	return vcpu_fault(v, VEC_GP, 0);
 }
 
-/* #DB, #AC, #MC are intercepted so that a guest cannot loop in their delivery for ever; they go on to the guest. */
+/* #DB and #AC are intercepted so that a guest cannot loop in their delivery for ever; they go on to the guest. #MC is the
+ * machine's: the guest has no banks to ask, and what is broken is in its hands. */
 static enum verdict exit_exception(struct vcpu *v)
 {
 	const struct vmexit *x = &v->exit;
 
+	if (x->exception.vector == VEC_MC) {
+		guest_kill(v, "GUEST-MACHINE-CHECK", "the hardware reported an error while vcpu %u ran", v->index);
+		return KILL;
+	}
 	v->exception_streak = x->event_queued ? v->exception_streak + 1 : 0;
 	if (v->exception_streak > EXCEPTION_STREAK_MAX) {
 		guest_kill(v, "GUEST-EXCEPTION-LOOP", "exception %u keeps hitting the delivery of an exception",

@@ -36,6 +36,16 @@ static void record_dump(struct vcpu *v, struct guest_end_record *r)
 		virt->dump(v, r->dump + at, sizeof(r->dump) - at);
 }
 
+static void record_where(const struct vcpu *v, struct guest_end_record *r)
+{
+	r->vcpu = v->index;
+	r->rip = v->exit.rip;
+	r->exit_kind = v->exit.kind;
+	r->exit_reason = v->exit.reason;
+	r->qual1 = v->exit.qual1;
+	r->qual2 = v->exit.qual2;
+}
+
 /* Claim the record for this end; false when the guest is ending already. */
 static bool claim_record(struct guest *g, struct vcpu *v, enum guest_end end)
 {
@@ -44,27 +54,53 @@ static bool claim_record(struct guest *g, struct vcpu *v, enum guest_end end)
 	if (exchange(&r->claimed, 1))
 		return false;
 	r->end = end;
-	r->vcpu = v->index;
-	r->rip = v->exit.rip;
-	r->exit_kind = v->exit.kind;
-	r->exit_reason = v->exit.reason;
-	r->qual1 = v->exit.qual1;
-	r->qual2 = v->exit.qual2;
+	record_where(v, r);
 	return true;
+}
+
+static void tell_control(enum message_type type, const struct guest *g, u64 arg)
+{
+	struct message m = { .type = type, .arg = { (u64)g, arg } };
+
+	while (!message_put(&this_core()->pub->from_core, &m))
+		cpu_relax();	/* the control core empties the ring on every turn of its loop */
+	core_ring_doorbell(control_core);
 }
 
 /* Everything is recorded: all vcpus park, the control core hears of it. */
 static void publish_record(struct guest *g)
 {
-	struct message m = { .type = MSG_ENDED, .arg = { (u64)g } };
-	struct core_public *me = this_core()->pub;
-
 	store_release(&g->record.ready, 1);
 	for (u32 i = 0; i < g->vcpu_count; i++)
 		vcpu_request(g, i, REQ_PARK);
-	while (!message_put(&me->from_core, &m))
-		cpu_relax();	/* the control core empties the ring on every turn of its loop */
-	core_ring_doorbell(control_core);
+	tell_control(MSG_ENDED, g, 0);
+}
+
+void guest_panicked(struct guest *g, struct vcpu *v, u32 events)
+{
+	struct guest_end_record *r = &g->panic;
+	u32 news = events & ~g->panic_events;
+
+	if (!news)
+		return;
+	g->panic_events |= news;
+	if (!exchange(&r->claimed, 1)) {
+		record_where(v, r);
+		record_dump(v, r);
+		store_release(&r->ready, 1);
+	}
+	tell_control(MSG_PANICKED, g, news);
+}
+
+void guest_record_parked(struct vcpu *v)
+{
+	struct guest_end_record *r = &v->guest->parked;
+
+	if (load_relaxed(&v->guest->record.claimed) || exchange(&r->claimed, 1))
+		return;
+	record_where(v, r);
+	record_dump(v, r);
+	store_release(&r->ready, 1);
 }
 
 void guest_end(struct guest *g, struct vcpu *v, enum guest_end end, u32 result)

@@ -24,14 +24,31 @@ static void tell_control(enum message_type type, const struct guest *g, u32 vcpu
 	core_ring_doorbell(control_core);
 }
 
-/* Clear all of g's RAM, in pieces so that a park request is heard. false: parked. */
+/* Clear all of g's RAM, in pieces; stops between two of them when v (null: nobody's vcpu runs) is asked to park, or when
+ * a message waits that makes this clearing useless: the guest starts (and is cleared then), or the machine goes down.
+ * false: stopped. */
 static bool zero_ram(struct guest *g, const struct vcpu *v)
 {
+	const struct message_ring *in = &this_core()->pub->to_core;
+
 	for (u32 i = 0; i < g->range_count; i++)
 		for (u64 off = 0; off < g->range[i].size; off += BLOCK_SIZE) {
-			if (load_relaxed(&v->pub->requests) & REQ_PARK)
+			if (v ? load_relaxed(&v->pub->requests) & REQ_PARK : load_relaxed(&in->head) != in->tail)
 				return false;
 			gmem_zero(g, GPA(g->range[i].gpa + off), BLOCK_SIZE);
+		}
+	return true;
+}
+
+/* The other vcpus' local APICs must be there before the first one sends them anything. They come up in moments; a
+ * core that cannot ends the guest, which parks us. */
+static bool wait_for_vcpus(const struct guest *g, const struct vcpu *v)
+{
+	for (u32 i = 1; i < g->vcpu_count; i++)
+		while (!load_acquire(&g->vcpu[i].running)) {
+			if (load_relaxed(&v->pub->requests) & REQ_PARK)
+				return false;
+			cpu_relax();
 		}
 	return true;
 }
@@ -42,7 +59,7 @@ static bool prepare_guest(struct guest *g, struct vcpu *v)
 	struct cpu_state start = { 0 };
 	char why[120];
 
-	if (!zero_ram(g, v))
+	if (!zero_ram(g, v) || !wait_for_vcpus(g, v))
 		return false;
 	spin_lock(&g->device_lock);
 	pc_reset(g);
@@ -89,13 +106,28 @@ static void run_guest(struct guest *g, u32 index)
 	} else {
 		virt->vcpu_reset(v);
 		policy_trap(v);
-		if (index != 0 || prepare_guest(g, v))
+		if (index != 0 || prepare_guest(g, v)) {
 			vcpu_loop(v);
+			if (index == 0)
+				guest_record_parked(v);
+		}
 	}
 	core_timer_set(~0ul);
 	store_release(&v->pub->running, 0);
 	store_release(&me->state, CORE_IDLE);
 	tell_control(MSG_PARKED, g, index);
+}
+
+/* Nothing of the guest stays in RAM once it is gone. */
+static void clear_guest(struct guest *g)
+{
+	struct core_public *me = this_core()->pub;
+
+	host_reload_tables();	/* this core may never have run the guest */
+	store_release(&me->state, CORE_GUEST);
+	zero_ram(g, NULL);
+	store_release(&me->state, CORE_IDLE);
+	tell_control(MSG_ZEROED, g, 0);
 }
 
 static void stop_core(void)
@@ -112,7 +144,11 @@ static void handle(const struct message *m)
 	case MSG_RUN:
 		run_guest((struct guest *)m->arg[0], (u32)m->arg[1]);
 		break;
+	case MSG_ZERO:
+		clear_guest((struct guest *)m->arg[0]);
+		break;
 	case MSG_CONTROL:
+		host_reload_tables();	/* the boot core sealed them: no older translation may write */
 		store_release(&this_core()->pub->state, CORE_CONTROL);
 		control_run();
 	case MSG_STOP:

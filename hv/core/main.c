@@ -112,10 +112,21 @@ static void start_cores(void)
 		}
 }
 
+/* The load option's first word, in any case, as boot/ reads it; "checkout.toml" is a plan. */
+static bool is_check(const char *options)
+{
+	static const char word[] = "check";
+	u32 i = 0;
+
+	while (word[i] && (options[i] | 0x20) == word[i])
+		i++;
+	return !word[i] && (!options[i] || options[i] == ' ');
+}
+
 /* Everything that must hold before a guest may start. false: said why; the shell still runs, without guests. */
 static bool bring_up(void)
 {
-	bool check_only = !strncmp(info.options, "check", 5);
+	bool check_only = is_check(info.options);
 
 	if (!timebase.tsc_hz) {
 		sink_line("error HV-NO-CLOCK: no timer of this machine could tell how fast the TSC runs");

@@ -9,8 +9,11 @@ u32 panic_core;
 static void stop_others(void)
 {
 	for (u32 i = 0; i < core_count; i++)
-		if (i != this_core()->index && load_relaxed(&core_table[i].state) > CORE_STARTING)
+		if (i != this_core()->index && load_relaxed(&core_table[i].state) > CORE_STARTING) {
+			/* One that is rung already and not looked at would get no NMI, and its look is not ours. */
+			store_relaxed(&core_table[i].doorbell, 0u);
 			core_ring_doorbell(i);
+		}
 }
 
 void panic(const char *fmt, ...)

@@ -4,12 +4,13 @@
 #include <hv/lib.h>
 
 #define POOL_PAGES_MAX (128 * MiB / PAGE_SIZE)
-#define TABLE_PAGES 512u	/* the first 2 MiB: one large page, so that the seal can protect it */
+#define TABLE_SHARE 8u		/* of the pool for page tables, in whole 2 MiB so that the seal can protect them */
 
 static struct {
 	u64 base;		/* physical */
 	u64 offset;		/* virtual - physical */
 	u64 pages;
+	u64 table_pages;	/* the first of them */
 	u64 count[POOL_OWNERS];
 	u8 owner[POOL_PAGES_MAX];
 } pool;
@@ -20,6 +21,7 @@ void pool_init(hpa_t base, u64 size)
 	pool.base = base.v;
 	pool.offset = 0;
 	pool.pages = MIN(size / PAGE_SIZE, POOL_PAGES_MAX);
+	pool.table_pages = ALIGN_UP(pool.pages * PAGE_SIZE / TABLE_SHARE, BLOCK_SIZE) / PAGE_SIZE;
 	memset(pool.owner, POOL_FREE, sizeof(pool.owner));
 	memset(pool.count, 0, sizeof(pool.count));
 	pool.count[POOL_FREE] = pool.pages;
@@ -45,8 +47,8 @@ static u64 find_run(u64 from, u64 to, u64 count)
 
 void *pool_alloc(u64 count, enum pool_owner owner)
 {
-	u64 from = owner == POOL_TABLE ? 0 : TABLE_PAGES;
-	u64 to = owner == POOL_TABLE ? TABLE_PAGES : pool.pages;
+	u64 from = owner == POOL_TABLE ? 0 : pool.table_pages;
+	u64 to = owner == POOL_TABLE ? pool.table_pages : pool.pages;
 	u64 first;
 	void *p;
 
@@ -101,5 +103,5 @@ u64 pool_total(void)
 void pool_tables(hpa_t *base, u64 *size)
 {
 	*base = HPA(pool.base);
-	*size = TABLE_PAGES * PAGE_SIZE;
+	*size = pool.table_pages * PAGE_SIZE;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decoding costs thousands of instructions, repeating it a few dozen: results are kept by RIP, together with the
+/* Decoding costs thousands of instructions, repeating it a few dozen: results are kept by address, together with the
  * page-table entries that led to the bytes and the bytes themselves. A hit needs all of them to be what they were, so
  * a guest may rewrite its code or its tables at any time. */
 
@@ -11,21 +11,22 @@
 #include "operand.h"
 #include "walk.h"
 
+#define LIKELY(x) __builtin_expect(!!(x), 1)
 #define DECODE_ENTRIES 64u
+#define WINDOW 16u			/* bytes that are looked at; more than the longest instruction */
 
+/* Unused steps point to nothing and hold 0, so that the check has no loop and no count. Entries of 4 bytes are compared
+ * with their neighbours. */
 struct decode_entry {
-	/* The key. */
-	u64 rip, cs_base, cr3, cr0, cr4, efer;
-	u32 cs_limit, cs_attr;
-	u8 cpl;
-	u8 kind;			/* enum vmexit_kind */
-	/* What led to the bytes. */
-	bool near_end;			/* fewer than 16 bytes to the end of the page */
-	const u8 *at;			/* in guest RAM; null: empty */
-	u64 bytes[2], mask[2];
-	struct walk_trace trace;
+	struct code_key key;
+	u32 kind;			/* enum vmexit_kind; VMEXIT_NONE: empty */
 	struct insn insn;
-} __attribute__((aligned(64)));	/* 256 bytes: found by a shift */
+	const u8 *window;		/* in one page of guest RAM, around the instruction */
+	u64 bytes[WINDOW / 8], mask[WINDOW / 8];
+	const u64 *step[WALK_STEPS_MAX];
+	u64 value[WALK_STEPS_MAX];
+} __attribute__((aligned(128)));	/* 256 bytes: found by a shift */
+_Static_assert(sizeof(struct decode_entry) == 256, "an index into the cache is a shift");
 
 struct decode_cache {
 	struct decode_entry entry[DECODE_ENTRIES];
@@ -33,6 +34,8 @@ struct decode_cache {
 };
 
 typedef struct { u64 v; } PACKED __attribute__((may_alias)) unaligned_u64;
+
+static const u64 nothing;
 
 size_t decode_cache_size(void)
 {
@@ -42,95 +45,89 @@ size_t decode_cache_size(void)
 void decode_cache_reset(struct vcpu *v)
 {
 	for (u32 i = 0; i < DECODE_ENTRIES; i++)
-		v->decode->entry[i].at = NULL;
+		v->decode->entry[i].kind = VMEXIT_NONE;
 }
 
-u8 decode_mode(const struct cpu_state *s)
+static inline struct decode_entry *entry_of(struct vcpu *v, const struct code_key *k)
 {
-	u32 attr = s->seg[SEG_CS].attr;
-
-	if (state_is_64bit(s))
-		return 8;
-	if (!(s->cr0 & CR0_PE) || (s->rflags & RFLAGS_VM))
-		return 2;
-	return attr & SEG_ATTR_DB ? 4 : 2;
+	return &v->decode->entry[(k->linear ^ k->linear >> 6) % DECODE_ENTRIES];
 }
 
-static struct decode_entry *entry_of(struct vcpu *v)
+static inline bool steps_hold(const struct decode_entry *e)
 {
-	u64 rip = v->exit.rip;
-
-	return &v->decode->entry[(rip ^ rip >> 6) % DECODE_ENTRIES];
+	return load_relaxed(e->step[0]) == e->value[0] && load_relaxed(e->step[1]) == e->value[1] &&
+		load_relaxed(e->step[2]) == e->value[2] && load_relaxed(e->step[3]) == e->value[3] &&
+		load_relaxed(e->step[4]) == e->value[4];
 }
 
-static bool bytes_hold(const struct decode_entry *e)
+static inline bool bytes_hold(const struct decode_entry *e)
 {
-	const unaligned_u64 *p = (const unaligned_u64 *)e->at;
+	const unaligned_u64 *p = (const unaligned_u64 *)e->window;
 
-	if (e->near_end)
-		return memcmp(e->at, e->bytes, e->insn.len) == 0;
 	return !(((p[0].v ^ e->bytes[0]) & e->mask[0]) | ((p[1].v ^ e->bytes[1]) & e->mask[1]));
 }
 
-static bool entry_holds(const struct decode_entry *e, const struct vcpu *v, const struct cpu_state *s)
+static inline bool entry_holds(const struct decode_entry *e, const struct vcpu *v, const struct code_key *k)
 {
-	const struct segment *cs = &s->seg[SEG_CS];
-	u64 other;
-
-	if (!e->at)
-		return false;
-	other = (e->rip ^ v->exit.rip) | (e->cr3 ^ s->cr3) | (e->cr0 ^ s->cr0) | (e->cr4 ^ s->cr4) | (e->efer ^ s->efer) |
-		(e->cs_base ^ cs->base) | (e->cs_attr ^ cs->attr) | (e->cs_limit ^ cs->limit) |
-		(u64)(e->cpl ^ state_cpl(s)) | (u64)(e->kind ^ (u8)v->exit.kind);
-	return !other && walk_trace_holds(&e->trace) && bytes_hold(e);
+	return e->key.linear == k->linear && e->kind == v->exit.kind && e->key.cr3 == k->cr3 && e->key.mode == k->mode &&
+		steps_hold(e) && bytes_hold(e);
 }
 
-/* Copy the bytes at RIP as far as they lie in one page, and note in e what led there. 0: not this way. */
-static u32 fetch_noted(struct decode_entry *e, struct vcpu *v, const struct cpu_state *s, u8 *bytes)
+/* Note where the walk has been. false: an entry was not in RAM, or changes at this moment. */
+static bool note_steps(struct decode_entry *e, const struct walk_trace *t)
+{
+	for (u32 i = 0; i < WALK_STEPS_MAX; i++) {
+		uintptr_t at = i < t->count ? (uintptr_t)t->step[i].entry : (uintptr_t)&nothing;
+		u64 seen;
+
+		if (!at)
+			return false;
+		e->step[i] = (const u64 *)(at & ~7ul);
+		e->value[i] = load_relaxed(e->step[i]);
+		seen = t->narrow ? (u32)(e->value[i] >> 8 * (at & 7)) : e->value[i];
+		if (i < t->count && seen != t->step[i].value)
+			return false;
+	}
+	return true;
+}
+
+/* Bytes of the window in front of an instruction: none but at the end of a page. */
+static u32 window_before(u64 linear)
+{
+	u32 left = (u32)(PAGE_SIZE - linear % PAGE_SIZE);
+
+	return left < WINDOW ? WINDOW - left : 0;
+}
+
+/* Copy the bytes of the instruction as far as they lie in one page, and note in e what led there. 0: not this way. */
+static u32 fetch_noted(struct decode_entry *e, struct vcpu *v, const struct cpu_state *s, u64 linear, u8 *bytes)
 {
 	u32 access = GMEM_EXEC | (state_cpl(s) == 3 ? GMEM_USER : 0);
-	u64 linear = v->exit.rip;
-	u32 n = MIN((u32)INSN_BYTES_MAX, (u32)(PAGE_SIZE - linear % PAGE_SIZE));
+	u32 before = window_before(linear), n = MIN((u32)INSN_BYTES_MAX, WINDOW - before);
+	struct walk_trace trace;
 	gpa_t gpa;
 
-	e->at = NULL;
-	if (!state_is_64bit(s)) {
-		linear = (u32)(s->seg[SEG_CS].base + linear);
-		n = MIN((u32)INSN_BYTES_MAX, (u32)(PAGE_SIZE - linear % PAGE_SIZE));
-		if (v->exit.rip + n - 1 > s->seg[SEG_CS].limit)
-			return 0;
-	}
-	if (!gmem_walk_traced(v->guest, s, linear, access, &gpa, &v->fault, &e->trace))
+	if (!state_is_64bit(s) && v->exit.rip + n - 1 > s->seg[SEG_CS].limit)
 		return 0;
-	for (u32 i = 0; i < e->trace.count; i++)
-		if (!e->trace.step[i].entry)
-			return 0;
-	e->at = gmem_ptr(v->guest, gpa, n);
-	if (!e->at)
+	if (!gmem_walk_traced(v->guest, s, linear, access, &gpa, &v->fault, &trace) || !note_steps(e, &trace))
 		return 0;
-	memcpy(bytes, e->at, n);
-	e->near_end = linear % PAGE_SIZE > PAGE_SIZE - sizeof(e->bytes);
+	e->window = gmem_ptr(v->guest, GPA(gpa.v - before), WINDOW);
+	if (!e->window)
+		return 0;
+	memcpy(bytes, e->window + before, n);
 	return n;
 }
 
-static void entry_key(struct decode_entry *e, const struct vcpu *v, const struct cpu_state *s, const u8 *bytes)
+static void keep(struct decode_entry *e, const struct vcpu *v, const struct code_key *k, const u8 *bytes)
 {
-	const struct segment *cs = &s->seg[SEG_CS];
+	u32 before = window_before(k->linear), len = e->insn.len;
 
-	e->rip = v->exit.rip;
-	e->cs_base = cs->base;
-	e->cs_limit = cs->limit;
-	e->cs_attr = cs->attr;
-	e->cr3 = s->cr3;
-	e->cr0 = s->cr0;
-	e->cr4 = s->cr4;
-	e->efer = s->efer;
-	e->cpl = (u8)state_cpl(s);
-	e->kind = (u8)v->exit.kind;
-	for (u32 i = 0; i < 16; i++) {
-		((u8 *)e->mask)[i] = i < e->insn.len ? 0xff : 0;
-		((u8 *)e->bytes)[i] = i < e->insn.len ? bytes[i] : 0;
-	}
+	memset(e->mask, 0, sizeof(e->mask));
+	memset(e->bytes, 0, sizeof(e->bytes));
+	memset((u8 *)e->mask + before, 0xff, len);
+	memcpy((u8 *)e->bytes + before, bytes, len);
+	e->key = *k;
+	e->kind = v->exit.kind;
 }
 
 static bool decode_bytes(const u8 *b, u32 n, u8 mode, enum vmexit_kind kind, struct insn *i)
@@ -142,44 +139,48 @@ static bool decode_bytes(const u8 *b, u32 n, u8 mode, enum vmexit_kind kind, str
 
 /* First sight. What does not lie in one page is decoded each time and not kept. Not inline: the hit path would have to
  * save registers for it. */
-static __attribute__((noinline)) const struct insn *insn_decode(struct vcpu *v, const struct cpu_state *s,
+static __attribute__((noinline)) const struct insn *insn_decode(struct vcpu *v, const struct code_key *k,
 								 struct decode_entry *e, enum verdict *why)
 {
 	struct insn *last = &v->decode->last;
-	u8 bytes[INSN_BYTES_MAX];
-	u8 mode = decode_mode(s);
-	u32 n = fetch_noted(e, v, s, bytes);
+	u8 bytes[INSN_BYTES_MAX], mode = k->mode & CODE_SIZE;
+	struct cpu_state s;
+	u32 n;
 
+	virt->get_state(v, &s, STATE_MODE);
+	e->kind = VMEXIT_NONE;
+	n = fetch_noted(e, v, &s, k->linear, bytes);
 	if (n && decode_bytes(bytes, n, mode, v->exit.kind, &e->insn)) {
-		entry_key(e, v, s, bytes);
+		keep(e, v, k, bytes);
 		return &e->insn;
 	}
-	e->at = NULL;
-	n = gmem_fetch(v->guest, s, v->exit.rip, bytes, INSN_BYTES_MAX, &v->fault);
+	n = gmem_fetch(v->guest, &s, v->exit.rip, bytes, INSN_BYTES_MAX, &v->fault);
 	*why = n ? KILL : FAULT;
 	return n && decode_bytes(bytes, n, mode, v->exit.kind, last) ? last : NULL;
 }
 
-const struct insn *insn_at(struct vcpu *v, const struct cpu_state *s, enum verdict *why)
+const struct insn *insn_at(struct vcpu *v, const struct code_key *k, enum verdict *why)
 {
-	struct decode_entry *e = entry_of(v);
+	struct decode_entry *e = entry_of(v, k);
 
-	return entry_holds(e, v, s) ? &e->insn : insn_decode(v, s, e, why);
+	return LIKELY(entry_holds(e, v, k)) ? &e->insn : insn_decode(v, k, e, why);
 }
 
 /* The operand of LMSW, which hardware without decode assists does not hand over. */
-static bool lmsw_value(struct vcpu *v, struct cpu_state *s, const struct insn *i, u16 *value)
+static bool lmsw_value(struct vcpu *v, const struct insn *i, u16 *value)
 {
+	struct cpu_state s;
 	u64 linear;
 
 	if (i->reg != REG_NONE) {
 		*value = (u16)v->gpr[i->reg];
 		return true;
 	}
-	return operand_linear(v, s, i, false, &linear) && linear_access(v, s, linear, value, 2, false);
+	virt->get_state(v, &s, STATE_MODE);
+	return operand_linear(v, &s, i, false, &linear) && linear_access(v, &s, linear, value, 2, false);
 }
 
-static bool describe_cr(struct vcpu *v, struct cpu_state *s, const struct insn *i)
+static bool describe_cr(struct vcpu *v, const struct insn *i)
 {
 	struct vmexit *x = &v->exit;
 
@@ -193,18 +194,27 @@ static bool describe_cr(struct vcpu *v, struct cpu_state *s, const struct insn *
 	}
 	x->cr.nr = 0;
 	x->cr.write = true;
-	return i->op != INSN_LMSW || lmsw_value(v, s, i, &x->cr.lmsw_value);
+	return i->op != INSN_LMSW || lmsw_value(v, i, &x->cr.lmsw_value);
+}
+
+static __attribute__((noinline)) u32 length_slow(struct vcpu *v, const struct code_key *k)
+{
+	enum verdict why;
+	const struct insn *i = insn_at(v, k, &why);
+
+	if (!i || (v->exit.kind == VMEXIT_CR && !describe_cr(v, i)))
+		return 0;
+	return i->len;
 }
 
 u32 insn_length(struct vcpu *v)
 {
-	struct cpu_state s;
-	const struct insn *i;
-	enum verdict why;
+	const struct decode_entry *e;
+	struct code_key k;
 
-	virt->get_state(v, &s, STATE_MODE);
-	i = insn_at(v, &s, &why);
-	if (!i || (v->exit.kind == VMEXIT_CR && !describe_cr(v, &s, i)))
-		return 0;
-	return i->len;
+	virt->code_key(v, &k);
+	e = entry_of(v, &k);
+	if (LIKELY(entry_holds(e, v, &k) && e->kind != VMEXIT_CR))
+		return e->insn.len;
+	return length_slow(v, &k);
 }

@@ -13,10 +13,11 @@ enum insn_op {
 	INSN_NONE,
 	INSN_PLAIN,		/* only its length matters */
 	INSN_LOAD, INSN_STORE,
+	INSN_VLOAD, INSN_VSTORE,	/* reg is a vector register; what a load does not fill becomes 0 */
 	INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB, INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP,	/* in the order of /0../7 */
 	INSN_TEST, INSN_XCHG, INSN_XADD, INSN_CMPXCHG,
 	INSN_INC, INSN_DEC, INSN_NOT, INSN_NEG,
-	INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC,	/* with an immediate */
+	INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC,
 	INSN_MOVS, INSN_STOS, INSN_LODS, INSN_INS, INSN_OUTS,
 	INSN_MOV_CR, INSN_CLTS, INSN_LMSW,
 };
@@ -41,9 +42,6 @@ struct insn {
 	u64 imm;		/* cut to size bytes */
 };
 
-/* Code size in bytes: 2, 4 or 8. */
-u8 decode_mode(const struct cpu_state *s);
-
 /* Small decoder for plain MOV forms in 32- and 64-bit code, and for string instructions in all. false: not one of them,
  * or too few bytes. Agrees with decode_any() wherever it answers. */
 bool decode_fast(const u8 *b, u32 n, u8 mode, struct insn *i);
@@ -54,7 +52,6 @@ bool decode_any(const u8 *b, u32 n, u8 mode, struct insn *i);
 /* Match bytes against what caused an exit of this kind. false: none of them. */
 bool decode_exit(const u8 *b, u32 n, u8 mode, enum vmexit_kind kind, struct insn *i);
 
-
-/* The instruction at v->exit.rip, decoded as one that can cause v->exit.kind. s has STATE_MODE. Null: v->fault is filled
+/* The instruction at v->exit.rip, decoded as one that can cause v->exit.kind. k: virt->code_key(). Null: v->fault is filled
  * and *why is FAULT, or it is nothing that we know and *why is KILL. Valid until the next call. Own core. */
-const struct insn *insn_at(struct vcpu *v, const struct cpu_state *s, enum verdict *why);
+const struct insn *insn_at(struct vcpu *v, const struct code_key *k, enum verdict *why);

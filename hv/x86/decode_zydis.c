@@ -8,7 +8,7 @@
 #include "decode.h"
 
 /* What a mnemonic means here, and which operand may be the memory one. */
-enum shape { SHAPE_MOVE, SHAPE_BOTH, SHAPE_MEM_FIRST, SHAPE_MEM_ONLY, SHAPE_BIT };
+enum shape { SHAPE_MOVE, SHAPE_BOTH, SHAPE_MEM_FIRST, SHAPE_MEM_ONLY, SHAPE_BIT, SHAPE_VECTOR };
 
 struct meaning {
 	u16 mnemonic;
@@ -30,6 +30,14 @@ static const struct meaning meanings[] = {
 	{ ZYDIS_MNEMONIC_LMSW, INSN_LMSW, SHAPE_MEM_ONLY },
 	{ ZYDIS_MNEMONIC_BT, INSN_BT, SHAPE_BIT },		{ ZYDIS_MNEMONIC_BTS, INSN_BTS, SHAPE_BIT },
 	{ ZYDIS_MNEMONIC_BTR, INSN_BTR, SHAPE_BIT },		{ ZYDIS_MNEMONIC_BTC, INSN_BTC, SHAPE_BIT },
+	{ ZYDIS_MNEMONIC_MOVUPS, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVAPS, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_MOVUPD, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVAPD, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_MOVDQU, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVDQA, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_MOVNTPS, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVNTPD, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_MOVNTDQ, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVNTDQA, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_LDDQU, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVD, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_MOVQ, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVSS, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_MOVSD, INSN_VLOAD, SHAPE_VECTOR },
 };
 
 static const struct meaning *meaning_of(u32 mnemonic)
@@ -89,7 +97,7 @@ static bool take_memory(const ZydisDecodedOperand *o, u8 mode, struct insn *i)
 {
 	const ZydisDecodedOperandMem *m = &o->mem;
 
-	if (m->type != ZYDIS_MEMOP_TYPE_MEM || (o->size != 8 && o->size != 16 && o->size != 32 && o->size != 64))
+	if (m->type != ZYDIS_MEMOP_TYPE_MEM || o->size < 8 || o->size > 128 || (o->size & (o->size - 1)))
 		return false;
 	i->size = (u8)(o->size / 8);
 	i->base = address_register(m->base);
@@ -118,9 +126,19 @@ static bool take_other(const ZydisDecodedOperand *o, struct insn *i)
 	return true;
 }
 
+/* XMM registers; those of MMX are another matter. */
+static bool take_vector(const ZydisDecodedOperand *o, struct insn *i)
+{
+	if (o->type != ZYDIS_OPERAND_TYPE_REGISTER || o->reg.value < ZYDIS_REGISTER_XMM0 || o->reg.value > ZYDIS_REGISTER_XMM15)
+		return false;
+	i->reg = (u8)(o->reg.value - ZYDIS_REGISTER_XMM0);
+	i->reg_size = 16;
+	return true;
+}
+
 static bool take_operands(const struct meaning *m, const ZydisDecodedOperand *o, u32 count, u8 mode, struct insn *i)
 {
-	u32 mem = o[0].type == ZYDIS_OPERAND_TYPE_MEMORY ? 0 : 1;
+	u32 mem = count && o[0].type == ZYDIS_OPERAND_TYPE_MEMORY ? 0 : 1;
 
 	if (mem >= count || o[mem].type != ZYDIS_OPERAND_TYPE_MEMORY || !take_memory(&o[mem], mode, i))
 		return false;
@@ -130,7 +148,10 @@ static bool take_operands(const struct meaning *m, const ZydisDecodedOperand *o,
 		i->reg_size = i->size;
 		return count == 1;
 	case SHAPE_BIT:
-		return count == 2 && mem == 0 && o[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE && take_other(&o[1], i);
+		i->to_reg = false;
+		return count == 2 && mem == 0 && take_other(&o[1], i);
+	case SHAPE_VECTOR:
+		return count == 2 && take_vector(&o[1 - mem], i);
 	case SHAPE_MEM_FIRST:
 		i->to_reg = false;	/* these are symmetric, or have no other form */
 		return count == 2 && take_other(&o[1 - mem], i);
@@ -169,5 +190,7 @@ bool decode_any(const u8 *b, u32 n, u8 mode, struct insn *i)
 	i->sign = z.mnemonic == ZYDIS_MNEMONIC_MOVSX || z.mnemonic == ZYDIS_MNEMONIC_MOVSXD;
 	if (m->op == INSN_LOAD && !i->to_reg)
 		i->op = INSN_STORE;
+	if (m->op == INSN_VLOAD && !i->to_reg)
+		i->op = INSN_VSTORE;
 	return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Accesses to device memory. Hardware has translated and judged the access already and tells the guest-physical
- * address; what is left is to learn from the bytes which register it concerns and to do it. */
+ * address; what is left is to learn from the bytes which register it concerns and to do it. Only an access over the end
+ * of a page is walked to anew, as hardware names one of the pages. */
 
 #include <hv/emulate.h>
 
@@ -10,53 +11,46 @@
 #include "alu.h"
 #include "emulate.h"
 #include "operand.h"
-#include "walk.h"
 
-static u64 device_read(struct vcpu *v, u64 gpa, u32 size)
-{
-	struct io io = { .off = gpa, .val = ~0ul, .size = (u8)size };
+#define NOINLINE __attribute__((noinline))
 
-	mmio_access(v, gpa, &io);
-	return cut(io.val, size);
-}
-
-static void device_write(struct vcpu *v, u64 gpa, u32 size, u64 val)
-{
-	struct io io = { .off = gpa, .val = cut(val, size), .size = (u8)size, .write = true };
-
-	mmio_access(v, gpa, &io);
-}
-
-enum verdict emulate_refuse(struct vcpu *v, const struct cpu_state *s, const char *why)
+enum verdict emulate_refuse(struct vcpu *v, const char *why)
 {
 	u8 b[INSN_BYTES_MAX + 1] = { 0 };
 	char text[3 * INSN_BYTES_MAX + 1] = "";
 	struct event fault;
-	u32 n = gmem_fetch(v->guest, s, v->exit.rip, b, INSN_BYTES_MAX, &fault);
+	struct cpu_state s;
+	u32 n;
 
+	virt->get_state(v, &s, STATE_MODE);
+	n = gmem_fetch(v->guest, &s, v->exit.rip, b, INSN_BYTES_MAX, &fault);
 	for (u32 i = 0; i < n; i++)
 		fmt_print(text + 3 * i, 4, "%02x ", b[i]);
 	guest_kill(v, "GUEST-EMULATE", "%s (bytes %s)", why, text);
 	return KILL;
 }
 
-/* Linear offset in the page where an access of i begins; needed only where the address of the exit may be that of a
- * second page. */
-static bool begins_here(struct vcpu *v, struct cpu_state *s, const struct insn *i)
+/* Where hardware names the begin of a page, the access may have begun in the page before. */
+static NOINLINE bool begins_before(struct vcpu *v, const struct insn *i)
 {
+	struct cpu_state s;
 	u64 linear;
 
-	return operand_linear(v, s, i, false, &linear) && linear % PAGE_SIZE == 0;
+	if (i->addr_size == 8 && i->seg != SEG_FS && i->seg != SEG_GS)
+		return operand_offset(v, i) % PAGE_SIZE != 0;
+	virt->get_state(v, &s, STATE_MODE);
+	return operand_linear(v, &s, i, false, &linear) && linear % PAGE_SIZE != 0;
 }
 
-/* An access over the end of a page is two accesses, to pages of which only one is known. No driver does that. */
-static bool crosses_page(struct vcpu *v, struct cpu_state *s, const struct insn *i)
+static inline bool crosses_page(struct vcpu *v, const struct insn *i)
 {
 	u64 at = v->exit.mmio.gpa.v % PAGE_SIZE;
 
-	if (at + i->size > PAGE_SIZE)
-		return true;
-	return at == 0 && i->size > 1 && !begins_here(v, s, i);
+	if (at != 0 || i->size == 1)
+		return at + i->size > PAGE_SIZE;
+	if (i->base < GPR_COUNT && i->index == REG_NONE && i->seg == SEG_DS && i->addr_size == 8 && i->op <= INSN_STORE)
+		return (v->gpr[i->base] + (u64)i->disp) % PAGE_SIZE != 0;
+	return begins_before(v, i);
 }
 
 static u64 source_of(const struct vcpu *v, const struct insn *i)
@@ -64,106 +58,211 @@ static u64 source_of(const struct vcpu *v, const struct insn *i)
 	return i->reg == REG_NONE ? i->imm : reg_read(v, i->reg, i->reg_high, i->reg_size);
 }
 
-static enum verdict do_load(struct vcpu *v, const struct insn *i)
+static void load(struct vcpu *v, const struct insn *i, u64 val)
 {
-	u64 val = device_read(v, v->exit.mmio.gpa.v, i->size);
 	u32 shift = 64 - 8u * i->size;
 
 	if (i->sign)
 		val = (u64)((s64)(val << shift) >> shift);
 	reg_write(v, i->reg, i->reg_high, i->reg_size, val);
-	return NEXT;
 }
 
-static enum verdict do_store(struct vcpu *v, const struct insn *i)
+/* Up to 8 bytes of a place; where it is in one piece it is a device. */
+static u64 value_read(struct vcpu *v, const struct place *p)
 {
-	device_write(v, v->exit.mmio.gpa.v, i->size, source_of(v, i));
-	return NEXT;
+	struct io io = { .off = p->gpa[0], .size = (u8)p->size };
+	u64 val = 0;
+
+	if (p->first < p->size) {
+		place_read(v, p, &val);
+		return val;
+	}
+	mmio_access(v, io.off, &io);
+	return cut(io.val, p->size);
 }
 
-static enum verdict do_xchg(struct vcpu *v, const struct insn *i)
+static void value_write(struct vcpu *v, const struct place *p, u64 val)
 {
-	u64 gpa = v->exit.mmio.gpa.v, old = device_read(v, gpa, i->size);
+	struct io io = { .off = p->gpa[0], .val = cut(val, p->size), .size = (u8)p->size, .write = true };
 
-	device_write(v, gpa, i->size, source_of(v, i));
+	if (p->first < p->size)
+		place_write(v, p, &val);
+	else
+		mmio_access(v, io.off, &io);
+}
+
+static void do_xchg(struct vcpu *v, const struct insn *i, const struct place *p)
+{
+	u64 old = value_read(v, p);
+
+	value_write(v, p, source_of(v, i));
 	reg_write(v, i->reg, i->reg_high, i->reg_size, old);
-	return NEXT;
 }
 
-static void flags_store(struct vcpu *v, struct cpu_state *s)
+static void flags_store(struct vcpu *v, u64 rflags)
 {
-	virt->set_state(v, s, STATE_MODE);
-	v->exit.rflags = s->rflags;
+	struct cpu_state s;
+
+	s.rflags = rflags;
+	virt->set_state(v, &s, STATE_FLAGS);
+	v->exit.rflags = rflags;
 }
 
 /* SDM 2A "CMPXCHG": memory is written in either case; a 32-bit accumulator is only written when unequal. */
-static enum verdict do_cmpxchg(struct vcpu *v, struct cpu_state *s, const struct insn *i)
+static void do_cmpxchg(struct vcpu *v, const struct insn *i, const struct place *p)
 {
-	u64 gpa = v->exit.mmio.gpa.v, old = device_read(v, gpa, i->size), acc = reg_read(v, RAX, false, i->size);
+	u64 old = value_read(v, p), acc = reg_read(v, RAX, false, i->size), rflags = v->exit.rflags;
 
-	alu(INSN_CMPXCHG, i->size, acc, old, &s->rflags);
-	if (acc == old) {
-		device_write(v, gpa, i->size, source_of(v, i));
-	} else {
-		device_write(v, gpa, i->size, old);
+	alu(INSN_CMPXCHG, i->size, acc, old, &rflags);
+	value_write(v, p, acc == old ? source_of(v, i) : old);
+	if (acc != old)
 		reg_write(v, RAX, false, i->size, old);
-	}
-	flags_store(v, s);
-	return NEXT;
+	flags_store(v, rflags);
 }
 
-static enum verdict do_alu(struct vcpu *v, struct cpu_state *s, const struct insn *i)
+static bool alu_reads_only(const struct insn *i)
 {
-	bool readonly = i->op == INSN_CMP || i->op == INSN_TEST || i->op == INSN_BT;
-	u64 gpa = v->exit.mmio.gpa.v, mem = device_read(v, gpa, i->size), src = source_of(v, i);
-	u64 r = i->to_reg ? alu(i->op, i->size, src, mem, &s->rflags) : alu(i->op, i->size, mem, src, &s->rflags);
+	return i->op == INSN_CMP || i->op == INSN_TEST || i->op == INSN_BT;
+}
 
-	if (i->to_reg && !readonly)
+static void do_alu(struct vcpu *v, const struct insn *i, const struct place *p)
+{
+	u64 mem = value_read(v, p), src = source_of(v, i), rflags = v->exit.rflags;
+	u64 r = i->to_reg ? alu(i->op, i->size, src, mem, &rflags) : alu(i->op, i->size, mem, src, &rflags);
+
+	if (i->to_reg && !alu_reads_only(i))
 		reg_write(v, i->reg, i->reg_high, i->reg_size, r);
-	else if (!readonly)
-		device_write(v, gpa, i->size, r);
+	else if (!alu_reads_only(i))
+		value_write(v, p, r);
 	if (i->op == INSN_XADD)
 		reg_write(v, i->reg, i->reg_high, i->reg_size, mem);
 	if (i->op != INSN_NOT)
-		flags_store(v, s);
+		flags_store(v, rflags);
+}
+
+/* A guest that uses vector registers has said so, else the instruction would have faulted before it came here: another
+ * vcpu has rewritten it. SDM 2A "Exception Class Tables" */
+static enum verdict do_vector(struct vcpu *v, const struct insn *i, const struct place *p)
+{
+	u64 val[2] = { 0 };
+	struct cpu_state s;
+
+	virt->get_state(v, &s, STATE_MODE);
+	if (s.cr0 & CR0_EM || !(s.cr4 & CR4_OSFXSR))
+		return vcpu_fault(v, VEC_UD, -1);
+	if (s.cr0 & CR0_TS)
+		return vcpu_fault(v, VEC_NM, -1);
+	if (i->op == INSN_VLOAD) {
+		place_read(v, p, val);
+		xmm_write(i->reg, val);
+	} else {
+		xmm_read(i->reg, val);
+		place_write(v, p, val);
+	}
 	return NEXT;
 }
 
-static enum verdict carry_out(struct vcpu *v, struct cpu_state *s, const struct insn *i)
+static enum verdict carry_out(struct vcpu *v, const struct insn *i, const struct place *p)
 {
 	switch (i->op) {
 	case INSN_LOAD:
-		return do_load(v, i);
+		load(v, i, value_read(v, p));
+		return NEXT;
 	case INSN_STORE:
-		return do_store(v, i);
+		value_write(v, p, source_of(v, i));
+		return NEXT;
+	case INSN_VLOAD: case INSN_VSTORE:
+		return do_vector(v, i, p);
 	case INSN_XCHG:
-		return do_xchg(v, i);
+		do_xchg(v, i, p);
+		return NEXT;
 	case INSN_CMPXCHG:
-		return do_cmpxchg(v, s, i);
+		do_cmpxchg(v, i, p);
+		return NEXT;
 	case INSN_ADD: case INSN_OR: case INSN_ADC: case INSN_SBB: case INSN_AND: case INSN_SUB: case INSN_XOR:
 	case INSN_CMP: case INSN_TEST: case INSN_XADD: case INSN_INC: case INSN_DEC: case INSN_NOT: case INSN_NEG:
 	case INSN_BT: case INSN_BTS: case INSN_BTR: case INSN_BTC:
-		return do_alu(v, s, i);
+		do_alu(v, i, p);
+		return NEXT;
 	default:
-		return emulate_refuse(v, s, "an instruction that is not emulated on device memory");
+		return emulate_refuse(v, "an instruction that is not emulated on device memory");
 	}
+}
+
+static bool insn_writes(const struct insn *i)
+{
+	return i->op != INSN_LOAD && i->op != INSN_VLOAD && !i->to_reg && !alu_reads_only(i);
+}
+
+/* Both pages, by the guest's tables. */
+static bool find_pages(struct vcpu *v, const struct insn *i, struct place *p)
+{
+	struct cpu_state s;
+	u64 linear;
+
+	virt->get_state(v, &s, STATE_MODE);
+	return operand_linear(v, &s, i, insn_writes(i), &linear) && place_find(v, &s, linear, i->size, insn_writes(i), p);
+}
+
+/* Everything but plain moves inside a page. */
+static NOINLINE enum verdict emulate_other(struct vcpu *v, const struct insn *i, bool crosses)
+{
+	struct place p;
+
+	if (i->op >= INSN_MOVS && i->op <= INSN_LODS)
+		return emulate_string(v, i);
+	if (!crosses)
+		p = (struct place){ .size = i->size, .first = i->size, .gpa = { v->exit.mmio.gpa.v } };
+	else if (!find_pages(v, i, &p))
+		return FAULT;
+	return carry_out(v, i, &p);
+}
+
+static NOINLINE enum verdict no_insn(struct vcpu *v, enum verdict why)
+{
+	return why == FAULT ? FAULT : emulate_refuse(v, "an instruction that is not emulated on device memory");
+}
+
+/* Moves of 4 bytes are nearly all that drivers do to registers, so they go without a call. */
+static inline void quick_load(struct vcpu *v, const struct insn *i, struct io *io)
+{
+	mmio_access(v, io->off, io);
+	if (i->size == 4 && i->reg_size == 4 && i->reg != RSP)
+		v->gpr[i->reg] = (u32)io->val;
+	else
+		load(v, i, cut(io->val, i->size));
+}
+
+static inline void quick_store(struct vcpu *v, const struct insn *i, struct io *io)
+{
+	io->write = true;
+	if (i->size == 4 && i->reg != REG_NONE)
+		io->val = (u32)v->gpr[i->reg];
+	else
+		io->val = cut(source_of(v, i), i->size);
+	mmio_access(v, io->off, io);
 }
 
 enum verdict emulate_mmio(struct vcpu *v)
 {
-	struct cpu_state s;
 	const struct insn *i;
+	struct code_key key;
 	enum verdict why;
+	struct io io;
+	bool crosses;
 
-	virt->get_state(v, &s, STATE_MODE);
-	i = insn_at(v, &s, &why);
+	virt->code_key(v, &key);
+	i = insn_at(v, &key, &why);
 	if (!i)
-		return why == FAULT ? FAULT :
-			emulate_refuse(v, &s, "an instruction that is not emulated on device memory");
+		return no_insn(v, why);
 	v->exit.len = i->len;
-	if (i->op >= INSN_MOVS && i->op <= INSN_LODS)
-		return emulate_string(v, &s, i);
-	if (crosses_page(v, &s, i))
-		return emulate_refuse(v, &s, "an access to device memory over the end of a page");
-	return carry_out(v, &s, i);
+	crosses = crosses_page(v, i);
+	if (crosses || i->op > INSN_STORE)
+		return emulate_other(v, i, crosses);
+	io = (struct io){ .off = v->exit.mmio.gpa.v, .size = i->size };
+	if (i->op == INSN_STORE)
+		quick_store(v, i, &io);
+	else
+		quick_load(v, i, &io);
+	return NEXT;
 }

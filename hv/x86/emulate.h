@@ -8,8 +8,8 @@
 
 #define STRING_ROUNDS 64	/* repetitions an exit, so that it stays interruptible */
 
-/* MOVS, STOS, LODS, INS, OUTS on RAM and devices; s has STATE_MODE. Verdicts as emulate_mmio(). */
-enum verdict emulate_string(struct vcpu *v, struct cpu_state *s, const struct insn *i);
+/* MOVS, STOS, LODS, INS, OUTS on RAM and devices. Verdicts as emulate_mmio(). */
+enum verdict emulate_string(struct vcpu *v, const struct insn *i);
 
 /* Kill the guest as GUEST-EMULATE with the bytes at its RIP; returns KILL. */
-enum verdict emulate_refuse(struct vcpu *v, const struct cpu_state *s, const char *why);
+enum verdict emulate_refuse(struct vcpu *v, const char *why);

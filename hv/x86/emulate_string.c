@@ -5,10 +5,13 @@
 
 #include "emulate.h"
 
+#include <hv/exit_cpu.h>
 #include <hv/virt.h>
 
 #include "operand.h"
 #include "walk.h"
+
+#define DR6_BS BIT(14)
 
 struct string_op {
 	const struct insn *insn;
@@ -24,76 +27,71 @@ static void index_advance(struct vcpu *v, const struct string_op *op, u32 reg)
 	reg_write(v, reg, false, size, cut(v->gpr[reg] + op->step, size));
 }
 
-static bool source_access(struct vcpu *v, const struct string_op *op, u64 *val)
+static bool source_find(struct vcpu *v, const struct string_op *op, struct place *p)
 {
 	const struct insn *i = op->insn;
 	u64 linear;
 
-	*val = 0;
 	return segment_linear(v, op->s, op->src_seg, cut(v->gpr[RSI], i->addr_size), i->size, false, &linear) &&
-		linear_access(v, op->s, linear, val, i->size, false);
+		place_find(v, op->s, linear, i->size, false, p);
 }
 
-static bool dest_linear(struct vcpu *v, const struct string_op *op, u64 *linear)
+static bool dest_find(struct vcpu *v, const struct string_op *op, struct place *p)
 {
-	return segment_linear(v, op->s, SEG_ES, cut(v->gpr[RDI], op->insn->addr_size), op->insn->size, true, linear);
-}
+	const struct insn *i = op->insn;
+	u64 linear;
 
-/* Would a write there fault? Asked before a port is read, because reading it cannot be taken back. */
-static bool dest_writable(struct vcpu *v, const struct string_op *op, u64 linear)
-{
-	u32 access = GMEM_WRITE | (state_cpl(op->s) == 3 ? GMEM_USER : 0);
-	u64 last = linear + op->insn->size - 1;
-	gpa_t gpa;
-
-	return gmem_walk(v->guest, op->s, linear, access, &gpa, &v->fault) &&
-		(linear / PAGE_SIZE == last / PAGE_SIZE || gmem_walk(v->guest, op->s, last, access, &gpa, &v->fault));
+	return segment_linear(v, op->s, SEG_ES, cut(v->gpr[RDI], i->addr_size), i->size, true, &linear) &&
+		place_find(v, op->s, linear, i->size, true, p);
 }
 
 static bool do_ins(struct vcpu *v, const struct string_op *op)
 {
 	struct io io = { .val = ~0ul, .size = op->insn->size };
-	u64 linear;
+	struct place to;
 
-	if (!dest_linear(v, op, &linear) || !dest_writable(v, op, linear))
+	if (!dest_find(v, op, &to))
 		return false;
 	pio_access(v, &io, v->exit.pio.port);
-	return linear_access(v, op->s, linear, &io.val, io.size, true);
+	place_write(v, &to, &io.val);
+	return true;
 }
 
 static bool do_outs(struct vcpu *v, const struct string_op *op)
 {
 	struct io io = { .size = op->insn->size, .write = true };
+	struct place from;
 
-	if (!source_access(v, op, &io.val))
+	if (!source_find(v, op, &from))
 		return false;
+	place_read(v, &from, &io.val);
 	pio_access(v, &io, v->exit.pio.port);
 	return true;
 }
 
-/* One element. false: v->fault, nothing of it is done. */
+/* One element. false: v->fault, nothing of it is done: what a device or a port gave cannot be taken back, so both sides
+ * are found before either is touched. */
 static bool do_one(struct vcpu *v, const struct string_op *op)
 {
 	const struct insn *i = op->insn;
-	u64 val, linear;
+	struct place from, to;
+	u64 val = v->gpr[RAX];
 
-	switch (i->op) {
-	case INSN_INS:
+	if (i->op == INSN_INS)
 		return do_ins(v, op);
-	case INSN_OUTS:
+	if (i->op == INSN_OUTS)
 		return do_outs(v, op);
-	case INSN_LODS:
-		if (!source_access(v, op, &val))
-			return false;
+	if (i->op != INSN_STOS && !source_find(v, op, &from))
+		return false;
+	if (i->op != INSN_LODS && !dest_find(v, op, &to))
+		return false;
+	if (i->op != INSN_STOS)
+		place_read(v, &from, &val);
+	if (i->op == INSN_LODS)
 		reg_write(v, RAX, false, i->size, val);
-		return true;
-	case INSN_STOS:
-		val = v->gpr[RAX];
-		return dest_linear(v, op, &linear) && linear_access(v, op->s, linear, &val, i->size, true);
-	default:	/* a source that is a device must not be read when the destination faults */
-		return dest_linear(v, op, &linear) && dest_writable(v, op, linear) && source_access(v, op, &val) &&
-			linear_access(v, op->s, linear, &val, i->size, true);
-	}
+	else
+		place_write(v, &to, &val);
+	return true;
 }
 
 static void advance(struct vcpu *v, const struct string_op *op)
@@ -106,13 +104,27 @@ static void advance(struct vcpu *v, const struct string_op *op)
 		index_advance(v, op, RDI);
 }
 
-enum verdict emulate_string(struct vcpu *v, struct cpu_state *s, const struct insn *i)
+/* Repetitions are left. With TF set each is an instruction for the debugger: SDM 3B "Single-Step Exception Condition". */
+static enum verdict again(struct vcpu *v, const struct cpu_state *s)
 {
-	struct string_op op = { i, s, s->rflags & RFLAGS_DF ? 0ul - i->size : i->size, i->seg };
+	if (!(s->rflags & RFLAGS_TF))
+		return AGAIN;
+	vcpu_set_dr6(v, DR6_BS);
+	return vcpu_fault(v, VEC_DB, -1);
+}
 
-	if (!state_is_64bit(s) || i->seg == SEG_FS || i->seg == SEG_GS)
-		virt->get_state(v, s, STATE_SEGS);
-	for (u32 n = 0; n < STRING_ROUNDS; n++) {
+enum verdict emulate_string(struct vcpu *v, const struct insn *i)
+{
+	struct cpu_state s;
+	struct string_op op = { .insn = i, .s = &s, .src_seg = i->seg };
+	u32 rounds;
+
+	virt->get_state(v, &s, STATE_MODE);
+	if (!state_is_64bit(&s) || i->seg == SEG_FS || i->seg == SEG_GS)
+		virt->get_state(v, &s, STATE_SEGS);
+	op.step = s.rflags & RFLAGS_DF ? 0ul - i->size : i->size;
+	rounds = s.rflags & RFLAGS_TF ? 1 : STRING_ROUNDS;
+	for (u32 n = 0; n < rounds; n++) {
 		u64 count = cut(v->gpr[RCX], i->addr_size);
 
 		if (i->rep && !count)
@@ -124,22 +136,22 @@ enum verdict emulate_string(struct vcpu *v, struct cpu_state *s, const struct in
 			return NEXT;
 		reg_write(v, RCX, false, i->addr_size, count - 1);
 	}
-	return cut(v->gpr[RCX], i->addr_size) ? AGAIN : NEXT;
+	return cut(v->gpr[RCX], i->addr_size) ? again(v, &s) : NEXT;
 }
 
 /* Hardware names port, size and direction, but not always the segment and the address size: the bytes do. */
 enum verdict emulate_string_io(struct vcpu *v)
 {
-	struct cpu_state s;
+	struct code_key key;
 	const struct insn *i;
 	enum verdict why;
 
-	virt->get_state(v, &s, STATE_MODE);
-	i = insn_at(v, &s, &why);
+	virt->code_key(v, &key);
+	i = insn_at(v, &key, &why);
 	if (!i)
-		return why == FAULT ? FAULT : emulate_refuse(v, &s, "a port access that is none");
+		return why == FAULT ? FAULT : emulate_refuse(v, "a port access that is none");
 	if (i->op != (v->exit.pio.in ? INSN_INS : INSN_OUTS) || i->size != v->exit.pio.size)
 		return AGAIN;	/* another vcpu has rewritten it since: let the processor look again */
 	v->exit.len = i->len;
-	return emulate_string(v, &s, i);
+	return emulate_string(v, i);
 }

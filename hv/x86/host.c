@@ -4,6 +4,7 @@
 
 #include <hv/core.h>
 #include <hv/lib.h>
+#include <hv/log.h>
 #include <hv/machine.h>
 #include <hv/paging.h>
 #include <hv/panic.h>
@@ -22,6 +23,17 @@ static struct {
 	void (*next)(u64);
 } enter;
 
+static u64 boot_tsc_adjust __attribute__((section(".sealed")));
+
+static u64 tsc_adjust_read(void)
+{
+	u64 val = 0;
+
+	if (cpuid(0, 0).eax >= 7 && cpuid(7, 0).ebx & BIT32(1))
+		rdmsr_safe(MSR_TSC_ADJUST, &val);
+	return val;
+}
+
 static void enter_own(u64 index)
 {
 	struct core *c = this_core();
@@ -34,6 +46,7 @@ static void enter_own(u64 index)
 	gdt_load();
 	idt_load();
 	core_protect();
+	boot_tsc_adjust = tsc_adjust_read();
 	if (lapic_init(!(enter.info->acpi.dmar_flags & 2)))
 		machine_halt();
 	lapic_enable();
@@ -138,9 +151,24 @@ void host_reload_tables(void)
 	write_cr3(read_cr3());
 }
 
+/* SDM 3B "IA32_TSC_ADJUST": firmware that wrote a core's TSC shows here. All cores of a package count from one reset, so
+ * they must agree; across packages the difference may be right, and is said. */
+static void adjust_tsc(const struct core_public *me)
+{
+	u64 mine = tsc_adjust_read();
+
+	if (mine == boot_tsc_adjust)
+		return;
+	log_notice("core %u: its TSC is off by %ld ticks from the boot core's (TSC_ADJUST)%s", me->index,
+		(long)(mine - boot_tsc_adjust), me->package == core_table[0].package ? ": set right" : "");
+	if (me->package == core_table[0].package)
+		wrmsr_safe(MSR_TSC_ADJUST, boot_tsc_adjust);
+}
+
 void host_prepare_core(void)
 {
 	lapic_enable();
+	adjust_tsc(this_core()->pub);
 }
 
 u64 host_count_wx(void)

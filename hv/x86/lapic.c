@@ -23,6 +23,13 @@ static volatile u32 *regs SEALED;
 static u64 timer_hz SEALED;	/* counts a second, divided by 1 */
 static u32 thermal_lvt SEALED;	/* the boot core's: firmware may want its SMI on all cores */
 
+/* WRMSR to an x2APIC register or to the deadline does not wait for earlier stores, nor for a locked instruction: a doorbell
+ * could arrive before its word. SDM 3A "x2APIC Register Address Space", "TSC-Deadline Mode". */
+static void stores_first(void)
+{
+	__asm__ volatile("mfence; lfence" ::: "memory");
+}
+
 static u32 read_reg(enum reg r)
 {
 	return x2 ? (u32)rdmsr(MSR_X2APIC + (r >> 4)) : regs[r / 4];
@@ -105,7 +112,7 @@ void lapic_eoi(void)
 void lapic_send(u32 apic_id, u32 low)
 {
 	if (x2) {
-		fence_full();	/* WRMSR to the ICR does not order earlier stores */
+		stores_first();
 		wrmsr(MSR_X2APIC + (REG_ICR >> 4), (u64)apic_id << 32 | low);
 		return;
 	}
@@ -132,7 +139,7 @@ void lapic_timer_arm(u64 deadline)
 		write_reg(REG_TIMER_INITIAL, 0);
 	} else if (has_deadline) {
 		write_reg(REG_LVT_TIMER, VECTOR_TIMER | LVT_TSC_DEADLINE);
-		fence_full();	/* SDM 3A "TSC-Deadline Mode": the LVT write comes first, also as memory access */
+		stores_first();		/* also the LVT write, which may be one */
 		wrmsr(MSR_TSC_DEADLINE, deadline);
 	} else {
 		arm_count(deadline);

@@ -494,4 +494,7 @@ void policy_trap(struct vcpu *v)
 	virt->trap_msr(v, MSR_SPEC_CTRL, !t->has_spec_ctrl, !t->has_spec_ctrl);
 	virt->trap_msr(v, MSR_PRED_CMD, true, !t->has_pred_cmd);
 	virt->trap_msr(v, MSR_FLUSH_CMD, true, !t->has_flush_cmd);
+	/* It runs natively, so what a former run left is in the processor. */
+	if (t->has_spec_ctrl)
+		wrmsr_safe(MSR_SPEC_CTRL, 0);
 }

@@ -89,7 +89,17 @@ bool segment_linear(struct vcpu *v, const struct cpu_state *s, u32 seg, u64 offs
 	return true;
 }
 
-bool operand_linear(struct vcpu *v, struct cpu_state *s, const struct insn *i, bool write, u64 *linear)
+/* BT and its like with a register: the register counts bits from the operand on, in both directions.
+ * SDM 1 "Bit(BitBase, BitOffset)" of the instruction notation. */
+static u64 bit_offset(const struct vcpu *v, const struct insn *i)
+{
+	u32 shift = 64 - 8u * i->size;
+	s64 bit = (s64)(v->gpr[i->reg] << shift) >> shift;
+
+	return (u64)(bit >> __builtin_ctz(8u * i->size)) * i->size;
+}
+
+u64 operand_offset(const struct vcpu *v, const struct insn *i)
 {
 	u64 offset = (u64)i->disp;
 
@@ -99,10 +109,16 @@ bool operand_linear(struct vcpu *v, struct cpu_state *s, const struct insn *i, b
 		offset += v->gpr[i->base];
 	if (i->index != REG_NONE)
 		offset += v->gpr[i->index] * i->scale;
-	offset = cut(offset, i->addr_size);
+	if (i->op >= INSN_BT && i->op <= INSN_BTC && i->reg != REG_NONE)
+		offset += bit_offset(v, i);
+	return cut(offset, i->addr_size);
+}
+
+bool operand_linear(struct vcpu *v, struct cpu_state *s, const struct insn *i, bool write, u64 *linear)
+{
 	if (!state_is_64bit(s) || i->seg == SEG_FS || i->seg == SEG_GS)
 		virt->get_state(v, s, STATE_SEGS);
-	return segment_linear(v, s, i->seg, offset, i->size, write, linear);
+	return segment_linear(v, s, i->seg, operand_offset(v, i), i->size, write, linear);
 }
 
 /* Set accessed and dirty bits in the entries that a walk used, unless they have changed meanwhile. */
@@ -125,50 +141,91 @@ static void trace_mark(const struct walk_trace *t, const struct cpu_state *s, bo
 	}
 }
 
-/* One naturally sized access to a device. */
-static void device_access(struct vcpu *v, u64 gpa, u8 *data, u32 size, bool write)
+bool place_find(struct vcpu *v, const struct cpu_state *s, u64 linear, u32 size, bool write, struct place *p)
 {
-	struct io io = { .off = gpa, .size = (u8)size, .write = write };
+	u32 access = (write ? GMEM_WRITE : GMEM_READ) | (state_cpl(s) == 3 ? GMEM_USER : 0);
+	struct walk_trace trace[2];
+	gpa_t gpa[2] = { GPA(0), GPA(0) };
+	u64 second;
 
-	if (write)
-		memcpy(&io.val, data, size);
-	else
-		io.val = ~0ul;
-	mmio_access(v, gpa, &io);
-	if (!write)
-		memcpy(data, &io.val, size);
+	p->size = size;
+	p->first = MIN(size, (u32)(PAGE_SIZE - linear % PAGE_SIZE));
+	second = state_is_64bit(s) ? linear + p->first : (u32)(linear + p->first);
+	if (!gmem_walk_traced(v->guest, s, linear, access, &gpa[0], &v->fault, &trace[0]))
+		return false;
+	if (p->first < size && !gmem_walk_traced(v->guest, s, second, access, &gpa[1], &v->fault, &trace[1]))
+		return false;
+	for (u32 i = 0; i < (p->first < size ? 2u : 1u); i++)
+		trace_mark(&trace[i], s, write);
+	p->gpa[0] = gpa[0].v;
+	p->gpa[1] = gpa[1].v;
+	return true;
 }
 
-static void physical_access(struct vcpu *v, u64 gpa, u8 *data, u32 size, bool write)
+static void device_read(struct vcpu *v, u64 gpa, u8 *data, u32 size)
 {
-	u8 *ram = gmem_ptr(v->guest, GPA(gpa), size);
+	struct io io = { .off = gpa, .val = ~0ul, .size = (u8)size };
 
-	if (ram) {
-		memcpy(write ? ram : data, write ? data : ram, size);
-	} else if ((size & (size - 1)) == 0) {
-		device_access(v, gpa, data, size, write);
-	} else {
-		for (u32 i = 0; i < size; i++)
-			device_access(v, gpa + i, data + i, 1, write);
+	mmio_access(v, gpa, &io);
+	memcpy(data, &io.val, size);
+}
+
+static void device_write(struct vcpu *v, u64 gpa, const u8 *data, u32 size)
+{
+	struct io io = { .off = gpa, .size = (u8)size, .write = true };
+
+	memcpy(&io.val, data, size);
+	mmio_access(v, gpa, &io);
+}
+
+/* Bytes of part n of a place, and how many a device sees at once. */
+static u32 part_size(const struct place *p, u32 n)
+{
+	return n ? p->size - p->first : p->first;
+}
+
+static u32 part_step(const struct place *p)
+{
+	return p->first < p->size ? 1 : MIN(p->size, 8u);
+}
+
+void place_read(struct vcpu *v, const struct place *p, void *data)
+{
+	u8 *to = data;
+
+	for (u32 n = 0; n < 2 && part_size(p, n); to += part_size(p, n), n++) {
+		const u8 *ram = gmem_ptr(v->guest, GPA(p->gpa[n]), part_size(p, n));
+
+		if (ram)
+			memcpy(to, ram, part_size(p, n));
+		for (u32 i = 0; !ram && i < part_size(p, n); i += part_step(p))
+			device_read(v, p->gpa[n] + i, to + i, part_step(p));
+	}
+}
+
+void place_write(struct vcpu *v, const struct place *p, const void *data)
+{
+	const u8 *from = data;
+
+	for (u32 n = 0; n < 2 && part_size(p, n); from += part_size(p, n), n++) {
+		u8 *ram = gmem_ptr(v->guest, GPA(p->gpa[n]), part_size(p, n));
+
+		if (ram)
+			memcpy(ram, from, part_size(p, n));
+		for (u32 i = 0; !ram && i < part_size(p, n); i += part_step(p))
+			device_write(v, p->gpa[n] + i, from + i, part_step(p));
 	}
 }
 
 bool linear_access(struct vcpu *v, const struct cpu_state *s, u64 linear, void *data, u32 size, bool write)
 {
-	u32 access = (write ? GMEM_WRITE : GMEM_READ) | (state_cpl(s) == 3 ? GMEM_USER : 0);
-	u32 first = MIN(size, (u32)(PAGE_SIZE - linear % PAGE_SIZE));
-	struct walk_trace trace[2];
-	gpa_t gpa[2];
+	struct place p;
 
-	if (!gmem_walk_traced(v->guest, s, linear, access, &gpa[0], &v->fault, &trace[0]))
+	if (!place_find(v, s, linear, size, write, &p))
 		return false;
-	if (first < size && !gmem_walk_traced(v->guest, s, linear + first, access, &gpa[1], &v->fault, &trace[1]))
-		return false;
-	trace_mark(&trace[0], s, write);
-	physical_access(v, gpa[0].v, data, first, write);
-	if (first == size)
-		return true;
-	trace_mark(&trace[1], s, write);
-	physical_access(v, gpa[1].v, (u8 *)data + first, size - first, write);
+	if (write)
+		place_write(v, &p, data);
+	else
+		place_read(v, &p, data);
 	return true;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nothing that firmware left running may write into RAM that a guest is about to get, or interrupt a guest core:
- * bus mastering, MSI and MSI-X off on every PCI function but bridges, all interrupt controllers masked. */
+ * bus mastering off on every PCI function but bridges, MSI and MSI-X off on all, all interrupt controllers masked, the
+ * HPET stopped. */
 #include "quiesce.h"
 
 #include <hv/log.h>
+#include <hv/machine.h>
 #include <hv/paging.h>
 
 #include "x86.h"
@@ -14,10 +16,14 @@
 #define PCI_COMMAND_MASTER BIT32(2)
 #define PCI_STATUS_CAPS BIT32(20)	/* in the dword at 04h */
 #define PCI_HEADER 0x0c
+#define PCI_HEADER_BRIDGE 1u		/* to PCI; CardBus bridges have their capabilities elsewhere */
 #define PCI_CAPS 0x34
 #define CAP_MSI 0x05
 #define CAP_MSIX 0x11
-#define IOAPIC_BASE 0xfec00000ul
+#define IOAPIC_BASE 0xfec00000u		/* where the first one is when nobody says */
+#define HPET_CONFIG (0x10 / 4)
+#define HPET_RUNS BIT32(0)
+#define HPET_LEGACY BIT32(1)
 
 static u32 pci_read(u32 bdf, u32 reg)
 {
@@ -49,12 +55,12 @@ static void messages_off(u32 bdf)
 
 static bool quiet_function(u32 bdf)
 {
-	u32 command = pci_read(bdf, PCI_COMMAND);
+	u32 command = pci_read(bdf, PCI_COMMAND), header = pci_read(bdf, PCI_HEADER) >> 16 & 0x7f;
 
-	if (pci_read(bdf, PCI_HEADER) >> 16 & 0x7f)
-		return false;	/* a bridge: what is behind it still has to be reached */
-	if (command & PCI_STATUS_CAPS)
+	if (header <= PCI_HEADER_BRIDGE && command & PCI_STATUS_CAPS)
 		messages_off(bdf);
+	if (header)
+		return false;	/* a bridge: what is behind it still has to be reached */
 	/* The status half is write-one-to-clear: zeros leave it alone. */
 	pci_write(bdf, PCI_COMMAND, command & 0xffff & ~PCI_COMMAND_MASTER);
 	return command & PCI_COMMAND_MASTER;
@@ -70,9 +76,9 @@ static u32 quiet_device(u32 bdf)
 	return n;
 }
 
-static void mask_ioapic(void)
+static void mask_ioapic(u32 base)
 {
-	volatile u32 *io = mmio_map(HPA(IOAPIC_BASE), PAGE_SIZE, CACHE_UNCACHED);
+	volatile u32 *io = mmio_map(HPA(base), PAGE_SIZE, CACHE_UNCACHED);
 	u32 version, pins;
 
 	if (!io)
@@ -88,13 +94,32 @@ static void mask_ioapic(void)
 	}
 }
 
+static void mask_ioapics(const struct boot_acpi *acpi)
+{
+	if (!acpi->ioapic_count)
+		mask_ioapic(IOAPIC_BASE);
+	for (u32 i = 0; i < acpi->ioapic_count; i++)
+		mask_ioapic(acpi->ioapics[i]);
+}
+
+/* Its timers can send messages of their own, past the IOAPICs. Nobody here counts by it. IA-PC HPET 1.0a "General
+ * Configuration Register" (2.3.5). */
+static void stop_hpet(const struct boot_acpi *acpi)
+{
+	volatile u32 *hpet = acpi->hpet_base ? mmio_map(HPA(acpi->hpet_base), 0x400, CACHE_UNCACHED) : NULL;
+
+	if (hpet && hpet[0] != ~0u)
+		hpet[HPET_CONFIG] &= ~(HPET_RUNS | HPET_LEGACY);
+}
+
 void quiesce_devices(void)
 {
 	u32 masters = 0;
 
 	outb(0x21, 0xff);
 	outb(0xa1, 0xff);
-	mask_ioapic();
+	mask_ioapics(&boot_info->acpi);
+	stop_hpet(&boot_info->acpi);
 	for (u32 bdf = 0; bdf < 0x10000; bdf += 8)
 		if (pci_read(bdf, 0) != ~0u)
 			masters += quiet_device(bdf);

@@ -36,11 +36,22 @@ static bool wait_for_state(u32 index, u64 ms)
 	return true;
 }
 
+static void leave_out(struct core_public *c, const char *why)
+{
+	str_copy(c->why, sizeof(c->why), why);
+	store_release(&c->state, CORE_FAILED);
+}
+
 static void start_core(u32 index, u64 trampoline)
 {
 	struct core_public *c = &core_table[index];
 	u32 page = (u32)(trampoline >> 12);
 
+	/* An xAPIC addresses 8 bits, of which FFH is everybody: the message would go to others. */
+	if (!lapic_is_x2() && c->apic_id >= 0xff) {
+		leave_out(c, "its APIC id needs x2APIC mode, which firmware does not allow");
+		return;
+	}
 	smp_mailbox.cr3 = c->root.v;
 	smp_mailbox.stack = STACK_TOP(STACK_MAIN);
 	smp_mailbox.index = index;
@@ -53,8 +64,10 @@ static void start_core(u32 index, u64 trampoline)
 	lapic_send(c->apic_id, ICR_STARTUP | page);
 	if (wait_for_state(index, 1000))
 		return;
-	store_release(&c->state, CORE_FAILED);
-	str_copy(c->why, sizeof(c->why), "did not answer INIT and SIPI within a second");
+	/* Should it still come, it must not find the next core's mailbox. */
+	lapic_send(c->apic_id, ICR_INIT);
+	wait_us(10000);
+	leave_out(c, "did not answer INIT and SIPI within a second");
 }
 
 /* The page is reached by its physical address: the start-up root maps it, and so does boot's while it lasts. */

@@ -98,6 +98,16 @@ void *mmio_map(hpa_t base, u64 size, enum cache cache)
 	return (void *)(va + (base.v - first));
 }
 
+/* What a core keeps for itself is not in the pool that all cores map. */
+static int hide_from_others(u64 hpa, u64 size)
+{
+	hpa_t pool;
+	u64 tables;
+
+	pool_tables(&pool, &tables);
+	return pt_unmap(&shared, POOL_VA + (hpa - pool.v), size);
+}
+
 /* Private memory: struct core, the processor's tables, the stacks; one piece of the pool, mapped with guards. */
 static int map_private(struct pagetable *pt, u32 index)
 {
@@ -111,7 +121,8 @@ static int map_private(struct pagetable *pt, u32 index)
 		return -E_NOMEM;
 	hpa = pool_hpa(block).v;
 	core_table[index].private_hpa = HPA(hpa);
-	err = pt_map(pt, PRIVATE_VA, hpa, core_size, PT_READ | PT_WRITE);
+	err = hide_from_others(hpa, pages * PAGE_SIZE);
+	err = err ? err : pt_map(pt, PRIVATE_VA, hpa, core_size, PT_READ | PT_WRITE);
 	hpa += core_size;
 	err = err ? err : pt_map(pt, ARCH_VA, hpa, PAGE_SIZE, PT_READ | PT_WRITE);
 	hpa += PAGE_SIZE;
@@ -148,8 +159,9 @@ int space_add_guest(struct guest *g)
 	for (u32 i = 0; i < g->vcpu_count && !err; i++) {
 		u64 *core_root = table_ptr(core_table[g->core_of[i]].root.v);
 
-		core_root[SLOT_GUEST] = root[SLOT_GUEST];
-		core_root[SLOT_IMAGES] = root[SLOT_IMAGES];
+		/* A slot is 512 GiB: large guests have several. */
+		for (u32 slot = SLOT_GUEST; slot < SLOT_SHARED; slot++)
+			core_root[slot] = root[slot];
 	}
 	return err;
 }

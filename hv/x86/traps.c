@@ -75,6 +75,9 @@ void trap(struct trap_frame *f)
 			lapic_eoi();
 		if (f->vector == VECTOR_TIMER)
 			this_core()->timer_armed = ~0ul;
+	} else if (f->vector == VEC_DB && !(f->rflags & RFLAGS_TF)) {
+		/* Not ours, we set no breakpoints: Bochs takes a guest's pending single step to the host at an SVM exit. */
+		return;
 	} else if (f->vector != VEC_GP || !apply_fixup(f)) {
 		die(f);
 	}

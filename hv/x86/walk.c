@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Page-table walks of a guest, in all five paging modes. Each entry is read once and atomically; the number of reads is
- * bounded by the mode. SDM 3A "Paging"; protection keys are not judged (PKRU is live in the processor, which judged the
- * access that exited). */
+ * bounded by the mode. SDM 3A "Paging". */
 
 #include "walk.h"
 
@@ -15,6 +14,7 @@
 #define PF_U BIT32(2)
 #define PF_RSVD BIT32(3)
 #define PF_ID BIT32(4)
+#define PF_PK BIT32(5)
 
 #define BITS_RANGE(from, to) ((~0ul >> (63 - (to))) & ~(BIT(from) - 1))	/* bits from..to, both included */
 #define ADDRESS_MASK BITS_RANGE(12, 51)
@@ -143,6 +143,16 @@ static bool access_allowed(const struct cpu_state *s, u32 access, u64 rights, bo
 	return writable || !(access & GMEM_WRITE) || !(s->cr0 & CR0_WP);
 }
 
+/* What PKRU forbids on a user page with this leaf entry. SDM 3A "Protection Keys" */
+static bool key_forbids(const struct paging_mode *m, const struct cpu_state *s, u32 access, u64 rights, u64 leaf)
+{
+	bool write = access & GMEM_WRITE && (access & GMEM_USER || s->cr0 & CR0_WP);
+
+	if (!(s->cr4 & CR4_PKE) || m->levels < 4 || access & GMEM_EXEC || !(rights & PTE_U))
+		return false;
+	return pkru_read() >> 2 * (leaf >> 59 & 15) & (write ? 3 : 1);
+}
+
 /* SDM 3A "Page-Fault Exceptions": I/D is only reported when execution can be forbidden at all. */
 static bool page_fault(const struct cpu_state *s, u64 va, u32 access, u32 cause, struct event *fault)
 {
@@ -175,15 +185,16 @@ static bool walk_tables(const struct guest *g, const struct cpu_state *s, const 
 			gpa_t *gpa, struct event *fault, struct walk_trace *trace)
 {
 	u64 table = table_root(m, s->cr3), rights = PTE_W | PTE_U;
-	u32 level = m->levels;
-	bool nx = false;
+	u32 level = m->levels, forbidden;
+	bool nx = false, leaf = false;
+	u64 e;
 
-	for (;; level--) {
+	for (; !leaf; level--) {
 		u32 shift = 12 + m->index_bits * (level - 1);
 		u64 index = va >> shift & (BIT(m->index_bits) - 1);
-		u64 e = entry_read(g, m, table + index * m->entry_size, trace);
-		bool leaf = entry_is_leaf(m, s, level, e);
 
+		e = entry_read(g, m, table + index * m->entry_size, trace);
+		leaf = entry_is_leaf(m, s, level, e);
 		if (!(e & PTE_P))
 			return page_fault(s, va, access, 0, fault);
 		if (e & reserved_bits(m, s, level, leaf))
@@ -194,11 +205,10 @@ static bool walk_tables(const struct guest *g, const struct cpu_state *s, const 
 		}
 		table = leaf ? leaf_address(m, level, e, va) :
 			       e & (m->entry_size == 4 ? BITS_RANGE(12, 31) : ADDRESS_MASK);
-		if (leaf)
-			break;
 	}
-	if (!access_allowed(s, access, rights, nx))
-		return page_fault(s, va, access, PF_P, fault);
+	forbidden = key_forbids(m, s, access, rights, e) ? PF_PK : 0;
+	if (forbidden || !access_allowed(s, access, rights, nx))
+		return page_fault(s, va, access, PF_P | forbidden, fault);
 	*gpa = GPA(table);
 	return true;
 }

@@ -32,22 +32,8 @@ struct walk_limits walk_limits_get(void);
 bool gmem_walk_traced(const struct guest *g, const struct cpu_state *s, u64 va, u32 access, gpa_t *gpa,
 		      struct event *fault, struct walk_trace *trace);
 
-/* Do all entries of trace, none of them null, still hold what they held? Inline: it is most of what a cached decode costs. */
-static inline bool walk_trace_holds(const struct walk_trace *trace)
-{
-	const struct walk_step *step = trace->step, *end = step + trace->count;
-
-	if (trace->narrow) {
-		for (; step < end; step++)
-			if (load_relaxed((const u32 *)step->entry) != step->value)
-				return false;
-		return true;
-	}
-	for (; step < end; step++)
-		if (load_relaxed((const u64 *)step->entry) != step->value)
-			return false;
-	return true;
-}
+/* The guest's PKRU, which is live in the processor. The processor has protection keys. hv/x86/live.S */
+u32 pkru_read(void);
 
 /* CPL of a state with STATE_MODE valid. */
 static inline u32 state_cpl(const struct cpu_state *s)

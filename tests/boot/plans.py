@@ -44,14 +44,15 @@ def elf_plan(name, guests, **kw):
     return p
 
 
-def linux_guest(name, cores, memory, cmdline='', extra=''):
+def linux_guest(name, cores, memory, cmdline='', extra='', panic='panic=1 '):
     return (f'[guest.{name}]\ncores = {cores}\nmemory = "{memory}"\n'
             f'boot = {{ type = "linux", kernel = "vmlinuz", initrd = "initrd.img", '
-            f'cmdline = "console=ttyS0 quiet panic=1 bulkhead.name={name} {cmdline}" }}\n{extra}\n')
+            f'cmdline = "console=ttyS0 quiet {panic}bulkhead.name={name} {cmdline}" }}\n{extra}\n')
 
 
 two_linux = Plan('two-linux', linux_guest('left', 2, '192MiB') + linux_guest('right', 2, '192MiB'), linux=True)
 three_cores = Plan('three-cores', linux_guest('left', 1, '160MiB') + linux_guest('right', 1, '160MiB'), linux=True)
+panic = Plan('panic', linux_guest('left', 1, '128MiB', extra='restart = "on-failure"', panic=''), linux=True)
 
 hello = elf_plan('hello', [('hello', {})])
 two_hello = elf_plan('two-hello', [('tick', dict(cmdline='n=0')), ('storm', dict(cmdline='n=0'))])
@@ -68,7 +69,7 @@ guests_a = elf_plan('guests-a', [
     ('hello', {}), ('badinsn', {}), ('wildmsr', {}), ('wildport', {}), ('wildmem', {}), ('wildfetch', {}), ('triple', {}),
 ])
 guests_b = elf_plan('guests-b', [
-    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}),
+    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}), ('wildcross', {}),
 ])
 # Time is judged only where it is exact: Bochs, and QEMU 10 with icount.
 guests_time = elf_plan('guests-time', [('timer', {}), ('tick', dict(cmdline='n=2')), ('storm', dict(cmdline='n=0'))])

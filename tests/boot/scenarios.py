@@ -122,6 +122,22 @@ def two_linux(m, plan):
     return remark
 
 
+def panic(m, plan):
+    """A Linux that neither ends nor reboots after its panic: recorded, ended, started again; then ended for good."""
+    linux_boots(m, ['left'])
+    rip = in_guest(m, '1', 'left', 'panic', r'guest left: panicked \(rip=(0xffffffff\w{8}) vcpu=0\)').group(1)
+    m.expect(r'guest left: killed GUEST-PANIC: .*rip=' + rip + r' exit=pio:', 20 * m.patience)
+    view(m, '0')
+    shell(m, 'guests left', r'reason: +GUEST-PANIC')
+    m.expect(r'Kernel panic - not syncing', 10 * m.patience)
+    m.expect(r'guest left: running', 20 * m.patience)
+    view(m, '1')
+    m.expect(r'left: shell ready', 90 * m.patience)
+    view(m, '0')
+    shell(m, 'kill left', r'guest left: killed GUEST-KILLED: by the operator \(rip=0x\w{6,} exit=(hlt|event)')
+    shell(m, 'start left', r'guest left: running')
+
+
 # -- small guests --------------------------------------------------------------
 
 def one_guest(m, plan):

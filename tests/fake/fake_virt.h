@@ -24,7 +24,9 @@ struct fake_call {
 struct fake_step {
 	u64 ticks;				/* the guest runs this long before it exits */
 	void (*meanwhile)(struct vcpu *v);	/* what the world does at the end of that time; may be null */
-	struct vmexit exit;			/* rip 0: where RIP is. event_queued: the exit hit the delivery */
+	/* How it ends. rip 0: where RIP is. event_queued: it hits the delivery of the event that was injected, if any. When
+	 * the vcpu gets into a state that opens a window that was asked for, VMEXIT_WINDOW comes before. */
+	struct vmexit exit;
 };
 
 #define FAKE_CALLS_MAX 4096
@@ -45,6 +47,8 @@ struct fake_virt {
 	u32 windows;			/* what want_window() last asked */
 	bool shadow, nmi_blocked;
 	bool rip_moved;			/* since the last exit */
+	bool hit;			/* the present step ends in the delivery of an event */
+	u32 windows_in_a_row;
 
 	u32 entries;			/* entries that reached the guest */
 	u32 delivered_count;

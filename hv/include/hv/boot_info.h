@@ -11,6 +11,7 @@
 #define BOOT_RANGES_MAX 512
 #define BOOT_FILES_MAX 64
 #define BOOT_UARTS_MAX 4
+#define BOOT_IOAPICS_MAX 32
 #define BOOT_TEXT_MAX 128
 
 enum boot_range_kind {
@@ -91,7 +92,8 @@ struct boot_acpi {
 	uint64_t hpet_base;
 	uint32_t has_dmar, has_ivrs;	/* an IOMMU is described */
 	uint32_t dmar_flags;		/* bit 1: x2APIC opt-out */
-	uint32_t reserved;
+	uint32_t ioapic_count;
+	uint32_t ioapics[BOOT_IOAPICS_MAX];	/* addresses; more are left as firmware left them */
 };
 
 struct boot_clock {

@@ -36,7 +36,8 @@ struct bus_claim {
 };
 
 struct bus {
-	u32 claim_count;
+	u32 claim_count, memory_count;
+	u8 memory[BUS_CLAIMS_MAX];	/* indexes of the claims in BUS_MEMORY: few, so they are searched */
 	struct bus_claim claim[BUS_CLAIMS_MAX];
 	u64 unclaimed[2];	/* accesses that nobody answered, by enum bus_space */
 	u8 port_owner[65536];	/* claim index + 1; 0: nobody */

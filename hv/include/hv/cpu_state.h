@@ -88,6 +88,7 @@ enum state_part {
 	STATE_REGS = 4,		/* gpr[] and rip */
 	STATE_REST = 8,		/* cr2, dr6, dr7, system-call and sysenter MSRs, pat */
 	STATE_ALL = 15,
+	STATE_FLAGS = 16,	/* set_state: rflags alone; reading it is v->exit.rflags */
 };
 
 struct cpu_state {
@@ -101,3 +102,24 @@ struct cpu_state {
 	u64 star, lstar, cstar, sfmask, kernel_gs_base;
 	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 };
+
+/* What decides which instruction lies at a RIP: equal keys, and equal entries in the page tables, and it is the same place
+ * read in the same way. Rights are not in it: the processor has judged them when it fetched. */
+struct code_key {
+	u64 linear;	/* address of the instruction */
+	u64 cr3;
+	u64 mode;	/* code size in bytes (2, 4, 8), CR0.PG, EFER.LMA, CR4 */
+};
+
+#define CODE_SIZE 15ul			/* of code_key.mode */
+#define CODE_CR4_SHIFT 32
+#define CODE_64BIT (8 | EFER_LMA | CR0_PG)	/* all of mode in 64-bit code, but CR4 */
+
+/* The key where the code is not 64-bit. */
+static inline struct code_key code_key_short(u64 rip, u64 cr0, u64 cr3, u64 cr4, u64 efer, u64 cs_base, bool cs_db)
+{
+	u64 size = cr0 & CR0_PE && cs_db ? 4 : 2;
+
+	return (struct code_key){ .linear = (u32)(cs_base + rip), .cr3 = cr3,
+		.mode = size | (cr0 & CR0_PG) | (efer & EFER_LMA) | cr4 << CODE_CR4_SHIFT };
+}

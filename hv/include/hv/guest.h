@@ -39,6 +39,12 @@ struct guest_end_record {
 	char dump[768];			/* state of the vcpu in words, several lines */
 };
 
+/* What a guest says of itself through the panic device; QEMU "PVPANIC DEVICE". */
+enum guest_panic_event {
+	GUEST_PANICKED = 1,
+	GUEST_CRASH_KERNEL = 2,		/* it panicked and a crash kernel of its own takes over */
+};
+
 /* One boot file as the guest's cores see it. */
 struct image_mapping {
 	u64 va;				/* page aligned */
@@ -87,6 +93,9 @@ struct guest {
 	u64 device_deadline;		/* (d) next TSC at which models want attention; U64_MAX none */
 
 	struct guest_end_record record;	/* see above */
+	u32 panic_events;		/* (d) what this run has said; each event is told once */
+	struct guest_end_record panic;	/* where its first panic was; written before MSG_PANICKED, then constant */
+	struct guest_end_record parked;	/* where vcpu 0 was when it was parked by force; before its MSG_PARKED */
 
 	struct vcpu_public vcpu[GUEST_VCPUS_MAX];	/* (a) */
 
@@ -101,6 +110,13 @@ enum guest_event {
 /* The guest ends now, by its own doing or by a kill; callable on any of its cores, never on others. The first caller
  * wins, all vcpus park, the control core is told. Does not return an error; the caller goes on to its next park check. */
 void guest_end(struct guest *g, struct vcpu *v, enum guest_end end, u32 result);
+
+/* The guest's kernel has panicked and goes on: record where, tell the control core; each event once a run. Device lock
+ * held, v's core. */
+void guest_panicked(struct guest *g, struct vcpu *v, u32 events);
+
+/* Record where v is in g->parked: nobody but the control core ends this guest. Its core, outside of the guest. */
+void guest_record_parked(struct vcpu *v);
 
 /* As guest_end with END_KILLED: id is stable and listed in docs/errors.md, reason in plain words. */
 void guest_kill(struct vcpu *v, const char *id, const char *reason_fmt, ...) PRINTF_LIKE(3, 4);

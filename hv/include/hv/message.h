@@ -9,7 +9,7 @@ enum message_type {
 	MSG_NONE,
 	/* control core -> guest core */
 	MSG_RUN,	/* arg0: struct guest *, arg1: vcpu index, arg2: 1 = this core prepares the guest's RAM first */
-	MSG_ZERO,	/* arg0: struct guest *: clear its RAM; then MSG_ZEROED */
+	MSG_ZERO,	/* arg0: struct guest *: clear its RAM, unless another message waits behind; then MSG_ZEROED */
 	MSG_CONTROL,	/* this core is the control core from now on: control_run() */
 	MSG_STOP,	/* switch virtualisation off and halt for ever: the machine goes down */
 	/* guest core -> control core */
@@ -17,6 +17,7 @@ enum message_type {
 	MSG_STARTED,	/* arg0: struct guest *: the guest's first instruction is next */
 	MSG_ENDED,	/* arg0: struct guest *: guest->record is ready */
 	MSG_ZEROED,	/* arg0: struct guest * */
+	MSG_PANICKED,	/* arg0: struct guest *, arg1: enum guest_panic_event: guest->panic is ready; the guest goes on */
 	MSG_READY,	/* the core is up and waits */
 };
 

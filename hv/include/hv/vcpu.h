@@ -38,7 +38,8 @@ struct vcpu_public {
 	u32 apic_enabled;		/* (a) */
 	struct exit_stat stat[VMEXIT_KINDS];	/* written by the vcpu's core only; readers may see a torn pair */
 	u64 injected;			/* interrupts delivered */
-	u64 halted_cycles;		/* TSC ticks spent waiting in HLT */
+	u64 halted_cycles;		/* TSC ticks spent waiting in HLT, without the one under way */
+	u64 halted_since;		/* TSC at which that one began; 0: it runs */
 } __attribute__((aligned(64)));
 
 enum vcpu_activity { VCPU_RUNNABLE, VCPU_HALTED, VCPU_WAIT_SIPI };

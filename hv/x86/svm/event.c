@@ -77,7 +77,7 @@ void svm_event_step(void)
 		return;
 	b->dr6 |= DR6_BS;
 	vmcb_dirty(b, CLEAN_DR);
-	queue(b, EVENT_EXCEPTION, VEC_DB);
+	inject_exception(b, &(struct event){ .type = EVENT_EXCEPTION, .vector = VEC_DB });
 }
 
 /* A virtual interrupt that is never taken: its intercept says that one could be. */

@@ -269,11 +269,19 @@ static void svm_set_rip(struct vcpu *v, u64 rip)
 {
 	struct vmcb *b = svm_vmcb();
 
-	(void)v;
 	b->rip = rip;
 	b->shadow = 0;
-	if (b->rflags & RFLAGS_TF)
+	v->exit.shadow = 0;
+	if (b->rflags & RFLAGS_TF) {
 		svm_event_step();
+		v->exit.event_queued = 1;
+	}
+}
+
+static void svm_code_key(struct vcpu *v, struct code_key *k)
+{
+	(void)v;
+	vmcb_code_key(svm_vmcb(), k);
 }
 
 static void svm_get_state(struct vcpu *v, struct cpu_state *s, u32 parts)
@@ -289,7 +297,8 @@ static void svm_set_state(struct vcpu *v, const struct cpu_state *s, u32 parts)
 		memcpy(v->gpr, s->gpr, sizeof(v->gpr));
 	if (vmcb_set_state(svm_vmcb(), s, parts))
 		svm_flush(v);
-	svm_state()->special |= SPECIAL_CHECK;
+	if (parts != STATE_FLAGS)
+		svm_state()->special |= SPECIAL_CHECK;
 }
 
 static void svm_trap_io(struct vcpu *v, u16 first, u32 count, bool trap)
@@ -331,6 +340,7 @@ const struct virt_ops svm_ops = {
 	.set_rip = svm_set_rip,
 	.get_state = svm_get_state,
 	.set_state = svm_set_state,
+	.code_key = svm_code_key,
 	.inject = svm_inject,
 	.want_window = svm_want_window,
 	.trap_io = svm_trap_io,

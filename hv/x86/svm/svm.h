@@ -20,7 +20,8 @@ enum svm_page { PAGE_HSAVE = 0, PAGE_VMCB = 1, PAGE_HOST = 2, PAGE_IOPM = 3, PAG
 
 #define SPECIAL_CHECK 32u		/* state was set by software: look which check of VMRUN it would fail */
 
-#define SPECIAL_SOFT 64u		/* EVENTINJ holds a software interrupt: the only kind that has to be told from the guest's */
+/* EVENTINJ holds a software interrupt: the only kind that has to be told from the guest's. */
+#define SPECIAL_SOFT 64u
 
 /* What the VMCB has no place for. */
 struct svm_vcpu {

@@ -25,6 +25,14 @@ struct vmcb_segment vmcb_segment_set(const struct segment *from)
 	return (struct vmcb_segment){ .sel = from->sel, .attr = (u16)attr, .limit = from->limit, .base = from->base };
 }
 
+void vmcb_code_key(const struct vmcb *b, struct code_key *k)
+{
+	if (b->efer & EFER_LMA && b->cs.attr & CS_ATTR_L)
+		*k = (struct code_key){ b->rip, b->cr3, CODE_64BIT | b->cr4 << CODE_CR4_SHIFT };
+	else
+		*k = code_key_short(b->rip, b->cr0, b->cr3, b->cr4, b->efer, b->cs.base, b->cs.attr & CS_ATTR_D);
+}
+
 static void get_mode(const struct vmcb *b, struct cpu_state *s)
 {
 	s->cr0 = b->cr0;
@@ -142,6 +150,8 @@ bool vmcb_set_state(struct vmcb *b, const struct cpu_state *s, u32 parts)
 {
 	bool stale = false;
 
+	if (parts & STATE_FLAGS)
+		b->rflags = s->rflags;
 	if (parts & STATE_MODE)
 		stale = set_mode(b, s);
 	if (parts & STATE_SEGS)

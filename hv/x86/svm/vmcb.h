@@ -220,6 +220,9 @@ static inline void vmcb_dirty(struct vmcb *b, u64 groups)
 struct segment vmcb_segment_get(const struct vmcb_segment *from, enum seg seg);
 struct vmcb_segment vmcb_segment_set(const struct segment *from);
 
+/* The key of the instruction at RIP, see cpu_state.h. */
+void vmcb_code_key(const struct vmcb *b, struct code_key *k);
+
 /* Move the named parts, except gpr[]: rip and RSP only (STATE_REGS). vmcb_set_state returns true when cached translations
  * may have become wrong: the caller flushes. */
 void vmcb_get_state(const struct vmcb *b, struct cpu_state *s, u32 parts);

@@ -11,7 +11,7 @@
 #define TIMER_MAX 0xfffffffful
 
 /* An NMI has hit the host, perhaps between the last look at the doorbell and the entry: make that entry end at once.
- * In NMI context. hardware-notes.md, "A doorbell is a word in memory plus an NMI" */
+ * In NMI context. docs/design.md, "Cores, doorbells, messages, locks" */
 void vmx_nmi_hook(void)
 {
 	struct vmx *m = this_vmx();

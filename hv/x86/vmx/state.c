@@ -156,6 +156,8 @@ void vmx_get_state(struct vcpu *v, struct cpu_state *s, u32 parts)
 
 void vmx_set_state(struct vcpu *v, const struct cpu_state *s, u32 parts)
 {
+	if (parts & STATE_FLAGS)
+		vmwrite(GUEST_RFLAGS, s->rflags);
 	if (parts & STATE_MODE)
 		mode_set(v, s);
 	if (parts & STATE_SEGS)

@@ -161,6 +161,46 @@ static void test_madt_cores(void **state)
 	assert_int_equal(facts.acpi.rsdp, 0x1000);
 }
 
+static uint8_t *add_ioapic(uint8_t *e, uint32_t address)
+{
+	e[0] = 1;
+	e[1] = 12;
+	put(e + 4, address, 4);
+	return e + 12;
+}
+
+static void test_madt_ioapics(void **state)
+{
+	uint8_t *p = make_madt(8 + 12 * (BOOT_IOAPICS_MAX + 4)), *e = p + 44;
+
+	(void)state;
+	e = add_ioapic(e, 0xfec00000);
+	e = add_core(e, 1, 1);
+	e = add_ioapic(e, 0);			/* nowhere */
+	for (uint32_t i = 1; i < BOOT_IOAPICS_MAX + 3; i++)
+		e = add_ioapic(e, 0xfec00000 + i * 0x1000);
+	close_table(p);
+	read_one(0x10000);
+	assert_int_equal(facts.core_count, 1);
+	assert_int_equal(facts.acpi.ioapic_count, BOOT_IOAPICS_MAX);
+	for (uint32_t i = 0; i < BOOT_IOAPICS_MAX; i++)
+		assert_int_equal(facts.acpi.ioapics[i], 0xfec00000 + i * 0x1000);
+}
+
+/* An entry that is too short for an address is no IOAPIC. */
+static void test_madt_short_ioapic(void **state)
+{
+	uint8_t *p = make_madt(8);
+
+	(void)state;
+	p[44] = 1;
+	p[45] = 8;
+	put(p + 48, 0xfec00000, 4);
+	close_table(p);
+	read_one(0x10000);
+	assert_int_equal(facts.acpi.ioapic_count, 0);
+}
+
 static void test_madt_too_many_cores(void **state)
 {
 	uint8_t *p = make_madt(16 * 300), *e = p + 44;
@@ -585,6 +625,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(test_madt_cores, teardown),
+		cmocka_unit_test_teardown(test_madt_ioapics, teardown),
+		cmocka_unit_test_teardown(test_madt_short_ioapic, teardown),
 		cmocka_unit_test_teardown(test_madt_too_many_cores, teardown),
 		cmocka_unit_test_teardown(test_madt_bad_entries, teardown),
 		cmocka_unit_test_teardown(test_madt_short_entry, teardown),

@@ -48,6 +48,14 @@ void guest_end(struct guest *g, struct vcpu *v, enum guest_end end, u32 result)
 	fake.result = result;
 }
 
+void guest_panicked(struct guest *g, struct vcpu *v, u32 events)
+{
+	assert_ptr_equal(v, &core_private.vcpu);
+	assert_ptr_equal(v->guest, g);
+	fake.panics++;
+	fake.panic_events = events;
+}
+
 int acpi_build(struct guest *g, gpa_t *rsdp)
 {
 	*rsdp = GPA(0xe0000);

@@ -30,6 +30,8 @@ struct fake {
 	u32 ends;			/* guest_end() calls */
 	enum guest_end end;
 	u32 result;
+	u32 panics;			/* guest_panicked() calls */
+	u32 panic_events;		/* of the last one */
 };
 extern struct fake fake;
 

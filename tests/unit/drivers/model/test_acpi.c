@@ -2,6 +2,7 @@
 /* SOURCES: drivers/model/acpi.c drivers/model/aml.c hv/lib/format.c tests/unit/guest_ram.c */
 /* A guest's ACPI tables: found from the RSDP, whole, and accepted without a word by iasl where that is installed. */
 
+#define _GNU_SOURCE		/* memmem() */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,6 +160,19 @@ static void test_spcr(void **state)
 	guest_ram_free(g);
 }
 
+/* The panic device is named as Linux knows it, with its one port and no interrupt. */
+static void test_panic_device_is_named(void **state)
+{
+	static const u8 crs[] = { 0x47, 1, 0x05, 0x05, 0x05, 0x05, 1, 1, 0x79, 0 };
+	struct guest *g = built(1);
+	const u8 *d = find(g, "DSDT"), *id = memmem(d, u32_at(d + 4), "\x0dQEMU0001", 10);
+
+	(void)state;
+	assert_non_null(id);
+	assert_non_null(memmem(id, 48, crs, sizeof(crs)));
+	guest_ram_free(g);
+}
+
 static void test_no_ram_there(void **state)
 {
 	struct guest *g = guest_ram_new(512 * KiB, 1);
@@ -276,7 +290,7 @@ int main(void)
 		cmocka_unit_test(test_madt_names_every_vcpu), cmocka_unit_test(test_spcr),
 		cmocka_unit_test(test_no_ram_there), cmocka_unit_test(test_aml_lengths),
 		cmocka_unit_test(test_aml_full),     cmocka_unit_test(test_aml_names),
-		cmocka_unit_test(test_iasl),
+		cmocka_unit_test(test_panic_device_is_named), cmocka_unit_test(test_iasl),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

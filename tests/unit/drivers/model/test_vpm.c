@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c drivers/model/models.c drivers/model/irq.c drivers/model/irq_message.c drivers/model/vpic.c drivers/model/vioapic.c drivers/model/vpit.c drivers/model/vrtc.c drivers/model/calendar.c drivers/model/vpm.c drivers/model/vuart.c drivers/model/vreset.c drivers/model/vtest.c */
+/* SOURCES: tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c drivers/model/models.c drivers/model/irq.c drivers/model/irq_message.c drivers/model/vpic.c drivers/model/vioapic.c drivers/model/vpit.c drivers/model/vrtc.c drivers/model/calendar.c drivers/model/vpm.c drivers/model/vuart.c drivers/model/vreset.c drivers/model/vtest.c drivers/model/vpanic.c */
 /* ACPI power management, and every port with which a guest ends itself: only this guest, only when asked properly. */
 #include "pc_fake.h"
 
@@ -148,6 +148,24 @@ static void test_test_device(void **state)
 	assert_int_equal(inb(g, 0xf4), 0xff);
 }
 
+static void test_panic_device(void **state)
+{
+	struct guest *g = *state;
+
+	assert_int_equal(inb(g, 0x505), GUEST_PANICKED | GUEST_CRASH_KERNEL);
+	outb(g, 0x505, 0);
+	outb(g, 0x505, 0xfc);				/* bits that mean nothing */
+	out(g, 0x504, 0xffff, 2);			/* not alone at that port */
+	out(g, 0x505, 0xffffffff, 4);
+	assert_int_equal(fake.panics, 0);
+	outb(g, 0x505, 1);
+	assert_int_equal(fake.panic_events, GUEST_PANICKED);
+	outb(g, 0x505, 0xfe);
+	assert_int_equal(fake.panic_events, GUEST_CRASH_KERNEL);
+	assert_int_equal(fake.panics, 2);
+	assert_int_equal(fake.ends, 0);
+}
+
 static void test_random_operations(void **state)
 {
 	struct guest *g = *state;
@@ -187,6 +205,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_soft_off, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_resets, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_test_device, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_panic_device, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_random_operations, fake_setup, fake_teardown),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c drivers/model/models.c drivers/model/irq.c drivers/model/irq_message.c drivers/model/vpic.c drivers/model/vioapic.c drivers/model/vpit.c drivers/model/vrtc.c drivers/model/calendar.c drivers/model/vpm.c drivers/model/vuart.c drivers/model/vreset.c drivers/model/vtest.c */
+/* SOURCES: tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c drivers/model/models.c drivers/model/irq.c drivers/model/irq_message.c drivers/model/vpic.c drivers/model/vioapic.c drivers/model/vpit.c drivers/model/vrtc.c drivers/model/calendar.c drivers/model/vpm.c drivers/model/vuart.c drivers/model/vreset.c drivers/model/vtest.c drivers/model/vpanic.c */
 /* The real-time clock: its time is the machine's, setting it keeps a distance, alarm and periodic interrupts, NVRAM. */
 #include "pc_fake.h"
 
@@ -205,6 +205,26 @@ static void test_alarm(void **state)
 	assert_true(g->device_deadline == UINT64_MAX);
 }
 
+/* Nobody may search the whole day for a time that never comes, at each access: this test would take minutes. */
+static void test_alarm_that_never_comes_is_cheap(void **state)
+{
+	static const u8 alarm[][3] = { { 0x75, 0xff, 0xff }, { 0xff, 0x60, 0xff }, { 0xff, 0xff, 0x24 }, { 0x60, 0x60, 0x77 } };
+	struct guest *g = *state;
+
+	for (u32 i = 0; i < ARRAY_COUNT(alarm); i++) {
+		set(g, REG_B, 0x02);
+		for (u32 k = 0; k < 3; k++)
+			set(g, 2 * k + 1, alarm[i][k]);
+		for (u32 n = 0; n < 20000; n++)
+			set(g, REG_B, 0x22);
+		assert_true(g->device_deadline == UINT64_MAX);
+	}
+	set(g, 5, 0x23);
+	set(g, 3, 0x59);
+	set(g, 1, 0x59);							/* the last of each is one */
+	assert_true(g->device_deadline != UINT64_MAX);
+}
+
 static void test_periodic(void **state)
 {
 	struct guest *g = *state;
@@ -277,6 +297,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_update_interrupt, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_polled_flags, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_alarm, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_alarm_that_never_comes_is_cheap, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_periodic, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_nvram, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_random_operations, fake_setup, fake_teardown),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/hub.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* The console hub: what the serial port shows after which keys. */
 #include "fake_machine.h"
 
 #include "../../../../hv/control/hub.h"
+#include "../../../../hv/control/lifecycle.h"
 
 static char shell_typed[256];
 
@@ -17,6 +18,7 @@ static int setup(void **state)
 {
 	fake_machine_init();
 	memset(shell_typed, 0, sizeof(shell_typed));
+	life_init();
 	hub_init();
 	fake_guest[0].state = fake_guest[1].state = GUEST_RUNNING;
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/lifecycle.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* The life of a guest, with the test in the part of its cores and of the clock. */
 #include "fake_machine.h"
 
@@ -45,13 +45,27 @@ static void deliver(void)
 	}
 }
 
-/* Both cores of web take their MSG_RUN. */
+/* The core of vcpu 0 is asked to clear web's RAM. */
+static void core_takes_zero(void)
+{
+	struct message m;
+
+	assert_true(fake_core_get(1, &m));
+	assert_int_equal(m.type, MSG_ZERO);
+	assert_ptr_equal((void *)m.arg[0], web);
+}
+
+/* Both cores of web take their MSG_RUN. The first may have been told to clear before. */
 static void cores_take_run(void)
 {
 	for (u32 i = 0; i < 2; i++) {
 		struct message m;
 
 		assert_true(fake_core_get(1 + i, &m));
+		if (i == 0 && m.type == MSG_ZERO) {
+			fake_core_put(1, MSG_ZEROED, web, 0);
+			assert_true(fake_core_get(1, &m));
+		}
 		assert_int_equal(m.type, MSG_RUN);
 		assert_ptr_equal((void *)m.arg[0], web);
 		assert_int_equal(m.arg[1], i);
@@ -313,7 +327,8 @@ static void test_kill_before_any_core_heard(void **state)
 	while (fake_core_get(1, &m) || fake_core_get(2, &m))
 		;
 	life_tick(now);
-	assert_false(fake_core_get(1, &m));
+	core_takes_zero();
+	assert_false(fake_core_get(1, &m) || fake_core_get(2, &m));
 }
 
 static void test_reset(void **state)
@@ -356,6 +371,226 @@ static void test_hold(void **state)
 	assert_true(life_is_quiet(web));
 	assert_int_equal(life_tick(now), ~0ul);
 	assert_non_null(life_start(web, now));
+}
+
+/* A guest that rests has its RAM cleared; the record of its end stays. */
+static void test_cleared_at_rest(void **state)
+{
+	struct message m;
+
+	start_web();
+	end_web(END_KILLED, 0, "GUEST-LOAD");
+	assert_string_equal(life_state_word(web), "clearing");
+	core_takes_zero();
+	assert_false(fake_core_get(1, &m));
+	assert_false(fake_core_get(2, &m));
+	assert_int_equal(fake_doorbells[1], 2);
+	assert_int_equal(fake_doorbells[2], 1);
+	assert_int_equal(life_tick(now), ~0ul);
+	fake_core_put(1, MSG_ZEROED, web, 0);
+	deliver();
+	assert_string_equal(life_state_word(web), "killed");
+	assert_string_equal(life_of(web)->last.id, "GUEST-LOAD");
+	assert_int_equal(life_of(web)->last.rip, 0xfff0);
+}
+
+/* Not when it starts again: then it is cleared anyway. When the operator cancels that, it is. */
+static void test_not_cleared_between_runs(void **state)
+{
+	struct message m;
+
+	start_web();
+	end_web(END_REBOOT, 0, "");
+	run_web();
+	end_web(END_KILLED, 0, "X");
+	assert_false(fake_core_get(1, &m));
+	assert_string_equal(life_state_word(web), "killed");
+	assert_non_null(life_kill(web, now));
+	core_takes_zero();
+	assert_string_equal(life_state_word(web), "clearing");
+}
+
+static void test_start_while_clearing(void **state)
+{
+	struct message m;
+
+	start_web();
+	end_web(END_POWEROFF, 0, "");
+	core_takes_zero();
+	assert_null(life_start(web, now));
+	assert_string_equal(life_state_word(web), "starting");
+	assert_true(fake_core_get(1, &m));
+	assert_int_equal(m.type, MSG_RUN);	/* waits in the ring until the core has done */
+	fake_core_get(2, &m);
+	fake_core_put(1, MSG_ZEROED, web, 0);
+	fake_core_put(1, MSG_STARTED, web, 0);
+	deliver();
+	assert_int_equal(web->state, GUEST_RUNNING);
+	assert_string_equal(life_state_word(web), "running");
+	end_web(END_POWEROFF, 0, "");
+	core_takes_zero();
+	assert_string_equal(life_state_word(web), "clearing");
+}
+
+static void test_clearing_waits_for_the_ring(void **state)
+{
+	struct message junk = { .type = MSG_NONE }, m;
+
+	start_web();
+	while (message_put(&core_table[1].to_core, &junk))
+		;
+	end_web(END_POWEROFF, 0, "");
+	assert_string_equal(life_state_word(web), "clearing");
+	assert_true(life_tick(now) < now + HZ);
+	while (fake_core_get(1, &m))
+		assert_int_equal(m.type, MSG_NONE);
+	life_tick(now);
+	core_takes_zero();
+	fake_core_put(1, MSG_ZEROED, web, 0);
+	fake_core_put(1, MSG_ZEROED, web, 0);	/* one too many */
+	deliver();
+	assert_string_equal(life_state_word(web), "off");
+}
+
+/* The machine goes down: that does not wait for it. */
+static void test_not_cleared_when_going_down(void **state)
+{
+	struct message m;
+
+	start_web();
+	life_hold();
+	end_web(END_POWEROFF, 0, "");
+	assert_false(fake_core_get(1, &m));
+}
+
+static void say(const char *text)
+{
+	for (; *text; text++)
+		console_ring_put(web->console, (u8)*text, 0);
+}
+
+static void panic_web(u32 events)
+{
+	web->panic.vcpu = 1;
+	web->panic.rip = 0xffffffff81234567;
+	web->panic.exit_kind = VMEXIT_PIO;
+	web->panic.ready = 1;
+	fake_core_put(2, MSG_PANICKED, web, events);
+	deliver();
+}
+
+/* What vcpu 0 left when it was parked by force. */
+static void parked_at(u64 rip)
+{
+	web->parked.rip = rip;
+	web->parked.exit_kind = VMEXIT_PIO;
+	web->parked.ready = 1;
+}
+
+static void test_panic_then_nothing(void **state)
+{
+	start_web();
+	say("Kernel panic - not syncing: \x1b[31msysrq\r\n");
+	panic_web(GUEST_PANICKED);
+	assert_true(logged("guest web: panicked (rip=0xffffffff81234567 vcpu=1)"));
+	assert_int_equal(web->state, GUEST_RUNNING);
+	assert_string_equal(life_state_word(web), "panicked");
+	say("---[ end Kernel panic ]---\r\n");
+	assert_int_equal(life_tick(now + 10 * HZ - 1), now + 10 * HZ);
+	assert_int_equal(fake_requests[0][0] & REQ_PARK, 0);
+	now += 10 * HZ;
+	life_tick(now);
+	assert_int_equal(fake_requests[0][0] & REQ_PARK, REQ_PARK);
+	assert_int_equal(fake_requests[0][1] & REQ_PARK, REQ_PARK);
+	parked_at(0x4444);
+	park_web();
+	assert_true(logged("guest web: killed GUEST-PANIC: its kernel panicked, then neither ended nor rebooted "
+			   "(rip=0xffffffff81234567 exit=pio:0x0)"));
+	assert_string_equal(life_of(web)->panic_lines, "Kernel panic - not syncing: sysrq\n");
+	assert_string_equal(life_of(web)->last_lines, "Kernel panic - not syncing: sysrq\n---[ end Kernel panic ]---\n");
+	assert_true(logged("guest web: starts again in 1 s"));
+	now += HZ;
+	life_tick(now);
+	run_web();
+	assert_string_equal(life_state_word(web), "running");
+	assert_int_equal(life_tick(now), ~0ul);
+	assert_int_equal(web->panic.ready, 0);
+}
+
+static void test_panic_follows_restart(void **state)
+{
+	((struct plan_guest *)web->plan)->restart = PLAN_RESTART_NEVER;
+	start_web();
+	panic_web(GUEST_PANICKED);
+	now += 10 * HZ;
+	life_tick(now);
+	park_web();
+	assert_true(logged("killed GUEST-PANIC"));
+	assert_int_equal(life_tick(now), ~0ul);
+	assert_int_equal(web->state, GUEST_KILLED);
+}
+
+/* A guest that looks after itself is left to it; what it said of its panic is kept. */
+static void test_panic_then_reboot(void **state)
+{
+	start_web();
+	panic_web(GUEST_PANICKED);
+	now += HZ;
+	end_web(END_REBOOT, 0, "");
+	assert_true(logged("guest web: rebooting"));
+	run_web();
+	assert_int_equal(life_tick(now), ~0ul);
+	assert_int_equal(life_of(web)->panic.rip, 0xffffffff81234567);
+	assert_true(life_of(web)->panic_tsc != 0);
+}
+
+/* A crash kernel may take its time; when that panics too, no more. */
+static void test_crash_kernel(void **state)
+{
+	start_web();
+	panic_web(GUEST_CRASH_KERNEL);
+	assert_true(logged("guest web: panicked, its crash kernel takes over (rip="));
+	assert_int_equal(life_tick(now), ~0ul);
+	panic_web(GUEST_PANICKED);
+	assert_int_equal(life_tick(now), now + 10 * HZ);
+}
+
+static void test_stop_after_panic(void **state)
+{
+	start_web();
+	panic_web(GUEST_PANICKED);
+	assert_null(life_stop(web, 30, now));
+	assert_int_equal(life_tick(now), now + 10 * HZ);
+	now += 10 * HZ;
+	life_tick(now);
+	park_web();
+	assert_true(logged("killed GUEST-PANIC"));
+	assert_int_equal(life_tick(now), ~0ul);
+}
+
+/* Ended by force: the line says where the guest was. */
+static void test_forced_end_says_where(void **state)
+{
+	start_web();
+	life_kill(web, now);
+	parked_at(0xffffffff81000042);
+	park_web();
+	assert_true(logged("killed GUEST-KILLED: by the operator (rip=0xffffffff81000042 exit=pio:0x0)"));
+	clear_log();
+	start_web();
+	assert_int_equal(web->parked.ready, 0);
+	life_stop(web, 1, now);
+	now += HZ;
+	life_tick(now);
+	parked_at(0x1111);
+	park_web();
+	assert_true(logged("GUEST-STOP-TIMEOUT: did not power off within 1 s (rip=0x1111 exit=pio:0x0)"));
+	start_web();
+	panic_web(GUEST_PANICKED);
+	life_kill(web, now);
+	parked_at(0x2222);
+	park_web();
+	assert_true(logged("GUEST-KILLED: by the operator (rip=0x2222"));
 }
 
 /* Messages that make no sense change nothing. */
@@ -418,6 +653,17 @@ int main(void)
 		cmocka_unit_test_setup(test_late_core, setup),
 		cmocka_unit_test_setup(test_operator_cancels_restart, setup),
 		cmocka_unit_test_setup(test_hold, setup),
+		cmocka_unit_test_setup(test_cleared_at_rest, setup),
+		cmocka_unit_test_setup(test_not_cleared_between_runs, setup),
+		cmocka_unit_test_setup(test_start_while_clearing, setup),
+		cmocka_unit_test_setup(test_clearing_waits_for_the_ring, setup),
+		cmocka_unit_test_setup(test_not_cleared_when_going_down, setup),
+		cmocka_unit_test_setup(test_panic_then_nothing, setup),
+		cmocka_unit_test_setup(test_panic_follows_restart, setup),
+		cmocka_unit_test_setup(test_panic_then_reboot, setup),
+		cmocka_unit_test_setup(test_crash_kernel, setup),
+		cmocka_unit_test_setup(test_stop_after_panic, setup),
+		cmocka_unit_test_setup(test_forced_end_says_where, setup),
 		cmocka_unit_test_setup(test_strange_messages, setup),
 		cmocka_unit_test_setup(test_lost, setup),
 		cmocka_unit_test_setup(test_neighbour, setup),

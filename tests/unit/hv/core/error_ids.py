@@ -8,7 +8,7 @@ import re
 import sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '../../../..'))
-FAMILIES = 'GUEST|CPU|FW|MACHINE|IMAGE|PLAN|HV'
+FAMILIES = 'GUEST|CPU|FW|MACHINE|IMAGE|PLAN|HV|CORE|MEDIA'
 # As a text of its own ("PLAN-CORES"), or in a line that is printed ("error HV-PANIC: ...").
 IN_SOURCE = re.compile(r'"(?:\\n)?(?:error )?((?:%s)-[A-Z][A-Z0-9-]+)[": ]' % FAMILIES)
 IN_DOCS = re.compile(r'`((?:%s)-[A-Z][A-Z0-9-]+)`' % FAMILIES)
@@ -19,7 +19,7 @@ def main():
     for folder in ('hv', 'boot', 'drivers', 'tests/tools'):
         for path, _, names in os.walk(os.path.join(ROOT, folder)):
             for name in names:
-                if not name.endswith('.c'):
+                if not name.endswith(('.c', '.sh')):
                     continue
                 with open(os.path.join(path, name), encoding='utf-8') as f:
                     for word in IN_SOURCE.findall(f.read()):

@@ -214,8 +214,11 @@ static void control_register_details(void **state)
 static u32 decoded_op(void)
 {
 	enum verdict why;
-	const struct insn *i = insn_at(&w->v, &w->s, &why);
+	struct code_key key;
+	const struct insn *i;
 
+	virt->code_key(&w->v, &key);
+	i = insn_at(&w->v, &key, &why);
 	return i ? i->op : INSN_NONE;
 }
 
@@ -249,7 +252,8 @@ static void cache_sees_rewritten_tables(void **state)
 	assert_int_equal(w->v.fault.code, 17);
 }
 
-static void cache_knows_mode_and_privilege(void **state)
+/* Rights are the processor's to judge, as it fetched the instruction: they are looked at when there is no entry. */
+static void cache_knows_mode(void **state)
 {
 	world_code(0x4000, "\x48\x89\x03", 3, VMEXIT_MMIO);	/* 32-bit: dec %eax; 64-bit: mov %rax, (%rbx) */
 	assert_int_equal(decoded_op(), INSN_STORE);
@@ -257,10 +261,84 @@ static void cache_knows_mode_and_privilege(void **state)
 	assert_int_equal(decoded_op(), INSN_NONE);
 	w->s.seg[SEG_CS].attr = 0xa09b;
 	w->s.seg[SEG_SS].attr |= 0x60;				/* CPL 3 on a supervisor page */
+	decode_cache_reset(&w->v);
 	assert_int_equal(decoded_op(), INSN_NONE);
 	assert_int_equal(w->v.fault.code, 21);
 	w->s.seg[SEG_SS].attr &= ~0x60u;
+	assert_int_equal(decoded_op(), INSN_STORE);
 	w->v.exit.kind = VMEXIT_CPUID;				/* the same place, another question */
+	assert_int_equal(decoded_op(), INSN_NONE);
+}
+
+static void cache_knows_address_space(void **state)
+{
+	world_code(0x4000, "\x89\x03", 2, VMEXIT_MMIO);
+	memcpy(w->g.ram + 0x6000, "\x8b\x03", 2);
+	assert_int_equal(decoded_op(), INSN_STORE);
+	memcpy(w->g.ram + 0x800000, w->g.ram + ROOT_GPA, PAGE_SIZE);
+	w->s.cr3 = 0x800000;			/* another root, the same tables below it */
+	assert_int_equal(decoded_op(), INSN_STORE);
+	world_map(0x4000, 0x6000, 1);
+	w->s.cr3 = ROOT_GPA;
+	assert_int_equal(decoded_op(), INSN_LOAD);
+	*(u64 *)(w->g.ram + ROOT_GPA) = 0;	/* the first step of four */
+	assert_int_equal(decoded_op(), INSN_NONE);
+}
+
+/* 32-bit paging: entries of 4 bytes, the last one of a table, and its neighbour's changes. */
+static void cache_with_narrow_tables(void **state)
+{
+	u32 *directory = (u32 *)(w->g.ram + 0x800000), *table = (u32 *)(w->g.ram + 0x801000);
+
+	w->s.efer = 0;
+	w->s.cr4 = 0;
+	w->s.cr3 = 0x800000;
+	w->s.seg[SEG_CS].attr = 0xc09b;
+	directory[1] = 0x801000 | 1;
+	table[1023] = 0x4000 | 1;
+	table[1022] = 0x6000 | 1;
+	memcpy(w->g.ram + 0x4000, "\x89\x03", 2);
+	memcpy(w->g.ram + 0x6000, "\x8b\x03", 2);
+	w->v.exit = (struct vmexit){ .kind = VMEXIT_MMIO, .rip = 0x7ff000 };
+	for (u32 i = 0; i < 3; i++)
+		assert_int_equal(decoded_op(), INSN_STORE);
+	table[1022] |= 0x20;
+	assert_int_equal(decoded_op(), INSN_STORE);
+	table[1023] = 0x6000 | 1;
+	assert_int_equal(decoded_op(), INSN_LOAD);
+	w->s.cr0 &= ~CR0_PG;			/* linear is physical: there is nothing */
+	memset(w->g.ram + 0x7ff000, 0xf4, 16);
+	assert_int_equal(decoded_op(), INSN_NONE);
+	memcpy(w->g.ram + 0x7ff000, "\x01\x03", 2);
+	for (u32 i = 0; i < 3; i++)
+		assert_int_equal(decoded_op(), INSN_ADD);
+	w->s.seg[SEG_CS].base = 0x1000;
+	w->v.exit.rip -= 0x1000;
+	assert_int_equal(decoded_op(), INSN_ADD);
+	w->v.exit.rip += 0x1000;
+	memset(w->g.ram + 0x800000, 0xf4, 16);
+	assert_int_equal(decoded_op(), INSN_NONE);
+}
+
+static void cache_with_five_levels(void **state)
+{
+	u64 *top = (u64 *)(w->g.ram + 0x800000);
+
+	world_code(0x4000, "\x89\x03", 2, VMEXIT_MMIO);
+	w->s.cr4 |= CR4_LA57;
+	w->s.cr3 = 0x800000;
+	top[0] = ROOT_GPA | 3;
+	for (u32 i = 0; i < 3; i++)
+		assert_int_equal(decoded_op(), INSN_STORE);
+	top[0] = 0;
+	assert_int_equal(decoded_op(), INSN_NONE);
+	assert_int_equal(w->v.fault.vector, VEC_PF);
+	top[0] = ROOT_GPA | 3;
+	assert_int_equal(decoded_op(), INSN_STORE);
+	w->s.cr4 &= ~CR4_LA57;			/* the same tables mean something else */
+	w->s.cr3 = ROOT_GPA;
+	assert_int_equal(decoded_op(), INSN_STORE);
+	*world_pte(0x4000) = 0;
 	assert_int_equal(decoded_op(), INSN_NONE);
 }
 
@@ -280,6 +358,16 @@ static void cache_at_page_ends(void **state)
 	world_code(RAM_LOW - 2, "\x89\x03", 2, VMEXIT_MMIO);
 	for (u32 i = 0; i < 3; i++)
 		assert_int_equal(decoded_op(), INSN_STORE);
+	for (u32 left = 2; left < 20; left++) {
+		world_code(RAM_LOW - left, "\x89\x03", 2, VMEXIT_MMIO);
+		assert_int_equal(decoded_op(), INSN_STORE);
+		w->g.ram[RAM_LOW - left - 1] ^= 0xff;		/* in front of it: does not matter */
+		assert_int_equal(decoded_op(), INSN_STORE);
+		w->g.ram[RAM_LOW - left + 1] = 0x04;		/* ModR/M: a SIB byte follows */
+		assert_int_equal(decoded_op(), left > 2 ? INSN_STORE : INSN_NONE);
+		w->g.ram[RAM_LOW - left] = 0x8b;
+		assert_int_equal(decoded_op(), left > 2 ? INSN_LOAD : INSN_NONE);
+	}
 }
 
 int main(void)
@@ -292,7 +380,10 @@ int main(void)
 		cmocka_unit_test_setup(control_register_details, setup),
 		cmocka_unit_test_setup(cache_sees_rewritten_code, setup),
 		cmocka_unit_test_setup(cache_sees_rewritten_tables, setup),
-		cmocka_unit_test_setup(cache_knows_mode_and_privilege, setup),
+		cmocka_unit_test_setup(cache_knows_mode, setup),
+		cmocka_unit_test_setup(cache_knows_address_space, setup),
+		cmocka_unit_test_setup(cache_with_narrow_tables, setup),
+		cmocka_unit_test_setup(cache_with_five_levels, setup),
 		cmocka_unit_test_setup(cache_at_page_ends, setup),
 	};
 

@@ -53,7 +53,7 @@ static int setup_all(void **state)
 {
 	code_page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	/* Below 2 GiB, so that 32-bit addresses reach it too. */
-	data_page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	data_page = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	return code_page == MAP_FAILED || data_page == MAP_FAILED;
 }
 
@@ -97,15 +97,41 @@ static const struct shape shapes[] = {
 	ALU(0), ALU(1), ALU(2), ALU(3), ALU(4), ALU(5), ALU(6), ALU(7),
 	R(0x84), R(0x85), X(0xf6, 0, 1), X(0xf7, 0, 4), X(0xf6, 2, 0), X(0xf7, 2, 0), X(0xf6, 3, 0), X(0xf7, 3, 0),
 	X(0xfe, 0, 0), X(0xfe, 1, 0), X(0xff, 0, 0), X(0xff, 1, 0), R(0x86), R(0x87),
-	R2(0xb0), R2(0xb1), R2(0xc0), R2(0xc1), X2(0xba, 4, 1), X2(0xba, 5, 1), X2(0xba, 6, 1), X2(0xba, 7, 1),
+	R2(0xa3), R2(0xab), R2(0xb3), R2(0xbb), R2(0xb0), R2(0xb1), R2(0xc0), R2(0xc1), X2(0xba, 4, 1), X2(0xba, 5, 1), X2(0xba, 6, 1), X2(0xba, 7, 1),
 };
 
 struct built {
 	u8 bytes[16];
 	u32 len;
 	u64 gpr[16];
-	u32 off;		/* of the operand in its page */
+	u32 off;		/* of the operand in its two pages */
+	u32 size;		/* its bytes in memory */
 };
+
+static bool counts_bits(const struct shape *t)
+{
+	return t->n == 2 && t->ext < 0 && (t->bytes[1] & 0xe7) == 0xa3;
+}
+
+static u32 bytes_in_memory(const struct shape *t, u32 size)
+{
+	u8 op = t->bytes[t->n - 1];
+
+	if (t->n == 1)
+		return op == 0x63 ? 4 : op & 1 ? size : 1;
+	if ((op & 0xf7) == 0xb7)
+		return 2;
+	return (op & 0xf7) == 0xb6 || op == 0xb0 || op == 0xc0 ? 1 : size;
+}
+
+/* A bit number in a register: in its low size bytes a small signed one, above them anything. Moves the operand. */
+static u64 pick_bit(struct built *b, u32 size)
+{
+	s64 bit = (s64)(rnd() % 512) - 256;
+
+	b->off += (u32)((s32)(bit >> __builtin_ctz(8 * size)) * (s32)size);
+	return size == 8 ? (u64)bit : ((u64)bit & (BIT(8 * size) - 1)) | rnd() << 8 * size;
+}
 
 /* Registers other than RSP, as base also not R12 and RBP kinds that change the encoding. */
 static u8 pick_base(void)
@@ -131,8 +157,8 @@ static void build(struct built *b, const struct shape *t)
 
 	do
 		reg = t->ext >= 0 ? (u8)t->ext : (u8)(rnd() % 16);
-	while (reg == RSP && t->ext < 0);
-	while (index == base)
+	while (t->ext < 0 && (reg == RSP || (counts_bits(t) && reg == base)));
+	while (index == base || (counts_bits(t) && index == reg))
 		index = pick_base();
 	if (t->only_w)
 		rexw = true;
@@ -140,7 +166,8 @@ static void build(struct built *b, const struct shape *t)
 		opsize = false;
 	size = rexw ? 8 : opsize ? 2 : 4;
 	b->len = 0;
-	b->off = 16 + (u32)(rnd() % 4000);
+	b->size = bytes_in_memory(t, size);
+	b->off = rnd() % 3 ? 64 + (u32)(rnd() % 8000) : (u32)PAGE_SIZE - 9 + (u32)(rnd() % 12);
 	for (u32 i = 0; i < 16; i++)
 		b->gpr[i] = rnd() % 4 ? rnd() : rnd() & 1 ? ~0ul : 0;
 	if (sib) {
@@ -149,6 +176,8 @@ static void build(struct built *b, const struct shape *t)
 	} else {
 		b->gpr[base] = (u64)data_page + b->off - (u64)(s64)disp;
 	}
+	if (counts_bits(t))
+		b->gpr[reg] = pick_bit(b, size);
 	if (addr32)
 		b->gpr[base] = (u32)b->gpr[base] | (sib ? 0 : rnd() << 32);
 	if (addr32)
@@ -174,7 +203,7 @@ static u64 undefined_flags(const struct shape *t)
 	u8 op = t->bytes[t->n - 1];
 	u32 group = t->n == 1 && op >= 0x80 && op <= 0x83 ? (u32)t->ext : t->n == 1 && op < 0x40 ? op >> 3 : 8;
 
-	if (t->n == 2 && op == 0xba)
+	if ((t->n == 2 && op == 0xba) || counts_bits(t))
 		return FLAGS_STATUS & ~(RFLAGS_CF | RFLAGS_ZF);
 	if (group == 1 || group == 4 || group == 6 || (t->n == 1 && (op == 0x84 || op == 0x85)) ||
 	    (t->n == 1 && (op == 0xf6 || op == 0xf7) && t->ext == 0))
@@ -190,26 +219,59 @@ static void explain(const struct built *b)
 	print_message("\n");
 }
 
+/* What lies in the two pages of the operand, here and there: a device, or RAM beside one. */
+#define RAM_GPA 0xa00000ul
+
+static void place_operand(const struct built *b, bool ram[2])
+{
+	u32 first = b->off / PAGE_SIZE, last = (b->off + b->size - 1) / PAGE_SIZE;
+	u64 gpa[2];
+
+	ram[0] = ram[1] = false;
+	if (first != last && rnd() % 3)
+		ram[rnd() & 1] = true;
+	for (u32 n = 0; n < 2; n++) {
+		gpa[n] = (ram[n] ? RAM_GPA : DEVICE_GPA) + n * PAGE_SIZE;
+		world_map((u64)data_page + n * PAGE_SIZE, gpa[n], 3);
+		memcpy(ram[n] ? w->g.ram + gpa[n] : w->device + n * PAGE_SIZE, data_page + n * PAGE_SIZE, PAGE_SIZE);
+	}
+	/* Hardware may name either page of two. */
+	if (ram[first] || (first != last && !ram[last] && rnd() & 1))
+		w->v.exit.mmio.gpa = GPA(gpa[last]);
+	else
+		w->v.exit.mmio.gpa = GPA(gpa[first] + b->off % PAGE_SIZE);
+}
+
+static bool memory_same(const bool ram[2])
+{
+	for (u32 n = 0; n < 2; n++)
+		if (memcmp(ram[n] ? w->g.ram + RAM_GPA + n * PAGE_SIZE : w->device + n * PAGE_SIZE, data_page + n * PAGE_SIZE,
+			   PAGE_SIZE) != 0)
+			return false;
+	return true;
+}
+
 static void compare_one(const struct shape *t)
 {
 	u64 flags = (rnd() & FLAGS_STATUS) | RFLAGS_FIXED, mask = FLAGS_STATUS & ~undefined_flags(t);
 	struct built b;
+	bool ram[2];
 
 	build(&b, t);
 	for (u32 i = 0; i < 32; i++)
 		data_page[b.off - 16 + i] = rnd() % 4 ? (u8)rnd() : 0;
 	if (rnd() % 4 == 0)
 		memcpy(data_page + b.off, &b.gpr[RAX], 8);	/* so that CMPXCHG is often equal */
-	memcpy(w->device, data_page, PAGE_SIZE);
+
+	memcpy(w->v.gpr, b.gpr, sizeof(b.gpr));
+	w->s.rflags = flags;
+	world_code(0x4000 + rnd() % 4096, b.bytes, b.len, VMEXIT_MMIO);
+	place_operand(&b, ram);
 
 	memcpy(native_regs.gpr, b.gpr, sizeof(b.gpr));
 	native_regs.rflags = flags;
 	native_insn(b.bytes, b.len);
 
-	memcpy(w->v.gpr, b.gpr, sizeof(b.gpr));
-	w->s.rflags = flags;
-	world_code(0x4000 + rnd() % 4096, b.bytes, b.len, VMEXIT_MMIO);
-	w->v.exit.mmio.gpa = GPA(DEVICE_GPA + b.off);
 	if (emulate_mmio(&w->v) != NEXT || w->v.exit.len != b.len) {
 		explain(&b);
 		fail_msg("verdict or length %u instead of %u: %s", w->v.exit.len, b.len, w->reason);
@@ -219,10 +281,10 @@ static void compare_one(const struct shape *t)
 			explain(&b);
 			assert_int_equal(w->v.gpr[i], native_regs.gpr[i]);
 		}
-	if (((w->s.rflags ^ native_regs.rflags) & mask) || memcmp(w->device, data_page, PAGE_SIZE) != 0) {
+	if (((w->s.rflags ^ native_regs.rflags) & mask) || !memory_same(ram)) {
 		explain(&b);
 		assert_int_equal(w->s.rflags & mask, native_regs.rflags & mask);
-		assert_memory_equal(w->device, data_page, PAGE_SIZE);
+		fail_msg("memory differs, operand at %#x, %u bytes", b.off, b.size);
 	}
 }
 
@@ -257,29 +319,197 @@ static void moves_touch_once(void **state)
 	assert_int_equal(w->v.gpr[RAX], 0xffffff80);
 }
 
+#define DEV_VA 0x40000000ul
+
+/* One access a byte, in both pages; the guest's tables tell where the second one is. */
 static void page_end(void **state)
 {
-	w->v.gpr[RBX] = DEVICE_GPA + 0xffe;
-	assert_int_equal(emulate("\x89\x03", 2, DEVICE_GPA + 0xffe), KILL);
-	assert_string_equal(w->killed, "GUEST-EMULATE");
-	assert_non_null(strstr(w->reason, "89 03"));
-	/* The first half was RAM, hardware names the second page. */
-	assert_int_equal(emulate("\x89\x03", 2, DEVICE_GPA + 0x1000), KILL);
-	w->v.gpr[RBX] = DEVICE_GPA + 0x1000;
-	assert_int_equal(emulate("\x89\x03", 2, DEVICE_GPA + 0x1000), NEXT);
-	w->v.gpr[RBX] = DEVICE_GPA + 0xfff;
-	assert_int_equal(emulate("\x88\x03", 2, DEVICE_GPA + 0xfff), NEXT);
+	world_map(DEV_VA, DEVICE_GPA + PAGE_SIZE, 3);
+	world_map(DEV_VA + PAGE_SIZE, DEVICE_GPA, 3);
+	w->v.gpr[RBX] = DEV_VA + 0xffe;
+	w->v.gpr[RAX] = 0x44332211;
+	assert_int_equal(emulate("\x89\x03", 2, DEVICE_GPA + 0x1ffe), NEXT);
+	assert_memory_equal(w->device + 0x1ffe, "\x11\x22", 2);
+	assert_memory_equal(w->device, "\x33\x44", 2);
+	assert_int_equal(w->device_writes, 4);
+	assert_int_equal(w->biggest, 1);
+	assert_int_equal(*world_pte(DEV_VA) & 0x60, 0x60);
+	assert_int_equal(*world_pte(DEV_VA + PAGE_SIZE) & 0x60, 0x60);
+	/* Up to the end, and from the begin: one access. */
+	w->device_writes = 0;
+	w->v.gpr[RBX] = DEV_VA + 0xffc;
+	assert_int_equal(emulate("\x89\x03", 2, DEVICE_GPA + 0x1ffc), NEXT);
+	w->v.gpr[RBX] = DEV_VA + 0x1000;
+	assert_int_equal(emulate("\x89\x03", 2, DEVICE_GPA), NEXT);
+	w->v.gpr[RBX] = DEV_VA + 0xfff;
+	assert_int_equal(emulate("\x88\x03", 2, DEVICE_GPA + 0x1fff), NEXT);
+	assert_int_equal(w->device_writes, 3);
+}
+
+/* The last bytes of RAM and what nobody has. */
+static void end_of_ram(void **state)
+{
+	world_map(RAM_LOW, RAM_LOW, 3);
+	memcpy(w->g.ram + RAM_LOW - 4, "\1\2\3\4", 4);
+	w->v.gpr[RBX] = RAM_LOW - 4;
+	assert_int_equal(emulate("\x48\x8b\x03", 3, RAM_LOW), NEXT);
+	assert_int_equal(w->v.gpr[RAX], 0xffffffff04030201);
+	assert_int_equal(w->unclaimed, 4);
+	w->v.gpr[RAX] = 0xa1a2a3a4a5a6a7a8;
+	assert_int_equal(emulate("\x48\x01\x03", 3, RAM_LOW), NEXT);		/* add %rax, (%rbx) */
+	assert_memory_equal(w->g.ram + RAM_LOW - 4, "\xa9\xa9\xa9\xa9", 4);
+	w->v.gpr[RDI] = RAM_LOW - 1;
+	assert_int_equal(emulate("\x66\xab", 2, RAM_LOW), NEXT);			/* stos */
+	assert_int_equal(w->g.ram[RAM_LOW - 1], 0xa8);
+	assert_int_equal(emulate("\x48\x8b\x05\xf5\xff\xff\xff", 7, RAM_LOW), NEXT);	/* RIP-relative: all in RAM */
+	world_code(RAM_LOW - 16, "\x48\x8b\x05\x05\x00\x00\x00", 7, VMEXIT_MMIO);	/* the last 4 bytes */
+	w->v.exit.mmio.gpa = GPA(RAM_LOW);
+	assert_int_equal(emulate_mmio(&w->v), NEXT);
+	assert_int_equal(w->v.gpr[RAX], 0xffffffffa8a9a9a9);
+}
+
+static void page_end_faults(void **state)
+{
+	static const struct { u64 first, second; const char *code; u8 n; u64 cr2; u32 error; } table[] = {
+		{ 3, 0, "\x48\x89\x03", 3, 0x1000, 2 },	{ 3, 1, "\x48\x89\x03", 3, 0x1000, 3 },
+		{ 1, 3, "\x48\x89\x03", 3, 0xffc, 3 },		{ 3, 1, "\x48\x87\x03", 3, 0x1000, 3 },
+		{ 3, 1, "\x48\x01\x03", 3, 0x1000, 3 },	{ 3, 0, "\x48\x8b\x03", 3, 0x1000, 0 },
+		{ 3, 1, "\x48\x0f\xb1\x0b", 4, 0x1000, 3 },	{ 1, 1, "\x48\x0f\xba\x2b\x01", 5, 0xffc, 3 },
+		{ 0, 0, "\x48\x8b\x03", 3, 0xffc, 0 },		{ 3, 0, "\xa5", 1, 0x1000, 2 },
+	};
+
+	w->s.cr4 |= CR4_OSFXSR;
+	for (u32 i = 0; i < ARRAY_COUNT(table); i++) {
+		world_map(DEV_VA, DEVICE_GPA, table[i].first);
+		world_map(DEV_VA + PAGE_SIZE, DEVICE_GPA + PAGE_SIZE, table[i].second);
+		w->v.gpr[RBX] = DEV_VA + 0xffc;
+		w->v.gpr[RSI] = 0x8000;
+		w->v.gpr[RDI] = DEV_VA + 0xffe;
+		assert_int_equal(emulate(table[i].code, table[i].n, DEVICE_GPA + 0xffc), FAULT);
+		assert_int_equal(w->v.fault.vector, VEC_PF);
+		assert_int_equal(w->v.fault.cr2, DEV_VA + table[i].cr2);
+		assert_int_equal(w->v.fault.code, table[i].error);
+		assert_int_equal(w->v.gpr[RBX], DEV_VA + 0xffc);
+	}
+	assert_int_equal(w->device_writes + w->device_reads, 0);
+	/* A compare only reads. */
+	world_map(DEV_VA, DEVICE_GPA, 1);
+	world_map(DEV_VA + PAGE_SIZE, DEVICE_GPA + PAGE_SIZE, 1);
+	assert_int_equal(emulate("\x48\x39\x03", 3, DEVICE_GPA + 0xffc), NEXT);
+	assert_int_equal(*world_pte(DEV_VA) & 0x60, 0x20);
+}
+
+/* 16- and 32-bit addresses, segment bases, and a linear address that wraps. */
+static void page_end_in_segments(void **state)
+{
+	w->v.gpr[RAX] = 0x44332211;
+	w->s.seg[SEG_GS].base = DEVICE_GPA + 0xf00;
+	world_map(DEVICE_GPA, DEVICE_GPA, 3);
+	world_map(DEVICE_GPA + PAGE_SIZE, DEVICE_GPA + PAGE_SIZE, 3);
+	assert_int_equal(emulate("\x65\x89\x04\x25\xfd\x00\x00\x00", 8, DEVICE_GPA + 0xffd), NEXT);
+	assert_memory_equal(w->device + 0xffd, "\x11\x22\x33\x44", 4);
+	w->v.gpr[RBX] = 0xffffffff00000000 + DEVICE_GPA + 0xffe;
+	assert_int_equal(emulate("\x67\x89\x03", 3, DEVICE_GPA + 0x1000), NEXT);
+	assert_memory_equal(w->device + 0xffe, "\x11\x22\x33\x44", 4);
+
+	w->s.cr0 = CR0_PE;
+	w->s.efer = 0;
+	w->s.seg[SEG_CS] = (struct segment){ .attr = 0xc09b, .limit = ~0u };
+	w->s.seg[SEG_DS] = (struct segment){ .attr = 0xc093, .limit = ~0u, .base = DEVICE_GPA + 0xff0 };
+	w->v.gpr[RBX] = 0x1234000f;
+	assert_int_equal(emulate("\x67\x89\x07", 3, DEVICE_GPA + 0xfff), NEXT);		/* (%bx) */
+	assert_memory_equal(w->device + 0xfff, "\x11\x22\x33\x44", 4);
+	w->s.seg[SEG_DS].limit = 0x11;
+	assert_int_equal(emulate("\x67\x89\x07", 3, DEVICE_GPA + 0xfff), FAULT);
+	assert_int_equal(w->v.fault.vector, VEC_GP);
+	w->s.seg[SEG_DS].limit = ~0u;
+	w->s.seg[SEG_DS].base = 0xfffff000;
+	w->v.gpr[RBX] = 0xffe;
+	assert_int_equal(emulate("\x89\x03", 2, 0xfffffffe), NEXT);
+	assert_memory_equal(w->g.ram, "\x33\x44", 2);
+}
+
+/* --- Vector registers --- */
+
+static void vector_moves(void **state)
+{
+	static const struct { const char *code; u8 n, size; bool store; } table[] = {
+		{ "\x0f\x10\x0b", 3, 16, false },	{ "\x0f\x11\x0b", 3, 16, true },		/* movups */
+		{ "\x0f\x28\x0b", 3, 16, false },	{ "\x0f\x29\x0b", 3, 16, true },		/* movaps */
+		{ "\x66\x0f\x10\x0b", 4, 16, false },	{ "\x66\x0f\x29\x0b", 4, 16, true },	/* movupd, movapd */
+		{ "\xf3\x0f\x6f\x0b", 4, 16, false },	{ "\xf3\x0f\x7f\x0b", 4, 16, true },	/* movdqu */
+		{ "\x66\x0f\x6f\x0b", 4, 16, false },	{ "\x66\x0f\x7f\x0b", 4, 16, true },	/* movdqa */
+		{ "\x66\x0f\xe7\x0b", 4, 16, true },	{ "\x0f\x2b\x0b", 3, 16, true },		/* movntdq, movntps */
+		{ "\x66\x0f\x38\x2a\x0b", 5, 16, false },{ "\xf2\x0f\xf0\x0b", 4, 16, false },	/* movntdqa, lddqu */
+		{ "\x66\x0f\x6e\x0b", 4, 4, false },	{ "\x66\x0f\x7e\x0b", 4, 4, true },	/* movd */
+		{ "\x66\x48\x0f\x6e\x0b", 5, 8, false },	{ "\x66\x48\x0f\x7e\x0b", 5, 8, true },	/* movq */
+		{ "\xf3\x0f\x7e\x0b", 4, 8, false },	{ "\x66\x0f\xd6\x0b", 4, 8, true },	/* movq */
+		{ "\xf3\x0f\x10\x0b", 4, 4, false },	{ "\xf2\x0f\x11\x0b", 4, 8, true },	/* movss, movsd */
+	};
+	u8 want[16];
+
+	w->s.cr4 |= CR4_OSFXSR;
+	for (u32 i = 0; i < ARRAY_COUNT(table); i++) {
+		u64 off = i % 2 ? 0x100 : 0x208;
+
+		for (u32 k = 0; k < 32; k++)
+			w->device[off + k] = (u8)rnd();
+		for (u32 k = 0; k < 16; k++)
+			w->xmm[1][k] = (u8)rnd();
+		w->v.gpr[RBX] = DEV_VA + off;
+		w->biggest = w->device_reads = w->device_writes = 0;
+		memset(want, 0, 16);
+		memcpy(want, table[i].store ? w->xmm[1] : w->device + off, table[i].size);
+		if (table[i].store)
+			memcpy(want + table[i].size, w->device + off + table[i].size, 16u - table[i].size);
+		assert_int_equal(emulate(table[i].code, table[i].n, DEVICE_GPA + off), NEXT);
+		assert_memory_equal(table[i].store ? w->device + off : w->xmm[1], want, 16);
+		assert_int_equal(w->biggest, MIN(table[i].size, 8));
+		assert_int_equal(w->device_reads, table[i].store ? 0 : 1 + table[i].size / 16);
+		assert_int_equal(w->device_writes, table[i].store ? 1 + table[i].size / 16 : 0);
+	}
+}
+
+static void vector_registers_and_page_ends(void **state)
+{
+	w->s.cr4 |= CR4_OSFXSR;
+	memcpy(w->device + 0xff8, "0123456789abcdef", 16);
+	w->v.gpr[R9] = DEV_VA + 0xff8;
+	assert_int_equal(emulate("\x45\x0f\x10\x39", 4, DEVICE_GPA + 0xff8), NEXT);	/* movups (%r9), %xmm15 */
+	assert_memory_equal(w->xmm[15], "0123456789abcdef", 16);
+	assert_int_equal(w->device_reads, 16);
+	memcpy(w->xmm[8], "ABCDEFGHIJKLMNOP", 16);
+	w->v.gpr[R9]++;
+	assert_int_equal(emulate("\x45\x0f\x11\x01", 4, DEVICE_GPA + 0x1000), NEXT);
+	assert_memory_equal(w->device + 0xff8, "0ABCDEFGHIJKLMNOP", 17);
+}
+
+static void vector_moves_not_enabled(void **state)
+{
+	w->v.gpr[RBX] = DEV_VA;
+	assert_int_equal(emulate("\x0f\x11\x03", 3, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.vector, VEC_UD);
+	w->s.cr4 |= CR4_OSFXSR;
+	w->s.cr0 |= CR0_TS;
+	assert_int_equal(emulate("\x0f\x11\x03", 3, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.vector, VEC_NM);
+	w->s.cr0 |= CR0_EM;
+	assert_int_equal(emulate("\x0f\x11\x03", 3, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.vector, VEC_UD);
+	assert_false(w->v.fault.has_code);
+	assert_int_equal(w->device_writes, 0);
 }
 
 static void refused_instructions(void **state)
 {
 	static const struct { const char *b; u8 n; } bad[] = {
-		{ "\x0f\x11\x03", 3 },			/* movups */
+		{ "\x0f\x7f\x03", 3 },			/* movq, MMX */
+		{ "\xc5\xf8\x11\x03", 4 },			/* vmovups */
+		{ "\x0f\x13\x03", 3 },			/* movlps */
 		{ "\xff\x33", 2 },			/* push */
 		{ "\x0f\xc7\x0b", 3 },			/* cmpxchg8b */
 		{ "\x8c\x1b", 2 }, { "\x8e\x1b", 2 },	/* segment registers */
 		{ "\xd1\x23", 2 },			/* shl */
-		{ "\x0f\xab\x03", 3 },			/* bts by register reaches other addresses */
 		{ "\x0f\x0b", 2 }, { "\xc3", 1 }, { "\xa6", 1 },
 		{ "\x6c", 1 }, { "\x6e", 1 },		/* ports exit as such, before memory is touched */
 	};
@@ -302,8 +532,6 @@ static void code_that_vanished(void **state)
 }
 
 /* --- Strings --- */
-
-#define DEV_VA 0x40000000ul
 
 static int setup_strings(void **state)
 {
@@ -372,6 +600,37 @@ static void movs_fault_leaves_progress(void **state)
 	assert_int_equal(w->v.gpr[RCX], 8);
 	assert_int_equal(w->v.gpr[RDI], 0x9000);
 	assert_int_equal(w->device_reads, 2);		/* the third element was not read */
+}
+
+/* The source's fault comes first, and leaves the destination clean. */
+static void movs_fault_order(void **state)
+{
+	world_map(0x9000, 0x9000, 1);
+	w->v.gpr[RSI] = 0x70000000;
+	w->v.gpr[RDI] = 0x9000;
+	assert_int_equal(emulate("\xa5", 1, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.cr2, 0x70000000);
+	world_map(0x9000, 0x9000, 3);
+	assert_int_equal(emulate("\xa5", 1, DEVICE_GPA), FAULT);
+	assert_int_equal(*world_pte(0x9000) & 0x60, 0);
+}
+
+/* With TF set each repetition traps; the last one's trap is set_rip()'s. */
+static void strings_step_by_step(void **state)
+{
+	w->s.rflags |= RFLAGS_TF;
+	w->v.gpr[RCX] = 3;
+	w->v.gpr[RDI] = DEV_VA;
+	for (u32 left = 3; left > 1; left--) {
+		w->s.dr6 = 0;
+		assert_int_equal(emulate("\xf3\xaa", 2, DEVICE_GPA), FAULT);
+		assert_int_equal(w->v.fault.vector, VEC_DB);
+		assert_false(w->v.fault.has_code);
+		assert_int_equal(w->s.dr6, BIT(14));
+		assert_int_equal(w->v.gpr[RCX], left - 1);
+	}
+	assert_int_equal(emulate("\xf3\xaa", 2, DEVICE_GPA), NEXT);
+	assert_int_equal(w->device_writes, 3);
 }
 
 static void lods_and_short_addresses(void **state)
@@ -462,11 +721,19 @@ int main(void)
 		cmocka_unit_test_setup(same_as_processor, setup),
 		cmocka_unit_test_setup(moves_touch_once, setup),
 		cmocka_unit_test_setup(page_end, setup),
+		cmocka_unit_test_setup(end_of_ram, setup),
+		cmocka_unit_test_setup(page_end_faults, setup),
+		cmocka_unit_test_setup(page_end_in_segments, setup),
+		cmocka_unit_test_setup(vector_moves, setup_strings),
+		cmocka_unit_test_setup(vector_registers_and_page_ends, setup_strings),
+		cmocka_unit_test_setup(vector_moves_not_enabled, setup_strings),
 		cmocka_unit_test_setup(refused_instructions, setup),
 		cmocka_unit_test_setup(code_that_vanished, setup),
 		cmocka_unit_test_setup(rep_stos_to_device, setup_strings),
 		cmocka_unit_test_setup(movs_both_directions, setup_strings),
 		cmocka_unit_test_setup(movs_fault_leaves_progress, setup_strings),
+		cmocka_unit_test_setup(movs_fault_order, setup_strings),
+		cmocka_unit_test_setup(strings_step_by_step, setup_strings),
 		cmocka_unit_test_setup(lods_and_short_addresses, setup_strings),
 		cmocka_unit_test_setup(outs_and_ins, setup_strings),
 		cmocka_unit_test_setup(segments_are_obeyed, setup_strings),

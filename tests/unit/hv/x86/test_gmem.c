@@ -324,7 +324,7 @@ static void pse36_reaches_above_4g(void **state)
 	assert_int_equal(fault.code, 9);
 }
 
-static void trace_notices_changes(void **state)
+static void trace_tells_the_way(void **state)
 {
 	struct walk_trace t;
 	struct event fault;
@@ -332,9 +332,42 @@ static void trace_notices_changes(void **state)
 
 	assert_true(gmem_walk_traced(&w->g, &w->s, 0x7000, 0, &gpa, &fault, &t));
 	assert_int_equal(t.count, 4);
-	assert_true(walk_trace_holds(&t));
-	*world_pte(0x7000) ^= BIT(5);
-	assert_false(walk_trace_holds(&t));
+	assert_false(t.narrow);
+	assert_ptr_equal(t.step[0].entry, w->g.ram + ROOT_GPA);
+	assert_ptr_equal(t.step[3].entry, world_pte(0x7000));
+	assert_int_equal(t.step[3].value, *world_pte(0x7000));
+}
+
+/* Key 5 on a user page: AD is bit 10, WD bit 11 of PKRU. */
+static void protection_keys(void **state)
+{
+	static const struct { u32 pkru, access; bool wp; u32 code; } table[] = {
+		{ 0, GMEM_USER | GMEM_WRITE, true, 0 }, { ~(3u << 10), GMEM_USER | GMEM_WRITE, true, 0 },
+		{ 1u << 10, GMEM_USER, true, 0x25 }, { 1u << 10, 0, true, 0x21 },
+		{ 1u << 10, GMEM_WRITE, false, 0x23 }, { 1u << 10, GMEM_USER | GMEM_EXEC, true, 0 },
+		{ 2u << 10, GMEM_USER, true, 0 }, { 2u << 10, GMEM_USER | GMEM_WRITE, true, 0x27 },
+		{ 2u << 10, GMEM_USER | GMEM_WRITE, false, 0x27 }, { 2u << 10, GMEM_WRITE, true, 0x23 },
+		{ 2u << 10, GMEM_WRITE, false, 0 },
+	};
+	struct event fault;
+	gpa_t gpa;
+
+	world_map(0x40000000, 0x7000, 7 | 5ul << 59);
+	for (u32 i = 0; i < ARRAY_COUNT(table); i++) {
+		w->pkru = table[i].pkru;
+		w->s.cr0 = (w->s.cr0 & ~CR0_WP) | (table[i].wp ? CR0_WP : 0);
+		w->s.cr4 |= CR4_PKE;
+		fault.code = 0;
+		assert_int_equal(gmem_walk(&w->g, &w->s, 0x40000000, table[i].access, &gpa, &fault), !table[i].code);
+		assert_int_equal(fault.code, table[i].code);
+		w->s.cr4 &= ~CR4_PKE;
+		assert_true(gmem_walk(&w->g, &w->s, 0x40000000, table[i].access, &gpa, &fault));
+	}
+	/* Supervisor pages have no keys. */
+	world_map(0x40000000, 0x7000, 3 | 5ul << 59);
+	w->pkru = ~0u;
+	w->s.cr4 |= CR4_PKE;
+	assert_true(gmem_walk(&w->g, &w->s, 0x40000000, GMEM_WRITE, &gpa, &fault));
 }
 
 static void fetch_across_pages(void **state)
@@ -390,7 +423,8 @@ int main(void)
 		cmocka_unit_test_setup(tables_outside_ram, setup),
 		cmocka_unit_test_setup(narrow_machines_reserve_more, setup),
 		cmocka_unit_test_setup(pse36_reaches_above_4g, setup),
-		cmocka_unit_test_setup(trace_notices_changes, setup),
+		cmocka_unit_test_setup(trace_tells_the_way, setup),
+		cmocka_unit_test_setup(protection_keys, setup),
 		cmocka_unit_test_setup(fetch_across_pages, setup),
 		cmocka_unit_test_setup(fetch_obeys_segment_limit, setup),
 	};

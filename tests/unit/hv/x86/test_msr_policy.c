@@ -14,6 +14,14 @@
 #include "policy.h"
 
 static struct cpuid_table table;
+static u32 cleared;		/* the MSR that was set to 0 in the processor */
+
+bool wrmsr_safe(u32 msr, u64 val)
+{
+	assert_int_equal(val, 0);
+	cleared = msr;
+	return true;
+}
 
 static int setup(void **state)
 {
@@ -182,8 +190,14 @@ static void speculation_follows_cpuid(void **state)
 	assert_true(msr_policy_read(&w->v, 0x10a, &val));
 	assert_int_equal(val, 0x2b);
 	assert_false(msr_policy_write(&w->v, 0x10a, 0));
+	cleared = 0;
 	policy_trap(&w->v);
 	assert_int_equal(w->trap_calls, 3);
+	assert_int_equal(cleared, MSR_SPEC_CTRL);	/* native: the processor holds what a former run wrote */
+	table.has_spec_ctrl = false;
+	cleared = 0;
+	policy_trap(&w->v);
+	assert_int_equal(cleared, 0);
 }
 
 static void tsc_and_adjust_move_together(void **state)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <hv/exit_cpu.h>
 #include <hv/log.h>
 #include <hv/time.h>
 
@@ -52,6 +53,8 @@ static void copy_rest(struct cpu_state *to, const struct cpu_state *from)
 
 static void copy_state(struct cpu_state *to, const struct cpu_state *from, u32 parts)
 {
+	if (parts & STATE_FLAGS)
+		to->rflags = from->rflags;
 	if (parts & STATE_MODE)
 		copy_mode(to, from);
 	if (parts & STATE_SEGS)
@@ -77,6 +80,17 @@ static void fake_set(struct vcpu *v, const struct cpu_state *s, u32 parts)
 		memcpy(v->gpr, s->gpr, sizeof(v->gpr));
 }
 
+static void fake_code_key(struct vcpu *v, struct code_key *k)
+{
+	const struct cpu_state *s = &w->s;
+
+	if (s->efer & EFER_LMA && s->seg[SEG_CS].attr & SEG_ATTR_L)
+		*k = (struct code_key){ v->exit.rip, s->cr3, CODE_64BIT | s->cr4 << CODE_CR4_SHIFT };
+	else
+		*k = code_key_short(v->exit.rip, s->cr0, s->cr3, s->cr4, s->efer, s->seg[SEG_CS].base,
+			s->seg[SEG_CS].attr & SEG_ATTR_DB);
+}
+
 static void fake_flush(struct vcpu *v)
 {
 }
@@ -87,7 +101,7 @@ static void fake_trap_msr(struct vcpu *v, u32 msr, bool on_read, bool on_write)
 }
 
 static const struct virt_ops fake_ops = {
-	.name = "fake", .get_state = fake_get, .set_state = fake_set, .flush = fake_flush, .trap_msr = fake_trap_msr,
+	.name = "fake", .get_state = fake_get, .set_state = fake_set, .code_key = fake_code_key, .flush = fake_flush, .trap_msr = fake_trap_msr,
 };
 const struct virt_ops *virt = &fake_ops;
 
@@ -96,6 +110,26 @@ enum verdict vcpu_fault(struct vcpu *v, enum vector vector, int code)
 	v->fault = (struct event){ .type = EVENT_EXCEPTION, .vector = (u8)vector, .has_code = code >= 0,
 		.code = code >= 0 ? (u32)code : 0 };
 	return FAULT;
+}
+
+void vcpu_set_dr6(struct vcpu *v, u64 causes)
+{
+	w->s.dr6 |= causes;
+}
+
+void xmm_read(u32 n, void *to)
+{
+	memcpy(to, w->xmm[n], 16);
+}
+
+void xmm_write(u32 n, const void *from)
+{
+	memcpy(w->xmm[n], from, 16);
+}
+
+u32 pkru_read(void)
+{
+	return w->pkru;
 }
 
 void guest_kill(struct vcpu *v, const char *id, const char *fmt, ...)
@@ -129,6 +163,7 @@ bool mmio_access(struct vcpu *v, u64 gpa, struct io *io)
 	u64 off = gpa - DEVICE_GPA;
 
 	w->last_size = io->size;
+	w->biggest = MAX(w->biggest, io->size);
 	if (off >= DEVICE_SIZE || io->size > DEVICE_SIZE - off) {
 		w->unclaimed++;
 		io->val = ~0ul;

@@ -19,7 +19,9 @@ struct world {
 	struct cpu_state s;		/* what the backend holds */
 	u8 device[DEVICE_SIZE];
 	u32 device_reads, device_writes, unclaimed;
-	u32 last_size;
+	u32 last_size, biggest;		/* bytes of device accesses */
+	u8 xmm[16][16];
+	u32 pkru;
 	u8 port_out[256];
 	u32 port_out_count, port_in_count;
 	u16 last_port;

@@ -86,6 +86,23 @@ static void state_round_trip(void **state)
 	assert_int_equal(out.seg[SEG_SS].attr, 0xc093);
 }
 
+static void flags_alone(void **state)
+{
+	struct cpu_state s, old;
+
+	setup_valid();
+	vmcb_get_state(&b, &old, STATE_ALL);
+	memset(&s, 0xff, sizeof(s));
+	s.rflags = RFLAGS_FIXED | RFLAGS_ZF;
+	assert_false(vmcb_set_state(&b, &s, STATE_FLAGS));
+	vmcb_get_state(&b, &s, STATE_ALL);
+	assert_int_equal(s.rflags, RFLAGS_FIXED | RFLAGS_ZF);
+	assert_int_equal(s.cr0, old.cr0);
+	assert_int_equal(s.efer, old.efer);
+	assert_int_equal(s.rip, old.rip);
+	assert_int_equal(s.dr7, old.dr7);
+}
+
 static void parts_stay_apart(void **state)
 {
 	struct cpu_state s;
@@ -104,6 +121,46 @@ static void parts_stay_apart(void **state)
 	vmcb_set_state(&b, &s, STATE_MODE);
 	assert_int_equal(b.ds.sel, 0);
 	assert_int_equal(b.clean & (CLEAN_CR | CLEAN_SEG), 0);
+}
+
+/* Equal keys only where the code is the same. */
+static void code_keys(void **state)
+{
+	struct vmcb *b = setup_valid();
+	struct code_key k, other;
+
+	b->efer = EFER_LME | EFER_LMA | EFER_SVME;
+	b->cr0 = CR0_PE | CR0_PG;
+	b->cr3 = 0x1000;
+	b->cr4 = CR4_PAE;
+	b->rip = 0xffffffff81000000;
+	b->cs.attr = CS_ATTR_L | 0x9b;
+	b->cs.base = 0x5000;	/* not used in 64-bit code */
+	vmcb_code_key(b, &k);
+	assert_int_equal(k.linear, 0xffffffff81000000);
+	assert_int_equal(k.cr3, 0x1000);
+	assert_int_equal(k.mode & CODE_SIZE, 8);
+	b->cr4 |= CR4_LA57;
+	vmcb_code_key(b, &other);
+	assert_int_not_equal(other.mode, k.mode);
+	b->cs.attr = CS_ATTR_D | 0x9b;
+	b->cr4 = CR4_PAE;
+	vmcb_code_key(b, &k);
+	assert_int_equal(k.linear, 0x81005000);
+	assert_int_equal(k.mode & CODE_SIZE, 4);
+	b->efer = EFER_SVME;	/* PAE without long mode */
+	vmcb_code_key(b, &other);
+	assert_int_not_equal(other.mode, k.mode);
+	b->cs.attr = 0x9b;
+	vmcb_code_key(b, &k);
+	assert_int_equal(k.mode & CODE_SIZE, 2);
+	b->cr0 = CR0_PE;
+	vmcb_code_key(b, &other);
+	assert_int_not_equal(other.mode, k.mode);
+	b->cr0 = 0;
+	b->cs.attr = CS_ATTR_D | 0x9b;
+	vmcb_code_key(b, &k);
+	assert_int_equal(k.mode & CODE_SIZE, 2);
 }
 
 static void long_mode_follows_paging(void **state)
@@ -215,7 +272,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments),
 		cmocka_unit_test(state_round_trip),
+		cmocka_unit_test(flags_alone),
 		cmocka_unit_test(parts_stay_apart),
+		cmocka_unit_test(code_keys),
 		cmocka_unit_test(long_mode_follows_paging),
 		cmocka_unit_test(reset),
 		cmocka_unit_test(checks),

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ending.h"
+
+#include "text.h"
+
+#include <hv/log.h>
+
+static void keep_lines(char *to, const struct console_ring *console)
+{
+	static u8 bytes[LIFE_LINES_BYTES - 1];	/* too large for a core's stack */
+	u64 head = load_acquire(&console->head), at = text_last_lines(console, CRASH_LINES);
+	size_t n;
+
+	if (head - at > sizeof(bytes))
+		at = head - sizeof(bytes);
+	n = console_ring_read(console, &at, bytes, sizeof(bytes));
+	text_neutralise(to, LIFE_LINES_BYTES, bytes, n);
+}
+
+static void name_end(struct guest_end_record *r, const char *id, const char *reason)
+{
+	r->end = END_KILLED;
+	str_copy(r->id, sizeof(r->id), id);
+	str_copy(r->reason, sizeof(r->reason), reason);
+}
+
+/* Where the guest was when we ended it: at its panic, else wherever vcpu 0 left it. */
+static void place_forced(struct life *l)
+{
+	const struct guest *g = l->guest;
+	bool operator = l->intent == INTENT_KILL || l->intent == INTENT_RESET;
+	const struct guest_end_record *where = l->panicked && !operator ? &g->panic : &g->parked;
+
+	if (load_acquire(&g->record.ready))
+		where = &g->record;		/* it ended at the same moment */
+	if (load_acquire(&where->ready))
+		l->last = *where;
+	else
+		memset(&l->last, 0, sizeof(l->last));
+}
+
+/* Nobody but us ended the guest. */
+static void keep_forced(struct life *l)
+{
+	struct guest_end_record *r = &l->last;
+	char reason[sizeof(r->reason)];
+
+	place_forced(l);
+	if (l->intent == INTENT_KILL) {
+		name_end(r, "GUEST-KILLED", "by the operator");
+	} else if (l->intent == INTENT_RESET) {
+		name_end(r, "", "");
+		r->end = END_STOPPED;
+	} else if (l->panicked) {
+		name_end(r, "GUEST-PANIC", "its kernel panicked, then neither ended nor rebooted");
+	} else if (l->intent == INTENT_STOP) {
+		fmt_print(reason, sizeof(reason), "did not power off within %u s", l->stop_seconds);
+		name_end(r, "GUEST-STOP-TIMEOUT", reason);
+	} else {
+		name_end(r, "GUEST-LOST", "its vcpus left without a reason");
+	}
+}
+
+void ending_keep(struct life *l, u64 now)
+{
+	const struct guest *g = l->guest;
+
+	if (load_acquire(&g->record.ready) && l->intent != INTENT_KILL)
+		l->last = g->record;
+	else
+		keep_forced(l);
+	l->last_tsc = now;
+	keep_lines(l->last_lines, g->console);
+}
+
+void ending_keep_panic(struct life *l, u64 now)
+{
+	l->panic = l->guest->panic;
+	l->panic_tsc = now;
+	keep_lines(l->panic_lines, l->guest->console);
+}
+
+void ending_announce(const struct life *l)
+{
+	const struct guest_end_record *r = &l->last;
+	const char *name = l->guest->name;
+
+	if (r->end == END_REBOOT && l->intent == INTENT_STOP) {
+		log_notice("guest %s: stopped when it asked for a reboot", name);
+		return;
+	}
+	switch (r->end) {
+	case END_RESULT:
+		log_notice("guest %s: ended result=%u", name, r->result);
+		break;
+	case END_POWEROFF:
+		log_notice("guest %s: powered off", name);
+		break;
+	case END_REBOOT:
+		log_notice("guest %s: rebooting", name);
+		break;
+	case END_KILLED:
+		log_notice("guest %s: killed %s: %s (rip=0x%lx exit=%s:0x%lx)", name, r->id, r->reason, r->rip,
+			   vmexit_name(r->exit_kind), r->exit_reason);
+		break;
+	default:
+		log_notice("guest %s: reset", name);
+	}
+}
+
+enum guest_state ending_state(enum guest_end end)
+{
+	switch (end) {
+	case END_RESULT:	return GUEST_ENDED;
+	case END_KILLED:	return GUEST_KILLED;
+	default:		return GUEST_OFF;
+	}
+}

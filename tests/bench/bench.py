@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""make bench [ONLY=vmx,zambezi,svm,svm-x2apic]: instruction counts of exitbench under Bulkhead beside KVM's and Xen's, one
+Markdown table for each emulator and CPU model, and the budgets of docs/bench.md with PASS or OVER. Written to stdout and to
+build/bench/*.md. Whatever could not be measured or read is said and makes the exit status 1."""
+import concurrent.futures
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, f'{ROOT}/tests/boot')
+import matrix  # noqa: E402
+import plans  # noqa: E402
+import tables  # noqa: E402
+from machine import Bochs, Qemu10, Timeout  # noqa: E402
+
+OUT = 'build/bench'
+IPS = 400000000         # Bochs: what the peers were measured with
+CORES = 3               # control core, exitbench, and one that is halted until the idle guest is started
+
+# Where the start-up row looks: function -> what is over when it is reached first. Bochs' debugger writes down the ticks.
+MARKS = [('hv_main', None), ('host_start_cores', 'own tables, sinks, probe'), ('machine_build', 'other cores (waits for SIPIs)'),
+         ('control_run', 'admission, guests, seal'), ('gmem_zero', 'first message to the guest core'),
+         ('pc_reset', 'zeroing 128 MiB'), ('ENTER', 'models, tables, loading exitbench')]
+
+
+class Target:
+    def __init__(self, name, title, heading, plain, budget, enter=None, **kw):
+        self.name, self.title, self.heading, self.plain, self.budget = name, title, heading, plain, budget
+        self.enter, self.kw = enter, kw     # enter: symbol of the first entry; only Bochs has marks
+
+    def plan(self):
+        how = 'n=100 batch=100' if self.enter else 'n=1000'
+        text = plans.elf_guest('bench', 'exitbench', cmdline=how, memory='128MiB') + \
+            plans.elf_guest('idle', 'idle', memory='16MiB', test=False, extra='autostart = false')
+        return plans.Plan(f'bench-{self.name}', text, {f'{n}.elf': f'{plans.GUEST}/{n}.elf' for n in ('exitbench', 'idle')})
+
+    def machine(self, image):
+        kw = dict(cores=CORES, memory=1024, keep=f'{OUT}/log/{self.name}.txt') | self.kw
+        if self.enter:
+            return Bochs(image, ips=IPS, commands=mark_commands(self.enter), **kw)
+        return Qemu10(image, icount=True, **kw)
+
+
+TARGETS = [
+    Target('vmx', 'VMX: Bochs, corei7_skylake_x', 'Intel VMX (Bochs)', 'vmx-plain', 150, 'vmx_enter', cpu='corei7_skylake_x'),
+    Target('zambezi', 'SVM with NRIPS: Bochs, zambezi', 'AMD SVM (Bochs zambezi', 'zam-plain', 150, 'svm_enter', cpu='zambezi'),
+    Target('svm', 'SVM without NRIPS: QEMU 10, EPYC-Rome', 'AMD SVM (QEMU TCG', 'svm-plain', 330, cpu='EPYC-Rome,+svm,+npt'),
+    Target('svm-x2apic', 'SVM without NRIPS: QEMU 10, EPYC-Rome with x2APIC', 'AMD SVM (QEMU TCG', 'svm-plain', 330,
+           cpu='EPYC-Rome,+svm,+npt,+x2apic'),
+]
+
+
+def symbols():
+    out = subprocess.run(['nm', 'build/hv.elf'], capture_output=True, text=True, check=True).stdout
+    return {name: int(at, 16) for at, _, name in (line.split() for line in out.splitlines() if len(line.split()) == 3)}
+
+
+def mark_commands(enter):
+    """Debugger script: stop at each mark once, print the ticks, go on."""
+    known, script = symbols(), ''
+    for i, (name, _) in enumerate(MARKS, 1):
+        at = known.get(enter if name == 'ENTER' else name)
+        if at:
+            script += f'lb {at:#x}\nc\nptime\nd {i}\n'
+    return script + 'c\n'
+
+
+class Result:
+    """Everything one machine told."""
+
+    def __init__(self, target):
+        self.target, self.errors = target, []
+        self.bench, self.skip = {}, {}      # name -> (mean, min); name -> why
+        self.memory, self.marks = {}, []
+        self.entry = self.idle = None
+        self.seconds = 0
+
+
+def ask(m, command, until, seconds=60):
+    """A shell command and everything it printed. until: what its last line holds."""
+    m.at = len(m.text)
+    start = m.at
+    m.type(command + '\r')
+    m.expect(until, seconds)
+    m.expect(r'bulkhead> ', seconds)
+    return m.text[start:m.at]
+
+
+def read_exitbench(r, text):
+    for name, mean, least in re.findall(r'BENCH (\S+) (-?\d+) (-?\d+) med=', text):
+        r.bench[name] = (int(mean), int(least))
+    r.skip = dict(re.findall(r'SKIP (\S+) (\S+)', text))
+    entry = re.search(r'INFO tsc at entry (\d+)', text)
+    r.entry = int(entry.group(1)) if entry else None
+    if 'BENCH-DONE' not in text:
+        r.errors.append('exitbench did not print BENCH-DONE')
+    if not r.bench:
+        r.errors.append('no line of exitbench could be read')
+
+
+def exits_of(text):
+    """`stats GUEST` -> kind: count, and interrupts delivered."""
+    rows = {k: int(n) for k, n in re.findall(r'^  ([\w-]+) +(\d+) +\d+ +\d+\r?$', text, re.M)}
+    irqs = re.search(r'interrupts delivered (\d+)', text)
+    return rows, int(irqs.group(1)) if irqs else None
+
+
+def measure_idle(m, r):
+    """Exits of a guest that sleeps between 250 Hz ticks: two looks at its counters, scaled by the ticks in between."""
+    m.type('start idle\r')
+    m.expect(r'guest idle: running', 60)
+    time.sleep(2)
+    before, n0 = exits_of(ask(m, 'stats idle', r'interrupts delivered'))
+    for _ in range(20):
+        time.sleep(1)
+        after, n1 = exits_of(ask(m, 'stats idle', r'interrupts delivered'))
+        if None not in (n0, n1) and n1 - n0 >= 250:
+            r.idle = {k: round((after[k] - before.get(k, 0)) * 2500 / (n1 - n0)) for k in after if after[k] != before.get(k, 0)}
+            return
+    r.errors.append(f'the idle guest had no 250 ticks in 20 s: {n0} {n1}')
+
+
+def read_marks(m, r):
+    """Ticks that Bochs' debugger wrote down, in the order of MARKS."""
+    out = open(f'{m.dir}/out', errors='replace').read()
+    ticks = [int(t) for t in re.findall(r'ptime: (\d+)', out)]
+    if len(ticks) != len(MARKS):
+        r.errors.append(f'start-up marks: {len(ticks)} of {len(MARKS)} were reached or have a symbol')
+        return
+    r.marks = ticks
+
+
+def read_memory(r, text):
+    unit = {'B': 1, 'bytes': 1, 'KiB': 1 << 10, 'MiB': 1 << 20, 'GiB': 1 << 30}
+    for who, n, u in re.findall(r'^  (\S[\w ]*?|  \S[\w ]*?) +([\d.]+) (\w+)  ', text, re.M):
+        if u in unit:
+            r.memory[who.strip()] = float(n) * unit[u]
+    missing = {'image', 'pool', 'page tables', 'guests'} - set(r.memory)
+    if missing:
+        r.errors.append(f'`memory` lacks {", ".join(sorted(missing))}')
+
+
+def run(target):
+    r, start = Result(target), time.time()
+    print(f'bench: {target.title} ...', file=sys.stderr, flush=True)
+    if not target.enter and not Qemu10.available():
+        r.errors.append('QEMU 10 could not be had here (tests/tools/qemu10.sh)')
+        return r
+    try:
+        with target.machine(matrix.image(target.plan())) as m:
+            m.expect(r'bulkhead: ready', 240)
+            end = m.expect(r'guest bench: (ended result=(\d+)|killed [^\r\n]*)', 240)
+            if end.group(2) != '0':
+                r.errors.append(end.group(0))
+            time.sleep(0.5)
+            read_exitbench(r, ask(m, 'console bench log', r'BENCH-DONE'))
+            read_memory(r, ask(m, 'memory', r'Audit: [^\r\n]*'))
+            if 'Audit: FAILED' in m.text:
+                r.errors.append('the audit of frames failed')
+            if target.enter:
+                read_marks(m, r)
+            measure_idle(m, r)
+    except (Timeout, OSError, subprocess.SubprocessError) as e:
+        r.errors.append(str(e).replace('\n', ' ')[:300])
+    r.seconds = time.time() - start
+    print(f'bench: {target.title}: {r.seconds:.0f} s' + ''.join(f'; {e}' for e in r.errors), file=sys.stderr, flush=True)
+    return r
+
+
+def main():
+    os.chdir(ROOT)
+    os.makedirs(OUT, exist_ok=True)
+    matrix.OUT = OUT
+    only = [w for w in os.environ.get('ONLY', '').replace(',', ' ').split()]
+    unknown = set(only) - {t.name for t in TARGETS}
+    if unknown:
+        print(f'bench: ONLY={",".join(only)}: there are {", ".join(t.name for t in TARGETS)}', file=sys.stderr)
+        return 2
+    chosen = [t for t in TARGETS if not only or t.name in only]
+    subprocess.run(['make', '-s', 'test-guests'], check=True)
+    if any(not t.enter for t in chosen) and not Qemu10.available():
+        subprocess.run(['tests/tools/qemu10.sh'], check=False)
+    peers = tables.Peers(open('docs/peers.md').read())
+    with concurrent.futures.ThreadPoolExecutor(max_workers=int(os.environ.get('JOBS', 2))) as pool:
+        results = list(pool.map(run, chosen))
+    failed = False
+    text = []
+    for r in results:
+        part = tables.target(r, peers) + '\n' + tables.budgets(r, peers, MARKS)
+        part += ''.join(f'\n**Not measured or wrong:** {e}\n' for e in r.errors)
+        failed |= bool(r.errors)
+        open(f'{OUT}/{r.target.name}.md', 'w').write(part)
+        text.append(part)
+    print('\n'.join(text))
+    return 1 if failed else 0
+
+
+sys.exit(main())
