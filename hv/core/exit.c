@@ -2,11 +2,13 @@
 /* Every exit of every guest: who decides, who acts, where RIP moves. docs/adding-an-exit.md. */
 #include <hv/vcpu.h>
 
+#include <hv/atomic.h>
 #include <hv/core.h>
 #include <hv/emulate.h>
 #include <hv/exit_cpu.h>
 #include <hv/guest.h>
 #include <hv/policy.h>
+#include <hv/time.h>
 #include <hv/virt.h>
 
 typedef enum verdict exit_fn(struct vcpu *v);
@@ -275,7 +277,7 @@ static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
 }
 
 /* Judge one exit. Handlers only judge. */
-void exit_dispatch(struct vcpu *v)
+static inline void exit_dispatch(struct vcpu *v)
 {
 	const struct vmexit *x = &v->exit;
 	enum verdict verdict = exit_handler[x->kind](v);
@@ -284,4 +286,33 @@ void exit_dispatch(struct vcpu *v)
 		virt->set_rip(v, x->rip + x->len);
 	else
 		act(v, verdict);
+}
+
+static void count_exit(struct vcpu *v)
+{
+	struct exit_stat *s = &v->pub->stat[v->exit.kind];
+	u64 cycles = tsc_now() - v->exit_tsc;
+
+	s->count++;
+	s->cycles += cycles;
+	if (__builtin_expect(cycles > s->worst, 0))
+		s->worst = cycles;
+}
+
+/* Does the loop have to look closer? Cheap, because it is paid at every exit. Doorbell and deadline need no look here:
+ * the vendor makes a VMEXIT_EVENT of them before it enters, and that sets `look`. */
+static bool needs_service(const struct vcpu *v)
+{
+	return (load_relaxed(&v->pub->requests) | v->attention | v->lapic.irrv) != 0;
+}
+
+/* v is a constant here: nothing has to be kept in a register while the handler runs. */
+bool vcpu_turn(void)
+{
+	struct vcpu *v = &this_core()->vcpu;
+
+	v->exit_tsc = tsc_now();
+	exit_dispatch(v);
+	count_exit(v);
+	return !needs_service(v);
 }

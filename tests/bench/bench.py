@@ -52,7 +52,7 @@ class Target:
 
 
 TARGETS = [
-    Target('vmx', 'VMX: Bochs, corei7_skylake_x', 'Intel VMX (Bochs)', 'vmx-plain', 150, 'vmx_launch', cpu='corei7_skylake_x'),
+    Target('vmx', 'VMX: Bochs, corei7_skylake_x', 'Intel VMX (Bochs)', 'vmx-plain', 150, 'vmx_enter', cpu='corei7_skylake_x'),
     Target('zambezi', 'SVM with NRIPS: Bochs, zambezi', 'AMD SVM (Bochs zambezi', 'zam-plain', 150, 'svm_enter', cpu='zambezi'),
     Target('svm', 'SVM without NRIPS: QEMU 10, EPYC-Rome', 'AMD SVM (QEMU TCG', 'svm-plain', 330, cpu='EPYC-Rome,+svm,+npt'),
     Target('svm-x2apic', 'SVM without NRIPS: QEMU 10, EPYC-Rome with x2APIC', 'AMD SVM (QEMU TCG', 'svm-plain', 330,

@@ -162,14 +162,17 @@ void vmx_inject(struct vcpu *v, const struct event *e);
 void vmx_want_window(struct vcpu *v, u32 windows);
 void vmx_nmi_hook(void);
 
-/* enter.S */
-
-/* Load 15 registers from gpr, enter the guest, store them after. gpr[RSP] is scratch. Returns the exit reason, or one
- * of the two below when the processor refused before it touched the guest. */
-u64 vmx_resume(u64 *gpr);
-u64 vmx_launch(u64 *gpr);	/* the first time; until then vmx_resume() fails with error 5 */
+/* Called by vmx_enter() after each exit: read it and have it judged. Returns the registers for the next entry, null to
+ * leave the guest. reason: as the processor says it, or one of the two below when it refused before it touched the guest. */
+u64 *vmx_exit(u64 reason);
 #define VMX_FAIL_INVALID 0x10000ul
 #define VMX_FAIL_VALID 0x20000ul
+
+/* enter.S */
+
+/* Load 15 registers from gpr, enter the guest, store them after, call vmx_exit(), until that returns null. gpr[RSP] is
+ * scratch while the guest runs. */
+void vmx_enter(u64 *gpr);
 extern const u8 vmx_exit_entry[];	/* HOST_RIP; HOST_RSP is gpr */
 
 /* x87, SSE and all further components to their initial state. image: 576 bytes, 64-byte aligned. */
