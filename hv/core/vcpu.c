@@ -184,13 +184,13 @@ static bool service(struct vcpu *v)
 			run_timers(v, now);
 		if (v->activity == VCPU_HALTED && wakes(v))
 			v->activity = VCPU_RUNNABLE;
-		store_relaxed(&v->pub->halted_since, now);
 		if (v->activity == VCPU_RUNNABLE)
 			break;
+		store_relaxed(&v->pub->halted_since, now);
 		core_idle(v->activity == VCPU_HALTED ? v->deadline : ~0ul);
-		store_release(&v->pub->halted_since, 0ul);	/* after the sum: see text_halted() */
 		core_take_interrupts();
 		v->pub->halted_cycles += tsc_now() - now;
+		store_release(&v->pub->halted_since, 0ul);	/* after the sum: a reader relies on it */
 	}
 	deliver(v);
 	return true;
