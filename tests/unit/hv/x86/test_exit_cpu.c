@@ -238,7 +238,8 @@ static void test_cr4_pcids(void **state)
 
 static enum verdict lmsw(u16 val)
 {
-	v->exit = (struct vmexit){ .kind = VMEXIT_CR, .len = 3, .cr = { .gpr = 0xff, .lmsw = true, .lmsw_value = val } };
+	v->exit = (struct vmexit){ .kind = VMEXIT_CR, .len = 3, .cr = { .gpr = 0xff, .lmsw = true,
+		.lmsw_value = val } };
 	return exit_cr(v);
 }
 
@@ -334,8 +335,8 @@ static enum verdict set_xcr(u64 index, u64 val, u8 cpl)
 static void test_xcr0(void **state)
 {
 	static const u64 good[] = { 0x1, 0x3, 0x7, 0xe7, 0x201, 0x207, 0x2e7 };
-	static const u64 bad[] = { 0, 0x2, 0x6, 0x5, 0x23, 0x27, 0x67, 0xe3, 0xe1, 0xc7, 0xa7, 0x9, 0x11, 0x101, 0x40001,
-		0x100000001, 0x8000000000000001 };
+	static const u64 bad[] = { 0, 0x2, 0x6, 0x5, 0x23, 0x27, 0x67, 0xe3, 0xe1, 0xc7, 0xa7, 0x9, 0x11, 0x101,
+		0x40001, 0x100000001, 0x8000000000000001 };
 
 	for (u32 i = 0; i < ARRAY_COUNT(good); i++) {
 		assert_int_equal(set_xcr(0, good[i], 0), NEXT);

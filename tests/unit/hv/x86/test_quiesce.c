@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCES: */
-/* Silencing what firmware left running, against PCI functions that may lie: capability lists that loop, bridges, holes. */
+/* Silencing what firmware left running, against PCI functions that may lie: capability lists that loop, bridges,
+ * holes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCES: hv/core/pagetable.c hv/core/pool.c */
-/* The hypervisor's own address spaces, walked leaf by leaf: who sees what, with which rights, before and after the seal. */
+/* The hypervisor's own address spaces, walked leaf by leaf: who sees what, with which rights, before and after the
+ * seal. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +58,8 @@ static u8 *pool_memory;
 
 static int setup_memory(void **state)
 {
-	u8 *room = mmap(NULL, POOL_SIZE + BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	u8 *room = mmap(NULL, POOL_SIZE + BLOCK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT,
+		-1, 0);
 
 	if (room == MAP_FAILED)
 		return -1;
@@ -284,9 +286,11 @@ static void build_guests(void)
 		g->core_of[0] = (u16)(1 + i);
 		g->range_count = 2;
 		g->range[0] = (struct ram_range){ .gpa = 0, .hpa = HPA((10 + i) * GiB), .size = GiB };
-		g->range[1] = (struct ram_range){ .gpa = 4 * GiB, .hpa = HPA((20 + i) * GiB + BLOCK_SIZE), .size = 3 * BLOCK_SIZE };
+		g->range[1] = (struct ram_range){ .gpa = 4 * GiB, .hpa = HPA((20 + i) * GiB + BLOCK_SIZE),
+			.size = 3 * BLOCK_SIZE };
 		g->image_count = 1;
-		g->image_map[0] = (struct image_mapping){ GUEST_IMAGES_VA, HPA(30 * GiB + i * BLOCK_SIZE), 5 * PAGE_SIZE };
+		g->image_map[0] = (struct image_mapping){ GUEST_IMAGES_VA, HPA(30 * GiB + i * BLOCK_SIZE),
+			5 * PAGE_SIZE };
 	}
 	guest[0].vcpu_count = 2;
 	guest[0].core_of[1] = 3;
@@ -321,8 +325,10 @@ static void test_guests_are_apart(void **state)
 			bool own = core == guest[i].core_of[0] || (i == 0 && core == guest[i].core_of[1]);
 
 			for (u32 r = 0; r < guest[i].range_count; r++)
-				assert_int_equal(leaves_into(core, guest[i].range[r].hpa.v, guest[i].range[r].size) != 0, own);
-			assert_int_equal(leaves_into(core, guest[i].image_map[0].hpa.v, guest[i].image_map[0].size) != 0, own);
+				assert_int_equal(leaves_into(core, guest[i].range[r].hpa.v,
+					guest[i].range[r].size) != 0, own);
+			assert_int_equal(leaves_into(core, guest[i].image_map[0].hpa.v,
+				guest[i].image_map[0].size) != 0, own);
 		}
 }
 
@@ -392,8 +398,9 @@ static void test_large_devices_take_large_pages(void **state)
 /* Tables of firmware may name any address. */
 static void test_devices_that_cannot_be(void **state)
 {
-	static const struct { u64 base, size; } wrong[] = { { 0xfed00000, 0 }, { BIT(40), 0x1000 }, { BIT(40) - 0x1000, 0x1001 },
-		{ ~0ul, 0x400 }, { ~0xffful, 0x1000 }, { BIT(52), 1 }, { 0, U64_MAX }, { 0x1000, U64_MAX - 0xfff },
+	static const struct { u64 base, size; } wrong[] = { { 0xfed00000, 0 }, { BIT(40), 0x1000 }, 
+		{ BIT(40) - 0x1000, 0x1001 }, { ~0ul, 0x400 }, { ~0xffful, 0x1000 }, { BIT(52), 1 }, { 0, U64_MAX },
+			{ 0x1000, U64_MAX - 0xfff },
 		{ 0, MMIO_SIZE }, { 0, 2 * MMIO_SIZE }, { 0, BIT(40) } };
 
 	for (u32 i = 0; i < ARRAY_COUNT(wrong); i++)
@@ -442,7 +449,8 @@ static void test_out_of_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_image), T(test_pool), T(test_no_leaf_is_writable_and_executable), T(test_seal_has_no_second_door),
+		T(test_image), T(test_pool), T(test_no_leaf_is_writable_and_executable),
+		T(test_seal_has_no_second_door),
 		T(test_private_half), T(test_private_half_is_private), T(test_guest), T(test_guests_are_apart),
 		T(test_large_guest), T(test_files), T(test_devices), T(test_large_devices_take_large_pages),
 		T(test_devices_that_cannot_be), T(test_device_window_ends), T(test_start_root), T(test_out_of_tables),
