@@ -11,6 +11,8 @@
 #include <hv/time.h>
 #include <hv/virt.h>
 
+#include "vcpu_loop.h"
+
 typedef enum verdict exit_fn(struct vcpu *v);
 
 /* An exception that keeps hitting the delivery of another never ends by itself; XSA-156. */
@@ -299,13 +301,6 @@ static void count_exit(struct vcpu *v)
 		s->worst = cycles;
 }
 
-/* Does the loop have to look closer? Cheap, because it is paid at every exit. Doorbell and deadline need no look here:
- * the vendor makes a VMEXIT_EVENT of them before it enters, and that sets `look`. */
-static bool needs_service(const struct vcpu *v)
-{
-	return (load_relaxed(&v->pub->requests) | v->attention | v->lapic.irrv) != 0;
-}
-
 /* v is a constant here: nothing has to be kept in a register while the handler runs. */
 bool vcpu_turn(void)
 {
@@ -314,5 +309,5 @@ bool vcpu_turn(void)
 	v->exit_tsc = tsc_now();
 	exit_dispatch(v);
 	count_exit(v);
-	return !needs_service(v);
+	return !vcpu_needs_service(v);
 }

@@ -236,8 +236,8 @@ static inline void quick_load(struct vcpu *v, const struct insn *i, struct io *i
 static inline void quick_store(struct vcpu *v, const struct insn *i, struct io *io)
 {
 	io->write = true;
-	if (i->size == 4 && i->reg != REG_NONE)
-		io->val = (u32)v->gpr[i->reg];
+	if (i->size == 4)
+		io->val = (u32)(i->reg == REG_NONE ? i->imm : v->gpr[i->reg]);
 	else
 		io->val = cut(source_of(v, i), i->size);
 	mmio_access(v, io->off, io);

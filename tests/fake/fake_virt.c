@@ -320,9 +320,9 @@ static int fake_dump(struct vcpu *v, char *to, size_t size)
 const struct virt_ops fake_ops = {
 	.name = "fake", .probe = fake_probe, .core_enable = fake_core_enable, .core_disable = fake_core_disable,
 	.vcpu_init = fake_vcpu_init, .nested_max_leaf = fake_nested_max_leaf, .vcpu_reset = fake_vcpu_reset,
-	.run = fake_run, .set_rip = fake_set_rip, .get_state = fake_get_state, .set_state = fake_set_state, .code_key = fake_code_key,
-	.inject = fake_inject, .want_window = fake_want_window, .trap_io = fake_trap_io, .trap_msr = fake_trap_msr,
-	.flush = fake_flush, .dump = fake_dump,
+	.run = fake_run, .set_rip = fake_set_rip, .get_state = fake_get_state, .set_state = fake_set_state,
+	.code_key = fake_code_key, .inject = fake_inject, .want_window = fake_want_window, .trap_io = fake_trap_io,
+	.trap_msr = fake_trap_msr, .flush = fake_flush, .dump = fake_dump,
 };
 
 void fake_play_count(const struct fake_step *steps, u32 count)

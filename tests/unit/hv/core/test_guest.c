@@ -31,8 +31,8 @@ static int setup(void **state)
 	g = fake_guest_new(VCPUS);
 	for (u32 i = 0; i < VCPUS; i++)
 		vcpu[i] = (struct vcpu){ .guest = g, .index = i, .pub = &g->vcpu[i],
-			.exit = { .kind = VMEXIT_TRIPLE_FAULT, .rip = 0x1000 + i, .reason = 0x200 + i, .qual1 = 0x300 + i,
-				.qual2 = 0x400 + i } };
+			.exit = { .kind = VMEXIT_TRIPLE_FAULT, .rip = 0x1000 + i, .reason = 0x200 + i,
+				.qual1 = 0x300 + i, .qual2 = 0x400 + i } };
 	return 0;
 }
 

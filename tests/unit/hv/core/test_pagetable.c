@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCES: tests/unit/hv/core/walk_fake.c hv/core/pagetable.c */
-/* Page tables of all three formats against a flat list of what was asked for, with a walker that looks after every single
- * write: whoever walks at any moment sees the old translation or the new one. */
+/* Page tables of all three formats against a flat list of what was asked for, with a walker that looks after every
+ * single write: whoever walks at any moment sees the old translation or the new one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -47,7 +47,8 @@ static struct translation expect(u64 va, u32 count)
 		if (!o->map)
 			break;
 		return (struct translation){ true, o->hpa + (va - o->va), (u8)(o->prot & 7),
-			o->prot & PT_UNCACHED ? TYPE_UNCACHED : o->prot & PT_COMBINING ? TYPE_COMBINING : TYPE_CACHED, 0 };
+			o->prot & PT_UNCACHED ? TYPE_UNCACHED : o->prot & PT_COMBINING ? TYPE_COMBINING :
+			TYPE_CACHED, 0 };
 	}
 	return (struct translation){ .valid = false };
 }
@@ -66,12 +67,14 @@ static u64 bad_va;		/* the first address that showed something else; 0 none */
 
 static void probes_choose(const struct op *o)
 {
-	u64 edge[] = { o->va, o->va - 1, o->va + o->size, o->va + o->size - 1, o->va + o->size / 2, ALIGN_DOWN(o->va, M2),
-		ALIGN_DOWN(o->va, GiB), ALIGN_UP(o->va + o->size, M2), ALIGN_UP(o->va + o->size, GiB), ALIGN_DOWN(o->va, M2) - 1 };
+	u64 edge[] = { o->va, o->va - 1, o->va + o->size, o->va + o->size - 1, o->va + o->size / 2,
+		ALIGN_DOWN(o->va, M2), ALIGN_DOWN(o->va, GiB), ALIGN_UP(o->va + o->size, M2), ALIGN_UP(o->va + o->size, GiB),
+		ALIGN_DOWN(o->va, M2) - 1 };
 
 	memcpy(probe, edge, sizeof(edge));
 	for (probe_count = ARRAY_COUNT(edge); probe_count < ARRAY_COUNT(probe); probe_count++)
-		probe[probe_count] = BASE + (noise() % 5) * GiB + (noise() % 4) * M2 + (noise() % 4) * PAGE_SIZE + noise() % PAGE_SIZE;
+		probe[probe_count] = BASE + (noise() % 5) * GiB + (noise() % 4) * M2 + (noise() % 4) * PAGE_SIZE +
+			noise() % PAGE_SIZE;
 }
 
 static void look(void)
@@ -101,8 +104,8 @@ static int watched(struct op o)
 	err = perform(&o);
 	arena_unwatch();
 	if (bad_va)
-		print_error("%s: %s %#lx+%#lx shows a third thing at %#lx: %s\n", pt.format->name, o.map ? "map" : "unmap", o.va,
-			o.size, bad_va, walk_broken ? walk_broken : "");
+		print_error("%s: %s %#lx+%#lx shows a third thing at %#lx: %s\n", pt.format->name,
+			o.map ? "map" : "unmap", o.va, o.size, bad_va, walk_broken ? walk_broken : "");
 	assert_true(bad_va == 0);
 	return err;
 }
@@ -206,11 +209,13 @@ static void test_one_page(void **state)
 
 static void test_not_aligned(void **state)
 {
-	static const u64 wrong[][3] = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 }, { 0x800, 0x800, 0x800 }, { 0, 0xfff, 0 } };
+	static const u64 wrong[][3] = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 }, { 0x800, 0x800, 0x800 }, 
+		{ 0, 0xfff, 0 } };
 
 	begin(&pt_host, 3);
 	for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
-		assert_int_equal(pt_map(&pt, BASE + wrong[i][0], wrong[i][1], PAGE_SIZE + wrong[i][2], PT_READ), -E_INVAL);
+		assert_int_equal(pt_map(&pt, BASE + wrong[i][0], wrong[i][1], PAGE_SIZE + wrong[i][2], PT_READ),
+			-E_INVAL);
 		if (wrong[i][0] | wrong[i][2])
 			assert_int_equal(pt_unmap(&pt, BASE + wrong[i][0], PAGE_SIZE + wrong[i][2]), -E_INVAL);
 	}
@@ -377,7 +382,8 @@ static struct op some_op(void)
 	u64 align;
 
 	o.size = some_size(&align);
-	o.va = BASE + (noise() % 4) * GiB + (noise() % 4) * M2 * (noise() % 2) + (noise() % 4) * PAGE_SIZE * (noise() % 2);
+	o.va = BASE + (noise() % 4) * GiB + (noise() % 4) * M2 * (noise() % 2) +
+		(noise() % 4) * PAGE_SIZE * (noise() % 2);
 	o.hpa = 64 * GiB + (noise() % 64) * align + (o.va & (align - 1));
 	return o;
 }
@@ -416,7 +422,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_largest_leaves), cmocka_unit_test(test_leaves_grow_inside_a_range),
-		cmocka_unit_test(test_both_addresses_decide), cmocka_unit_test(test_max_leaf), cmocka_unit_test(test_one_page),
+		cmocka_unit_test(test_both_addresses_decide), cmocka_unit_test(test_max_leaf),
+		cmocka_unit_test(test_one_page),
 		cmocka_unit_test(test_not_aligned), cmocka_unit_test(test_rights_and_types),
 		cmocka_unit_test(test_same_size_again_needs_no_table), cmocka_unit_test(test_unmap_holes),
 		cmocka_unit_test(test_unmap_whole_leaves), cmocka_unit_test(test_out_of_tables),

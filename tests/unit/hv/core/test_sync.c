@@ -149,7 +149,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lock_excludes),
-		cmocka_unit_test(test_lock_twice_is_an_assertion), cmocka_unit_test(test_unlock_of_others_is_an_assertion),
+		cmocka_unit_test(test_lock_twice_is_an_assertion),
+		cmocka_unit_test(test_unlock_of_others_is_an_assertion),
 		cmocka_unit_test(test_mul_div_edges), cmocka_unit_test(test_mul_div_random),
 		cmocka_unit_test(test_mul_div_saturates),
 	};

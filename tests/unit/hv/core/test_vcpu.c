@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/core/vcpu_fake.c tests/fake/fake_virt.c tests/fake/fake_core.c hv/core/exit.c hv/core/guest.c hv/core/bus.c hv/core/sync.c hv/core/message.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: tests/unit/hv/core/vcpu_fake.c tests/fake/fake_virt.c tests/fake/fake_core.c tests/unit/hv/core/exit_on_fake_clock.c hv/core/guest.c hv/core/bus.c hv/core/sync.c hv/core/message.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c hv/lib/string.c */
 /* Delivery: what waits reaches the guest once, in the right order, and only when it can take it. */
 #include "vcpu_fake.h"
 
@@ -70,8 +70,8 @@ static void test_window_opens_and_is_given_back(void **state)
 /* A shadow at the exit is over once the instruction was done in software; until then nothing comes. */
 static void test_shadow(void **state)
 {
-	struct fake_step event = { .ticks = 100, .meanwhile = post_40, .exit = { .kind = VMEXIT_EVENT, .rip = 0x1000, OPEN,
-		.shadow = 1 } };
+	struct fake_step event = { .ticks = 100, .meanwhile = post_40,
+		.exit = { .kind = VMEXIT_EVENT, .rip = 0x1000, OPEN, .shadow = 1 } };
 
 	play(event, STEP(OPEN), STEP(CLOSED));
 	got(0x40);
@@ -109,7 +109,8 @@ static void fault_then_post(struct vcpu *t)
 
 static void test_fault_goes_before_interrupts(void **state)
 {
-	struct fake_step rdmsr = { .meanwhile = fault_then_post, .exit = { .kind = VMEXIT_MSR, .len = 2, .rip = 0x1000, OPEN } };
+	struct fake_step rdmsr = { .meanwhile = fault_then_post,
+		.exit = { .kind = VMEXIT_MSR, .len = 2, .rip = 0x1000, OPEN } };
 
 	play(rdmsr, STEP(CLOSED), STEP(OPEN), STEP(CLOSED));
 	got(VEC_GP, 0x40);
@@ -205,8 +206,8 @@ static void test_nmi_blocked_waits(void **state)
 
 static void test_nmi_in_a_shadow_waits(void **state)
 {
-	struct fake_step event = { .ticks = 100, .meanwhile = ask_nmi, .exit = { .kind = VMEXIT_EVENT, .rip = 0x1000, OPEN,
-		.shadow = 1 } };
+	struct fake_step event = { .ticks = 100, .meanwhile = ask_nmi,
+		.exit = { .kind = VMEXIT_EVENT, .rip = 0x1000, OPEN, .shadow = 1 } };
 
 	play(event, STEP(OPEN), STEP(CLOSED));
 	got(VEC_NMI);
@@ -332,7 +333,7 @@ static void count_delivered(void)
 		else
 			posted_count[fake.delivered[i].vector]--;
 	}
-	fake.delivered_count = 0;
+	fake.delivered_count = fake.call_count = 0;
 	if (v->lapic.isrv && noise() % 2)
 		guest_eoi();
 }
@@ -360,12 +361,9 @@ static void test_random_life(void **state)
 	}
 	pc_fake.handler = count_delivered;
 	fake_play_count(life, LIFE);
-	while (!(v->pub->requests & REQ_PARK) && fake.step < LIFE) {
-		fake.call_count = 0;
-		if (!needs_service(v) || service(v))
+	while (!(v->pub->requests & REQ_PARK) && fake.step < LIFE)
+		if (service(v))
 			virt->run(v);
-		exit_dispatch(v);
-	}
 	for (u32 i = 0; i < 256; i++)
 		left += posted_count[i];
 	assert_int_equal(left, 0);
@@ -381,10 +379,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_delivered_at_once), T(test_waiting_before_the_first_entry), T(test_closed_asks_for_the_window),
 		T(test_window_opens_and_is_given_back), T(test_shadow), T(test_shadow_ends_with_the_instruction),
-		T(test_event_queued), T(test_fault_goes_before_interrupts), T(test_priority), T(test_priority_after_eoi),
+		T(test_event_queued), T(test_fault_goes_before_interrupts), T(test_priority),
+		T(test_priority_after_eoi),
 		T(test_higher_interrupts_the_handler), T(test_task_priority_holds_back), T(test_task_priority_lowered),
 		T(test_nmi_needs_no_if), T(test_nmi_first), T(test_nmi_blocked_waits), T(test_nmi_in_a_shadow_waits),
-		T(test_nmi_behind_a_queued_event), T(test_all_wait), T(test_extint), T(test_extint_before_the_local_apic),
+		T(test_nmi_behind_a_queued_event), T(test_all_wait), T(test_extint),
+		T(test_extint_before_the_local_apic),
 		T(test_extint_withdrawn), T(test_extint_again_at_once), T(test_extint_not_routed_here),
 		T(test_nothing_is_lost), T(test_random_life),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/core/vcpu_fake.c tests/fake/fake_virt.c tests/fake/fake_core.c hv/core/exit.c hv/core/guest.c hv/core/bus.c hv/core/sync.c hv/core/message.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: tests/unit/hv/core/vcpu_fake.c tests/fake/fake_virt.c tests/fake/fake_core.c tests/unit/hv/core/exit_on_fake_clock.c hv/core/guest.c hv/core/bus.c hv/core/sync.c hv/core/message.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c hv/lib/string.c */
 /* A vcpu's life: starting, sleeping, waking, deadlines, doorbells that come in between, parking, and its books. */
 #include "vcpu_fake.h"
 
@@ -376,7 +376,7 @@ static void test_bare_doorbell(void **state)
 
 static void looks_no_more(void)
 {
-	assert_false(needs_service(v));
+	assert_false(vcpu_needs_service(v));
 }
 
 static void test_nothing_waits_nothing_is_looked_at(void **state)
@@ -606,8 +606,10 @@ int main(void)
 		T(test_no_timer_no_deadline), T(test_models_run_at_their_deadline), T(test_models_may_raise_the_pic),
 		T(test_deadline_moved_by_others), T2(test_models_are_vcpu_0s), T(test_request_between_look_and_entry),
 		T(test_request_between_look_and_sleep), T(test_park_between_look_and_entry), T(test_bare_doorbell),
-		T(test_nothing_waits_nothing_is_looked_at), T(test_periodic_timer_goes_on), T(test_init_forgets_the_last_exit),
-		T(test_busy_doorbell_does_not_stop_the_guest), T(test_guest_events), T2(test_second_vcpu_waits_for_sipi),
+		T(test_nothing_waits_nothing_is_looked_at), T(test_periodic_timer_goes_on),
+		T(test_init_forgets_the_last_exit),
+		T(test_busy_doorbell_does_not_stop_the_guest), T(test_guest_events),
+		T2(test_second_vcpu_waits_for_sipi),
 		T2(test_sipi_starts_at_zero), T2(test_sipi_is_one_byte), T2(test_only_sipi_starts_it),
 		T2(test_second_sipi_is_ignored), T2(test_init_stops_the_second), T2(test_init_and_sipi_at_once),
 		T(test_init_restarts_the_first), T(test_init_wakes_from_hlt), T2(test_init_drops_a_queued_event),

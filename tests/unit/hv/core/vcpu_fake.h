@@ -52,7 +52,8 @@ void play_steps(const struct fake_step *steps, u32 count);
 #define STEP(...) { .ticks = 100, .exit = { .kind = VMEXIT_CPUID, .len = 2, .rip = 0x1000, .cpl = 0xff, __VA_ARGS__ } }
 #define STEP_DO(fn, ...) { .ticks = 100, .meanwhile = fn, \
 	.exit = { .kind = VMEXIT_CPUID, .len = 2, .rip = 0x1000, .cpl = 0xff, __VA_ARGS__ } }
-#define STEP_HLT(...) { .ticks = 100, .exit = { .kind = VMEXIT_HLT, .len = 1, .rip = 0x2000, .cpl = 0xff, __VA_ARGS__ } }
+#define STEP_HLT(...) { .ticks = 100, \
+	.exit = { .kind = VMEXIT_HLT, .len = 1, .rip = 0x2000, .cpl = 0xff, __VA_ARGS__ } }
 #define OPEN .rflags = RFLAGS_FIXED | IF
 #define CLOSED .rflags = RFLAGS_FIXED
 
