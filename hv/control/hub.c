@@ -66,6 +66,14 @@ static void port_line(const char *text)
 	port_write("\r\n");
 }
 
+/* A guest may have left the terminal in the middle of a control string, in the other character set or in colours, which
+ * would swallow or disguise our lines: cancel, shift in, plain attributes. ECMA-48 "CAN", "SI", "SGR". */
+static void port_leave_guest(void)
+{
+	if (view_guest())
+		port_write("\x18\x0f\x1b[0m");
+}
+
 bool hub_port_has_room(void)
 {
 	return serial_alive() && serial_room() >= ANNOUNCE_ROOM;
@@ -73,6 +81,7 @@ bool hub_port_has_room(void)
 
 void hub_announce(const char *line)
 {
+	port_leave_guest();
 	port_line(line);
 }
 
@@ -96,6 +105,7 @@ void hub_switch(u32 view)
 		port_line(header);
 		return;
 	}
+	port_leave_guest();
 	if (view_guest())
 		store_release(&view_guest()->console->wake, 1u);
 	hub.view = view;
