@@ -3,6 +3,7 @@
 #include "vcpu_loop.h"
 
 #include <hv/core.h>
+#include <hv/lock.h>
 #include <hv/pc.h>
 #include <hv/time.h>
 #include <hv/virt.h>

@@ -2,7 +2,7 @@
 #pragma once
 /* Ports and memory addresses of one guest, and who answers there. Models claim ranges when their guest is built,
  * on the control core; afterwards the table only gets read. Accesses come from the guest's own cores, and every
- * model runs under its guest's device lock, which bus_access() takes: a model needs no lock of its own. */
+ * model runs under its guest's device lock: a model needs no lock of its own. */
 
 #include <hv/types.h>
 
@@ -33,7 +33,7 @@ struct bus_claim {
 	void *device;
 	const char *name;
 	u64 accesses;		/* written under the device lock */
-};
+} __attribute__((aligned(64)));
 
 struct bus {
 	u32 claim_count, memory_count;
@@ -52,4 +52,9 @@ int bus_claim(struct bus *bus, struct bus_range range, io_fn *fn, void *device, 
 
 /* Perform one access at addr. What nobody claims, or what crosses the end of a claim, reads ones and drops writes.
  * The caller holds the guest's device lock. Returns false when nobody answered. */
-bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io);
+bool bus_access_port(struct bus *bus, u64 port, struct io *io);
+bool bus_access_memory(struct bus *bus, u64 gpa, struct io *io);
+static inline bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io)
+{
+	return space == BUS_PORT ? bus_access_port(bus, addr, io) : bus_access_memory(bus, addr, io);
+}

@@ -6,8 +6,6 @@
 
 #include "vmx.h"
 
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define NOINLINE __attribute__((noinline))
 #define TIMER_MAX 0xfffffffful
 
 /* An NMI has hit the host, perhaps between the last look at the doorbell and the entry: make that entry end at once.
@@ -218,6 +216,14 @@ static NOINLINE void run_details(struct vcpu *v, u8 needs)
 	struct vmexit *x = &v->exit;
 	u64 q;
 
+	if (x->kind == VMEXIT_PIO) {
+		q = vmread(EXIT_QUALIFICATION);
+		if (!(q & BIT(4))) {
+			x->qual1 = q;
+			vmx_pio_decode(x, q);
+			return;
+		}
+	}
 	if (x->kind == VMEXIT_MSR) {
 		x->cpl = 0;
 		x->msr.write = x->reason == REASON_WRMSR;
@@ -227,14 +233,6 @@ static NOINLINE void run_details(struct vcpu *v, u8 needs)
 	if (x->kind == VMEXIT_HYPERCALL) {
 		x->cpl = (u8)(vmread(GUEST_SS_ATTR) >> 5 & 3);
 		return;
-	}
-	if (x->kind == VMEXIT_PIO) {
-		q = vmread(EXIT_QUALIFICATION);
-		if (!(q & BIT(4))) {
-			x->qual1 = q;
-			vmx_pio_decode(x, q);
-			return;
-		}
 	}
 	run_all_details(v, needs);
 }

@@ -115,19 +115,19 @@ struct vmx_guest_fields {
 	u32 phys_bits;
 };
 
-/* The first of the SDM's checks that g fails, in words written to to; null when it passes all that are known here. */
 /* IN and OUT, not the string forms: SDM 3C "Exit Qualification for I/O Instructions". Here because it is frequent. */
 static inline void vmx_pio_decode(struct vmexit *x, u64 q)
 {
 	x->pio.port = (u16)(q >> 16);
 	x->pio.size = (u8)((q & 7) + 1);
-	x->pio.in = q >> 3 & 1;
+	x->pio.in = (q & BIT(3)) != 0;
 	x->pio.string = false;
 	x->pio.rep = false;
 	x->pio.addr_size = 0;
 	x->pio.seg = 0xff;
 }
 
+/* The first of the SDM's checks that g fails, in words written to to; null when it passes all that are known here. */
 const char *vmx_check_guest(const struct vmx_guest_fields *g, const struct vmx_caps *caps, char *to, size_t size);
 
 /* VM-instruction error number in words; never null. */
