@@ -43,7 +43,6 @@ static const struct model model[] = {
 	{ "rtc",	0x70,		2,	vrtc_io,	offsetof(struct pc, rtc),	BUS_PORT, ALWAYS },
 	{ "uart",	0x3f8,		8,	vuart_io,	offsetof(struct pc, uart),	BUS_PORT, ALWAYS },
 	{ "pm",		ACPI_PM1A_EVT,	12,	vpm_io,		offsetof(struct pc, pm),	BUS_PORT, ALWAYS },
-	{ "reset",	ACPI_RESET_PORT, 1,	vreset_cf9_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "fast-reset",	0x92,		1,	vreset_fast_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "keyboard",	0x64,		1,	vreset_kbd_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "post",	0x80,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
@@ -56,6 +55,14 @@ static const struct model model[] = {
 size_t pc_size(void)
 {
 	return sizeof(struct pc);
+}
+
+/* All functions of the guest's PCI bus. Fixed claims come before: where BARs are put over them, they win. */
+static int pci_build(struct guest *g)
+{
+	int err = vpci_build(g);
+
+	return err ? err : q35_build(g);
 }
 
 int pc_build(struct guest *g, struct pc *pc)
@@ -74,7 +81,7 @@ int pc_build(struct guest *g, struct pc *pc)
 		if (err)
 			return err;
 	}
-	return 0;
+	return pci_build(g);
 }
 
 void pc_reset(struct guest *g)
@@ -82,13 +89,19 @@ void pc_reset(struct guest *g)
 	struct pc *pc = g->pc;
 	u64 now = pc_now();
 
-	pc->lines = 0;
+	pc->lines = pc->pirqs = pc->pic_wires = 0;
 	vpic_reset(&pc->pic);
 	vioapic_reset(&pc->ioapic);
 	vpit_reset(&pc->pit);
 	vrtc_reset(&pc->rtc, now);
 	vpm_reset(&pc->pm, now);
 	vuart_reset(&pc->uart);
+	vpci_reset(g);
+	q35_reset(g);
+	if (g->plan->boot.type != BOOT_UEFI) {
+		vpci_assign(g);
+		q35_assign(g);
+	}
 	store_relaxed(&g->device_deadline, NEVER);
 	pc_rearm(g);
 }
@@ -138,6 +151,11 @@ bool pc_pic_output(const struct guest *g)
 u8 pc_pic_acknowledge(struct guest *g)
 {
 	return vpic_acknowledge(&g->pc->pic);
+}
+
+void pc_list(const struct guest *g, void (*line)(const char *text))
+{
+	vpci_list(g, line);
 }
 
 int pc_firmware_tables(struct guest *g)

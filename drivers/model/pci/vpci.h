@@ -19,6 +19,8 @@ struct vpci_function;
 #define VPCI_MSIX_MAX 128
 #define VPCI_MSIX_BAR_SIZE 0x1000u	/* table at 0, pending bits at VPCI_MSIX_PBA */
 #define VPCI_MSIX_PBA 0x800u
+#define VPCI_PIRQS 8u			/* PCI's interrupt wires, shared by slots: GSI 16 to 23 */
+#define VPCI_GSI_BASE 16u
 
 enum vpci_reg_at { VPCI_VENDOR = 0x00, VPCI_COMMAND = 0x04, VPCI_STATUS = 0x06, VPCI_CLASS_REV = 0x08,
 	VPCI_CACHE_LINE = 0x0c, VPCI_HEADER_TYPE = 0x0e, VPCI_BAR0 = 0x10, VPCI_SUBSYSTEM = 0x2c, VPCI_CAPS = 0x34,
@@ -83,11 +85,43 @@ struct vpci_function {
 	u8 config[VPCI_CONFIG_SIZE];
 	u8 mask[VPCI_CONFIG_SIZE];	/* bits that a guest can write */
 	s16 claim[VPCI_BARS];		/* on the bus; -1: none */
-	u64 bar_accesses;
 	u64 interrupts;			/* messages sent and rising edges of the wire */
 	u64 pending[VPCI_MSIX_MAX / 64];
 	struct vpci_msix_entry msix[VPCI_MSIX_MAX];
 };
+
+/* The bus of one guest; in struct pc. */
+struct vpci {
+	struct vpci_function *function[VPCI_SLOTS];	/* function 0 of each; null: nothing there */
+	u32 address;			/* CONFIG_ADDRESS */
+	u32 ecam_claim;
+	u32 pirq_slots[VPCI_PIRQS];	/* slots that assert this wire, a bit each */
+};
+
+/* Where BARs go. Below 4 GiB between the most RAM that a guest has there and the devices with fixed addresses; above it
+ * behind all RAM. The DSDT says the same. */
+#define VPCI_WINDOW32 0xc0000000ul
+#define VPCI_WINDOW32_SIZE 0x20000000ul
+#define VPCI_WINDOW64_SIZE (16 * GiB)
+#define VPCI_ECAM 0xe0000000ul
+#define VPCI_ECAM_SIZE 0x10000000ul
+#define VPCI_IO_WINDOW 0xc000u
+u64 vpci_window64(const struct guest *g);
+
+/* The empty bus with its doors. Control core, when the guest is built, before anything is added. */
+int vpci_build(struct guest *g);
+
+/* All functions as after power-on: nothing decoded, nothing pending. */
+void vpci_reset(struct guest *g);
+
+/* What firmware does for a guest that has none: BARs get places, decoding is on, interrupt lines are told. */
+void vpci_assign(struct guest *g);
+
+/* The configuration mechanism's second door covers [base, base + size); size 0: closed. */
+void vpci_move_ecam(struct guest *g, u64 base, u64 size);
+
+/* One line of text after another about every function. CONTROL core, no lock: what it says may be a moment old. */
+void vpci_list(const struct guest *g, void (*line)(const char *text));
 
 /* Put a function into slot (device number 1..30, function 0). Control core, when the guest is built; d and device live as
  * long as the guest. -E_BUSY: the slot is taken; -E_NOSPC: the bus's table of claims is full. */
@@ -107,6 +141,12 @@ void vpci_intx_set(struct vpci_function *f, bool level);
 
 /* May the device touch the guest's memory? */
 bool vpci_bus_master(const struct vpci_function *f);
+
+/* The wire that INTA of a slot ends on. Pure. */
+static inline u32 vpci_pirq_of(u32 slot)
+{
+	return slot % VPCI_PIRQS;
+}
 
 /* Little-endian access to f->config without masks: for a device's own registers. size 1, 2, 4. */
 u32 vpci_config_get(const struct vpci_function *f, u32 off, u32 size);

@@ -12,6 +12,11 @@ enum irq_line { IRQ_PIT = 0, IRQ_COM2 = 3, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 
 /* Drive line (ISA numbering = GSI; 0 is also wired to IOAPIC pin 2) to level. Idempotent. Device lock held. */
 void irq_set(struct guest *g, unsigned int line, bool level);
 
+/* Drive PCI wire pirq (0..7) to level: IOAPIC pin 16 + pirq, and the PIC line that it is routed to. Idempotent. Route it:
+ * the value of the bridge's PIRQx_ROUT register. Device lock held. */
+void irq_set_pirq(struct guest *g, unsigned int pirq, bool level);
+void irq_route_pirq(struct guest *g, unsigned int pirq, u8 route);
+
 /* A message that an IOAPIC or an MSI capability sends, in the local APIC's terms. SDM 3A "Message Address Register
  * Format"; dest is 8 bits, or 15 with KVM's extended destination id. */
 enum delivery { DELIVER_FIXED = 0, DELIVER_LOWEST = 1, DELIVER_SMI = 2, DELIVER_NMI = 4, DELIVER_INIT = 5,
