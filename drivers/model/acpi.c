@@ -7,6 +7,7 @@
 #include <hv/load.h>
 
 #include "aml.h"
+#include "pci/vpci.h"
 #include "vpanic.h"
 
 #define OEM_ID "BLKHED"
@@ -110,7 +111,7 @@ static void *acpi_at(const struct acpi_area *a, u64 gpa)
 	return a->base + (gpa - GUEST_ACPI_GPA);
 }
 
-/* Room for one table; all tables together are far below the area (a DSDT with 64 processors takes 3 KiB). */
+/* Room for one table; all tables together are far below the area (a DSDT with 64 processors takes 6 KiB). */
 static u64 acpi_reserve(struct acpi_area *a, size_t size)
 {
 	u64 at = ALIGN_UP(a->used, 64);
@@ -180,7 +181,7 @@ static void dsdt_processors(struct aml *a, u32 count)
 	}
 }
 
-static void dsdt_body(struct aml *a, u32 vcpus)
+static void dsdt_body(struct aml *a, const struct guest *g)
 {
 	static const struct aml_ports pic[] = { { 0x20, 2 }, { 0xa0, 2 } }, pit[] = { { 0x40, 4 } }, rtc[] = { { 0x70, 2 } },
 		com1[] = { { 0x3f8, 8 } }, panic[] = { { VPANIC_PORT, 1 } };
@@ -193,16 +194,23 @@ static void dsdt_body(struct aml *a, u32 vcpus)
 	aml_integer(a, 0);
 	aml_close(a);
 	aml_scope(a, "\\_SB");
-	dsdt_processors(a, vcpus);
+	dsdt_processors(a, g->vcpu_count);
+	acpi_pci_reserve(a);
+	acpi_pci_open(a, g);
+	aml_device(a, "LPC");
+	aml_name(a, "_ADR");
+	aml_integer(a, 0x001f0000);
 	dsdt_isa_device(a, "PIC", "PNP0000", pic, ARRAY_COUNT(pic), 2);
 	dsdt_isa_device(a, "TIMR", "PNP0100", pit, ARRAY_COUNT(pit), IRQ_PIT);
 	dsdt_isa_device(a, "RTC", "PNP0B00", rtc, ARRAY_COUNT(rtc), IRQ_RTC);
 	dsdt_isa_device(a, "COM1", "PNP0501", com1, ARRAY_COUNT(com1), IRQ_COM1);
 	dsdt_isa_device(a, "PEVT", "QEMU0001", panic, ARRAY_COUNT(panic), -1);
 	aml_close(a);
+	aml_close(a);
+	aml_close(a);
 }
 
-static u64 acpi_put_dsdt(struct acpi_area *area, u32 vcpus)
+static u64 acpi_put_dsdt(struct acpi_area *area, const struct guest *g)
 {
 	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header));
 	struct acpi_header *h = acpi_at(area, gpa);
@@ -210,7 +218,7 @@ static u64 acpi_put_dsdt(struct acpi_area *area, u32 vcpus)
 
 	*h = acpi_header("DSDT", 2);
 	aml_init(&a, h + 1, GUEST_ACPI_SIZE - area->used);
-	dsdt_body(&a, vcpus);
+	dsdt_body(&a, g);
 	assert(!a.full && !a.depth);
 	area->used += a.used;
 	acpi_finish(h, sizeof(*h) + a.used);
@@ -287,6 +295,20 @@ static u64 acpi_put_madt(struct acpi_area *area, u32 vcpus)
 	return gpa;
 }
 
+/* PCI Firmware Specification "MCFG Table Description". */
+static u64 acpi_put_mcfg(struct acpi_area *area)
+{
+	const struct { u64 reserved, base; u16 segment; u8 first_bus, last_bus; u32 reserved1; } PACKED body =
+		{ 0, VPCI_ECAM, 0, 0, VPCI_ECAM_SIZE / MiB - 1, 0 };
+	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header) + sizeof(body));
+	struct acpi_header *h = acpi_at(area, gpa);
+
+	*h = acpi_header("MCFG", 1);
+	memcpy(h + 1, &body, sizeof(body));
+	acpi_finish(h, sizeof(*h) + sizeof(body));
+	return gpa;
+}
+
 static u64 acpi_put_spcr(struct acpi_area *area)
 {
 	u64 gpa = acpi_reserve(area, sizeof(struct acpi_spcr));
@@ -332,16 +354,17 @@ static void acpi_put_rsdp(struct acpi_rsdp *r, u64 xsdt)
 int acpi_build(struct guest *g, gpa_t *rsdp)
 {
 	struct acpi_area area = { .base = gmem_ptr(g, GPA(GUEST_ACPI_GPA), GUEST_ACPI_SIZE) };
-	u64 facs, dsdt, table[3];
+	u64 facs, dsdt, table[4];
 
 	if (!area.base)
 		return -E_NOSPC;
 	*rsdp = GPA(acpi_reserve(&area, sizeof(struct acpi_rsdp)));
 	facs = acpi_put_facs(&area);
-	dsdt = acpi_put_dsdt(&area, g->vcpu_count);
+	dsdt = acpi_put_dsdt(&area, g);
 	table[0] = acpi_put_fadt(&area, facs, dsdt);
 	table[1] = acpi_put_madt(&area, g->vcpu_count);
 	table[2] = acpi_put_spcr(&area);
+	table[3] = acpi_put_mcfg(&area);
 	acpi_put_rsdp(acpi_at(&area, rsdp->v), acpi_put_xsdt(&area, table, ARRAY_COUNT(table)));
 	return 0;
 }

@@ -70,11 +70,6 @@ static enum io_result ecam_io(void *self, struct io *io)
 	return IO_DONE;
 }
 
-u64 vpci_window64(const struct guest *g)
-{
-	return ALIGN_UP(4 * GiB + g->ram_high, 16 * GiB);
-}
-
 int vpci_build(struct guest *g)
 {
 	int err = bus_claim(&g->bus, (struct bus_range){ BUS_PORT, ADDRESS_PORT, 4 }, address_io, g, "pci-address");

@@ -98,15 +98,17 @@ struct vpci {
 	u32 pirq_slots[VPCI_PIRQS];	/* slots that assert this wire, a bit each */
 };
 
-/* Where BARs go. Below 4 GiB between the most RAM that a guest has there and the devices with fixed addresses; above it
- * behind all RAM. The DSDT says the same. */
+/* Where BARs go, as the DSDT says it. Below 4 GiB between the most RAM that a guest has there and the devices with fixed addresses; above it
+ * behind all RAM. */
 #define VPCI_WINDOW32 0xc0000000ul
 #define VPCI_WINDOW32_SIZE 0x20000000ul
 #define VPCI_WINDOW64_SIZE (16 * GiB)
 #define VPCI_ECAM 0xe0000000ul
 #define VPCI_ECAM_SIZE 0x10000000ul
 #define VPCI_IO_WINDOW 0xc000u
-u64 vpci_window64(const struct guest *g);
+
+/* The window above 4 GiB: behind all RAM, or around the BARs that firmware has put there. */
+u64 vpci_window64(const struct guest *g, u64 *size);
 
 /* The empty bus with its doors. Control core, when the guest is built, before anything is added. */
 int vpci_build(struct guest *g);

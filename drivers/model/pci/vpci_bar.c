@@ -115,11 +115,40 @@ static void bars_of_size(struct guest *g, u64 size, struct places *p)
 	}
 }
 
+static u64 window64_base(const struct guest *g)
+{
+	return ALIGN_UP(4 * GiB + g->ram_high, VPCI_WINDOW64_SIZE);
+}
+
+/* Grow [*base, *end) by the BARs of f above 4 GiB. */
+static void window64_include(const struct vpci_function *f, u64 *base, u64 *end)
+{
+	for (u32 i = 0; i < VPCI_BARS; i++) {
+		u64 at = vpci_bar_base(f, i), size = f->desc->bar[i].size;
+
+		if (f->desc->bar[i].kind != VPCI_BAR_MEM64 || at < 4 * GiB || at + size < at)
+			continue;
+		*base = MIN(*base, ALIGN_DOWN(at, GiB));
+		*end = MAX(*end, ALIGN_UP(at + size, GiB));
+	}
+}
+
+u64 vpci_window64(const struct guest *g, u64 *size)
+{
+	u64 base = U64_MAX, end = 0;
+
+	for (u32 slot = 0; slot < VPCI_SLOTS; slot++)
+		if (g->pc->pci.function[slot])
+			window64_include(g->pc->pci.function[slot], &base, &end);
+	*size = end > base ? end - base : VPCI_WINDOW64_SIZE;
+	return end > base ? base : window64_base(g);
+}
+
 static const u8 pirq_lines[VPCI_PIRQS] = { 10, 10, 11, 11, 10, 10, 11, 11 };	/* as q35_assign() routes them */
 
 void vpci_assign(struct guest *g)
 {
-	struct places p = { VPCI_IO_WINDOW, VPCI_WINDOW32, vpci_window64(g), VPCI_WINDOW32 + VPCI_WINDOW32_SIZE };
+	struct places p = { VPCI_IO_WINDOW, VPCI_WINDOW32, window64_base(g), VPCI_WINDOW32 + VPCI_WINDOW32_SIZE };
 
 	for (u32 shift = 34; shift >= 2; shift--)
 		bars_of_size(g, BIT(shift), &p);
