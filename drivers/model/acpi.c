@@ -295,11 +295,12 @@ static u64 acpi_put_madt(struct acpi_area *area, u32 vcpus)
 	return gpa;
 }
 
-/* PCI Firmware Specification "MCFG Table Description". */
+/* PCI Firmware Specification "MCFG Table Description". Bus 0 alone, although the window has room for 256: there are no
+ * bridges, and Linux looks at all slots of all buses that are named here. */
 static u64 acpi_put_mcfg(struct acpi_area *area)
 {
 	const struct { u64 reserved, base; u16 segment; u8 first_bus, last_bus; u32 reserved1; } PACKED body =
-		{ 0, VPCI_ECAM, 0, 0, VPCI_ECAM_SIZE / MiB - 1, 0 };
+		{ 0, VPCI_ECAM, 0, 0, 0, 0 };
 	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header) + sizeof(body));
 	struct acpi_header *h = acpi_at(area, gpa);
 

@@ -51,7 +51,7 @@ static void put_crs(struct aml *a, const struct guest *g)
 {
 	static const u8 own_ports[] = { 0x47, 1, 0xf8, 0x0c, 0xf8, 0x0c, 1, 8 }, end[] = { 0x79, 0 };
 	struct window w[] = {
-		{ 2, SPACE_BUS, 0, 0, 256 },
+		{ 2, SPACE_BUS, 0, 0, 1 },
 		{ 2, SPACE_IO, IO_ENTIRE_RANGE, 0, 0xcf8 },
 		{ 2, SPACE_IO, IO_ENTIRE_RANGE, 0xd00, 0xf300 },
 		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE | MEMORY_CACHEABLE, 0xa0000, 0x20000 },

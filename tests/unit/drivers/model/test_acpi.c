@@ -176,7 +176,7 @@ static void test_mcfg(void **state)
 	assert_int_equal(u32_at(m + 4), 60);
 	assert_true(u64_at(m + 44) == VPCI_ECAM);
 	assert_int_equal(m[54], 0);
-	assert_int_equal(m[55], 255);
+	assert_int_equal(m[55], 0);
 	guest_ram_free(g);
 }
 
