@@ -33,6 +33,20 @@ check-setup:
 .PHONY: host-tools
 host-tools:
 
+# libFuzzer targets: tests/fuzz/fuzz_*.c with a SOURCES line and LLVMFuzzerTestOneInput().
+FUZZ_SECONDS ?= 60
+FUZZ_C := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_C:tests/fuzz/%.c=$(HOST)/fuzz/%)
+$(HOST)/fuzz/%: tests/fuzz/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/fuzz/$$*.c)) $$(wildcard tests/unit/support.c) \
+		$$(if $$(filter zydis,$$(call unit_words,tests/fuzz/$$*.c)),$(HOST)/libzydis.a)
+	@mkdir -p $(@D)
+	$(Q)clang $(UNIT_CFLAGS) -O2 -fsanitize=fuzzer $(ZYDIS_CFLAGS) -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
+.PHONY: fuzz
+fuzz: check-setup $(if $(T),$(filter %/$(T),$(FUZZ_BIN)),$(FUZZ_BIN)) ## fuzz with clang's libFuzzer, T=fuzz_name for one, FUZZ_SECONDS=60 each
+	@set -o pipefail; for f in $(filter %/$(or $(T),%),$(FUZZ_BIN)); do echo "$$f"; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=1024 -artifact_prefix=$(BUILD)/ -verbosity=0 \
+			-print_final_stats=1 2>&1 | tail -n 20 || exit 1; done
+
 test: check-setup ## everything that CI runs
 	@tests/boot/test.py ci
 test-all: check-setup ## the long form: full matrix
