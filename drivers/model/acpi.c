@@ -8,6 +8,7 @@
 
 #include "aml.h"
 #include "pci/vpci.h"
+#include "vhpet.h"
 #include "vpanic.h"
 
 #define OEM_ID "BLKHED"
@@ -195,7 +196,8 @@ static void dsdt_body(struct aml *a, const struct guest *g)
 	aml_close(a);
 	aml_scope(a, "\\_SB");
 	dsdt_processors(a, g->vcpu_count);
-	acpi_pci_reserve(a);
+	acpi_memory_device(a, "ECAM", "PNP0C02", VPCI_ECAM, VPCI_ECAM_SIZE);
+	acpi_memory_device(a, "HPET", "PNP0103", VHPET_ADDRESS, VHPET_SIZE);
 	acpi_pci_open(a, g);
 	aml_device(a, "LPC");
 	aml_name(a, "_ADR");
@@ -310,6 +312,20 @@ static u64 acpi_put_mcfg(struct acpi_area *area)
 	return gpa;
 }
 
+/* IA-PC HPET Specification "The ACPI 2.0 HPET Description Table". */
+static u64 acpi_put_hpet(struct acpi_area *area)
+{
+	const struct { u32 id; struct acpi_gas base; u8 number; u16 min_tick; u8 attributes; } PACKED body =
+		{ VHPET_ID, { 0, 64, 0, 0, VHPET_ADDRESS }, 0, 0x80, 0 };
+	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header) + sizeof(body));
+	struct acpi_header *h = acpi_at(area, gpa);
+
+	*h = acpi_header("HPET", 1);
+	memcpy(h + 1, &body, sizeof(body));
+	acpi_finish(h, sizeof(*h) + sizeof(body));
+	return gpa;
+}
+
 static u64 acpi_put_spcr(struct acpi_area *area)
 {
 	u64 gpa = acpi_reserve(area, sizeof(struct acpi_spcr));
@@ -355,7 +371,7 @@ static void acpi_put_rsdp(struct acpi_rsdp *r, u64 xsdt)
 int acpi_build(struct guest *g, gpa_t *rsdp)
 {
 	struct acpi_area area = { .base = gmem_ptr(g, GPA(GUEST_ACPI_GPA), GUEST_ACPI_SIZE) };
-	u64 facs, dsdt, table[4];
+	u64 facs, dsdt, table[5];
 
 	if (!area.base)
 		return -E_NOSPC;
@@ -366,6 +382,7 @@ int acpi_build(struct guest *g, gpa_t *rsdp)
 	table[1] = acpi_put_madt(&area, g->vcpu_count);
 	table[2] = acpi_put_spcr(&area);
 	table[3] = acpi_put_mcfg(&area);
+	table[4] = acpi_put_hpet(&area);
 	acpi_put_rsdp(acpi_at(&area, rsdp->v), acpi_put_xsdt(&area, table, ARRAY_COUNT(table)));
 	return 0;
 }

@@ -145,18 +145,18 @@ void acpi_pci_open(struct aml *a, const struct guest *g)
 	put_osc(a);
 }
 
-/* Kernels use ECAM only when the window is a motherboard resource: a 32-bit fixed memory descriptor (86H). */
-void acpi_pci_reserve(struct aml *a)
+/* A 32-bit fixed memory descriptor (86H). Kernels use ECAM only when its window is such a motherboard resource. */
+void acpi_memory_device(struct aml *a, const char *name, const char *id, u64 base, u64 size)
 {
 	u8 crs[14] = { 0x86, 9, 0, 1 };
 
-	put_number(crs + 4, VPCI_ECAM, 4);
-	put_number(crs + 8, VPCI_ECAM_SIZE, 4);
+	put_number(crs + 4, base, 4);
+	put_number(crs + 8, size, 4);
 	crs[12] = 0x79;
-	aml_device(a, "ECAM");
-	put_id(a, "_HID", "PNP0C02");
+	aml_device(a, name);
+	put_id(a, "_HID", id);
 	aml_name(a, "_UID");
-	aml_string(a, "ecam");
+	aml_string(a, name);
 	aml_name(a, "_CRS");
 	aml_buffer(a, crs, sizeof(crs));
 	aml_close(a);

@@ -50,6 +50,7 @@ static const struct model model[] = {
 	{ "panic",	VPANIC_PORT,	1,	vpanic_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "test",	0xf4,		4,	vtest_io,	WHOLE_GUEST,			BUS_PORT, TEST_DEVICE },
 	{ "ioapic",	VIOAPIC_ADDRESS, 0x1000, vioapic_io,	offsetof(struct pc, ioapic),	BUS_MEMORY, ALWAYS },
+	{ "hpet",	VHPET_ADDRESS,	VHPET_SIZE, vhpet_io,	offsetof(struct pc, hpet),	BUS_MEMORY, ALWAYS },
 };
 
 size_t pc_size(void)
@@ -69,7 +70,7 @@ int pc_build(struct guest *g, struct pc *pc)
 {
 	g->pc = pc;
 	g->device_deadline = NEVER;
-	pc->pic.g = pc->ioapic.g = pc->pit.g = pc->rtc.g = pc->pm.g = pc->uart.g = g;
+	pc->pic.g = pc->ioapic.g = pc->pit.g = pc->rtc.g = pc->hpet.g = pc->pm.g = pc->uart.g = g;
 	for (u32 i = 0; i < ARRAY_COUNT(model); i++) {
 		const struct model *m = &model[i];
 		void *state = m->state == WHOLE_GUEST ? (void *)g : (char *)pc + m->state;
@@ -89,12 +90,13 @@ void pc_reset(struct guest *g)
 	struct pc *pc = g->pc;
 	u64 now = pc_now();
 
-	pc->lines = pc->pirqs = pc->pic_wires = 0;
+	pc->lines = pc->pirqs = pc->hpet_lines = pc->pic_wires = 0;
 	vpic_reset(&pc->pic);
 	vioapic_reset(&pc->ioapic);
 	vpit_reset(&pc->pit);
 	vrtc_reset(&pc->rtc, now);
 	vpm_reset(&pc->pm, now);
+	vhpet_reset(&pc->hpet);
 	vuart_reset(&pc->uart);
 	vpci_reset(g);
 	q35_reset(g);
@@ -109,7 +111,7 @@ void pc_reset(struct guest *g)
 void pc_rearm(struct guest *g)
 {
 	const struct pc *pc = g->pc;
-	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, pc->pm.due)), was = g->device_deadline;
+	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, pc->hpet.due))), was = g->device_deadline;
 	struct vcpu *v = &this_core()->vcpu;
 
 	if (due == was)
@@ -130,6 +132,7 @@ void pc_run(struct guest *g, u64 now)
 	vpit_run(&pc->pit, now);
 	vrtc_run(&pc->rtc, now);
 	vpm_run(&pc->pm, now);
+	vhpet_run(&pc->hpet, now);
 	pc_rearm(g);
 }
 

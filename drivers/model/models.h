@@ -6,6 +6,7 @@
 #include <hv/pc.h>
 
 #include "pci/q35.h"
+#include "vhpet.h"
 #include "vioapic.h"
 #include "vpic.h"
 #include "vpit.h"
@@ -16,6 +17,7 @@
 struct pc {
 	u32 lines;		/* level of each interrupt line, bit by line: the wires themselves */
 	u32 pirqs;		/* level of each PCI wire */
+	u32 hpet_lines;		/* lines that the HPET holds high */
 	u32 pic_wires;		/* what the PIC was told last, bit by line */
 	u8 pirq_route[VPCI_PIRQS];
 	u32 lowest_next;	/* (a) where the search for a lowest-priority target begins */
@@ -24,6 +26,7 @@ struct pc {
 	struct vpit pit;
 	struct vrtc rtc;
 	struct vpm pm;
+	struct vhpet hpet;
 	struct vuart uart;
 	struct vpci pci;
 	struct q35 q35;

@@ -17,6 +17,11 @@ void irq_set(struct guest *g, unsigned int line, bool level);
 void irq_set_pirq(struct guest *g, unsigned int pirq, bool level);
 void irq_route_pirq(struct guest *g, unsigned int pirq, u8 route);
 
+/* The lines that the HPET holds high, a bit each; and: it has taken the lines of PIT and RTC, or given them back. Device
+ * lock held. */
+void irq_set_hpet(struct guest *g, u32 lines);
+void irq_settle_legacy(struct guest *g);
+
 /* A message that an IOAPIC or an MSI capability sends, in the local APIC's terms. SDM 3A "Message Address Register
  * Format"; dest is 8 bits, or 15 with KVM's extended destination id. */
 enum delivery { DELIVER_FIXED = 0, DELIVER_LOWEST = 1, DELIVER_SMI = 2, DELIVER_NMI = 4, DELIVER_INIT = 5,

@@ -289,9 +289,10 @@ static void test_iasl(void **state)
 		write_file(dir, "apic.aml", find(g, "APIC"));
 		write_file(dir, "spcr.aml", find(g, "SPCR"));
 		write_file(dir, "mcfg.aml", find(g, "MCFG"));
+		write_file(dir, "hpet.aml", find(g, "HPET"));
 		snprintf(cmd, sizeof(cmd),
-			 "cd %s && { for t in facp apic spcr mcfg dsdt; do iasl -d $t.aml || exit 1; done; } >log 2>&1 &&"
-			 "! grep -iE 'warning|error|remark|invalid|unknown' log facp.dsl apic.dsl spcr.dsl mcfg.dsl &&"
+			 "cd %s && { for t in facp apic spcr mcfg hpet dsdt; do iasl -d $t.aml || exit 1; done; } >log 2>&1 &&"
+			 "! grep -iE 'warning|error|remark|invalid|unknown' log facp.dsl apic.dsl spcr.dsl mcfg.dsl hpet.dsl &&"
 			 "iasl -we -p again dsdt.dsl >log 2>&1 && grep -q '0 Errors, 0 Warnings, 0 Remarks' log", dir);
 		if (system(cmd)) {
 			snprintf(cmd, sizeof(cmd), "cat %s/log", dir);

@@ -74,7 +74,7 @@ static void check_invariants(const struct guest *g)
 {
 	const struct pc *pc = g->pc;
 
-	assert_true(g->device_deadline == MIN(pc->pit.due, MIN(pc->rtc.due, pc->pm.due)));
+	assert_true(g->device_deadline == MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, pc->hpet.due))));
 	assert_int_equal(pc->pic.told, vpic_output(&pc->pic));
 	assert_int_equal(pc->lines & ~(BIT32(IRQ_COM1) | BIT32(IRQ_RTC) | BIT32(IRQ_SCI)), 0);
 }
