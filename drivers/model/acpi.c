@@ -9,6 +9,7 @@
 #include "aml.h"
 #include "pci/vpci.h"
 #include "vhpet.h"
+#include "vi8042.h"
 #include "vpanic.h"
 
 #define OEM_ID "BLKHED"
@@ -79,7 +80,7 @@ _Static_assert(offsetof(struct acpi_fadt, reset) == 116, "FADT");
 
 enum fadt_flags { FADT_WBINVD = 1, FADT_C1 = 1 << 2, FADT_NO_SLEEP_BUTTON = 1 << 5, FADT_NO_RTC_WAKE = 1 << 6,
 	FADT_RESET = 1 << 10, FADT_HEADLESS = 1 << 12 };
-enum fadt_boot { BOOT_LEGACY_DEVICES = 1, BOOT_NO_VGA = 4 };	/* bit 1, 8042, is clear: there is none */
+enum fadt_boot { BOOT_LEGACY_DEVICES = 1, BOOT_8042 = 2, BOOT_NO_VGA = 4 };
 
 struct acpi_spcr {
 	struct acpi_header header;
@@ -185,7 +186,7 @@ static void dsdt_processors(struct aml *a, u32 count)
 static void dsdt_body(struct aml *a, const struct guest *g)
 {
 	static const struct aml_ports pic[] = { { 0x20, 2 }, { 0xa0, 2 } }, pit[] = { { 0x40, 4 } }, rtc[] = { { 0x70, 2 } },
-		com1[] = { { 0x3f8, 8 } }, panic[] = { { VPANIC_PORT, 1 } };
+		com1[] = { { 0x3f8, 8 } }, panic[] = { { VPANIC_PORT, 1 } }, keyboard[] = { { 0x60, 1 }, { 0x64, 1 } };
 
 	aml_name(a, "\\_S5");
 	aml_package(a, 4);
@@ -206,6 +207,10 @@ static void dsdt_body(struct aml *a, const struct guest *g)
 	dsdt_isa_device(a, "TIMR", "PNP0100", pit, ARRAY_COUNT(pit), IRQ_PIT);
 	dsdt_isa_device(a, "RTC", "PNP0B00", rtc, ARRAY_COUNT(rtc), IRQ_RTC);
 	dsdt_isa_device(a, "COM1", "PNP0501", com1, ARRAY_COUNT(com1), IRQ_COM1);
+	if (vi8042_wanted(g)) {
+		dsdt_isa_device(a, "KBD", "PNP0303", keyboard, ARRAY_COUNT(keyboard), IRQ_KEYBOARD);
+		dsdt_isa_device(a, "MOU", "PNP0F13", NULL, 0, IRQ_MOUSE);
+	}
 	dsdt_isa_device(a, "PEVT", "QEMU0001", panic, ARRAY_COUNT(panic), -1);
 	aml_close(a);
 	aml_close(a);
@@ -237,7 +242,7 @@ static u64 acpi_put_facs(struct acpi_area *area)
 }
 
 /* SMI_CMD is 0: always in ACPI mode. The power button is fixed hardware, so no device names it. */
-static u64 acpi_put_fadt(struct acpi_area *area, u64 facs, u64 dsdt)
+static u64 acpi_put_fadt(struct acpi_area *area, const struct guest *g, u64 facs, u64 dsdt)
 {
 	u64 gpa = acpi_reserve(area, sizeof(struct acpi_fadt));
 	struct acpi_fadt *f = acpi_at(area, gpa);
@@ -256,7 +261,7 @@ static u64 acpi_put_fadt(struct acpi_area *area, u64 facs, u64 dsdt)
 		.pm_timer_length = 4,
 		.c2_latency = 101,			/* above 100 and 1000: neither state exists */
 		.c3_latency = 1001,
-		.boot_arch = BOOT_LEGACY_DEVICES | BOOT_NO_VGA,
+		.boot_arch = (u16)(BOOT_LEGACY_DEVICES | BOOT_NO_VGA | (vi8042_wanted(g) ? BOOT_8042 : 0)),
 		.flags = FADT_WBINVD | FADT_C1 | FADT_NO_SLEEP_BUTTON | FADT_NO_RTC_WAKE | FADT_RESET | FADT_HEADLESS,
 		.reset = PORT(ACPI_RESET_PORT, 1),
 		.reset_value = ACPI_RESET_VALUE,
@@ -378,7 +383,7 @@ int acpi_build(struct guest *g, gpa_t *rsdp)
 	*rsdp = GPA(acpi_reserve(&area, sizeof(struct acpi_rsdp)));
 	facs = acpi_put_facs(&area);
 	dsdt = acpi_put_dsdt(&area, g);
-	table[0] = acpi_put_fadt(&area, facs, dsdt);
+	table[0] = acpi_put_fadt(&area, g, facs, dsdt);
 	table[1] = acpi_put_madt(&area, g->vcpu_count);
 	table[2] = acpi_put_spcr(&area);
 	table[3] = acpi_put_mcfg(&area);

@@ -12,7 +12,7 @@
 
 #define NEVER UINT64_MAX
 
-enum model_when { ALWAYS, TEST_DEVICE };
+enum model_when { ALWAYS, TEST_DEVICE, KEYBOARD, NO_KEYBOARD };
 
 struct model {
 	const char *name;
@@ -44,7 +44,9 @@ static const struct model model[] = {
 	{ "uart",	0x3f8,		8,	vuart_io,	offsetof(struct pc, uart),	BUS_PORT, ALWAYS },
 	{ "pm",		ACPI_PM1A_EVT,	12,	vpm_io,		offsetof(struct pc, pm),	BUS_PORT, ALWAYS },
 	{ "fast-reset",	0x92,		1,	vreset_fast_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
-	{ "keyboard",	0x64,		1,	vreset_kbd_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
+	{ "kbd-reset",	0x64,		1,	vreset_kbd_io,	WHOLE_GUEST,			BUS_PORT, NO_KEYBOARD },
+	{ "kbd-data",	0x60,		1,	vi8042_data_io,	offsetof(struct pc, kbd),	BUS_PORT, KEYBOARD },
+	{ "kbd-command", 0x64,		1,	vi8042_command_io, offsetof(struct pc, kbd),	BUS_PORT, KEYBOARD },
 	{ "post",	0x80,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "delay",	0xed,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "panic",	VPANIC_PORT,	1,	vpanic_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
@@ -66,17 +68,27 @@ static int pci_build(struct guest *g)
 	return err ? err : q35_build(g);
 }
 
+static bool is_wanted(const struct guest *g, enum model_when when)
+{
+	switch (when) {
+	case TEST_DEVICE:	return g->plan->test_device;
+	case KEYBOARD:		return vi8042_wanted(g);
+	case NO_KEYBOARD:	return !vi8042_wanted(g);
+	default:		return true;
+	}
+}
+
 int pc_build(struct guest *g, struct pc *pc)
 {
 	g->pc = pc;
 	g->device_deadline = NEVER;
-	pc->pic.g = pc->ioapic.g = pc->pit.g = pc->rtc.g = pc->hpet.g = pc->pm.g = pc->uart.g = g;
+	pc->pic.g = pc->ioapic.g = pc->pit.g = pc->rtc.g = pc->hpet.g = pc->pm.g = pc->uart.g = pc->kbd.g = g;
 	for (u32 i = 0; i < ARRAY_COUNT(model); i++) {
 		const struct model *m = &model[i];
 		void *state = m->state == WHOLE_GUEST ? (void *)g : (char *)pc + m->state;
 		int err;
 
-		if (m->when == TEST_DEVICE && !g->plan->test_device)
+		if (!is_wanted(g, m->when))
 			continue;
 		err = bus_claim(&g->bus, (struct bus_range){ m->space, m->base, m->size }, m->fn, state, m->name);
 		if (err)
@@ -98,6 +110,7 @@ void pc_reset(struct guest *g)
 	vpm_reset(&pc->pm, now);
 	vhpet_reset(&pc->hpet);
 	vuart_reset(&pc->uart);
+	vi8042_reset(&pc->kbd);
 	vpci_reset(g);
 	q35_reset(g);
 	if (g->plan->boot.type != BOOT_UEFI) {

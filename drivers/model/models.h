@@ -7,6 +7,7 @@
 
 #include "pci/q35.h"
 #include "vhpet.h"
+#include "vi8042.h"
 #include "vioapic.h"
 #include "vpic.h"
 #include "vpit.h"
@@ -28,6 +29,7 @@ struct pc {
 	struct vpm pm;
 	struct vhpet hpet;
 	struct vuart uart;
+	struct vi8042 kbd;
 	struct vpci pci;
 	struct q35 q35;
 };

@@ -7,7 +7,8 @@
 
 struct guest;
 
-enum irq_line { IRQ_PIT = 0, IRQ_COM2 = 3, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9, IRQ_LINES = 24 };
+enum irq_line { IRQ_PIT = 0, IRQ_KEYBOARD = 1, IRQ_COM2 = 3, IRQ_COM1 = 4, IRQ_RTC = 8, IRQ_SCI = 9, IRQ_MOUSE = 12,
+	IRQ_LINES = 24 };
 
 /* Drive line (ISA numbering = GSI; 0 is also wired to IOAPIC pin 2) to level. Idempotent. Device lock held. */
 void irq_set(struct guest *g, unsigned int line, bool level);

@@ -277,13 +277,16 @@ static void test_iasl(void **state)
 {
 	char dir[] = "/tmp/test_acpi.XXXXXX", cmd[1024];
 	struct guest *g;
+	gpa_t rsdp;
 
 	(void)state;
 	if (system("command -v iasl >/dev/null 2>&1"))
 		skip();
 	assert_non_null(mkdtemp(dir));
 	for (u32 vcpus = 1; vcpus <= 64; vcpus += 21) {
-		g = built(vcpus);
+		g = guest_ram_new(16 * MiB, vcpus);
+		guest_ram_plan(g)->boot.type = vcpus % 2 ? BOOT_LINUX : BOOT_UEFI;	/* without and with a keyboard */
+		assert_int_equal(acpi_build(g, &rsdp), 0);
 		write_file(dir, "dsdt.aml", find(g, "DSDT"));
 		write_file(dir, "facp.aml", find(g, "FACP"));
 		write_file(dir, "apic.aml", find(g, "APIC"));
