@@ -30,8 +30,8 @@ endif
 HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
 	-fno-stack-protector -fno-strict-aliasing -fno-asynchronous-unwind-tables -ffunction-sections -fdata-sections \
 	-fcf-protection=none -Ihv/include -Ihv/x86 -I. $(WARN)
-# Our own mem* functions must not be turned into calls of themselves.
-NO_IDIOM := -fno-builtin
+# Our own mem* functions must not be turned into calls of themselves; of this option clang knows the first half only.
+NO_IDIOM := -fno-builtin $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 
 HV_DIRS := hv/core hv/x86 hv/x86/vmx hv/x86/svm hv/control hv/lib drivers/host drivers/model drivers/model/pci
 HV_C := $(sort $(foreach d,$(HV_DIRS),$(wildcard $(d)/*.c)))
@@ -52,7 +52,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 all: setup-build $(BUILD)/bulkhead.efi ## build build/bulkhead.efi
 hv: $(BUILD)/hv.elf
 
-$(BUILD)/hv/lib/string.o: HV_CFLAGS += $(NO_IDIOM) -fno-tree-loop-distribute-patterns
+$(BUILD)/hv/lib/string.o: HV_CFLAGS += $(NO_IDIOM)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_CFLAGS) -MMD -MP -c $< -o $@

@@ -17,8 +17,6 @@ PC_MODELS := $(filter-out drivers/model/acpi%.c drivers/model/aml.c drivers/mode
 unit_words = $(patsubst pc-models,$(PC_MODELS),$(shell sed -n 's|^/\* SOURCES:\(.*\)\*/|\1|p' $(1) | head -n 1))
 # A variable, as a bare % in a pattern rule would become the stem.
 UNIT_SRC := %.c %.S
-# A bare % would be taken for the stem of the pattern rule.
-UNIT_KINDS := %.c %.S
 .SECONDEXPANSION:
 $(HOST)/tests/unit/%: tests/unit/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/unit/$$*.c)) $$(wildcard tests/unit/support.c) \
 		$$(if $$(filter zydis,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/libzydis.a)

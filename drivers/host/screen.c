@@ -48,6 +48,11 @@ void screen_open(struct screen *s, const struct boot_screen *info, void *pixels)
 		memset(s->pixels + (u64)y * s->pitch, 0, info->width * PIXEL_BYTES);
 }
 
+static u8 *row_at(struct screen *s, u32 y)
+{
+	return s->shadow[(s->top + y) % s->rows];
+}
+
 static void screen_newline(struct screen *s)
 {
 	s->x = 0;
@@ -55,14 +60,69 @@ static void screen_newline(struct screen *s)
 		s->y++;
 		return;
 	}
-	memmove(s->shadow[0], s->shadow[1], (s->rows - 1) * SCREEN_COLS_MAX);
-	memset(s->shadow[s->rows - 1], ' ', SCREEN_COLS_MAX);
+	memset(row_at(s, 0), ' ', SCREEN_COLS_MAX);
+	s->top = (s->top + 1) % s->rows;	/* the uppermost row is now the lowest */
 	memset(s->dirty, 1, sizeof(s->dirty));
+}
+
+/* ECMA-48 "Control sequences" (5.4): ESC [, parameters, a final byte; "Control strings" (5.6) end with BEL or ESC \. */
+enum screen_escape { ESCAPE_NONE, ESCAPE_BEGUN, ESCAPE_SEQUENCE, ESCAPE_REST, ESCAPE_STRING };
+
+static void escape_finish(struct screen *s, u8 final)
+{
+	s->escape = ESCAPE_NONE;
+	if ((final == 'K' || final == 'J') && !s->parameter) {
+		memset(row_at(s, s->y) + s->x, ' ', SCREEN_COLS_MAX - s->x);
+		s->dirty[s->y] = true;
+	} else if (final == 'D') {
+		s->x -= MIN(s->x, MAX(s->parameter, 1u));
+	}
+}
+
+static void escape_begun(struct screen *s, u8 c)
+{
+	s->parameter = 0;
+	if (c == '[')
+		s->escape = ESCAPE_SEQUENCE;
+	else if (c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_')
+		s->escape = ESCAPE_STRING;
+	else if (c < 0x20 || c > 0x2f)		/* else: intermediate bytes, one more follows */
+		s->escape = ESCAPE_NONE;
+}
+
+/* c is inside of a sequence. */
+static void escape_put(struct screen *s, u8 c)
+{
+	if (c == 0x1b) {
+		s->escape = ESCAPE_BEGUN;
+	} else if (s->escape == ESCAPE_BEGUN) {
+		escape_begun(s, c);
+	} else if (s->escape == ESCAPE_STRING) {
+		if (c == '\a')
+			s->escape = ESCAPE_NONE;
+	} else if (c >= 0x40 || c < 0x20) {
+		escape_finish(s, c);
+	} else if (s->escape == ESCAPE_SEQUENCE && c >= '0' && c <= '9') {
+		s->parameter = MIN(s->parameter * 10 + c - '0', 9999u);
+	} else {
+		s->escape = ESCAPE_REST;	/* only the first number matters */
+	}
 }
 
 static void screen_put(struct screen *s, u8 c)
 {
+	if (s->escape != ESCAPE_NONE && c != '\n') {
+		escape_put(s, c);
+		return;
+	}
+	s->escape = ESCAPE_NONE;	/* one that never ends shall not swallow all that follows */
 	switch (c) {
+	case 0x1b:
+		s->escape = ESCAPE_BEGUN;
+		return;
+	case 0:
+	case '\a':
+		return;
 	case '\n':
 		screen_newline(s);
 		return;
@@ -78,7 +138,7 @@ static void screen_put(struct screen *s, u8 c)
 	default:
 		if (s->x >= s->cols)
 			screen_newline(s);
-		s->shadow[s->y][s->x++] = c >= ' ' && c <= '~' ? c : '.';
+		row_at(s, s->y)[s->x++] = c >= ' ' && c <= '~' ? c : '.';
 		s->dirty[s->y] = true;
 	}
 }
@@ -89,18 +149,30 @@ void screen_write(struct screen *s, const char *text, size_t n)
 		screen_put(s, (u8)text[i]);
 }
 
+void screen_line(struct screen *s, const char *text)
+{
+	s->escape = ESCAPE_NONE;
+	if (s->x)
+		screen_write(s, "\n", 1);
+	screen_write(s, text, strlen(text));
+	screen_write(s, "\n", 1);
+}
+
 bool screen_draw(struct screen *s, u32 limit)
 {
 	for (u32 row = 0; s->pixels && row < s->rows; row++) {
+		const u8 *want;
+
 		if (!s->dirty[row])
 			continue;
+		want = row_at(s, row);
 		for (u32 col = 0; col < s->cols; col++) {
-			if (s->shadow[row][col] == s->drawn[row][col])
+			if (want[col] == s->drawn[row][col])
 				continue;
 			if (!limit--)
 				return true;
-			s->drawn[row][col] = s->shadow[row][col];
-			cell_draw(s, row, col, s->drawn[row][col]);
+			s->drawn[row][col] = want[col];
+			cell_draw(s, row, col, want[col]);
 		}
 		s->dirty[row] = false;
 	}

@@ -13,6 +13,9 @@
 #define ESCAPE_KEY 0x01		/* Ctrl-A */
 #define SCREENFUL 24u
 #define QUEUE_FILL 1024u	/* of a view's bytes at most, so that an announcement is never far behind */
+#define ANNOUNCE_ROOM 512u	/* more than the longest line of the log takes */
+#define SCREEN_BYTES 2048u	/* of a view's bytes at most in one turn */
+#define SCREEN_BEHIND 8192u	/* so far behind the screen skips: nobody could read that */
 #define PENDING_BYTES 1024u	/* typed ahead for a guest that does not read */
 
 static struct {
@@ -21,6 +24,7 @@ static struct {
 	bool at_line_start;	/* the last byte queued for the port was a newline */
 	bool hinted;		/* about typing to a guest that is off */
 	u64 shown[PLAN_GUESTS_MAX + 1];
+	u64 on_screen;		/* of the present view */
 	u32 pending_count, pending_at;
 	u8 pending[PENDING_BYTES];
 	struct console_ring shell;
@@ -62,10 +66,27 @@ static void port_line(const char *text)
 	port_write("\r\n");
 }
 
+/* A guest may have left the terminal in the middle of a control string, in the other character set or in colours, which
+ * would swallow or disguise our lines: cancel, shift in, plain attributes. ECMA-48 "CAN", "SI", "SGR". */
+static void port_leave_guest(void)
+{
+	if (view_guest())
+		port_write("\x18\x0f\x1b[0m");
+}
+
+bool hub_port_has_room(void)
+{
+	return serial_alive() && serial_room() >= ANNOUNCE_ROOM;
+}
+
 void hub_announce(const char *line)
 {
-	screen_say(line);
+	port_leave_guest();
 	port_line(line);
+}
+
+void hub_redraw(void)
+{
 	if (hub.view == VIEW_SHELL)
 		shell_redraw();
 }
@@ -84,6 +105,7 @@ void hub_switch(u32 view)
 		port_line(header);
 		return;
 	}
+	port_leave_guest();
 	if (view_guest())
 		store_release(&view_guest()->console->wake, 1u);
 	hub.view = view;
@@ -95,7 +117,9 @@ void hub_switch(u32 view)
 		fmt_print(header, sizeof(header), "--- guest %u: %s, %s (Ctrl-A 0 shell, Ctrl-A ? help) ---", view,
 			  view_guest()->name, life_state_word(view_guest()));
 	port_line(header);
+	screen_say(header);
 	hub.shown[view] = text_last_lines(view_ring(view), SCREENFUL);
+	hub.on_screen = hub.shown[view];
 }
 
 static void hub_help(void)
@@ -105,8 +129,7 @@ static void hub_help(void)
 	port_line("Ctrl-A n       the next view");
 	port_line("Ctrl-A Ctrl-A  send one Ctrl-A");
 	port_line("Ctrl-A ?       this help");
-	if (hub.view == VIEW_SHELL)
-		shell_redraw();
+	hub_redraw();
 }
 
 /* The guest takes what its ring has room for; it is told once for all of them. */
@@ -205,17 +228,35 @@ static size_t view_forward(u32 limit)
 bool hub_output(void)
 {
 	pending_flush();
+	if (view_guest())
+		exchange(&view_guest()->console->wake, 0u);	/* before reading: later bytes ring again */
 	if (!serial_alive()) {
 		hub.shown[hub.view] = load_acquire(&view_ring(hub.view)->head);
 		return false;
 	}
-	if (view_guest())
-		exchange(&view_guest()->console->wake, 0u);	/* before reading: later bytes ring again */
 	while (serial_waiting() < QUEUE_FILL) {
 		if (!view_forward(QUEUE_FILL - serial_waiting()))
 			return false;
 	}
 	return true;
+}
+
+bool hub_show(void)
+{
+	const struct console_ring *r = view_ring(hub.view);
+	u64 head = load_acquire(&r->head);
+	u8 bytes[256];
+	size_t n = 1;
+
+	if (!screen_alive())
+		return false;
+	if (head - hub.on_screen > SCREEN_BEHIND)
+		hub.on_screen = MAX(text_last_lines(r, screen_lines()), head - SCREEN_BEHIND / 2);
+	for (u32 sent = 0; n && sent < SCREEN_BYTES; sent += (u32)n) {
+		n = console_ring_read(r, &hub.on_screen, bytes, sizeof(bytes));
+		screen_put(bytes, n);
+	}
+	return n != 0;
 }
 
 void hub_shell_write(const char *text, size_t n)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The console hub: the serial port shows one view at a time, the shell's or a guest's; Ctrl-A switches. Every view has
- * a record that goes on while another one is shown. Control core. */
+/* The console hub: serial port and screen show one view at a time, the shell's or a guest's; Ctrl-A switches. Every view
+ * has a record that goes on while another one is shown; port and screen read it each at its own pace. Control core. */
 
 #include <hv/guest.h>
 
@@ -20,8 +20,14 @@ bool hub_output(void);
 void hub_switch(u32 view);
 u32 hub_view(void);
 
-/* A line that must be seen at once, whatever the view; also on the screen. */
+/* Move some of the view's record to the screen, which shows the same view. Returns whether there is more. */
+bool hub_show(void);
+
+/* A line that must be seen at once on the serial port, whatever the view; only while there is room for it (also without
+ * a port: false). Afterwards, and after lines for the screen alone, the shell's line is shown again. */
+bool hub_port_has_room(void);
 void hub_announce(const char *line);
+void hub_redraw(void);
 
 /* The shell's output, recorded like a guest's. backlog: bytes that the operator, looking at it, has not got yet. */
 void hub_shell_write(const char *text, size_t n);

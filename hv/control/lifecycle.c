@@ -357,7 +357,23 @@ static void say_late(struct life *l)
 	text_cores(cores, sizeof(cores), late, n);
 	log_error("guest %s: core %s has not left the guest after %u s", l->guest->name, cores, PARK_SECONDS);
 	l->late = true;
-	l->deadline = NEVER;
+}
+
+/* The call may have been lost: ring again, for as long as it takes. */
+static void call_late(struct life *l, u64 now)
+{
+	if (!l->late)
+		say_late(l);
+	l->deadline = after(now, PARK_SECONDS);
+	for (u32 i = 0; i < l->guest->vcpu_count; i++) {
+		u32 core = l->guest->core_of[i];
+
+		if (!(l->out & BIT(i)))
+			continue;
+		fetch_or(&l->guest->vcpu[i].requests, (u32)REQ_PARK);
+		store_release(&core_table[core].doorbell, 0u);	/* so that the NMI is sent although the word was set */
+		core_ring_doorbell(core);
+	}
 }
 
 static void deadline_passed(struct life *l, u64 now)
@@ -365,7 +381,7 @@ static void deadline_passed(struct life *l, u64 now)
 	if (!l->forced)
 		force(l, now);
 	else
-		say_late(l);
+		call_late(l, now);
 }
 
 u64 life_tick(u64 now)

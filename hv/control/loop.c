@@ -81,12 +81,22 @@ static void take_button(u64 now)
 	shutdown_begin(SHUTDOWN_POWEROFF, STOP_SECONDS_DEFAULT, now);
 }
 
+/* Each sink has its own place in the log: a full queue or a port that has stopped delays its own lines only. */
 static void show_log(void)
 {
 	char text[LOG_TEXT_MAX + 16];
+	bool any = false;
 
-	while (sinks_next_log(text, sizeof(text)))
+	while (sinks_next_log(SINK_SCREEN, text, sizeof(text))) {
+		screen_say(text);
+		any = true;
+	}
+	while (hub_port_has_room() && sinks_next_log(SINK_SERIAL, text, sizeof(text))) {
 		hub_announce(text);
+		any = true;
+	}
+	if (any)
+		hub_redraw();
 }
 
 /* Fill the port's queue and empty it, as long as both go on: a real port ends this at its 16 bytes, an emulated one
@@ -104,6 +114,7 @@ static void show_output(void)
 u64 loop_turn(u64 now)
 {
 	u64 until, poll;
+	bool more;
 
 	take_messages(now);
 	take_input(now);
@@ -114,7 +125,8 @@ u64 loop_turn(u64 now)
 	show_output();
 	show_log();
 	show_output();
-	if (screen_poll())
+	more = hub_show();
+	if (screen_poll() || more)
 		return now;
 	poll = serial_waiting() || now - typed_at < ns_to_ticks(POLL_BUSY_FOR_NS) ? POLL_BUSY_NS : POLL_NS;
 	return MIN(until, now + ns_to_ticks(poll));

@@ -45,8 +45,9 @@ void shell_stop(int argc, char **argv);
 void shell_reset(int argc, char **argv);
 void shell_kill(int argc, char **argv);
 void shell_console(int argc, char **argv);
-void shell_stats(int argc, char **argv);
 void shell_devices(int argc, char **argv);
+/* shell_stats.c: */
+void shell_stats(int argc, char **argv);
 /* shell_machine.c: */
 void shell_plan(int argc, char **argv);
 void shell_cores(int argc, char **argv);

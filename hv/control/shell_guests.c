@@ -50,6 +50,20 @@ static void show_lines(const char *text)
 	}
 }
 
+/* The last panic, unless the guest was ended for it: then it is the last end. */
+static void show_last_panic(const struct life *l)
+{
+	const struct guest_end_record *r = &l->panic;
+	char when[24];
+
+	if (!l->panic_tsc || (!strcmp(l->last.id, "GUEST-PANIC") && l->last.rip == r->rip && l->last_tsc > l->panic_tsc))
+		return;
+	shell_print("panicked:  at %s s, vcpu %u, rip=0x%lx\n", text_stamp(when, sizeof(when), l->panic_tsc), r->vcpu, r->rip);
+	show_lines(r->dump);
+	shell_line("its console showed:");
+	show_lines(l->panic_lines);
+}
+
 static void show_last_end(const struct life *l)
 {
 	static const char *const how[] = { [END_NONE] = "", [END_RESULT] = "it ended with a result",
@@ -94,8 +108,10 @@ void shell_guests(int argc, char **argv)
 		if (!g || g == guests[i])
 			guest_row(guests[i]);
 	}
-	if (g)
-		show_last_end(life_of(g));
+	if (!g)
+		return;
+	show_last_end(life_of(g));
+	show_last_panic(life_of(g));
 }
 
 static void report(const struct guest *g, const char *refused)
@@ -194,46 +210,6 @@ void shell_console(int argc, char **argv)
 		shell_print("usage: console GUEST [log [LINES]], LINES at most %u\n", CONSOLE_STAMPS - 1);
 	else
 		console_log(g, lines);
-}
-
-static void stats_of(const struct guest *g)
-{
-	u64 injected = 0, halted = 0;
-	char idle[24];
-
-	shell_print("guest %s\n  %-14s %14s %16s %16s\n", g->name, "EXIT", "COUNT", "MEAN CYCLES", "WORST CYCLES");
-	for (u32 k = 0; k < VMEXIT_KINDS; k++) {
-		u64 count = 0, cycles = 0, worst = 0;
-
-		for (u32 v = 0; v < g->vcpu_count; v++) {
-			const struct exit_stat *s = &g->vcpu[v].stat[k];
-
-			count += load_relaxed(&s->count);
-			cycles += load_relaxed(&s->cycles);
-			worst = MAX(worst, load_relaxed(&s->worst));
-		}
-		if (count)
-			shell_print("  %-14s %14lu %16lu %16lu\n", vmexit_name((enum vmexit_kind)k), count, cycles / count,
-				    worst);
-	}
-	for (u32 v = 0; v < g->vcpu_count; v++) {
-		injected += load_relaxed(&g->vcpu[v].injected);
-		halted += load_relaxed(&g->vcpu[v].halted_cycles);
-	}
-	shell_print("  interrupts delivered %lu, all vcpus together halted %s\n", injected,
-		    text_duration(idle, sizeof(idle), halted));
-}
-
-void shell_stats(int argc, char **argv)
-{
-	struct guest *g = argc > 1 ? shell_find_guest(argv[1]) : NULL;
-
-	if (g) {
-		stats_of(g);
-		return;
-	}
-	for (u32 i = 0; argc == 1 && i < guest_count; i++)
-		stats_of(guests[i]);
 }
 
 static void devices_of(const struct guest *g)

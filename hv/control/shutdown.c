@@ -87,8 +87,10 @@ static void machine_down(void)
 {
 	char line[300];
 
-	while (sinks_next_log(line, sizeof(line)))
-		sink_line(line);
+	while (sinks_next_log(SINK_SCREEN, line, sizeof(line)))
+		screen_say(line);
+	while (serial_alive() && sinks_next_log(SINK_SERIAL, line, sizeof(line)))
+		serial_say_now(line);
 	serial_flush();
 	sink_line(down.kind == SHUTDOWN_REBOOT ? "bulkhead: rebooting" : "bulkhead: powering off");
 	cores_stop();

@@ -5,15 +5,20 @@
 #include <hv/log.h>
 #include <hv/paging.h>
 #include <hv/screen.h>
+#include <hv/time.h>
 #include <hv/uart.h>
 
 #define LEGACY_BAUD 115200u
-#define DRAW_CELLS 256u		/* a turn of the event loop: about as long as a screen line takes */
+#define DRAW_CELLS 8u
+#define DRAW_NS 500000ul	/* a turn of the event loop: a FIFO of 16 bytes fills in 1.4 ms at 115200 baud */
 
 static struct uart serial;
 static struct screen screen;
 static struct boot_screen screen_info;
-static u64 log_shown;		/* lines below this were looked at */
+static struct {
+	u64 next;		/* lines below this were looked at */
+	u64 lost;
+} place[SINKS];
 
 /* Firmware has set the rate of the ports that it describes; what answers at the PC's own ports may never have been. */
 static void serial_find(const struct boot_info *info)
@@ -48,29 +53,38 @@ static void console_form(char *to, size_t size, const char *text)
 	fmt_print(to, size, "%s%s", whole ? "" : "bulkhead: ", text);
 }
 
-bool sinks_next_log(char *to, size_t size)
+bool sinks_next_log(enum sink sink, char *to, size_t size)
 {
 	struct log_line line;
 
-	for (;;) {
-		int status = log_read(log_shown, &line);
+	for (;; place[sink].next++) {
+		int status = log_read(place[sink].next, &line);
 
 		if (status == -E_NOENT)
 			return false;
-		log_shown++;
-		if (status || line.level > LOG_NOTICE)
-			continue;
-		console_form(to, size, line.text);
+		if (status)
+			place[sink].lost++;
+		else if (line.level <= LOG_NOTICE)
+			break;
+	}
+	if (place[sink].lost) {
+		fmt_print(to, size, "bulkhead: %lu lines of the log were lost here", place[sink].lost);
+		place[sink].lost = 0;
 		return true;
 	}
+	place[sink].next++;
+	console_form(to, size, line.text);
+	return true;
 }
 
+/* Boot writes to both at once. */
 static void log_to_sinks(void)
 {
 	char line[LOG_TEXT_MAX + 16];
 
-	while (sinks_next_log(line, sizeof(line)))
+	while (sinks_next_log(SINK_SERIAL, line, sizeof(line)))
 		sink_line(line);
+	place[SINK_SCREEN] = place[SINK_SERIAL];
 }
 
 void sinks_init(const struct boot_info *info)
@@ -180,15 +194,43 @@ void serial_flush(void)
 	}
 }
 
-void screen_say(const char *line)
+void serial_say_now(const char *line)
 {
-	screen_write(&screen, line, strlen(line));
-	screen_write(&screen, "\n", 1);
+	serial_flush();
+	serial_write_now(line, strlen(line));
+	serial_write_now("\n", 1);
 }
 
+void screen_say(const char *line)
+{
+	screen_line(&screen, line);
+}
+
+void screen_put(const u8 *bytes, size_t n)
+{
+	screen_write(&screen, (const char *)bytes, n);
+}
+
+bool screen_alive(void)
+{
+	return screen.pixels != NULL;
+}
+
+u32 screen_lines(void)
+{
+	return screen.rows;
+}
+
+/* Framebuffers of servers' management chips take some MiB a second: time is what is bounded, not cells. */
 bool screen_poll(void)
 {
-	return screen_draw(&screen, DRAW_CELLS);
+	u64 until = tsc_now() + ns_to_ticks(DRAW_NS);
+	bool more;
+
+	do
+		more = screen_draw(&screen, DRAW_CELLS);
+	while (more && tsc_now() < until);
+	return more;
 }
 
 void sinks_describe_serial(char *to, size_t size)

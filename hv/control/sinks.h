@@ -15,12 +15,23 @@ bool serial_poll(void);
 int serial_get(void);
 void serial_flush(void);
 
-/* Add a line to the screen's shadow; draw some of what changed: true when more is left. */
+/* A line past the queue, after what waits there; bounded. */
+void serial_say_now(const char *line);
+
+/* Add to the screen's shadow: a line of its own, or bytes of a view as they come. */
 void screen_say(const char *line);
+void screen_put(const u8 *bytes, size_t n);
+
+/* Is there one; its lines. Draw some of what changed: true when more is left. */
+bool screen_alive(void);
+u32 screen_lines(void);
 bool screen_poll(void);
 
-/* The next recorded line that an operator must see at once, in its console form. false: none. */
-bool sinks_next_log(char *to, size_t size);
+/* The next recorded line that an operator must see at once, in its console form; each sink has its own place in the log,
+ * so that one that is slow neither loses lines nor delays the other. Lines that were overwritten meanwhile are counted in
+ * a line. false: none. */
+enum sink { SINK_SERIAL, SINK_SCREEN, SINKS };
+bool sinks_next_log(enum sink sink, char *to, size_t size);
 
 /* "port 0x3f8, 16550A with FIFO", "1024 x 768 pixels, 128 x 48 characters", "none". */
 void sinks_describe_serial(char *to, size_t size);

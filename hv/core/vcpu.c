@@ -140,12 +140,10 @@ static void deliver(struct vcpu *v)
 			windows |= WINDOW_NMI;
 		}
 	}
-	if (extint_waits(v)) {
-		if (open && !x->event_queued)
-			inject_extint(v);
-		else
-			windows |= WINDOW_INTERRUPT;
-	}
+	if (extint_waits(v) && open && !x->event_queued)
+		inject_extint(v);
+	if (extint_waits(v))	/* still: with automatic EOI the next one waits behind the first */
+		windows |= WINDOW_INTERRUPT;
 	vector = vlapic_pending(v);
 	if (vector >= 0) {
 		if (open && !x->event_queued) {
@@ -161,10 +159,10 @@ static void deliver(struct vcpu *v)
 	v->want_window = windows != 0;
 }
 
-/* Is there a reason to leave HLT? SDM 2A "HLT": an enabled interrupt, an NMI. */
+/* Is there a reason to leave HLT? SDM 2A "HLT": an enabled interrupt, an NMI that is not blocked. */
 static bool wakes(struct vcpu *v)
 {
-	if (v->nmi_pending)
+	if (v->nmi_pending && !v->exit.nmi_blocked)
 		return true;
 	return (v->exit.rflags & RFLAGS_IF) && (extint_waits(v) || vlapic_pending(v) >= 0);
 }
@@ -186,13 +184,13 @@ static __attribute__((noinline)) bool service(struct vcpu *v)
 			run_timers(v, now);
 		if (v->activity == VCPU_HALTED && wakes(v))
 			v->activity = VCPU_RUNNABLE;
-		store_relaxed(&v->pub->halted_since, now);
 		if (v->activity == VCPU_RUNNABLE)
 			break;
+		store_relaxed(&v->pub->halted_since, now);
 		core_idle(v->activity == VCPU_HALTED ? v->deadline : ~0ul);
-		store_release(&v->pub->halted_since, 0ul);	/* after the sum: see text_halted() */
 		core_take_interrupts();
 		v->pub->halted_cycles += tsc_now() - now;
+		store_release(&v->pub->halted_since, 0ul);	/* after the sum: a reader relies on it */
 	}
 	deliver(v);
 	return true;

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <hv/lib.h>
 
-/* REP MOVSB/STOSB: fast on every processor with ERMS, and no vector registers. Copies of a few bytes, which is
- * what hot paths do, are left to the compiler's inline code. */
+/* REP MOVS/STOS by quadwords, then the rest by bytes: as fast as anything without vector registers, and an eighth of the
+ * steps where an emulator counts each one. Copies of a few bytes are left to the compiler's inline code. */
 void *memcpy(void *to, const void *from, size_t n)
 {
 	void *ret = to;
+	size_t words = n / 8, rest = n % 8;
 
-	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) :: "memory");
+	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) :: "memory");
+	__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) :: "memory");
 	return ret;
 }
 
@@ -26,8 +28,11 @@ void *memmove(void *to, const void *from, size_t n)
 void *memset(void *to, int byte, size_t n)
 {
 	void *ret = to;
+	u64 pattern = (u8)byte * 0x0101010101010101ul;
+	size_t words = n / 8, rest = n % 8;
 
-	__asm__ volatile("rep stosb" : "+D"(to), "+c"(n) : "a"(byte) : "memory");
+	__asm__ volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(pattern) : "memory");
+	__asm__ volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(pattern) : "memory");
 	return ret;
 }
 

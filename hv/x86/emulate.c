@@ -30,20 +30,27 @@ enum verdict emulate_refuse(struct vcpu *v, const char *why)
 	return KILL;
 }
 
-/* Does the access lie over the end of a page? At the begin of one, its start may lie in the page before. */
-static inline bool crosses_page(struct vcpu *v, const struct insn *i)
+/* Where hardware names the begin of a page, the access may have begun in the page before. */
+static NOINLINE bool begins_before(struct vcpu *v, const struct insn *i)
 {
-	u64 at = v->exit.mmio.gpa.v % PAGE_SIZE, linear;
 	struct cpu_state s;
+	u64 linear;
 
-	if (at + i->size > PAGE_SIZE)
-		return true;
-	if (at != 0 || i->size == 1)
-		return false;
 	if (i->addr_size == 8 && i->seg != SEG_FS && i->seg != SEG_GS)
 		return operand_offset(v, i) % PAGE_SIZE != 0;
 	virt->get_state(v, &s, STATE_MODE);
 	return operand_linear(v, &s, i, false, &linear) && linear % PAGE_SIZE != 0;
+}
+
+static inline bool crosses_page(struct vcpu *v, const struct insn *i)
+{
+	u64 at = v->exit.mmio.gpa.v % PAGE_SIZE;
+
+	if (at != 0 || i->size == 1)
+		return at + i->size > PAGE_SIZE;
+	if (i->base < GPR_COUNT && i->index == REG_NONE && i->seg == SEG_DS && i->addr_size == 8 && i->op <= INSN_STORE)
+		return (v->gpr[i->base] + (u64)i->disp) % PAGE_SIZE != 0;
+	return begins_before(v, i);
 }
 
 static u64 source_of(const struct vcpu *v, const struct insn *i)
@@ -51,7 +58,7 @@ static u64 source_of(const struct vcpu *v, const struct insn *i)
 	return i->reg == REG_NONE ? i->imm : reg_read(v, i->reg, i->reg_high, i->reg_size);
 }
 
-static inline void load(struct vcpu *v, const struct insn *i, u64 val)
+static void load(struct vcpu *v, const struct insn *i, u64 val)
 {
 	u32 shift = 64 - 8u * i->size;
 
@@ -216,12 +223,32 @@ static NOINLINE enum verdict no_insn(struct vcpu *v, enum verdict why)
 	return why == FAULT ? FAULT : emulate_refuse(v, "an instruction that is not emulated on device memory");
 }
 
+/* Moves of 4 bytes are nearly all that drivers do to registers, so they go without a call. */
+static inline void quick_load(struct vcpu *v, const struct insn *i, struct io *io)
+{
+	mmio_access(v, io->off, io);
+	if (i->size == 4 && i->reg_size == 4 && i->reg != RSP)
+		v->gpr[i->reg] = (u32)io->val;
+	else
+		load(v, i, cut(io->val, i->size));
+}
+
+static inline void quick_store(struct vcpu *v, const struct insn *i, struct io *io)
+{
+	io->write = true;
+	if (i->size == 4)
+		io->val = (u32)(i->reg == REG_NONE ? i->imm : v->gpr[i->reg]);
+	else
+		io->val = cut(source_of(v, i), i->size);
+	mmio_access(v, io->off, io);
+}
+
 enum verdict emulate_mmio(struct vcpu *v)
 {
-	struct io io = { .off = v->exit.mmio.gpa.v };
 	const struct insn *i;
 	struct code_key key;
 	enum verdict why;
+	struct io io;
 	bool crosses;
 
 	virt->code_key(v, &key);
@@ -232,14 +259,10 @@ enum verdict emulate_mmio(struct vcpu *v)
 	crosses = crosses_page(v, i);
 	if (crosses || i->op > INSN_STORE)
 		return emulate_other(v, i, crosses);
-	io.size = i->size;
-	if (i->op == INSN_STORE) {
-		io.write = true;
-		io.val = cut(source_of(v, i), i->size);
-		mmio_access(v, io.off, &io);
-	} else {
-		mmio_access(v, io.off, &io);
-		load(v, i, cut(io.val, i->size));
-	}
+	io = (struct io){ .off = v->exit.mmio.gpa.v, .size = i->size };
+	if (i->op == INSN_STORE)
+		quick_store(v, i, &io);
+	else
+		quick_load(v, i, &io);
 	return NEXT;
 }

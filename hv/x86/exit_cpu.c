@@ -6,6 +6,7 @@
 #include <hv/policy.h>
 #include <hv/virt.h>
 
+#include "operand.h"
 #include "x86.h"
 
 #define CR0_KNOWN (CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG)
@@ -61,7 +62,7 @@ static enum verdict access_cr8(struct vcpu *v)
 	u8 gpr = v->exit.cr.gpr;
 
 	if (!v->exit.cr.write) {
-		v->gpr[gpr] = vlapic_get_cr8(v);
+		reg_write(v, gpr, false, 8, vlapic_get_cr8(v));
 	} else {
 		if (v->gpr[gpr] > 15)
 			return vcpu_fault(v, VEC_GP, 0);

@@ -86,13 +86,22 @@ void space_moved(void)
 	shared.root = table_ptr(shared_root);
 }
 
+/* Firmware's tables may name any address; one that the processor does not have would fault at the first access. */
+static bool is_physical(u64 base, u64 size)
+{
+	u64 end = BIT(cpuid(0x80000008, 0).eax & 63);
+
+	return size && base < end && size <= end - base;
+}
+
 void *mmio_map(hpa_t base, u64 size, enum cache cache)
 {
 	u64 first = ALIGN_DOWN(base.v, PAGE_SIZE), len = ALIGN_UP(base.v + size, PAGE_SIZE) - first;
 	u64 va = ALIGN_UP(mmio_next, BLOCK_SIZE) + (first & (BLOCK_SIZE - 1));	/* lets 2 MiB leaves fit */
 	u32 type = cache == CACHE_UNCACHED ? PT_UNCACHED : cache == CACHE_COMBINING ? PT_COMBINING : 0;
 
-	if (!size || va + len > MMIO_VA + MMIO_SIZE || pt_map(&shared, va, first, len, PT_READ | PT_WRITE | type))
+	if (!is_physical(base.v, size) || len > MMIO_SIZE || va + len > MMIO_VA + MMIO_SIZE ||
+	    pt_map(&shared, va, first, len, PT_READ | PT_WRITE | type))
 		return NULL;
 	mmio_next = va + len;
 	return (void *)(va + (base.v - first));

@@ -16,7 +16,7 @@ ZYDIS_HOST := $(BUILD)/host/libzydis.a
 ZYDIS_CFLAGS := -isystem $(ZYDIS_DIR)/include -isystem $(ZYCORE_DIR)/include -DZYAN_NO_LIBC -DZYDIS_STATIC_BUILD \
 	-DZYCORE_STATIC_BUILD -DZYDIS_DISABLE_FORMATTER -DZYDIS_DISABLE_ENCODER -DZYDIS_DISABLE_AVX512 \
 	-DZYDIS_DISABLE_KNC -DNDEBUG
-ZYDIS_BUILD := -std=gnu11 -w -ffunction-sections -fdata-sections -fno-tree-loop-distribute-patterns \
+ZYDIS_BUILD := -std=gnu11 -w -ffunction-sections -fdata-sections $(filter-out -fno-builtin,$(NO_IDIOM)) \
 	-DZYAN_CUSTOM_LIBC -include hv/x86/zydis_libc.h -I$(ZYDIS_DIR)/src $(ZYDIS_CFLAGS)
 
 $(ZYDIS_STAMP): tests/tools/fetch.sh

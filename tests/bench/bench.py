@@ -21,52 +21,36 @@ OUT = 'build/bench'
 IPS = 400000000         # Bochs: what the peers were measured with
 CORES = 3               # control core, exitbench, and one that is halted until the idle guest is started
 
-# Where the start-up row looks: function -> what is over when it is reached first. Bochs' debugger writes down the ticks.
-MARKS = [('hv_main', None), ('host_start_cores', 'own tables, sinks, probe'), ('machine_build', 'other cores (waits for SIPIs)'),
-         ('control_run', 'admission, guests, seal'), ('gmem_zero', 'first message to the guest core'),
-         ('pc_reset', 'zeroing 128 MiB'), ('ENTER', 'models, tables, loading exitbench')]
-
 
 class Target:
-    def __init__(self, name, title, heading, plain, budget, enter=None, **kw):
+    def __init__(self, name, title, heading, plain, budget, bochs, **kw):
         self.name, self.title, self.heading, self.plain, self.budget = name, title, heading, plain, budget
-        self.enter, self.kw = enter, kw     # enter: symbol of the first entry; only Bochs has marks
+        self.bochs, self.kw = bochs, kw
+        self.image = None
 
     def plan(self):
-        how = 'n=100 batch=100' if self.enter else 'n=1000'
+        how = 'n=100 batch=100' if self.bochs else 'n=1000'
         text = plans.elf_guest('bench', 'exitbench', cmdline=how, memory='128MiB') + \
             plans.elf_guest('idle', 'idle', memory='16MiB', test=False, extra='autostart = false')
         return plans.Plan(f'bench-{self.name}', text, {f'{n}.elf': f'{plans.GUEST}/{n}.elf' for n in ('exitbench', 'idle')})
 
-    def machine(self, image):
+    def prepare(self):
+        self.image = matrix.image(self.plan())
+
+    def machine(self):
         kw = dict(cores=CORES, memory=1024, keep=f'{OUT}/log/{self.name}.txt') | self.kw
-        if self.enter:
-            return Bochs(image, ips=IPS, commands=mark_commands(self.enter), **kw)
-        return Qemu10(image, icount=True, **kw)
+        if self.bochs:
+            return Bochs(self.image, ips=IPS, **kw)
+        return Qemu10(self.image, icount=True, **kw)
 
 
 TARGETS = [
-    Target('vmx', 'VMX: Bochs, corei7_skylake_x', 'Intel VMX (Bochs)', 'vmx-plain', 150, 'vmx_launch', cpu='corei7_skylake_x'),
-    Target('zambezi', 'SVM with NRIPS: Bochs, zambezi', 'AMD SVM (Bochs zambezi', 'zam-plain', 150, 'svm_enter', cpu='zambezi'),
-    Target('svm', 'SVM without NRIPS: QEMU 10, EPYC-Rome', 'AMD SVM (QEMU TCG', 'svm-plain', 330, cpu='EPYC-Rome,+svm,+npt'),
-    Target('svm-x2apic', 'SVM without NRIPS: QEMU 10, EPYC-Rome with x2APIC', 'AMD SVM (QEMU TCG', 'svm-plain', 330,
+    Target('vmx', 'VMX: Bochs, corei7_skylake_x', 'Intel VMX (Bochs)', 'vmx-plain', 150, True, cpu='corei7_skylake_x'),
+    Target('zambezi', 'SVM with NRIPS: Bochs, zambezi', 'AMD SVM (Bochs zambezi', 'zam-plain', 150, True, cpu='zambezi'),
+    Target('svm', 'SVM without NRIPS: QEMU 10, EPYC-Rome', 'AMD SVM (QEMU TCG', 'svm-plain', 330, False, cpu='EPYC-Rome,+svm,+npt'),
+    Target('svm-x2apic', 'SVM without NRIPS: QEMU 10, EPYC-Rome with x2APIC', 'AMD SVM (QEMU TCG', 'svm-plain', 330, False,
            cpu='EPYC-Rome,+svm,+npt,+x2apic'),
 ]
-
-
-def symbols():
-    out = subprocess.run(['nm', 'build/hv.elf'], capture_output=True, text=True, check=True).stdout
-    return {name: int(at, 16) for at, _, name in (line.split() for line in out.splitlines() if len(line.split()) == 3)}
-
-
-def mark_commands(enter):
-    """Debugger script: stop at each mark once, print the ticks, go on."""
-    known, script = symbols(), ''
-    for i, (name, _) in enumerate(MARKS, 1):
-        at = known.get(enter if name == 'ENTER' else name)
-        if at:
-            script += f'lb {at:#x}\nc\nptime\nd {i}\n'
-    return script + 'c\n'
 
 
 class Result:
@@ -75,8 +59,8 @@ class Result:
     def __init__(self, target):
         self.target, self.errors = target, []
         self.bench, self.skip = {}, {}      # name -> (mean, min); name -> why
-        self.memory, self.marks = {}, []
-        self.entry = self.idle = None
+        self.memory = {}
+        self.entry = self.ready = self.idle = self.idle_entry = None
         self.seconds = 0
 
 
@@ -113,7 +97,15 @@ def measure_idle(m, r):
     """Exits of a guest that sleeps between 250 Hz ticks: two looks at its counters, scaled by the ticks in between."""
     m.type('start idle\r')
     m.expect(r'guest idle: running', 60)
-    time.sleep(2)
+    for _ in range(30):
+        time.sleep(1)
+        entry = re.search(r'IDLE entry=(\d+)', ask(m, 'console idle log', r'.'))
+        if entry:
+            break
+    else:
+        r.errors.append('the idle guest did not get to its ticks')
+        return
+    r.idle_entry = int(entry.group(1))
     before, n0 = exits_of(ask(m, 'stats idle', r'interrupts delivered'))
     for _ in range(20):
         time.sleep(1)
@@ -124,14 +116,14 @@ def measure_idle(m, r):
     r.errors.append(f'the idle guest had no 250 ticks in 20 s: {n0} {n1}')
 
 
-def read_marks(m, r):
-    """Ticks that Bochs' debugger wrote down, in the order of MARKS."""
-    out = open(f'{m.dir}/out', errors='replace').read()
-    ticks = [int(t) for t in re.findall(r'ptime: (\d+)', out)]
-    if len(ticks) != len(MARKS):
-        r.errors.append(f'start-up marks: {len(ticks)} of {len(MARKS)} were reached or have a symbol')
+def read_ready(r, text):
+    """Milliseconds from the first line of the log to the event loop: stamps have no finer step."""
+    stamps = re.findall(r'^\[ *(\d+)\.(\d{3})\] core0 \w+ +(.*)$', text, re.M)
+    ready = [int(s) * 1000 + int(ms) for s, ms, what in stamps if what.startswith('ready')]
+    if not ready:
+        r.errors.append('the log has no line "ready"')
         return
-    r.marks = ticks
+    r.ready = ready[0] - int(stamps[0][0]) * 1000 - int(stamps[0][1])
 
 
 def read_memory(r, text):
@@ -147,11 +139,11 @@ def read_memory(r, text):
 def run(target):
     r, start = Result(target), time.time()
     print(f'bench: {target.title} ...', file=sys.stderr, flush=True)
-    if not target.enter and not Qemu10.available():
+    if not target.bochs and not Qemu10.available():
         r.errors.append('QEMU 10 could not be had here (tests/tools/qemu10.sh)')
         return r
     try:
-        with target.machine(matrix.image(target.plan())) as m:
+        with target.machine() as m:
             m.expect(r'bulkhead: ready', 240)
             end = m.expect(r'guest bench: (ended result=(\d+)|killed [^\r\n]*)', 240)
             if end.group(2) != '0':
@@ -161,8 +153,7 @@ def run(target):
             read_memory(r, ask(m, 'memory', r'Audit: [^\r\n]*'))
             if 'Audit: FAILED' in m.text:
                 r.errors.append('the audit of frames failed')
-            if target.enter:
-                read_marks(m, r)
+            read_ready(r, ask(m, 'log', r'guest bench: ended'))
             measure_idle(m, r)
     except (Timeout, OSError, subprocess.SubprocessError) as e:
         r.errors.append(str(e).replace('\n', ' ')[:300])
@@ -182,15 +173,17 @@ def main():
         return 2
     chosen = [t for t in TARGETS if not only or t.name in only]
     subprocess.run(['make', '-s', 'test-guests'], check=True)
-    if any(not t.enter for t in chosen) and not Qemu10.available():
+    if any(not t.bochs for t in chosen) and not Qemu10.available():
         subprocess.run(['tests/tools/qemu10.sh'], check=False)
     peers = tables.Peers(open('docs/peers.md').read())
+    for t in chosen:
+        t.prepare()
     with concurrent.futures.ThreadPoolExecutor(max_workers=int(os.environ.get('JOBS', 2))) as pool:
         results = list(pool.map(run, chosen))
     failed = False
     text = []
     for r in results:
-        part = tables.target(r, peers) + '\n' + tables.budgets(r, peers, MARKS)
+        part = tables.target(r, peers) + '\n' + tables.budgets(r, peers)
         part += ''.join(f'\n**Not measured or wrong:** {e}\n' for e in r.errors)
         failed |= bool(r.errors)
         open(f'{OUT}/{r.target.name}.md', 'w').write(part)

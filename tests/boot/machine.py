@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Emulated machines for tests: start one on a disk image, talk to its serial console, end it by its process id."""
+import atexit
 import os
 import re
 import shutil
@@ -11,6 +12,24 @@ import threading
 import time
 
 OVMF = '/usr/share/ovmf/OVMF.fd'
+
+
+LIVE = set()        # process ids of emulators; none may outlive us
+
+
+def end_all(*_):
+    for pid in list(LIVE):
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    LIVE.clear()
+    if _:
+        os._exit(143)
+
+
+atexit.register(end_all)
+signal.signal(signal.SIGTERM, end_all)
 
 
 class Timeout(Exception):
@@ -32,6 +51,7 @@ class Machine:
     def spawn(self, command, **kw):
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.dir,
                                         stdout=open(f'{self.dir}/out', 'wb'), stderr=subprocess.STDOUT, **kw)
+        LIVE.add(self.process.pid)
 
     def connect(self, family, address, seconds=30):
         end = time.time() + seconds
@@ -73,6 +93,8 @@ class Machine:
             except (subprocess.TimeoutExpired, ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
+        if self.process:
+            LIVE.discard(self.process.pid)
         if self.serial:
             self.serial.close()
         if self.keep:
@@ -241,7 +263,7 @@ class Bochs(Machine):
             f.write('\n'.join(self.extra))
         with open(f'{self.dir}/cmds', 'w') as f:
             f.write(self.commands)
-        self.spawn(['bochs-bin', '-q', '-f', 'bochsrc', '-rc', 'cmds'])
+        self.spawn(['stdbuf', '-oL', 'bochs-bin', '-q', '-f', 'bochsrc', '-rc', 'cmds'])
         self.connect(socket.AF_INET, ('127.0.0.1', port))
 
     def stop(self):

@@ -69,7 +69,7 @@ guests_a = elf_plan('guests-a', [
     ('hello', {}), ('badinsn', {}), ('wildmsr', {}), ('wildport', {}), ('wildmem', {}), ('wildfetch', {}), ('triple', {}),
 ])
 guests_b = elf_plan('guests-b', [
-    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}),
+    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}), ('wildcross', {}),
 ])
 # Time is judged only where it is exact: Bochs, and QEMU 10 with icount.
 guests_time = elf_plan('guests-time', [('timer', {}), ('tick', dict(cmdline='n=2')), ('storm', dict(cmdline='n=0'))])

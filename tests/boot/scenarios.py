@@ -44,6 +44,10 @@ def linux_sees_what_it_owns(m, digit, name, cores, mib):
         assert len(row) == cores, f'{name}: {len(row)} columns of {kind}'
         assert all(int(n) > 0 for n in row) or kind == 'RES', f'{name}: {kind} interrupts {row}'
     m.expect('IPI done', 20 * m.patience)
+    m.type('pci\r')
+    seen = m.expect(r'PCI (0000:00:00.0 0x8086:0x29c0 [\s\S]*?)PCI done', 30 * m.patience).group(1)
+    assert '0000:00:1f.0 0x8086:0x2918' in seen, f'{name}: no LPC bridge: {seen}'
+    assert 'COMPLAINT' not in seen, f'{name}: the kernel complains: {seen}'
 
 
 def linux_boots(m, names):
@@ -196,6 +200,7 @@ def console(m, plan):
     view(m, '1')
     m.expect(r'--- guest 1: tick', 10 * m.patience)
     m.expect(r'(?i)tick.*\d', 20 * m.patience)
+    on_screen(m, r'(?i)--- guest 1: tick[^\n]*\n(.*\n)*.*tick.*\d', 20)
     view(m, '0')
     shell(m, 'frobnicate', r'(?i)help')
     shell(m, 'help', r'poweroff')
@@ -205,11 +210,14 @@ def console(m, plan):
     for command, expect in (('cores', r'control'), ('plan', r'\[guest\.tick\]'), ('devices tick', r'3f8'), ('log', r'lapic'),
                             ('check', r'(?i)nested'), ('version', r'(?i)bulkhead'), ('console tick log', r'TEST|TICK|tick')):
         shell(m, command, expect)
+    on_screen(m, r'bulkhead> version\nbulkhead [^\n]*\nbulkhead> console tick log', 20)
+    shell(m, 'stats tick', r'EXIT +VCPU 0')
+    m.expect(r'halted +00:00:\d\d', 5)
     shell(m, 'kill tightloop', r'guest tightloop: killed')
     shell(m, 'start tightloop', r'guest tightloop: running')
     shell(m, 'reset tick', r'guest tick: running')
     shell(m, 'start nobody', r'(?i)no guest')
-    m.type('reboot\r')
+    m.type('reboot 2\r')
     m.wait_end(60 * m.patience)     # QEMU was told to end instead of a reboot
 
 
@@ -249,13 +257,19 @@ def no_ept(m, plan):
 
 def screen_only(m, plan):
     """No serial port: everything must be on the screen. Read by comparing it with what it was before."""
-    end = time.time() + BOOT
+    on_screen(m, r'hello: ended result=0\n(.*\n)*bulkhead>', BOOT)
+
+
+def on_screen(m, pattern, seconds):
+    """Wait until the screen shows what the pattern matches; QEMU only."""
+    end, text = time.time() + seconds, ''
     while time.time() < end:
         m.monitor(f'screendump {m.dir}/s.ppm')
-        if 'hello: ended result=0' in read_screen(f'{m.dir}/s.ppm'):
+        text = read_screen(f'{m.dir}/s.ppm')
+        if re.search(pattern, text):
             return
         time.sleep(1)
-    raise AssertionError('the screen never showed how the guest ended: ' + read_screen(f'{m.dir}/s.ppm')[-300:])
+    raise AssertionError(f'the screen never showed {pattern!r}: {text.strip()[-300:]}')
 
 
 def read_screen(path):

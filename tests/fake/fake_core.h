@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The physical core under the fake backend: a clock that stands still until something moves it, doorbells and sleep that
- * are recorded. Defines core_private, core_table, core_count, control_core and timebase as plain variables. */
+/* The physical core under the fake backend: a clock that stands still until something moves it, doorbells and sleep
+ * that are recorded. Defines core_private, core_table, core_count, control_core and timebase as plain variables. */
 
 #include <hv/core.h>
 
@@ -15,8 +15,8 @@ struct fake_core {
 	u64 idle_until;			/* deadline of the last one */
 	u32 taken;			/* core_take_interrupts() calls */
 	u64 timer;			/* what core_timer_set() was last told */
-	/* What wakes the core while it sleeps; null: the clock moves to the deadline. Sleep without an end parks the vcpu
-	 * and is counted in stuck. */
+	/* What wakes the core while it sleeps; null: the clock moves to the deadline. Sleep without an end parks the
+	 * vcpu and is counted in stuck. */
 	void (*asleep)(u64 deadline);
 	u32 stuck;
 };

@@ -114,6 +114,17 @@ static void fake_vcpu_reset(struct vcpu *v)
 	fake.windows = WINDOW_NONE;
 }
 
+static void fake_code_key(struct vcpu *v, struct code_key *k)
+{
+	const struct cpu_state *s = &fake.state;
+	const struct segment *cs = &s->seg[SEG_CS];
+
+	if (s->efer & EFER_LMA && cs->attr & SEG_ATTR_L)
+		*k = (struct code_key){ v->exit.rip, s->cr3, CODE_64BIT | s->cr4 << CODE_CR4_SHIFT };
+	else
+		*k = code_key_short(v->exit.rip, s->cr0, s->cr3, s->cr4, s->efer, cs->base, cs->attr & SEG_ATTR_DB);
+}
+
 /* Events */
 
 static void fake_inject(struct vcpu *v, const struct event *e)
@@ -158,21 +169,54 @@ static void report_event(struct vcpu *v)
 		.shadow = fake.shadow, .nmi_blocked = fake.nmi_blocked, .cpl = 0xff, .event_queued = fake.queued });
 }
 
-static void enter(const struct fake_step *s)
+/* Is a window open that was asked for? SDM 3C "Interrupt-Window Exiting" */
+static bool window_opens(u64 rflags, u8 shadow, u8 nmi_blocked)
 {
-	fake.entries++;
+	return ((fake.windows & WINDOW_INTERRUPT) && (rflags & RFLAGS_IF) && !shadow) ||
+		((fake.windows & WINDOW_NMI) && !shadow && !nmi_blocked);
+}
+
+/* It closes nothing: whoever keeps asking comes back for ever, and that is a bug. */
+static void report_window(struct vcpu *v, u64 rflags)
+{
+	assert(++fake.windows_in_a_row < 4);
+	report(v, &(struct vmexit){ .kind = VMEXIT_WINDOW, .rip = fake.state.rip, .rflags = rflags, .cpl = 0xff,
+		.nmi_blocked = fake.nmi_blocked });
+}
+
+/* The event that waits is delivered; handlers of interrupts and NMIs start with IF clear. */
+static void deliver(void)
+{
 	if (!fake.queued)
-		return;
-	/* An exit that hits the delivery leaves the event queued. */
-	if (s->exit.event_queued)
 		return;
 	assert(fake.delivered_count < FAKE_EVENTS_MAX);
 	fake.delivered[fake.delivered_count++] = fake.event;
+	fake.queued = fake.shadow = false;
 	if (fake.event.type == EVENT_NMI)
 		fake.nmi_blocked = true;
-	fake.queued = false;
 	if (fake.event.type != EVENT_EXCEPTION)
 		fake.state.rflags &= ~RFLAGS_IF;
+}
+
+/* The step is over: its exit, unless a window opens on the way. */
+static void finish(struct vcpu *v, const struct fake_step *s)
+{
+	const struct vmexit *x = &s->exit;
+	bool hit = fake.hit;
+
+	if (!hit && window_opens(x->rflags, x->shadow, x->nmi_blocked)) {
+		fake.shadow = x->shadow;
+		fake.nmi_blocked = x->nmi_blocked;
+		report_window(v, x->rflags);
+		return;
+	}
+	fake.step++;
+	fake.ran = fake.windows_in_a_row = 0;
+	fake.hit = false;
+	if (s->meanwhile)
+		s->meanwhile(v);
+	report(v, x);
+	v->exit.event_queued = fake.queued = hit;
 }
 
 static void fake_run(struct vcpu *v)
@@ -180,17 +224,21 @@ static void fake_run(struct vcpu *v)
 	const struct fake_step *s = &fake.script[fake.step];
 	struct fake_call *call = note(FAKE_RUN, 0, 0, 0);
 
-	if (fake.step >= fake.step_count) {
+	if (fake.step >= fake.step_count)
 		fetch_or(&v->pub->requests, REQ_PARK);
-		report_event(v);
-		return;
-	}
-	if (doorbell_pending() || fake_core.now >= v->deadline) {
+	if (fake.step >= fake.step_count || doorbell_pending() || fake_core.now >= v->deadline) {
 		report_event(v);
 		return;
 	}
 	call->arg[0] = 1;
-	enter(s);
+	fake.entries++;
+	fake.hit = s->exit.event_queued && fake.queued;
+	if (!fake.hit)
+		deliver();
+	if (!fake.queued && window_opens(fake.state.rflags, fake.shadow, fake.nmi_blocked)) {
+		report_window(v, fake.state.rflags);
+		return;
+	}
 	if (s->ticks - fake.ran > v->deadline - fake_core.now) {
 		fake.ran += v->deadline - fake_core.now;
 		fake_core.now = v->deadline;
@@ -198,13 +246,8 @@ static void fake_run(struct vcpu *v)
 		return;
 	}
 	fake_core.now += s->ticks - fake.ran;
-	fake.ran = 0;
-	fake.step++;
-	if (s->meanwhile)
-		s->meanwhile(v);
-	report(v, &s->exit);
-	if (s->exit.event_queued)
-		fake.queued = true;
+	fake.ran = s->ticks;
+	finish(v, s);
 }
 
 /* The rest */
@@ -264,8 +307,8 @@ const struct virt_ops fake_ops = {
 	.name = "fake", .probe = fake_probe, .core_enable = fake_core_enable, .core_disable = fake_core_disable,
 	.vcpu_init = fake_vcpu_init, .nested_max_leaf = fake_nested_max_leaf, .vcpu_reset = fake_vcpu_reset,
 	.run = fake_run, .set_rip = fake_set_rip, .get_state = fake_get_state, .set_state = fake_set_state,
-	.inject = fake_inject, .want_window = fake_want_window, .trap_io = fake_trap_io, .trap_msr = fake_trap_msr,
-	.flush = fake_flush, .dump = fake_dump,
+	.code_key = fake_code_key, .inject = fake_inject, .want_window = fake_want_window, .trap_io = fake_trap_io,
+	.trap_msr = fake_trap_msr, .flush = fake_flush, .dump = fake_dump,
 };
 
 void fake_play_count(const struct fake_step *steps, u32 count)

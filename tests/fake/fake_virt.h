@@ -3,28 +3,31 @@
 /* A third virtualisation backend, for the build host: run() plays a script of exits, every call is recorded, and what
  * hardware would refuse (an interrupt into a closed window, two events at once, RIP moved twice) ends the test program.
  *
- * A guest here is a list of steps: how long it runs, what happens meanwhile, how it comes back. run() keeps the contract
- * of virt.h: a rung doorbell or a passed deadline brings VMEXIT_EVENT first, and the step goes on at the next entry. When
- * the script is over the vcpu is parked. */
+ * A guest here is a list of steps: how long it runs, what happens meanwhile, how it comes back. run() keeps the
+ * contract of virt.h: a rung doorbell or a passed deadline brings VMEXIT_EVENT first, and the step goes on at the
+ * next entry. When the script is over the vcpu is parked. */
 
 #include <hv/virt.h>
 
 #include "fake_core.h"
 
-enum fake_call_kind { FAKE_CALL_NONE, FAKE_INIT, FAKE_RESET, FAKE_RUN, FAKE_SET_RIP, FAKE_GET_STATE, FAKE_SET_STATE, FAKE_INJECT,
-	FAKE_WINDOW, FAKE_TRAP_IO, FAKE_TRAP_MSR, FAKE_FLUSH, FAKE_DUMP, FAKE_CALL_KINDS };
+enum fake_call_kind { FAKE_CALL_NONE, FAKE_INIT, FAKE_RESET, FAKE_RUN, FAKE_SET_RIP, FAKE_GET_STATE,
+	FAKE_SET_STATE, FAKE_INJECT, FAKE_WINDOW, FAKE_TRAP_IO, FAKE_TRAP_MSR, FAKE_FLUSH, FAKE_DUMP, FAKE_CALL_KINDS };
 
 struct fake_call {
 	enum fake_call_kind kind;
-	u64 arg[3];		/* RUN: 1 = entered; SET_RIP: rip; STATE: parts; WINDOW: bits; TRAP_IO: first, count, trap;
-				 * TRAP_MSR: msr, on_read, on_write */
+	/* RUN: 1 = entered; SET_RIP: rip; STATE: parts; WINDOW: bits; TRAP_IO: first, count, trap; TRAP_MSR: msr,
+	 * on_read, on_write */
+	u64 arg[3];
 	struct event event;	/* INJECT */
 };
 
 struct fake_step {
 	u64 ticks;				/* the guest runs this long before it exits */
 	void (*meanwhile)(struct vcpu *v);	/* what the world does at the end of that time; may be null */
-	struct vmexit exit;			/* rip 0: where RIP is. event_queued: the exit hit the delivery */
+	/* How it ends. rip 0: where RIP is. event_queued: it hits the delivery of the event that was injected, if any.
+	 * When the vcpu gets into a state that opens a window that was asked for, VMEXIT_WINDOW comes before. */
+	struct vmexit exit;
 };
 
 #define FAKE_CALLS_MAX 4096
@@ -45,6 +48,8 @@ struct fake_virt {
 	u32 windows;			/* what want_window() last asked */
 	bool shadow, nmi_blocked;
 	bool rip_moved;			/* since the last exit */
+	bool hit;			/* the present step ends in the delivery of an event */
+	u32 windows_in_a_row;
 
 	u32 entries;			/* entries that reached the guest */
 	u32 delivered_count;

@@ -8,6 +8,10 @@ const char test_name[] = "wildcross";
 
 #define CR0_EM_TS 0xcul
 #define CR4_OSFXSR 0x200ul
+#define CR4_PKE (1ul << 22)
+#define PTE_USER 4ul
+#define PTE_ADDRESS 0xffffffffff000ul
+#define WINDOW_SLOT 4		/* of the 1 GiB regions */
 
 static void read_and_write(volatile u32 *last)
 {
@@ -61,6 +65,33 @@ static void vectors(volatile u32 *last)
 	__asm__ volatile("mov %0, %%cr0; mov %1, %%cr4" :: "r"(cr0), "r"(cr4));
 }
 
+/* With protection keys the walk for such an access asks PKRU; this one is allowed. */
+static void protection_keys(volatile u32 *last)
+{
+	u64 cr3, cr4, *table, value;
+	u32 r[4];
+
+	cpuid(7, 0, r);
+	if (!(r[2] & 8)) {
+		check(true, "no protection keys here");
+		return;
+	}
+	__asm__ volatile("mov %%cr3, %0; mov %%cr4, %1" : "=r"(cr3), "=r"(cr4));
+	table = (u64 *)(cr3 & PTE_ADDRESS);
+	table[0] |= PTE_USER;
+	table = (u64 *)(table[0] & PTE_ADDRESS);
+	table[WINDOW_SLOT] |= PTE_USER;
+	table = (u64 *)(table[WINDOW_SLOT] & PTE_ADDRESS);
+	table[0] |= PTE_USER | 15ul << 59;
+	table[1] |= PTE_USER | 15ul << 59;
+	__asm__ volatile("mov %0, %%cr3; mov %1, %%cr4" :: "r"(cr3), "r"(cr4 | CR4_PKE) : "memory");
+	__asm__ volatile("wrpkru" :: "a"(0x3fffffff), "c"(0), "d"(0));
+	*last = 0x12345678;
+	value = *(volatile u64 *)(u64)last;
+	__asm__ volatile("wrpkru; mov %3, %%cr4" :: "a"(0), "c"(0), "d"(0), "r"(cr4) : "memory");
+	check(value == 0xffffffff12345678, "protection keys: %lx", value);
+}
+
 void test_main(void)
 {
 	volatile u32 *last = window_map(boot_ram_end() - 4);
@@ -72,4 +103,5 @@ void test_main(void)
 	read_and_write(last);
 	strings(last);
 	vectors(last);
+	protection_keys(last);
 }

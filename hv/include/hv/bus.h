@@ -39,11 +39,10 @@ struct bus_claim {
 };
 
 struct bus {
-	u32 claim_count;
+	u32 claim_count, memory_count;
+	u8 memory[BUS_CLAIMS_MAX];	/* claims of memory that are on, in the order in which they are asked */
 	struct bus_claim claim[BUS_CLAIMS_MAX];
 	u64 unclaimed[2];	/* accesses that nobody answered, by enum bus_space */
-	u32 memory_count;
-	u8 memory[BUS_CLAIMS_MAX];	/* claims of memory that are on, in the order in which they are asked */
 	u8 port_owner[65536];	/* claim index + 1; 0: nobody */
 };
 

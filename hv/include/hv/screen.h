@@ -17,6 +17,9 @@ struct screen {
 	u32 scale;			/* 2 on very large screens */
 	u32 cols, rows;
 	u32 x, y;			/* where the next character goes */
+	u32 top;			/* row of shadow[] that is uppermost: scrolling moves this, not the text */
+	u8 escape;			/* enum screen_escape: inside of which kind of sequence */
+	u32 parameter;			/* of a control sequence: its first number */
 	bool dirty[SCREEN_ROWS_MAX];
 	u8 shadow[SCREEN_ROWS_MAX][SCREEN_COLS_MAX];
 	u8 drawn[SCREEN_ROWS_MAX][SCREEN_COLS_MAX];
@@ -28,8 +31,13 @@ int screen_check(const struct boot_screen *info);
 /* Use the framebuffer mapped at pixels (write-combining); clears it. info passed screen_check(). */
 void screen_open(struct screen *s, const struct boot_screen *info, void *pixels);
 
-/* Put text into the shadow: printable ASCII, newline, carriage return, backspace, tab; all else shows as '.'. */
+/* Put text into the shadow: printable ASCII, newline, carriage return, backspace, tab; all else shows as '.'. Escape
+ * sequences are dropped, also when they come in pieces, but for two that line editors need: erase to the end of the line,
+ * cursor left. */
 void screen_write(struct screen *s, const char *text, size_t n);
+
+/* The same, for a line of its own: begins a new line if needed, ends it, and ends a sequence that was never finished. */
+void screen_line(struct screen *s, const char *text);
 
 /* Draw at most limit cells that changed. true: some are left. */
 bool screen_draw(struct screen *s, u32 limit);

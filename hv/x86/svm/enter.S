@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Into the guest and back. VMRUN keeps RAX, RSP, RIP, RFLAGS, segments and control registers of both sides; the other
  * general registers and what VMLOAD/VMSAVE move are ours to switch. */
+#include "enter.h"
+
+/* This core's struct core has one address on every core, so neither side needs a register that points to it. */
+#define AT(off) core_private + (off)(%rip)
+#define GPR(n) AT(CORE_GPR + 8 * (n))		/* order: enum gpr */
 
 	.text
 	.globl svm_enter
 	.type svm_enter, @function
 
-/* void svm_enter(u64 *gpr, u64 vmcb_hpa); order of gpr[]: enum gpr */
+/* void svm_enter(void): the last thing that svm_run() does; it goes on in svm_exited(), which returns to the caller of
+ * svm_run(). So the C code keeps nothing across the guest, and what is pushed here is that caller's. */
 svm_enter:
 	/* A host interrupt ends the guest only if RFLAGS.IF is set at VMRUN: APM 2 "Virtualizing APIC.TPR" and
 	 * V_INTR_MASKING. GIF is clear, so nothing comes before; and the shadow of STI is over long before VMRUN. */
@@ -17,22 +23,21 @@ svm_enter:
 	push	%r13
 	push	%r14
 	push	%r15
-	push	%rdi
-	mov	%rsi, %rax
-	mov	0x08(%rdi), %rcx
-	mov	0x10(%rdi), %rdx
-	mov	0x18(%rdi), %rbx
-	mov	0x28(%rdi), %rbp
-	mov	0x30(%rdi), %rsi
-	mov	0x40(%rdi), %r8
-	mov	0x48(%rdi), %r9
-	mov	0x50(%rdi), %r10
-	mov	0x58(%rdi), %r11
-	mov	0x60(%rdi), %r12
-	mov	0x68(%rdi), %r13
-	mov	0x70(%rdi), %r14
-	mov	0x78(%rdi), %r15
-	mov	0x38(%rdi), %rdi
+	mov	AT(CORE_VMCB_HPA), %rax
+	mov	GPR(1), %rcx
+	mov	GPR(2), %rdx
+	mov	GPR(3), %rbx
+	mov	GPR(5), %rbp
+	mov	GPR(6), %rsi
+	mov	GPR(7), %rdi
+	mov	GPR(8), %r8
+	mov	GPR(9), %r9
+	mov	GPR(10), %r10
+	mov	GPR(11), %r11
+	mov	GPR(12), %r12
+	mov	GPR(13), %r13
+	mov	GPR(14), %r14
+	mov	GPR(15), %r15
 
 	vmload	%rax
 	vmrun	%rax
@@ -41,21 +46,20 @@ svm_enter:
 	/* The host's TR, for the stacks of its interrupt handlers, before the first one can run. */
 	add	$0x1000, %rax		/* PAGE_HOST lies behind PAGE_VMCB */
 	vmload	%rax
-	pop	%rax
-	mov	%rcx, 0x08(%rax)
-	mov	%rdx, 0x10(%rax)
-	mov	%rbx, 0x18(%rax)
-	mov	%rbp, 0x28(%rax)
-	mov	%rsi, 0x30(%rax)
-	mov	%rdi, 0x38(%rax)
-	mov	%r8, 0x40(%rax)
-	mov	%r9, 0x48(%rax)
-	mov	%r10, 0x50(%rax)
-	mov	%r11, 0x58(%rax)
-	mov	%r12, 0x60(%rax)
-	mov	%r13, 0x68(%rax)
-	mov	%r14, 0x70(%rax)
-	mov	%r15, 0x78(%rax)
+	mov	%rcx, GPR(1)
+	mov	%rdx, GPR(2)
+	mov	%rbx, GPR(3)
+	mov	%rbp, GPR(5)
+	mov	%rsi, GPR(6)
+	mov	%rdi, GPR(7)
+	mov	%r8, GPR(8)
+	mov	%r9, GPR(9)
+	mov	%r10, GPR(10)
+	mov	%r11, GPR(11)
+	mov	%r12, GPR(12)
+	mov	%r13, GPR(13)
+	mov	%r14, GPR(14)
+	mov	%r15, GPR(15)
 	pop	%r15
 	pop	%r14
 	pop	%r13
@@ -65,7 +69,7 @@ svm_enter:
 	/* The NMI that ended the guest was held and comes at STGI; maskable interrupts wait for the host's own time. */
 	cli
 	stgi
-	ret
+	jmp	svm_exited
 	.size svm_enter, . - svm_enter
 
 	.section .note.GNU-stack, "", @progbits

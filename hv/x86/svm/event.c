@@ -97,7 +97,7 @@ static void interrupt_window(struct vmcb *b, bool on)
 void svm_want_window(struct vcpu *v, u32 windows)
 {
 	struct svm_vcpu *s = svm_state();
-	u32 special = (s->special & ~SPECIAL_WINDOWS) | (windows & SPECIAL_WINDOWS);
+	u64 special = (s->special & ~SPECIAL_WINDOWS) | (windows & SPECIAL_WINDOWS);
 
 	(void)v;
 	if (special == s->special)
@@ -194,6 +194,7 @@ void svm_event_finish(struct vmexit *x)
 		step_finish(s, b, x);
 	if (s->special & SPECIAL_NMI_SERVICE)
 		nmi_finish(s, b);
+	x->shadow = b->shadow & 1;
 	x->event_queued = (b->eventinj & EVT_VALID) != 0;
 	x->nmi_blocked = (s->special & SPECIAL_NMI_SERVICE) != 0;
 }

@@ -2,32 +2,32 @@
 /* Exit codes of SVM in the words that both vendors share. APM 2 "SVM Intercept Exit Codes" (appendix C). */
 #include "vmcb.h"
 
-/* Kinds with more to say than their name are marked; the others, CPUID first, are done after the table. */
-#define DETAIL 0x80
-_Static_assert(VMEXIT_KINDS <= DETAIL, "the mark is above all kinds");
+/* The others, CPUID first, are done when their name is known. HYPERCALL and XSETBV have the CPL to say. */
+#define DETAIL(kind) (-(kind))
+_Static_assert(VMEXIT_KINDS <= 127, "kinds have room in the table");
 
 /* Everything that is not here is 0 in the table and looked at by decode_other(). */
-static const u8 exit_kind[] = {
-	[EXIT_CR8_READ] = DETAIL | VMEXIT_CR,		[EXIT_CR8_WRITE] = DETAIL | VMEXIT_CR,
-	[EXIT_CR4_WRITE] = DETAIL | VMEXIT_CR,
-	[EXIT_EXCEPTION + VEC_DB] = DETAIL | VMEXIT_EXCEPTION,
-	[EXIT_EXCEPTION + VEC_DF] = DETAIL | VMEXIT_EXCEPTION,
-	[EXIT_EXCEPTION + VEC_AC] = DETAIL | VMEXIT_EXCEPTION,
-	[EXIT_EXCEPTION + VEC_MC] = DETAIL | VMEXIT_EXCEPTION,
+const s8 vmcb_exit_kind[EXIT_KINDS] = {
+	[EXIT_CR8_READ] = DETAIL(VMEXIT_CR),	[EXIT_CR8_WRITE] = DETAIL(VMEXIT_CR),
+	[EXIT_CR4_WRITE] = DETAIL(VMEXIT_CR),
+	[EXIT_EXCEPTION + VEC_DB] = DETAIL(VMEXIT_EXCEPTION),
+	[EXIT_EXCEPTION + VEC_DF] = DETAIL(VMEXIT_EXCEPTION),
+	[EXIT_EXCEPTION + VEC_AC] = DETAIL(VMEXIT_EXCEPTION),
+	[EXIT_EXCEPTION + VEC_MC] = DETAIL(VMEXIT_EXCEPTION),
 	[EXIT_INTR] = VMEXIT_EVENT,		[EXIT_NMI] = VMEXIT_EVENT,
 	[EXIT_INIT] = VMEXIT_SHUTDOWN,		[EXIT_VINTR] = VMEXIT_WINDOW,
 	[EXIT_RDPMC] = VMEXIT_PRIVILEGED,	[EXIT_CPUID] = VMEXIT_CPUID,
 	[EXIT_RSM] = VMEXIT_UNDEFINED,		[EXIT_IRET] = VMEXIT_EVENT,
-	[EXIT_INVD] = DETAIL | VMEXIT_CACHE,		[EXIT_PAUSE] = VMEXIT_PAUSE,
+	[EXIT_INVD] = DETAIL(VMEXIT_CACHE),	[EXIT_PAUSE] = VMEXIT_PAUSE,
 	[EXIT_HLT] = VMEXIT_HLT,		[EXIT_INVLPGA] = VMEXIT_UNDEFINED,
-	[EXIT_IOIO] = DETAIL | VMEXIT_PIO,		[EXIT_MSR] = DETAIL | VMEXIT_MSR,
+	[EXIT_IOIO] = DETAIL(VMEXIT_PIO),	[EXIT_MSR] = DETAIL(VMEXIT_MSR),
 	[EXIT_SHUTDOWN] = VMEXIT_TRIPLE_FAULT,
-	[EXIT_VMRUN] = VMEXIT_UNDEFINED,	[EXIT_VMMCALL] = VMEXIT_HYPERCALL,
+	[EXIT_VMRUN] = VMEXIT_UNDEFINED,	[EXIT_VMMCALL] = DETAIL(VMEXIT_HYPERCALL),
 	[EXIT_VMLOAD] = VMEXIT_UNDEFINED,	[EXIT_VMSAVE] = VMEXIT_UNDEFINED,
 	[EXIT_STGI] = VMEXIT_UNDEFINED,		[EXIT_CLGI] = VMEXIT_UNDEFINED,
-	[EXIT_SKINIT] = VMEXIT_UNDEFINED,	[EXIT_WBINVD] = DETAIL | VMEXIT_CACHE,
+	[EXIT_SKINIT] = VMEXIT_UNDEFINED,	[EXIT_WBINVD] = DETAIL(VMEXIT_CACHE),
 	[EXIT_MONITOR] = VMEXIT_MONITOR,	[EXIT_MWAIT] = VMEXIT_MONITOR,
-	[EXIT_MWAIT_ARMED] = VMEXIT_MONITOR,	[EXIT_XSETBV] = VMEXIT_XSETBV,
+	[EXIT_MWAIT_ARMED] = VMEXIT_MONITOR,	[EXIT_XSETBV] = DETAIL(VMEXIT_XSETBV),
 	[EXIT_RDPRU] = VMEXIT_UNDEFINED,	[EXIT_INVLPGB] = VMEXIT_UNDEFINED,
 	[EXIT_INVLPGB_ILLEGAL] = VMEXIT_UNDEFINED, [EXIT_MCOMMIT] = VMEXIT_UNDEFINED,
 	[EXIT_TLBSYNC] = VMEXIT_UNDEFINED,
@@ -42,23 +42,32 @@ static u8 code_addr_size(const struct vmcb *b)
 	return (b->cs.attr & CS_ATTR_D) ? 4 : 2;
 }
 
-/* APM 2 "IN and OUT Behavior": the next RIP is in EXITINFO2 also without NRIPS; the segment needs decode assists. */
+/* The rest of INS and OUTS; the segment needs decode assists. */
+static void decode_string(const struct vmcb *b, u32 features, struct vmexit *x)
+{
+	u64 info = b->exitinfo1;
+	u8 seg = (info >> 10) & 7;
+
+	x->pio.rep = info & IOIO_REP;
+	x->pio.addr_size = (info >> 6) & 0xe;	/* bits 9:7, each at the place of its bytes */
+	if (!x->pio.addr_size)
+		x->pio.addr_size = code_addr_size(b);
+	x->pio.seg = (features & SVM_DECODE_ASSISTS) && seg <= SEG_GS ? seg : 0xff;
+}
+
+/* APM 2 "IN and OUT Behavior": the next RIP is in EXITINFO2 also without NRIPS. */
 static void decode_pio(const struct vmcb *b, u32 features, struct vmexit *x)
 {
 	u64 info = b->exitinfo1;
 	u64 len = b->exitinfo2 - b->rip;
-	u8 seg = (info >> 10) & 7;
 
-	x->len = len - 1 < 15 ? (u32)len : 0;
+	x->len = len <= 15 ? (u32)len : 0;
 	x->pio.port = (u16)(info >> 16);
 	x->pio.size = (info >> 4) & 7;		/* one of three bits, at the place of its number of bytes */
-	x->pio.addr_size = (info >> 6) & 0xe;
-	if (!x->pio.addr_size)
-		x->pio.addr_size = code_addr_size(b);
 	x->pio.in = info & IOIO_IN;
 	x->pio.string = info & IOIO_STRING;
-	x->pio.rep = info & IOIO_REP;
-	x->pio.seg = (features & SVM_DECODE_ASSISTS) && seg <= SEG_GS ? seg : 0xff;
+	if (x->pio.string)
+		decode_string(b, features, x);
 }
 
 /* Without an entry for it in the IDT, #DF is a triple fault: said here, before an emulator without the shutdown intercept
@@ -124,8 +133,14 @@ static void decode_other(const struct vmcb *b, struct vmexit *x)
 	}
 }
 
-static void decode_detail(const struct vmcb *b, u32 features, struct vmexit *x)
+void vmcb_exit_detail(const struct vmcb *b, u32 features, struct vmexit *x)
 {
+	u64 code = b->exitcode;
+
+	x->cpl = b->cpl;
+	x->qual1 = b->exitinfo1;
+	x->qual2 = b->exitinfo2;
+	x->kind = code < EXIT_KINDS ? (enum vmexit_kind)-vmcb_exit_kind[code] : VMEXIT_NONE;
 	switch (x->kind) {
 	case VMEXIT_PIO:
 		decode_pio(b, features, x);
@@ -140,29 +155,12 @@ static void decode_detail(const struct vmcb *b, u32 features, struct vmexit *x)
 		decode_exception(b, x);
 		break;
 	case VMEXIT_CACHE:
-		x->cache.wbinvd = b->exitcode == EXIT_WBINVD;
+		x->cache.wbinvd = code == EXIT_WBINVD;
+		break;
+	case VMEXIT_HYPERCALL:
+	case VMEXIT_XSETBV:
 		break;
 	default:
 		decode_other(b, x);
 	}
-}
-
-void vmcb_exit_decode(const struct vmcb *b, u32 features, struct vmexit *x)
-{
-	u64 code = b->exitcode, len = b->nrip - b->rip;
-	u32 kind = code < ARRAY_COUNT(exit_kind) ? exit_kind[code] : 0;
-
-	x->kind = kind & ~DETAIL;
-	x->len = (features & SVM_NRIPS) && len - 1 < 15 ? (u32)len : 0;
-	x->rip = b->rip;
-	x->rflags = b->rflags;
-	x->shadow = b->shadow & 1;
-	x->nmi_blocked = 0;
-	x->cpl = b->cpl;
-	x->event_queued = 0;
-	x->reason = code;
-	x->qual1 = b->exitinfo1;
-	x->qual2 = b->exitinfo2;
-	if (kind == 0 || (kind & DETAIL))
-		decode_detail(b, features, x);
 }

@@ -8,6 +8,11 @@
 #include <hv/log.h>
 
 #include "../x86.h"
+#include "enter.h"
+
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define NOINLINE __attribute__((noinline))
 
 #define VM_CR_LOCK BIT(3)
 #define VM_CR_SVMDIS BIT(4)
@@ -34,6 +39,10 @@ static const u32 native_msr[] = {
 	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
 	MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, MSR_PAT,
 };
+
+_Static_assert(offsetof(struct core, virt_page[PAGE_STATE]) == CORE_VMCB_HPA, "enter.h");
+_Static_assert(offsetof(struct svm_vcpu, vmcb_hpa) == 0, "enter.h");
+_Static_assert(offsetof(struct core, vcpu.gpr) == CORE_GPR, "enter.h");
 
 /* Of the core that ran probe; every other core must have them too. */
 static u32 boot_features __attribute__((section(".sealed")));
@@ -119,6 +128,7 @@ static void svm_flush(struct vcpu *v)
 {
 	(void)v;
 	svm_vmcb()->tlb_control = (svm_state()->features & SVM_FLUSH_BY_ASID) ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
+	svm_state()->special |= SPECIAL_FLUSH;
 }
 
 static int svm_vcpu_init(struct vcpu *v)
@@ -126,8 +136,10 @@ static int svm_vcpu_init(struct vcpu *v)
 	struct svm_vcpu *s = svm_state();
 	struct vmcb *b = svm_vmcb();
 
+	assert(v == &this_core()->vcpu);
 	memset(b, 0, sizeof(*b));
 	*s = (struct svm_vcpu){ .features = svm_features() };
+	s->len_max = (s->features & SVM_NRIPS) ? 15 : 0;
 	s->phys_bits = cpuid(0x80000008, 0).eax & 0xff;
 	s->vmcb_hpa = core_private_hpa(b).v;
 	v->vendor = (u64 *)(void *)s;
@@ -190,34 +202,67 @@ static void svm_vcpu_reset(struct vcpu *v)
 	svm_flush(v);
 }
 
-/* What is in the block after a real exit, for the rare case that the doorbell rang before the entry. */
-static void exit_without_entry(struct vmcb *b)
+/* The common way through svm_run(), svm_enter() and svm_exited() is straight: what is rare is found with one test on each
+ * side of the guest, and goes on in a function of its own. No pointer is kept across the guest, because this core's vcpu
+ * has a fixed address. */
+
+/* The doorbell rang before the entry: as if it had ended the guest at once. */
+static NOINLINE void not_entered(void)
 {
+	struct vmexit *x = &this_core()->vcpu.exit;
+	struct vmcb *b = svm_vmcb();
+
+	svm_stgi();
 	b->exitcode = EXIT_NMI;
 	b->exitinfo1 = 0;
 	b->exitinfo2 = 0;
 	b->exitintinfo = 0;
+	vmcb_exit_head(b, 0, x);
+	svm_event_finish(x);	/* an event may still be queued */
 }
 
-static void enter(struct vcpu *v, struct svm_vcpu *s, struct vmcb *b)
+/* From here on NMIs are held: one that rings the doorbell after the look at it ends the guest at once. The look is
+ * doorbell_pending(), without the call. */
+static inline void enter(void)
 {
-	b->rax = v->gpr[RAX];
-	svm_enter(v->gpr, s->vmcb_hpa);
-	b->tlb_control = 0;
-	b->clean = CLEAN_ALL;
-	v->gpr[RAX] = b->rax;
-	v->gpr[RSP] = b->rsp;
+	svm_clgi();
+	if (UNLIKELY(load_relaxed(&this_core()->pub->doorbell))) {
+		not_entered();
+		return;
+	}
+	svm_vmcb()->rax = this_core()->vcpu.gpr[RAX];
+	svm_enter();
 }
 
 /* The check is made before the entry because QEMU overwrites the block when it refuses; it only finds the words, whether
  * the state is good is for the processor to say. */
-static void prepare_special(struct svm_vcpu *s, struct vmcb *b)
+static NOINLINE void prepare_and_enter(struct vcpu *v)
 {
+	struct svm_vcpu *s = svm_state();
+	struct vmcb *b = svm_vmcb();
+
+	if (b->tsc_offset != v->tsc_offset) {
+		b->tsc_offset = v->tsc_offset;
+		vmcb_dirty(b, CLEAN_INTERCEPTS);
+	}
+	core_timer_set(v->deadline);
 	if (s->special & SPECIAL_CHECK) {
 		s->special &= ~SPECIAL_CHECK;
 		s->doubt = vmcb_check(b, s->phys_bits);
 	}
 	svm_event_prepare();
+	enter();
+}
+
+static void svm_run(struct vcpu *v)
+{
+	const struct svm_vcpu *s = svm_state();
+	const struct vmcb *b = svm_vmcb();
+
+	if (UNLIKELY(s->special | (b->tsc_offset ^ v->tsc_offset) | (this_core()->timer_armed ^ v->deadline)))
+		prepare_and_enter(v);
+	else
+		enter();
 }
 
 static void explain_failure(struct vmexit *x, const struct svm_vcpu *s, const struct vmcb *b)
@@ -227,35 +272,49 @@ static void explain_failure(struct vmexit *x, const struct svm_vcpu *s, const st
 	x->failed.words = words ? words : "none of the checks that the manual lists";
 }
 
-static void svm_run(struct vcpu *v)
+static NOINLINE void exited_special(struct vmexit *x)
+{
+	struct svm_vcpu *s = svm_state();
+
+	if (s->special & SPECIAL_FLUSH) {
+		s->special &= ~SPECIAL_FLUSH;
+		svm_vmcb()->tlb_control = TLB_FLUSH_NOTHING;
+	}
+	svm_event_finish(x);
+}
+
+/* EXITINTINFO and the shadow are nearly always 0 as a whole; the closer look is at the bits that count. */
+static inline void exited_look(const struct svm_vcpu *s, const struct vmcb *b, struct vmexit *x)
+{
+	if (UNLIKELY(s->special | b->exitintinfo | b->shadow))
+		exited_special(x);
+}
+
+static NOINLINE void exited_detail(struct vmexit *x)
 {
 	struct svm_vcpu *s = svm_state();
 	struct vmcb *b = svm_vmcb();
 
-	if (b->tsc_offset != v->tsc_offset) {
-		b->tsc_offset = v->tsc_offset;
-		vmcb_dirty(b, CLEAN_INTERCEPTS);
-	}
-	if (this_core()->timer_armed != v->deadline)
-		core_timer_set(v->deadline);
-	if (s->special)
-		prepare_special(s, b);
+	vmcb_exit_detail(b, s->features, x);
+	if (UNLIKELY(x->kind == VMEXIT_ENTRY_FAILED))
+		explain_failure(x, s, b);
+	exited_look(s, b, x);
+}
 
-	/* From here on NMIs are held: one that rings the doorbell after the look at it ends the guest at once. The look is
-	 * doorbell_pending(), without the call. */
-	svm_clgi();
-	if (load_relaxed(&this_core()->pub->doorbell)) {
-		svm_stgi();
-		exit_without_entry(b);
-	} else {
-		enter(v, s, b);
-	}
-	vmcb_exit_decode(b, s->features, &v->exit);
-	/* An event that is still queued: it was not entered. */
-	if (s->special || ((b->exitintinfo | b->eventinj) & EVT_VALID))
-		svm_event_finish(&v->exit);
-	if (v->exit.kind == VMEXIT_ENTRY_FAILED)
-		explain_failure(&v->exit, s, b);
+/* Where svm_enter() goes on when the guest has stopped; returns to the caller of svm_run(). */
+void svm_exited(void)
+{
+	const struct svm_vcpu *s = svm_state();
+	struct vcpu *v = &this_core()->vcpu;
+	struct vmcb *b = svm_vmcb();
+
+	b->clean = CLEAN_ALL;
+	v->gpr[RAX] = b->rax;
+	v->gpr[RSP] = b->rsp;
+	if (LIKELY(vmcb_exit_head(b, s->len_max, &v->exit)))
+		exited_look(s, b, &v->exit);
+	else
+		exited_detail(&v->exit);
 }
 
 static void svm_set_rip(struct vcpu *v, u64 rip)

@@ -10,7 +10,7 @@
 /* Who owns which of virt_page[]. The maps need contiguous physical pages, which struct core has. */
 enum svm_page { PAGE_HSAVE = 0, PAGE_VMCB = 1, PAGE_HOST = 2, PAGE_IOPM = 3, PAGE_MSRPM = 6, PAGE_STATE = 8 };
 
-/* svm_vcpu.special: anything but 0 takes the slow path around an entry. */
+/* svm_vcpu.special: anything but 0 takes the slow path before an entry and after the exit. */
 #define SPECIAL_WINDOW_INTERRUPT 1u	/* = WINDOW_INTERRUPT */
 #define SPECIAL_WINDOW_NMI 2u		/* = WINDOW_NMI */
 #define SPECIAL_WINDOWS 3u
@@ -23,13 +23,16 @@ enum svm_page { PAGE_HSAVE = 0, PAGE_VMCB = 1, PAGE_HOST = 2, PAGE_IOPM = 3, PAG
 /* EVENTINJ holds a software interrupt: the only kind that has to be told from the guest's. */
 #define SPECIAL_SOFT 64u
 
+#define SPECIAL_FLUSH 128u		/* TLB_CONTROL is set, for one entry */
+
 /* What the VMCB has no place for. */
 struct svm_vcpu {
-	u64 vmcb_hpa;
-	u32 features;		/* CPUID 8000_000A EDX of this core */
-	u32 special;
+	u64 vmcb_hpa;		/* first: enter.h */
+	u64 special;
+	u64 len_max;		/* of an instruction, told by the next RIP: 15, or 0 where it is not saved */
 	u64 nmi_rip;
 	u64 step_rip, step_dr6;
+	u32 features;		/* CPUID 8000_000A EDX of this core */
 	u32 phys_bits;
 	const char *doubt;	/* what vmcb_check() said about the state that was set last */
 };
@@ -44,9 +47,11 @@ static inline struct svm_vcpu *svm_state(void)
 	return (struct svm_vcpu *)(void *)this_core()->virt_page[PAGE_STATE];
 }
 
-/* enter.S: with GIF clear. Loads gpr[] but RAX and RSP, enters, stores them; comes back with GIF set and interrupts off,
- * after NMIs that were held were taken. The page behind the VMCB is where VMSAVE left the host's TR and friends. */
-void svm_enter(u64 *gpr, u64 vmcb_hpa);
+/* enter.S: with GIF clear. Loads gpr[] but RAX and RSP, enters, stores them; goes on in svm_exited() with GIF set and
+ * interrupts off, after NMIs that were held were taken. The page behind the VMCB is where VMSAVE left the host's TR and
+ * friends. */
+void svm_enter(void);
+void svm_exited(void);
 _Static_assert((u32)PAGE_HOST == (u32)PAGE_VMCB + 1, "enter.S adds one page");
 
 /* CPUID 8000_000A EDX with the bits that we use; 0 without SVM. */
@@ -57,6 +62,6 @@ bool svm_probe(struct virt_report *r);
 void svm_inject(struct vcpu *v, const struct event *e);
 void svm_want_window(struct vcpu *v, u32 windows);
 void svm_event_prepare(void);			/* before an entry, when special is not 0 */
-void svm_event_finish(struct vmexit *x);	/* after an exit, when special or an event is not 0 */
+void svm_event_finish(struct vmexit *x);	/* after an exit, when special, an event or the shadow is not 0 */
 void svm_event_reset(void);			/* processor reset: nothing queued, nothing in service; windows stay */
 void svm_event_step(void);			/* an instruction was emulated while the guest's TF was set */

@@ -143,6 +143,7 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "VMCB size");
 #define INTERCEPT3_MCOMMIT BIT32(3)
 #define INTERCEPT3_TLBSYNC BIT32(4)
 
+#define TLB_FLUSH_NOTHING 0
 #define TLB_FLUSH_ALL 1
 #define TLB_FLUSH_ASID 3
 
@@ -231,8 +232,31 @@ bool vmcb_set_state(struct vmcb *b, const struct cpu_state *s, u32 parts);
 /* The state after reset, APM 2 "Processor Initialization State": everything in the save area. */
 void vmcb_reset_state(struct vmcb *b);
 
-/* Judge the exit: fills x but nmi_blocked and event_queued, which become 0. features: CPUID 8000_000A EDX. */
-void vmcb_exit_decode(const struct vmcb *b, u32 features, struct vmexit *x);
+/* Exit code -> enum vmexit_kind; negative: a kind with more to say than its name; 0: look at the code itself. */
+#define EXIT_KINDS (EXIT_TLBSYNC + 1)
+extern const s8 vmcb_exit_kind[EXIT_KINDS];
+
+/* What every exit says. False: vmcb_exit_detail() has to say the rest, the kind too. The flags become those of most
+ * exits. longest: 15 where the next RIP is saved, else 0, and the length becomes 0: not known. */
+static inline bool vmcb_exit_head(const struct vmcb *b, u64 longest, struct vmexit *x)
+{
+	u64 code = b->exitcode, rip = b->rip, len = b->nrip - rip;
+
+	x->rip = rip;
+	x->rflags = b->rflags;
+	x->len = (u32)len;
+	if (__builtin_expect(len > longest, 0))
+		x->len = 0;
+	x->flags = VMEXIT_FLAGS_NONE;
+	x->reason = code;
+	if (__builtin_expect(code >= EXIT_KINDS || vmcb_exit_kind[code] <= 0, 0))
+		return false;
+	x->kind = (enum vmexit_kind)vmcb_exit_kind[code];
+	return true;
+}
+
+/* Kind, CPL, details and the words of the hardware. features: CPUID 8000_000A EDX. */
+void vmcb_exit_detail(const struct vmcb *b, u32 features, struct vmexit *x);
 
 /* The first of the checks of VMRUN that b fails, in words; null: none. phys_bits: MAXPHYADDR. */
 const char *vmcb_check(const struct vmcb *b, u32 phys_bits);

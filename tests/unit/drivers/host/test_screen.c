@@ -109,11 +109,67 @@ static void test_text(void **state)
 
 static void test_controls(void **state)
 {
-	say("abc\rX\na\tb\nab\bc\nx\x1by\xff\n");
+	say("abc\rX\na\tb\nab\bc\nx\x02y\xff\n");
 	expect(0, "Xbc");
 	expect(1, "a       b");
 	expect(2, "ac");
 	expect(3, "x.y.");
+}
+
+/* Sequences leave nothing behind, whole or byte by byte; the two that line editors need work. */
+static void test_escapes(void **state)
+{
+	static const char text[] = "\x1b[1;31mred\x1b[0m \x1b[?25lhidden\x1b]0;title\a \x1b(Bset\x1bM \x1bPdata\x1b\\end\n"
+		"abcdef\x1b[3D\x1b[K!\nwhole\x1b[2K\r\x1b[Knew\nx\x1b[99999999999999Dy\n";
+
+	for (const char *c = text; *c; c++)
+		screen_write(&screen, c, 1);
+	say("");
+	expect(0, "red hidden set end");
+	expect(1, "abc!");
+	expect(2, "new");
+	expect(3, "y");
+}
+
+/* A sequence that never ends takes the rest of its line at most; the next line of ours is whole. */
+static void test_unfinished_escapes(void **state)
+{
+	say("a\x1b]0;never\nb\x1b[12");
+	screen_line(&screen, "guest web: running");
+	say("c\x1b[\nd");
+	expect(0, "a");
+	expect(1, "b");
+	expect(2, "guest web: running");
+	expect(3, "c");
+	expect(4, "d");
+}
+
+static void test_lines_of_their_own(void **state)
+{
+	screen_line(&screen, "one");
+	say("bulkhead> ");
+	screen_line(&screen, "two");
+	say("bulkhead> ");
+	expect(0, "one");
+	expect(1, "bulkhead>");
+	expect(2, "two");
+	expect(3, "bulkhead>");
+}
+
+/* Whatever bytes come, nothing is written outside: the sanitizer watches. */
+static void test_noise(void **state)
+{
+	u32 seed = 1;
+	char byte;
+
+	for (u32 i = 0; i < 300000; i++) {
+		seed = seed * 1664525 + 1013904223;
+		byte = (seed >> 24) % 3 ? "\x1b[]0;9KJDP\a\n\r\b\tx"[(seed >> 8) % 16] : (char)(seed >> 16);
+		screen_write(&screen, &byte, 1);
+		assert_true(screen.x <= screen.cols && screen.y < screen.rows);
+		if (i % 1000 == 0)
+			screen_draw(&screen, 50);
+	}
 }
 
 static void test_wrap(void **state)
@@ -213,6 +269,10 @@ int main(void)
 		cmocka_unit_test(test_font),
 		cmocka_unit_test_setup_teardown(test_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_controls, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_escapes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unfinished_escapes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lines_of_their_own, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_noise, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_wrap, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_scroll, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_draws_in_pieces, setup, teardown),

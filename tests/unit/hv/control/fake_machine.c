@@ -9,6 +9,7 @@ u32 fake_serial_room;
 u32 fake_requests[2][2];
 u32 fake_doorbells[8];
 char fake_screen[1 << 16];
+bool fake_no_serial;
 char fake_input[4096];
 bool fake_button;
 int fake_poweroffs, fake_reboots;
@@ -45,7 +46,7 @@ void fake_machine_init(void)
 	memset(fake_doorbells, 0, sizeof(fake_doorbells));
 	memset(fake_input, 0, sizeof(fake_input));
 	fake_screen[0] = 0;
-	fake_button = false;
+	fake_button = fake_no_serial = false;
 	fake_poweroffs = fake_reboots = 0;
 	input_at = 0;
 	fake_serial_clear();
@@ -122,18 +123,22 @@ bool screen_poll(void);
 void sinks_describe_serial(char *to, size_t size);
 void sinks_describe_screen(char *to, size_t size);
 void sink_line(const char *text);
-bool sinks_next_log(char *to, size_t size);
+bool sinks_next_log(u32 sink, char *to, size_t size);
+void serial_say_now(const char *line);
+void screen_put(const u8 *bytes, size_t n);
+bool screen_alive(void);
+u32 screen_lines(void);
 void shell_redraw(void);
 void shell_input(u8 byte);
 
 WEAK bool serial_alive(void)
 {
-	return true;
+	return !fake_no_serial;
 }
 
 WEAK u32 serial_room(void)
 {
-	return fake_serial_room;
+	return fake_no_serial ? 0 : fake_serial_room;
 }
 
 WEAK u32 serial_waiting(void)
@@ -166,10 +171,36 @@ WEAK void serial_flush(void)
 {
 }
 
+WEAK void serial_say_now(const char *line)
+{
+	while (*line)
+		serial_put((u8)*line++);
+	serial_put('\n');
+}
+
 WEAK void screen_say(const char *line)
 {
 	strncat(fake_screen, line, sizeof(fake_screen) - strlen(fake_screen) - 2);
 	strcat(fake_screen, "\n");
+}
+
+WEAK void screen_put(const u8 *bytes, size_t n)
+{
+	size_t at = strlen(fake_screen);
+
+	for (size_t i = 0; i < n && at + 1 < sizeof(fake_screen); i++)
+		fake_screen[at++] = (char)bytes[i];
+	fake_screen[at] = 0;
+}
+
+WEAK bool screen_alive(void)
+{
+	return true;
+}
+
+WEAK u32 screen_lines(void)
+{
+	return 25;
 }
 
 WEAK bool screen_poll(void)
@@ -194,14 +225,14 @@ WEAK void sink_line(const char *text)
 	serial_put('\n');
 }
 
-static u64 log_seen;
+static u64 log_seen[2];
 
-WEAK bool sinks_next_log(char *to, size_t size)
+WEAK bool sinks_next_log(u32 sink, char *to, size_t size)
 {
 	struct log_line l;
 
-	while (log_seen < log_end()) {
-		if (!log_read(log_seen++, &l) && l.level <= LOG_NOTICE) {
+	while (log_seen[sink] < log_end()) {
+		if (!log_read(log_seen[sink]++, &l) && l.level <= LOG_NOTICE) {
 			str_copy(to, size, l.text);
 			return true;
 		}

@@ -27,7 +27,8 @@ extern char fake_serial[1 << 20];	/* everything sent, a string */
 extern u32 fake_serial_room;		/* bytes that the port's queue takes; UINT32_MAX: no limit */
 extern u32 fake_requests[2][2];		/* ORed requests by guest, vcpu */
 extern u32 fake_doorbells[8];
-extern char fake_screen[1 << 16];
+extern char fake_screen[1 << 16];	/* everything shown, a string */
+extern bool fake_no_serial;
 extern char fake_input[4096];		/* what serial_get() hands out */
 extern bool fake_button;
 extern int fake_poweroffs, fake_reboots;

@@ -169,14 +169,16 @@ static void test_announcements(void **state)
 	guest_says(0, "half a li");
 	fake_serial_clear();
 	hub_announce("guest database: running");
-	assert_string_equal(fake_serial, "\r\nguest database: running\r\n");
-	assert_string_equal(fake_screen, "guest database: running\n");
+	hub_redraw();
+	/* Whatever state the guest left the terminal in, the line stands by itself at the start of a line. */
+	assert_string_equal(fake_serial, "\x18\x0f\x1b[0m\r\nguest database: running\r\n");
 	fake_serial_clear();
 	hub_announce("guest database: rebooting");
-	assert_string_equal(fake_serial, "guest database: rebooting\r\n");
+	assert_string_equal(fake_serial, "\x18\x0f\x1b[0m\r\nguest database: rebooting\r\n");
 	type("\x01" "0");
 	fake_serial_clear();
 	hub_announce("guest web: powered off");
+	hub_redraw();
 	assert_string_equal(fake_serial, "guest web: powered off\r\nREDRAW");
 }
 
@@ -201,6 +203,71 @@ static void test_slow_port(void **state)
 		assert_true(hub_output() || strlen(fake_serial) == 5000 - 1024);
 	}
 	assert_string_equal(fake_serial, want + 1024);
+}
+
+/* There is room for an announcement whatever a view wrote; a queue full of them says so. */
+static void test_room(void **state)
+{
+	type("\x01" "1");
+	fake_serial_room = 16384;
+	for (u32 i = 0; i < 5000; i++)
+		console_ring_put(fake_guest[0].console, 'x', 0);
+	hub_output();
+	assert_true(hub_port_has_room());
+	fake_serial_room = 300;
+	assert_false(hub_port_has_room());
+	fake_no_serial = true;
+	assert_false(hub_port_has_room());
+}
+
+/* The screen shows the same view: header, last screenful, what comes. */
+static void test_screen_follows_the_view(void **state)
+{
+	hub_shell_write("help\r\n", 6);
+	guest_says(0, "web boots\r\n");
+	assert_false(hub_show());
+	assert_string_equal(fake_screen, "help\r\n");
+	type("\x01" "1");
+	guest_says(0, "login: ");
+	guest_says(1, "unseen");
+	assert_false(hub_show());
+	assert_string_equal(fake_screen, "help\r\n--- guest 1: web, running (Ctrl-A 0 shell, Ctrl-A ? help) ---\nweb boots\r\nlogin: ");
+	assert_false(hub_show());
+}
+
+/* The screen needs no serial port. */
+static void test_screen_alone(void **state)
+{
+	fake_no_serial = true;
+	hub_shell_write("one\r\n", 5);
+	hub_output();
+	hub_show();
+	assert_string_equal(fake_screen, "one\r\n");
+	assert_string_equal(fake_serial, "");
+}
+
+/* A turn shows a bounded part; what nobody could read is skipped, the end is not. */
+static void test_screen_far_behind(void **state)
+{
+	char text[64];
+	u32 turns = 0;
+
+	for (u32 i = 0; i < 3000; i++) {
+		snprintf(text, sizeof(text), "line %u\r\n", i);
+		hub_shell_write(text, strlen(text));
+	}
+	while (hub_show())
+		turns++;
+	assert_in_range(turns, 0, 5);
+	assert_null(strstr(fake_screen, "line 2900\r\n"));
+	assert_non_null(strstr(fake_screen, "line 2980\r\n"));
+	assert_non_null(strstr(fake_screen, "line 2999\r\n"));
+	for (u32 i = 0; i < 60000; i++)
+		hub_shell_write("x", 1);	/* lines of any length */
+	hub_shell_write("end", 3);
+	for (turns = 0; hub_show(); turns++)
+		assert_in_range(turns, 0, 5);
+	assert_non_null(strstr(fake_screen, "xend"));
 }
 
 static void test_overrun_is_said(void **state)
@@ -244,6 +311,10 @@ int main(void)
 		cmocka_unit_test_setup(test_guest_that_is_off, setup),
 		cmocka_unit_test_setup(test_announcements, setup),
 		cmocka_unit_test_setup(test_slow_port, setup),
+		cmocka_unit_test_setup(test_room, setup),
+		cmocka_unit_test_setup(test_screen_follows_the_view, setup),
+		cmocka_unit_test_setup(test_screen_alone, setup),
+		cmocka_unit_test_setup(test_screen_far_behind, setup),
 		cmocka_unit_test_setup(test_overrun_is_said, setup),
 		cmocka_unit_test_setup(test_shell_output, setup),
 	};

@@ -348,7 +348,12 @@ static void test_late_core(void **state)
 	now += PARK_SECONDS * HZ;
 	life_tick(now);
 	assert_true(logged("guest web: core 1-2 has not left"));
-	assert_int_equal(life_tick(now), ~0ul);
+	/* It is called again and again, in case a call was lost, and said once. */
+	web->vcpu[0].requests = 0;
+	assert_int_equal(life_tick(now), now + PARK_SECONDS * HZ);
+	now += PARK_SECONDS * HZ;
+	life_tick(now);
+	assert_int_equal(web->vcpu[0].requests, REQ_PARK);
 	park_web();
 	assert_int_equal(web->state, GUEST_KILLED);
 }

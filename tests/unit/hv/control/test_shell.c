@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/shell.c hv/control/shell_guests.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/shell.c hv/control/shell_guests.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* The event loop and the shell on top of everything but hardware: an operator types, the test reads the serial port. */
 #include "fake_machine.h"
 
@@ -127,6 +127,7 @@ static void test_guests(void **state)
 	expect("stats web", "  pio                        10              500              900\r\n");
 	assert_false(fake_has("guest database"));
 	expect("stats", "guest database");
+	assert_false(fake_has("VCPU"));
 	expect("guests web", "it has not ended yet");
 	expect("start web", "");
 	run_guest(0);
@@ -137,6 +138,64 @@ static void test_guests(void **state)
 	park_guest(0);
 	assert_true(fake_has("\nguest web: killed GUEST-KILLED: by the operator"));
 	expect("guests web", "reason:    GUEST-KILLED: by the operator");
+}
+
+/* The sum, then a column for each vcpu; a halt under way counts. */
+static void test_stats(void **state)
+{
+	struct guest *g = &fake_guest[0];
+
+	g->vcpu[0].stat[VMEXIT_PIO] = (struct exit_stat){ .count = 4, .cycles = 1000, .worst = 800 };
+	g->vcpu[1].stat[VMEXIT_PIO] = (struct exit_stat){ .count = 6, .cycles = 4000, .worst = 900 };
+	g->vcpu[1].stat[VMEXIT_TRIPLE_FAULT].count = 1;
+	g->vcpu[0].injected = 7;
+	g->vcpu[0].halted_cycles = 2 * HZ;
+	g->vcpu[1].halted_cycles = 3600 * HZ;
+	g->vcpu[1].halted_since = tsc_now() - 600 * HZ;
+	expect("stats web", "  pio                        10              500              900\r\n");
+	assert_true(fake_has("interrupts delivered 7, all vcpus together halted 01:10:0"));
+	assert_true(fake_has("  EXIT                   VCPU 0         VCPU 1\r\n"));
+	assert_true(fake_has("  pio                         4              6\r\n"));
+	assert_true(fake_has("  triple-fault                0              1\r\n"));
+	assert_true(fake_has("  interrupts                  7              0\r\n"));
+	assert_true(fake_has("  halted               00:00:02       01:10:0"));
+	g->vcpu[1].halted_since = U64_MAX;	/* began after we looked at the clock */
+	expect("stats web", "  halted               00:00:02       01:00:00\r\n");
+	expect("stats", "guest database");
+	assert_false(fake_has("VCPU"));
+}
+
+static void test_stats_of_many_vcpus(void **state)
+{
+	fake_guest[0].vcpu_count = GUEST_VCPUS_MAX;
+	for (u32 k = 0; k < VMEXIT_KINDS; k++)
+		fake_guest[0].vcpu[63].stat[k].count = U64_MAX;
+	expect("stats web", "  EXIT                   VCPU 0         VCPU 1         VCPU 2         VCPU 3         VCPU 4         "
+			    "VCPU 5\r\n");
+	assert_true(fake_has("        VCPU 60        VCPU 61        VCPU 62        VCPU 63\r\n"));
+	assert_true(fake_has(" 18446744073709551615\r\n"));
+}
+
+static void test_panic_is_shown(void **state)
+{
+	struct guest *g = &fake_guest[0];
+
+	expect("start web", "");
+	run_guest(0);
+	for (const char *c = "Kernel panic\r\n"; *c; c++)
+		console_ring_put(g->console, (u8)*c, 0);
+	g->panic.rip = 0x5678;
+	strcpy(g->panic.dump, "rax=77");
+	g->panic.ready = 1;
+	fake_core_put(1, MSG_PANICKED, g, GUEST_PANICKED);
+	turn();
+	expect("guests", "panicked  1-2");
+	g->record.end = END_REBOOT;
+	g->record.ready = 1;
+	fake_core_put(1, MSG_ENDED, g, 0);
+	park_guest(0);
+	expect("guests web", "it asked for a reboot");
+	assert_true(fake_has(" s, vcpu 0, rip=0x5678\r\n  | rax=77\r\nits console showed:\r\n  | Kernel panic\r\n"));
 }
 
 static void test_crash_is_shown(void **state)
@@ -234,6 +293,39 @@ static void test_log(void **state)
 	turn();
 	assert_true(fake_has("\r\nguest web: something\r\n\rbulkhead> "));
 	assert_non_null(strstr(fake_screen, "guest web: something\n"));
+}
+
+/* Announcements wait for a port that is full; the screen has them at once. */
+static void test_announcements_wait(void **state)
+{
+	char text[40];
+
+	fake_serial_room = 100;
+	for (u32 i = 0; i < 200; i++)
+		log_notice("guest web: number %u", i);
+	turn();
+	assert_false(fake_has("number"));
+	assert_non_null(strstr(fake_screen, "guest web: number 199\n"));
+	for (u32 i = 0; i < 200 && !fake_has("number 199\r\n"); i++) {
+		fake_serial_room = 700;
+		turn();
+	}
+	for (u32 i = 0; i < 200; i++) {
+		snprintf(text, sizeof(text), "guest web: number %u\r\n", i);
+		assert_true(fake_has(text));
+	}
+}
+
+static void test_screen_shows_the_shell(void **state)
+{
+	type("version\r");
+	assert_non_null(strstr(fake_screen, "bulkhead> version"));
+	assert_non_null(strstr(fake_screen, "bulkhead test"));
+	fake_screen[0] = 0;
+	fake_no_serial = true;
+	log_notice("guest web: running");
+	turn();
+	assert_string_equal(fake_screen, "guest web: running\n\rbulkhead> \x1b[K");
 }
 
 static void test_console(void **state)
@@ -374,11 +466,16 @@ int main(void)
 		cmocka_unit_test_setup(test_help_names_every_command, setup),
 		cmocka_unit_test_setup(test_every_command, setup),
 		cmocka_unit_test_setup(test_guests, setup),
+		cmocka_unit_test_setup(test_stats, setup),
+		cmocka_unit_test_setup(test_stats_of_many_vcpus, setup),
+		cmocka_unit_test_setup(test_panic_is_shown, setup),
 		cmocka_unit_test_setup(test_crash_is_shown, setup),
 		cmocka_unit_test_setup(test_completion, setup),
 		cmocka_unit_test_setup(test_machine_commands, setup),
 		cmocka_unit_test_setup(test_devices, setup),
 		cmocka_unit_test_setup(test_log, setup),
+		cmocka_unit_test_setup(test_announcements_wait, setup),
+		cmocka_unit_test_setup(test_screen_shows_the_shell, setup),
 		cmocka_unit_test_setup(test_console, setup),
 		cmocka_unit_test_setup(test_long_output, setup),
 		cmocka_unit_test_setup(test_autostart, setup),

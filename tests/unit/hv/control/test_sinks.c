@@ -69,7 +69,7 @@ static int setup(void **state)
 	memset(com_sent, 0, sizeof(com_sent));
 	memset(pixels, 0, sizeof(pixels));
 	com_present[0] = com_present[1] = true;
-	while (sinks_next_log(text, sizeof(text)))
+	while (sinks_next_log(SINK_SERIAL, text, sizeof(text)) || sinks_next_log(SINK_SCREEN, text, sizeof(text)))
 		;
 	facts = (struct boot_info){ .uart_count = 2, .uarts = {
 		{ .base = 0x3f8, .stride = 1, .source = BOOT_UART_LEGACY },
@@ -184,6 +184,58 @@ static void test_flush(void **state)
 	assert_int_equal(serial_waiting(), 0);
 }
 
+/* Each sink reads the log at its own pace; lines that were overwritten meanwhile are counted. */
+static void test_two_readers(void **state)
+{
+	char text[300];
+
+	log_set_console(NULL);
+	log_notice("one");
+	assert_true(sinks_next_log(SINK_SCREEN, text, sizeof(text)));
+	assert_string_equal(text, "bulkhead: one");
+	assert_false(sinks_next_log(SINK_SCREEN, text, sizeof(text)));
+	for (u32 i = 0; i < LOG_LINES + 4; i++)
+		log_info("test: filler");
+	log_notice("two");
+	assert_true(sinks_next_log(SINK_SERIAL, text, sizeof(text)));
+	assert_string_equal(text, "bulkhead: 6 lines of the log were lost here");
+	assert_true(sinks_next_log(SINK_SERIAL, text, sizeof(text)));
+	assert_string_equal(text, "bulkhead: two");
+	assert_false(sinks_next_log(SINK_SERIAL, text, sizeof(text)));
+}
+
+/* Drawing stops after its time and goes on in the next turn until all is there. */
+static void test_screen_in_turns(void **state)
+{
+	u32 turns = 0;
+
+	with_screen();
+	sinks_init(&facts);
+	assert_true(screen_alive());
+	assert_int_equal(screen_lines(), 12);
+	for (u32 i = 0; i < 12; i++)
+		screen_say("wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww");
+	screen_put((const u8 *)"\x1b[31mlast", 9);
+	assert_false(screen_has_ink());
+	timebase.tsc_hz = 0;		/* no time at all: the least that a turn does */
+	while (screen_poll())
+		turns++;
+	timebase.tsc_hz = HZ;
+	assert_in_range(turns, 20, 640 / 8 * 12);
+	assert_true(screen_has_ink());
+	assert_false(screen_poll());
+}
+
+/* What waits goes first. */
+static void test_say_now(void **state)
+{
+	sinks_init(&facts);
+	serial_put('a');
+	serial_put('\n');
+	serial_say_now("line");
+	assert_string_equal(com_sent[0], "a\nline\r\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +247,9 @@ int main(void)
 		cmocka_unit_test_setup(test_plan_chooses, setup),
 		cmocka_unit_test_setup(test_plan_chooses_wrong, setup),
 		cmocka_unit_test_setup(test_flush, setup),
+		cmocka_unit_test_setup(test_two_readers, setup),
+		cmocka_unit_test_setup(test_screen_in_turns, setup),
+		cmocka_unit_test_setup(test_say_now, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,22 @@ static int setup(void **state)
 	return 0;
 }
 
+/* Ports and memory mixed: each memory claim is found, a port's range is no memory. */
+static void test_memory_claims_among_ports(void **state)
+{
+	struct device d[20] = { 0 };
+
+	for (u32 i = 0; i < 20; i++)
+		assert_int_equal(claim(i % 3 ? BUS_PORT : BUS_MEMORY, 0x1000 + 0x10 * i, 0x10, &d[i]), 0);
+	for (u32 i = 0; i < 20; i++) {
+		struct io io = { .size = 4 };
+
+		assert_int_equal(bus_access(&bus, BUS_MEMORY, 0x1000 + 0x10 * i + 4, &io), i % 3 == 0);
+		assert_int_equal(d[i].calls, i % 3 == 0);
+	}
+	assert_int_equal(bus.unclaimed[BUS_MEMORY], 13);
+}
+
 static void test_access_reaches_its_owner(void **state)
 {
 	struct device a = { 0 }, b = { 0 };
@@ -150,6 +166,7 @@ static void test_table_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_memory_claims_among_ports, setup),
 		cmocka_unit_test_setup(test_access_reaches_its_owner, setup),
 		cmocka_unit_test_setup(test_nobody_reads_ones, setup),
 		cmocka_unit_test_setup(test_crossing_the_end_reaches_nobody, setup),

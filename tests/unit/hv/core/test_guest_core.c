@@ -120,6 +120,7 @@ static int setup(void **state)
 	g->range_count = 2;
 	g->range[0] = (struct ram_range){ .size = 3 * BLOCK_SIZE };
 	g->range[1] = (struct ram_range){ .gpa = 4 * GiB, .size = BLOCK_SIZE };
+	g->vcpu[1].running = 1;
 	cleared = reloads = tables = 0;
 	during_clear = NULL;
 	during_run = NULL;
@@ -214,6 +215,23 @@ static void test_killed_while_starting(void **state)
 	assert_int_equal(g->parked.ready, 0);
 }
 
+static void last_block_parks(void)
+{
+	if (cleared == BLOCKS)
+		g->vcpu[0].requests = REQ_PARK;
+}
+
+/* The first vcpu does not start before the others are there; a guest that is killed meanwhile ends the wait. */
+static void test_waits_for_the_other_vcpus(void **state)
+{
+	g->vcpu[1].running = 0;
+	during_clear = last_block_parks;
+	send(MSG_RUN, 0);
+	serve();
+	assert_int_equal(tables, 0);
+	expect(MSG_PARKED, 0);
+}
+
 static void runs_to_park(struct vcpu *v)
 {
 	v->exit.kind = VMEXIT_HLT;
@@ -299,6 +317,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_start_while_clearing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clears_after_a_kill, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_while_starting, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_waits_for_the_other_vcpus, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forced_park_is_recorded, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_other_vcpus_record_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_end_needs_no_record, setup, teardown),

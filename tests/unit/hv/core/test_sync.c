@@ -19,7 +19,7 @@ static _Thread_local struct { u32 index; } thread_core;
 #include "../../../../hv/core/sync.c"
 
 #define THREADS 4
-#define TURNS 20000
+#define TURNS 200000
 
 void assert_failed(const char *what, const char *file, int line)
 {
@@ -30,10 +30,12 @@ void assert_failed(const char *what, const char *file, int line)
 static struct spinlock lock;
 static u64 counted;		/* plain: only the lock makes the sum right */
 static u32 inside, most_inside;
+static pthread_barrier_t begin;
 
 static void *count(void *index)
 {
 	thread_core.index = (u32)(uintptr_t)index;
+	pthread_barrier_wait(&begin);
 	for (u32 i = 0; i < TURNS; i++) {
 		u32 n;
 
@@ -53,6 +55,7 @@ static void test_lock_excludes(void **state)
 	pthread_t t[THREADS];
 
 	lock = (struct spinlock){ 0 };
+	pthread_barrier_init(&begin, NULL, THREADS);
 	for (u32 i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, count, (void *)(uintptr_t)i), 0);
 	for (u32 i = 0; i < THREADS; i++)
@@ -146,7 +149,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lock_excludes),
-		cmocka_unit_test(test_lock_twice_is_an_assertion), cmocka_unit_test(test_unlock_of_others_is_an_assertion),
+		cmocka_unit_test(test_lock_twice_is_an_assertion),
+		cmocka_unit_test(test_unlock_of_others_is_an_assertion),
 		cmocka_unit_test(test_mul_div_edges), cmocka_unit_test(test_mul_div_random),
 		cmocka_unit_test(test_mul_div_saturates),
 	};

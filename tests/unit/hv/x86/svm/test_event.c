@@ -51,7 +51,7 @@ static void run(u64 code, u64 rip, u64 exitintinfo)
 		x.exception.vector = VEC_DB;
 		x.exception.dr6 = b->dr6;
 	}
-	if (s->special || (exitintinfo & EVT_VALID))
+	if (s->special | b->exitintinfo | b->shadow)
 		svm_event_finish(&x);
 }
 
@@ -147,6 +147,20 @@ static void nmi_window_in_shadow(void **state)
 	assert_false(b->rflags & RFLAGS_TF);
 }
 
+/* A shadow alone brings the exit here, and what stands in EXITINTINFO without its valid bit means nothing. */
+static void shadow_is_told(void **state)
+{
+	(void)state;
+	b->shadow = 1;
+	run(EXIT_HLT, 0x1000, 0);
+	assert_int_equal(x.shadow, 1);
+	b->shadow = 2;
+	run(EXIT_HLT, 0x1000, 0x7f);
+	assert_int_equal(x.shadow, 0);
+	assert_int_equal(x.event_queued, 0);
+	assert_int_equal(b->eventinj, 0);
+}
+
 static void nmi_window_behind_an_event(void **state)
 {
 	(void)state;
@@ -237,6 +251,7 @@ int main(void)
 		cmocka_unit_test_setup(nmi_is_an_interrupt, setup),
 		cmocka_unit_test_setup(nmi_window_after_iret, setup),
 		cmocka_unit_test_setup(nmi_window_in_shadow, setup),
+		cmocka_unit_test_setup(shadow_is_told, setup),
 		cmocka_unit_test_setup(nmi_window_behind_an_event, setup),
 		cmocka_unit_test_setup(interrupt_window, setup),
 		cmocka_unit_test_setup(interrupted_delivery, setup),
