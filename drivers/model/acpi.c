@@ -185,8 +185,9 @@ static void dsdt_processors(struct aml *a, u32 count)
 
 static void dsdt_body(struct aml *a, const struct guest *g)
 {
-	static const struct aml_ports pic[] = { { 0x20, 2 }, { 0xa0, 2 } }, pit[] = { { 0x40, 4 } }, rtc[] = { { 0x70, 2 } },
-		com1[] = { { 0x3f8, 8 } }, panic[] = { { VPANIC_PORT, 1 } }, keyboard[] = { { 0x60, 1 }, { 0x64, 1 } };
+	static const struct aml_ports pic[] = { { 0x20, 2 }, { 0xa0, 2 } }, pit[] = { { 0x40, 4 } },
+		rtc[] = { { 0x70, 2 } }, com1[] = { { 0x3f8, 8 } }, panic[] = { { VPANIC_PORT, 1 } },
+		keyboard[] = { { 0x60, 1 }, { 0x64, 1 } };
 
 	aml_name(a, "\\_S5");
 	aml_package(a, 4);
@@ -302,8 +303,8 @@ static u64 acpi_put_madt(struct acpi_area *area, u32 vcpus)
 	return gpa;
 }
 
-/* PCI Firmware Specification "MCFG Table Description". Bus 0 alone, although the window has room for 256: there are no
- * bridges, and Linux looks at all slots of all buses that are named here. */
+/* PCI Firmware Specification "MCFG Table Description". Bus 0 alone, although the window has room for 256: there are
+ * no bridges, and Linux looks at all slots of all buses that are named here. */
 static u64 acpi_put_mcfg(struct acpi_area *area)
 {
 	const struct { u64 reserved, base; u16 segment; u8 first_bus, last_bus; u32 reserved1; } PACKED body =

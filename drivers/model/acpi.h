@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* ACPI tables of a guest: RSDP, XSDT, FADT, FACS, DSDT, MADT, MCFG, HPET, SPCR, built from its vcpu count and RAM. They describe exactly
- * the models of this folder; these numbers are the contract between the two. ACPI 6.4; SPCR revision 2. */
+/* ACPI tables of a guest: RSDP, XSDT, FADT, FACS, DSDT, MADT, MCFG, HPET, SPCR, built from its vcpu count and RAM.
+ * They describe exactly the models of this folder; these numbers are the contract between the two. ACPI 6.4; SPCR
+ * revision 2. */
 
 #include <hv/guest.h>
 

@@ -45,18 +45,19 @@ static size_t put_window(u8 *to, const struct window *w)
 	return used;
 }
 
-/* The bus, the ports around 0CF8H-0CFFH, which are the bridge's own, VGA's memory, and where BARs go: below and above the
- * ECAM window, and above RAM. */
+/* The bus, the ports around 0CF8H-0CFFH, which are the bridge's own, VGA's memory, and where BARs go: below and above
+ * the ECAM window, and above RAM. */
 static void put_crs(struct aml *a, const struct guest *g)
 {
 	static const u8 own_ports[] = { 0x47, 1, 0xf8, 0x0c, 0xf8, 0x0c, 1, 8 }, end[] = { 0x79, 0 };
+	const u64 behind_ecam = VPCI_ECAM + VPCI_ECAM_SIZE;
 	struct window w[] = {
 		{ 2, SPACE_BUS, 0, 0, 1 },
 		{ 2, SPACE_IO, IO_ENTIRE_RANGE, 0, 0xcf8 },
 		{ 2, SPACE_IO, IO_ENTIRE_RANGE, 0xd00, 0xf300 },
 		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE | MEMORY_CACHEABLE, 0xa0000, 0x20000 },
 		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE, VPCI_WINDOW32, VPCI_WINDOW32_SIZE },
-		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE, VPCI_ECAM + VPCI_ECAM_SIZE, 0xfec00000 - VPCI_ECAM - VPCI_ECAM_SIZE },
+		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE, behind_ecam, 0xfec00000 - behind_ecam },
 		{ 8, SPACE_MEMORY, MEMORY_READ_WRITE | MEMORY_CACHEABLE, 0, 0 },
 	};
 	u8 buf[ARRAY_COUNT(w) * 46 + sizeof(own_ports) + sizeof(end)];
@@ -101,8 +102,10 @@ static void put_or(struct aml *a, u8 bit)
 	aml_raw(a, code, sizeof(code));
 }
 
-/* The system may control whatever it asks for, as nothing else does. Another UUID or revision than the one known is told.
- *   CreateDWordField (Arg3, 0, CDW1)  If (Arg0 == UUID) { If (Arg1 != 1) { CDW1 |= 8 } } Else { CDW1 |= 4 }  Return (Arg3) */
+/* The system may control whatever it asks for, as nothing else does. Another UUID or revision is told.
+ *   CreateDWordField (Arg3, 0, CDW1)
+ *   If (Arg0 == UUID) { If (Arg1 != 1) { CDW1 |= 8 } } Else { CDW1 |= 4 }
+ *   Return (Arg3) */
 static void put_osc(struct aml *a)
 {
 	static const u8 uuid[] = { 0x5b, 0x4d, 0xdb, 0x33, 0xf7, 0x1f, 0x1c, 0x40,	/* 33DB4D5B-1FF7-401C- */

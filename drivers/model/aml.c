@@ -5,7 +5,8 @@
 
 enum aml_op { AML_ZERO = 0x00, AML_ONE = 0x01, AML_NAME = 0x08, AML_BYTE = 0x0a, AML_WORD = 0x0b, AML_DWORD = 0x0c,
 	AML_STRING = 0x0d, AML_QWORD = 0x0e, AML_SCOPE = 0x10, AML_BUFFER = 0x11, AML_PACKAGE = 0x12,
-	AML_METHOD = 0x14, AML_IF = 0xa0, AML_ELSE = 0xa1, AML_DUAL_NAME = 0x2e, AML_MULTI_NAME = 0x2f, AML_EXT = 0x5b, AML_EXT_DEVICE = 0x82 };
+	AML_METHOD = 0x14, AML_IF = 0xa0, AML_ELSE = 0xa1,
+	AML_DUAL_NAME = 0x2e, AML_MULTI_NAME = 0x2f, AML_EXT = 0x5b, AML_EXT_DEVICE = 0x82 };
 
 void aml_init(struct aml *a, void *to, size_t size)
 {

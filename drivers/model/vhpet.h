@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A high precision event timer: a 64-bit counter of 100 MHz and three timers, one-shot and periodic, on the IOAPIC or, by
- * legacy replacement, in the place of the PIT and the RTC. No messages (FSB). IA-PC HPET Specification 1.0a "Register
- * Model". Device lock held. */
+/* A high precision event timer: a 64-bit counter of 100 MHz and three timers, one-shot and periodic, on the IOAPIC
+ * or, by legacy replacement, in the place of the PIT and the RTC. No messages (FSB). IA-PC HPET Specification 1.0a
+ * "Register Model". Device lock held. */
 
 #include <hv/bus.h>
 #include <hv/irq.h>

@@ -24,9 +24,9 @@
 #define OUTPUT_PORT 0x03	/* not in reset, A20 open */
 #define SELF_TEST_PASSED 0x55
 
-enum command { READ_CONFIG = 0x20, WRITE_CONFIG = 0x60, MOUSE_OFF = 0xa7, MOUSE_ON = 0xa8, TEST_MOUSE = 0xa9, SELF_TEST = 0xaa,
-	TEST_KBD = 0xab, KBD_OFF = 0xad, KBD_ON = 0xae, READ_INPUT = 0xc0, READ_OUTPUT = 0xd0, WRITE_OUTPUT = 0xd1,
-	WRITE_KBD_OUT = 0xd2, WRITE_MOUSE_OUT = 0xd3, WRITE_MOUSE = 0xd4, PULSE = 0xf0 };
+enum command { READ_CONFIG = 0x20, WRITE_CONFIG = 0x60, MOUSE_OFF = 0xa7, MOUSE_ON = 0xa8, TEST_MOUSE = 0xa9,
+	SELF_TEST = 0xaa, TEST_KBD = 0xab, KBD_OFF = 0xad, KBD_ON = 0xae, READ_INPUT = 0xc0, READ_OUTPUT = 0xd0,
+	WRITE_OUTPUT = 0xd1, WRITE_KBD_OUT = 0xd2, WRITE_MOUSE_OUT = 0xd3, WRITE_MOUSE = 0xd4, PULSE = 0xf0 };
 
 bool vi8042_room(const struct vi8042_fifo *f, u32 bytes)
 {
@@ -87,7 +87,8 @@ static bool translate(struct vi8042 *k, u8 *byte)
 	return true;
 }
 
-/* The next byte for port 60H when that is free: the controller's own first, then keyboard and mouse unless switched off. */
+/* The next byte for port 60H when that is free: the controller's own first, then keyboard and mouse unless switched
+ * off. */
 static void advance(struct vi8042 *k)
 {
 	while (!(k->status & STATUS_OUT)) {

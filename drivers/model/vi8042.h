@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The keyboard controller of a PC (8042) with a PS/2 keyboard and mouse. IBM PS/2 Hardware Interface Technical Reference
- * "Keyboard and Auxiliary Device Controller", "Keyboard". Device lock held. */
+/* The keyboard controller of a PC (8042) with a PS/2 keyboard and mouse. IBM PS/2 Hardware Interface Technical
+ * Reference "Keyboard and Auxiliary Device Controller", "Keyboard". Device lock held. */
 
 #include <hv/bus.h>
 #include <hv/guest.h>
@@ -37,8 +37,8 @@ void vi8042_reset(struct vi8042 *k);
 enum io_result vi8042_data_io(void *self, struct io *io);	/* port 60H */
 enum io_result vi8042_command_io(void *self, struct io *io);	/* port 64H */
 
-/* A key goes down or up. key: its scan code of set 1 when pressed, with E000H for the extended ones (E048H: cursor up).
- * A key that does not fit is lost whole. */
+/* A key goes down or up. key: its scan code of set 1 when pressed, with E000H for the extended ones (E048H: cursor
+ * up). A key that does not fit is lost whole. */
 void vi8042_key(struct vi8042 *k, u16 key, bool down);
 
 /* The mouse moved (right and up are positive); buttons: bit 0 left, 1 right, 2 middle. */

@@ -25,7 +25,8 @@ static const u8 caps[] = { VPCI_CAP_VENDOR, 16, 16, 1, [16] = VPCI_CAP_VENDOR, 2
 static const struct vpci_reg reg[] = { { VPCI_CAPS_AT + 20, 4, 0x12345678, 0x0000ff00 } };
 
 const struct vpci_desc toy_desc = {
-	.name = "toy", .vendor = 0x1234, .device = 0x5678, .subvendor = 0x9abc, .subdevice = 0xdef0, .class_rev = 0xff000001,
+	.name = "toy", .vendor = 0x1234, .device = 0x5678, .subvendor = 0x9abc, .subdevice = 0xdef0,
+	.class_rev = 0xff000001,
 	.msix_entries = 70, .msix_bar = 1, .msi = true, .intx = true,
 	.bar = { [0] = { 32, VPCI_BAR_IO, false, toy_io }, [1] = { VPCI_MSIX_BAR_SIZE, VPCI_BAR_MEM32, false, NULL },
 		 [2] = { 16 * KiB, VPCI_BAR_MEM64, true, toy_io }, [4] = { 4 * KiB, VPCI_BAR_MEM32, false, toy_io } },
@@ -137,8 +138,8 @@ static u32 take(struct input *in_, u32 bytes)
 /* Values that matter: addresses of others, all ones, small numbers. */
 static u64 take_value(struct input *in_)
 {
-	static const u64 some[] = { 0xffffffff, 0xfec00000, 0xfee00000, 0xe0000000, 0xe0000001, 0xc0001000, 0x3f8, 0x20, 0xcf8,
-		0x407, 0xc000, 0x8000, 0, 1, 0xb0000001, 0xffffffffffffffff };
+	static const u64 some[] = { 0xffffffff, 0xfec00000, 0xfee00000, 0xe0000000, 0xe0000001, 0xc0001000, 0x3f8,
+		0x20, 0xcf8, 0x407, 0xc000, 0x8000, 0, 1, 0xb0000001, 0xffffffffffffffff };
 	u32 how = take(in_, 1);
 
 	return how < 128 ? some[how % ARRAY_COUNT(some)] : (u64)take(in_, 4) << 32 | take(in_, 4);

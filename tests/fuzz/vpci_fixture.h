@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Functions for tests of guest PCI: one with every kind of BAR, capabilities and interrupts; and what must always hold. */
+/* Functions for tests of guest PCI: one with every kind of BAR, capabilities and interrupts; and what must always
+ * hold. */
 
 #include "unit/drivers/model/pc_fake.h"
 

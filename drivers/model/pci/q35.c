@@ -8,7 +8,7 @@
 #include "../models.h"
 
 #define INTEL 0x8086
-#define SUBVENDOR 0x1af4		/* what kernels take as "a virtual machine's", and leave real chips' quirks out */
+#define SUBVENDOR 0x1af4		/* kernels leave the quirks of real chips out then */
 #define SUBDEVICE 0x1100
 
 #define PCIEXBAR 0x60u

@@ -59,7 +59,8 @@ static enum io_result data_io(void *self, struct io *io)
 	return IO_DONE;
 }
 
-/* PCI Express Base Specification "PCI Express Enhanced Configuration Access Mechanism". Nothing crosses a function. */
+/* PCI Express Base Specification "PCI Express Enhanced Configuration Access Mechanism". Nothing crosses a function.
+ * */
 static enum io_result ecam_io(void *self, struct io *io)
 {
 	u32 off = io->off & 0xfff;
@@ -142,9 +143,10 @@ static void list_bars(const struct vpci_function *f, void (*line)(const char *te
 
 		if (b->kind == VPCI_BAR_NONE)
 			continue;
-		fmt_print(text, sizeof(text), "            BAR%u %s 0x%lx-0x%lx%s%s, %lu accesses", i, kind[b->kind], base,
-			  base + b->size - 1, f->desc->msix_entries && i == f->desc->msix_bar ? " (MSI-X)" : "",
-			  vpci_bar_decoded(f, i) ? "" : " off", load_relaxed(&f->g->bus.claim[f->claim[i]].accesses));
+		fmt_print(text, sizeof(text), "            BAR%u %s 0x%lx-0x%lx%s%s, %lu accesses", i, kind[b->kind],
+			  base, base + b->size - 1, f->desc->msix_entries && i == f->desc->msix_bar ? " (MSI-X)" : "",
+			  vpci_bar_decoded(f, i) ? "" : " off",
+			  load_relaxed(&f->g->bus.claim[f->claim[i]].accesses));
 		line(text);
 	}
 }
@@ -156,7 +158,8 @@ static void describe_interrupts(const struct vpci_function *f, char *to, size_t 
 	else if (vpci_msi_enabled(f))
 		fmt_print(to, size, "MSI");
 	else if (f->desc->intx)
-		fmt_print(to, size, "INTA on GSI %u%s", VPCI_GSI_BASE + vpci_pirq_of(f->slot), f->intx_level ? " high" : "");
+		fmt_print(to, size, "INTA on GSI %u%s", VPCI_GSI_BASE + vpci_pirq_of(f->slot),
+			  f->intx_level ? " high" : "");
 	else
 		fmt_print(to, size, "no interrupt in use");
 }
@@ -166,8 +169,8 @@ void vpci_list(const struct guest *g, void (*line)(const char *text))
 	const struct bus_claim *ecam = &g->bus.claim[g->pc->pci.ecam_claim];
 	char text[200], irq[48], state[120];
 
-	fmt_print(text, sizeof(text), "  pci-ecam         memory  0x%lx+0x%lx%s, %lu accesses", ecam->range.base, ecam->range.size,
-		  ecam->on ? "" : " off", load_relaxed(&ecam->accesses));
+	fmt_print(text, sizeof(text), "  pci-ecam         memory  0x%lx+0x%lx%s, %lu accesses", ecam->range.base,
+		  ecam->range.size, ecam->on ? "" : " off", load_relaxed(&ecam->accesses));
 	line(text);
 	for (u32 slot = 0; slot < VPCI_SLOTS; slot++) {
 		const struct vpci_function *f = g->pc->pci.function[slot];
@@ -175,7 +178,8 @@ void vpci_list(const struct guest *g, void (*line)(const char *text))
 		if (!f)
 			continue;
 		describe_interrupts(f, irq, sizeof(irq));
-		fmt_print(text, sizeof(text), "  %02x:%02x.0   %-16s %04x:%04x class %06x command %04x, %s, %lu interrupts", 0,
+		fmt_print(text, sizeof(text),
+			  "  00:%02x.0   %-16s %04x:%04x class %06x command %04x, %s, %lu interrupts",
 			  slot, f->desc->name, f->desc->vendor, f->desc->device, f->desc->class_rev >> 8,
 			  vpci_config_get(f, VPCI_COMMAND, 2), irq, load_relaxed(&f->interrupts));
 		line(text);

@@ -31,8 +31,8 @@ enum vpci_cap_id { VPCI_CAP_MSI = 0x05, VPCI_CAP_VENDOR = 0x09, VPCI_CAP_MSIX = 
 
 enum vpci_bar_kind { VPCI_BAR_NONE, VPCI_BAR_IO, VPCI_BAR_MEM32, VPCI_BAR_MEM64 };
 
-/* fn gets the device of vpci_add(), io->off from the BAR's start. A MEM64 BAR takes its own place and the next one, whose
- * kind is NONE. bar[msix_bar] has no fn and VPCI_MSIX_BAR_SIZE bytes: vpci answers there. */
+/* fn gets the device of vpci_add(), io->off from the BAR's start. A MEM64 BAR takes its own place and the next one,
+ * whose kind is NONE. bar[msix_bar] has no fn and VPCI_MSIX_BAR_SIZE bytes: vpci answers there. */
 struct vpci_bar_desc {
 	u64 size;			/* a power of two: at least 16, IO at least 4 and at most 256 */
 	u8 kind;			/* enum vpci_bar_kind */
@@ -40,14 +40,15 @@ struct vpci_bar_desc {
 	io_fn *fn;
 };
 
-/* Registers of this device in config space besides the header: what they are after reset, which bits can be written. */
+/* Registers of this device in config space besides the header: what they are after reset, which bits can be written.
+ * */
 struct vpci_reg {
 	u8 off, size;			/* size 1, 2, 4 */
 	u32 reset, mask;
 };
 
-/* Called before a read (write = false) and after a write of config space that touches [off, off + size): may look at and
- * change f->config. Not called for pure header accesses below VPCI_CAPS_AT. */
+/* Called before a read (write = false) and after a write of config space that touches [off, off + size): may look at
+ * and change f->config. Not called for pure header accesses below VPCI_CAPS_AT. */
 typedef void vpci_config_fn(struct vpci_function *f, u32 off, u32 size, bool write);
 
 struct vpci_desc {
@@ -98,8 +99,8 @@ struct vpci {
 	u32 pirq_slots[VPCI_PIRQS];	/* slots that assert this wire, a bit each */
 };
 
-/* Where BARs go, as the DSDT says it. Below 4 GiB between the most RAM that a guest has there and the devices with fixed addresses; above it
- * behind all RAM. */
+/* Where BARs go, as the DSDT says it. Below 4 GiB between the most RAM that a guest has there and the devices with
+ * fixed addresses; above it behind all RAM. */
 #define VPCI_WINDOW32 0xc0000000ul
 #define VPCI_WINDOW32_SIZE 0x20000000ul
 #define VPCI_WINDOW64_SIZE (16 * GiB)
@@ -125,12 +126,12 @@ void vpci_move_ecam(struct guest *g, u64 base, u64 size);
 /* One line of text after another about every function. CONTROL core, no lock: what it says may be a moment old. */
 void vpci_list(const struct guest *g, void (*line)(const char *text));
 
-/* Put a function into slot (device number 1..30, function 0). Control core, when the guest is built; d and device live as
- * long as the guest. -E_BUSY: the slot is taken; -E_NOSPC: the bus's table of claims is full. */
+/* Put a function into slot (device number 1..30, function 0). Control core, when the guest is built; d and device
+ * live as long as the guest. -E_BUSY: the slot is taken; -E_NOSPC: the bus's table of claims is full. */
 int vpci_add(struct guest *g, struct vpci_function *f, const struct vpci_desc *d, void *device, u8 slot);
 
-/* Entry of the MSI-X table: sent now, or pending while the entry, the function or bus mastering says no. Nothing happens
- * while MSI-X is off. entry beyond the table: ignored. */
+/* Entry of the MSI-X table: sent now, or pending while the entry, the function or bus mastering says no. Nothing
+ * happens while MSI-X is off. entry beyond the table: ignored. */
 void vpci_msix_raise(struct vpci_function *f, u32 entry);
 bool vpci_msix_enabled(const struct vpci_function *f);
 
@@ -138,7 +139,8 @@ bool vpci_msix_enabled(const struct vpci_function *f);
 void vpci_msi_raise(struct vpci_function *f);
 bool vpci_msi_enabled(const struct vpci_function *f);
 
-/* The device's INTx level; reaches the wire while INTx is not disabled and neither MSI nor MSI-X is on. Idempotent. */
+/* The device's INTx level; reaches the wire while INTx is not disabled and neither MSI nor MSI-X is on. Idempotent.
+ * */
 void vpci_intx_set(struct vpci_function *f, bool level);
 
 /* May the device touch the guest's memory? */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Base address registers: whatever they hold is applied to the bus while the command register lets them decode. A guest
- * may put them anywhere. RAM is never asked from the bus, so RAM wins; models with fixed addresses claim first, so they
- * win; among BARs the one that was added first does. PCI Local Bus Specification 3.0 "Base Addresses". */
+/* Base address registers: whatever they hold is applied to the bus while the command register lets them decode. A
+ * guest may put them anywhere. RAM is never asked from the bus, so RAM wins; models with fixed addresses claim first,
+ * so they win; among BARs the one that was added first does. PCI Local Bus Specification 3.0 "Base Addresses". */
 #include "vpci_int.h"
 
 #include <hv/guest.h>
@@ -157,7 +157,7 @@ void vpci_assign(struct guest *g)
 
 		if (!f)
 			continue;
-		vpci_config_write(f, VPCI_COMMAND, 2, vpci_config_get(f, VPCI_COMMAND, 2) | VPCI_CMD_IO | VPCI_CMD_MEMORY);
+		vpci_config_write(f, VPCI_COMMAND, 2, VPCI_CMD_IO | VPCI_CMD_MEMORY);
 		if (f->desc->intx)
 			f->config[VPCI_INTR_LINE] = pirq_lines[vpci_pirq_of(slot)];
 	}

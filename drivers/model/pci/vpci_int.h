@@ -8,7 +8,8 @@
 u64 vpci_config_read(struct vpci_function *f, u32 off, u32 size);
 void vpci_config_write(struct vpci_function *f, u32 off, u32 size, u64 val);
 
-/* Reset values and write masks of everything in config space. build fills the masks, at build; reset the registers. */
+/* Reset values and write masks of everything in config space. build fills the masks, at build; reset the registers.
+ * */
 void vpci_config_build(struct vpci_function *f);
 void vpci_config_reset(struct vpci_function *f);
 

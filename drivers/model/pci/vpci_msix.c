@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Interrupts of PCI functions: MSI-X, MSI, INTx. A message that must not go now is pending and goes when its masks are
- * lifted. PCI Local Bus Specification 3.0 "Message Signaled Interrupts". */
+/* Interrupts of PCI functions: MSI-X, MSI, INTx. A message that must not go now is pending and goes when its masks
+ * are lifted. PCI Local Bus Specification 3.0 "Message Signaled Interrupts". */
 #include "vpci_int.h"
 
 #include <hv/guest.h>
@@ -38,8 +38,8 @@ bool vpci_msi_enabled(const struct vpci_function *f)
 	return f->msi_cap && (vpci_config_get(f, f->msi_cap + MSI_CONTROL, 2) & 1);
 }
 
-/* A message is a write to memory; only the local APICs' megabyte is known, elsewhere it is lost. SDM 3A "Message Signalled
- * Interrupts"; bits 11:5 are KVM's extension of the destination (MSI_EXT_DEST_ID). */
+/* A message is a write to memory; only the local APICs' megabyte is known, elsewhere it is lost. SDM 3A "Message
+ * Signalled Interrupts"; bits 11:5 are KVM's extension of the destination (MSI_EXT_DEST_ID). */
 static void message_send(struct vpci_function *f, u64 address, u32 data)
 {
 	u8 delivery = data >> 8 & 7;
@@ -158,8 +158,9 @@ static bool msi_may_send(const struct vpci_function *f)
 static void msi_send(struct vpci_function *f)
 {
 	u32 cap = f->msi_cap;
+	u64 high = vpci_config_get(f, cap + MSI_ADDRESS + 4, 4);
 
-	message_send(f, vpci_config_get(f, cap + MSI_ADDRESS, 4) | (u64)vpci_config_get(f, cap + MSI_ADDRESS + 4, 4) << 32,
+	message_send(f, vpci_config_get(f, cap + MSI_ADDRESS, 4) | high << 32,
 		     vpci_config_get(f, cap + MSI_DATA, 2));
 }
 
@@ -189,8 +190,8 @@ void vpci_message_flush(struct vpci_function *f)
 void vpci_intx_apply(struct vpci_function *f)
 {
 	u32 pirq = vpci_pirq_of(f->slot), *slots = &f->g->pc->pci.pirq_slots[pirq], was = *slots;
-	bool wire = f->intx_level && !(vpci_config_get(f, VPCI_COMMAND, 2) & VPCI_CMD_INTX_OFF) && !vpci_msix_enabled(f) &&
-		!vpci_msi_enabled(f);
+	bool wire = f->intx_level && !(vpci_config_get(f, VPCI_COMMAND, 2) & VPCI_CMD_INTX_OFF) &&
+		!vpci_msix_enabled(f) && !vpci_msi_enabled(f);
 
 	f->config[VPCI_STATUS] = (u8)((f->config[VPCI_STATUS] & ~STATUS_INTX) | (f->intx_level ? STATUS_INTX : 0));
 	*slots = wire ? was | BIT32(f->slot) : was & ~BIT32(f->slot);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Ports and memory addresses of one guest, and who answers there. Models claim ranges when their guest is built, on the
- * control core. Fixed claims stay as they are; movable ones (PCI) the guest moves and switches while it runs. Accesses
- * come from the guest's own cores, and every model runs under its guest's device lock, which the callers of bus_access()
- * take: a model needs no lock of its own. */
+/* Ports and memory addresses of one guest, and who answers there. Models claim ranges when their guest is built, on
+ * the control core. Fixed claims stay as they are; movable ones (PCI) the guest moves and switches while it runs.
+ * Accesses come from the guest's own cores, and every model runs under its guest's device lock, which the callers of
+ * bus_access() take: a model needs no lock of its own. */
 
 #include <hv/types.h>
 
@@ -53,13 +53,14 @@ void bus_init(struct bus *bus);
  * Control core, before the guest runs. */
 int bus_claim(struct bus *bus, struct bus_range range, io_fn *fn, void *device, const char *name);
 
-/* fn will answer wherever bus_move() says; nowhere yet. Returns the claim's number, for bus_move(), or -E_NOSPC. Claim what
- * is fixed first: where claims overlap later, the one with the lower number answers. Control core, before the guest runs. */
+/* fn will answer wherever bus_move() says; nowhere yet. Returns the claim's number, for bus_move(), or -E_NOSPC.
+ * Claim what is fixed first: where claims overlap later, the one with the lower number answers. Control core, before
+ * the guest runs. */
 int bus_claim_movable(struct bus *bus, enum bus_space space, io_fn *fn, void *device, const char *name);
 
-/* The claim answers for [base, base + size) from now on; size 0: nowhere. May overlap others: the earlier claim answers,
- * and this one where they leave room. A range that wraps or lies above the ports answers nowhere. O(size) for ports.
- * The caller holds the guest's device lock, perhaps inside of bus_access(). */
+/* The claim answers for [base, base + size) from now on; size 0: nowhere. May overlap others: the earlier claim
+ * answers, and this one where they leave room. A range that wraps or lies above the ports answers nowhere. O(size)
+ * for ports. The caller holds the guest's device lock, perhaps inside of bus_access(). */
 void bus_move(struct bus *bus, u32 claim, u64 base, u64 size);
 
 /* Perform one access at addr. What nobody claims, or what crosses the end of a claim, reads ones and drops writes.

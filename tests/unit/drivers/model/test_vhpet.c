@@ -189,7 +189,8 @@ static void test_storm(void **state)
 	for (u32 i = 0; i < 200000; i++) {
 		u32 r = noise(), off = (r >> 4 & 1 ? 0x100 : 0) + (r >> 8 & 0x7c);
 
-		put(g, r & 1 ? off : r & 2 ? COUNTER : CONFIG, r & 4 ? noise() : (u64)noise() << 32 | noise(), r & 8 ? 8 : 4);
+		put(g, r & 1 ? off : r & 2 ? COUNTER : CONFIG,
+		    r & 4 ? noise() : (u64)noise() << 32 | noise(), r & 8 ? 8 : 4);
 		run_until(g, fake.now + noise());
 		assert_true(g->pc->hpet.due > fake.now || g->pc->hpet.due <= fake.now + FAKE_MS);
 		assert_int_equal(g->pc->hpet_lines & ~0xf00101u, 0);
@@ -201,8 +202,8 @@ static void test_storm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_registers), T(test_counter), T(test_one_shot), T(test_periodic), T(test_level), T(test_legacy_replacement),
-		T(test_storm),
+		T(test_registers), T(test_counter), T(test_one_shot), T(test_periodic), T(test_level),
+		T(test_legacy_replacement), T(test_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,7 +248,8 @@ static void test_storm(void **state)
 			vi8042_mouse(KBD, (int)(r >> 8 & 0xfff) - 2048, (int)(r >> 20) - 2048, (u8)r);
 		else
 			inb(g, 0x60);
-		assert_true(KBD->kbd.count <= VI8042_FIFO && KBD->mouse.count <= VI8042_FIFO && KBD->reply.count <= VI8042_FIFO);
+		assert_true(KBD->kbd.count <= VI8042_FIFO && KBD->mouse.count <= VI8042_FIFO &&
+			    KBD->reply.count <= VI8042_FIFO);
 		assert_false(line(g, 1) && line(g, 12));
 	}
 }
@@ -256,8 +257,8 @@ static void test_storm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_controller), T(test_reset_lines), T(test_keyboard_commands), T(test_scan_codes), T(test_full), T(test_interrupts),
-		T(test_off), T(test_mouse), T(test_storm),
+		T(test_controller), T(test_reset_lines), T(test_keyboard_commands), T(test_scan_codes), T(test_full),
+		T(test_interrupts), T(test_off), T(test_mouse), T(test_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCES: tests/fuzz/fuzz_vpci.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
-/* Guest PCI: config space by both doors and any width, masks, BARs that are sized and put anywhere, MSI-X, MSI, INTx. */
+/* Guest PCI: config space by both doors and any width, masks, BARs that are sized and put anywhere, all interrupts. */
 #include "fuzz/vpci_fixture.h"
 
 #define T(test) cmocka_unit_test_setup_teardown(test, toy_setup, fake_teardown)
@@ -140,11 +140,13 @@ static void test_assigned(void **state)
 		if (a->range.space == BUS_PORT)
 			assert_in_range(a->range.base, 0xc000, 0xffff);
 		else
-			assert_in_range(a->range.base, VPCI_WINDOW32, VPCI_WINDOW32 + VPCI_WINDOW32_SIZE - a->range.size);
+			assert_in_range(a->range.base, VPCI_WINDOW32,
+					VPCI_WINDOW32 + VPCI_WINDOW32_SIZE - a->range.size);
 		for (u32 k = 0; k < i; k++) {
 			const struct bus_claim *b = &g->bus.claim[k];
 
-			assert_true(a->range.space != b->range.space || a->range.base >= b->range.base + b->range.size ||
+			assert_true(a->range.space != b->range.space ||
+				    a->range.base >= b->range.base + b->range.size ||
 				    b->range.base >= a->range.base + a->range.size);
 		}
 	}
@@ -420,7 +422,8 @@ static void test_pirq_to_pic(void **state)
 		cfg_out(g, 31, 0x63, 1, route);
 		for (u32 nr = 0; nr < 16; nr++)
 			if (nr != 2)
-				assert_int_equal(pic_line(g, nr), !(route & 0x80) && (route & 15) == nr && (0xdef8 >> nr & 1));
+				assert_int_equal(pic_line(g, nr),
+						 !(route & 0x80) && (route & 15) == nr && (0xdef8 >> nr & 1));
 	}
 	assert_int_equal(cfg(g, 31, 0x63, 1), 0x8f);
 }
@@ -505,9 +508,9 @@ static void test_storm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_two_doors), T(test_masks), T(test_bar_sizing), T(test_assigned), T(test_bars_move), T(test_bars_over_others),
-		T(test_ecam_moves), T(test_capability_list), T(test_msix), T(test_msix_messages), T(test_msix_table_access),
-		T(test_msi), T(test_intx), T(test_pirq_to_pic), T(test_reset), T(test_full_and_taken), T(test_list),
+		T(test_two_doors), T(test_masks), T(test_bar_sizing), T(test_assigned), T(test_bars_move),
+		T(test_bars_over_others), T(test_ecam_moves), T(test_capability_list), T(test_msix), T(test_msix_messages),
+		T(test_msix_table_access), T(test_msi), T(test_intx), T(test_pirq_to_pic), T(test_reset), T(test_full_and_taken), T(test_list),
 		T(test_window64), cmocka_unit_test(test_storm),
 	};
 
