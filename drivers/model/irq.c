@@ -3,6 +3,7 @@
 #include <hv/irq.h>
 
 #include <hv/lib.h>
+#include <hv/lock.h>
 
 #include "models.h"
 

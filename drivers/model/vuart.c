@@ -225,19 +225,26 @@ static void vuart_update(struct vuart *u)
 	irq_set(u->g, IRQ_COM1, vuart_cause(u) != IIR_NONE);
 }
 
+static NOINLINE enum io_result access_any(struct vuart *u, struct io *io)
+{
+	if (io->write)
+		vuart_write(u, (u32)io->off, (u8)io->val);
+	else
+		io->val = vuart_read(u, (u32)io->off);
+	vuart_update(u);
+	return IO_DONE;
+}
+
 enum io_result vuart_io(void *self, struct io *io)
 {
 	struct vuart *u = self;
 
 	if (io->size != 1)
 		return IO_REFUSED;
-	if (io->write)
-		vuart_write(u, (u32)io->off, (u8)io->val);
-	else
-		io->val = vuart_read(u, (u32)io->off);
-	/* Polling for room or data changes nothing, unless it clears an error. */
-	if (io->write || io->off != UART_LSR || (io->val & LSR_OVERRUN))
-		vuart_update(u);
+	/* Polling for room or data is frequent, and changes nothing unless it clears an error. */
+	if (io->off != UART_LSR || io->write || u->overrun)
+		return access_any(u, io);
+	io->val = read_lsr(u);
 	return IO_DONE;
 }
 

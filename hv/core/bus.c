@@ -104,37 +104,42 @@ void bus_move(struct bus *bus, u32 claim, u64 base, u64 size)
 	bus_settle_ports(bus, &now);
 }
 
-/* Ports are looked up; memory claims are few, so they are searched. */
-static struct bus_claim *bus_find(struct bus *bus, enum bus_space space, u64 addr)
+/* Nobody answers. */
+static bool access_nobody(struct bus *bus, enum bus_space space, struct io *io)
 {
-	if (space == BUS_PORT) {
-		u8 owner = addr < PORT_COUNT ? bus->port_owner[addr] : 0;
-
-		return owner ? &bus->claim[owner - 1] : NULL;
-	}
-	for (u32 i = 0; i < bus->memory_count; i++) {
-		struct bus_claim *c = &bus->claim[bus->memory[i]];
-
-		if (addr - c->range.base < c->range.size)
-			return c;
-	}
-	return NULL;
-}
-
-bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io)
-{
-	struct bus_claim *c = bus_find(bus, space, addr);
-
-	if (c) {
-		io->off = addr - c->range.base;
-		if (io->size <= c->range.size - io->off) {
-			c->accesses++;
-			if (c->fn(c->device, io) == IO_DONE)
-				return true;
-		}
-	}
 	bus->unclaimed[space]++;
 	if (!io->write)
 		io->val = ~0ul;
 	return false;
+}
+
+static inline bool access_claim(struct bus *bus, enum bus_space space, struct bus_claim *c, u64 addr, struct io *io)
+{
+	io->off = addr - c->range.base;
+	if (io->size > c->range.size - io->off)
+		return access_nobody(bus, space, io);
+	c->accesses++;
+	if (c->fn(c->device, io) == IO_DONE)
+		return true;
+	return access_nobody(bus, space, io);
+}
+
+bool bus_access_port(struct bus *bus, u64 port, struct io *io)
+{
+	u64 owner = port < PORT_COUNT ? bus->port_owner[port] : 0;
+
+	if (!owner)
+		return access_nobody(bus, BUS_PORT, io);
+	return access_claim(bus, BUS_PORT, &bus->claim[owner - 1], port, io);
+}
+
+bool bus_access_memory(struct bus *bus, u64 gpa, struct io *io)
+{
+	for (u32 i = 0; i < bus->memory_count; i++) {
+		struct bus_claim *c = &bus->claim[bus->memory[i]];
+
+		if (gpa - c->range.base < c->range.size)
+			return access_claim(bus, BUS_MEMORY, c, gpa, io);
+	}
+	return access_nobody(bus, BUS_MEMORY, io);
 }

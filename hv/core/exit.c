@@ -6,8 +6,12 @@
 #include <hv/emulate.h>
 #include <hv/exit_cpu.h>
 #include <hv/guest.h>
+#include <hv/lock.h>
 #include <hv/policy.h>
+#include <hv/time.h>
 #include <hv/virt.h>
+
+#include "vcpu_loop.h"
 
 typedef enum verdict exit_fn(struct vcpu *v);
 
@@ -45,15 +49,31 @@ static enum verdict exit_window(struct vcpu *v)
 
 /* Ports */
 
-bool pio_access(struct vcpu *v, struct io *io, u16 port)
+static inline bool port_access(struct vcpu *v, struct io *io, u16 port)
 {
 	struct guest *g = v->guest;
 	bool answered;
 
 	spin_lock(&g->device_lock);
-	answered = bus_access(&g->bus, BUS_PORT, port, io);
+	answered = bus_access_port(&g->bus, port, io);
 	spin_unlock(&g->device_lock);
 	return answered;
+}
+
+bool pio_access(struct vcpu *v, struct io *io, u16 port)
+{
+	return port_access(v, io, port);
+}
+
+/* SDM 2A "IN": a 32-bit result clears the upper half of RAX, the shorter ones leave the rest. */
+static inline void port_result(u64 *rax, u32 size, u64 val)
+{
+	if (size == 1)
+		*rax = (*rax & ~0xfful) | (u8)val;
+	else if (size == 2)
+		*rax = (*rax & ~0xfffful) | (u16)val;
+	else
+		*rax = (u32)val;
 }
 
 static enum verdict exit_pio(struct vcpu *v)
@@ -64,17 +84,10 @@ static enum verdict exit_pio(struct vcpu *v)
 	if (x->pio.string)
 		return emulate_string_io(v);
 	if (io.write)
-		io.val = io.size == 4 ? (u32)v->gpr[RAX] : io.size == 2 ? (u16)v->gpr[RAX] : (u8)v->gpr[RAX];
-	pio_access(v, &io, x->pio.port);
-	if (io.write)
-		return NEXT;
-	/* SDM 2A "IN": a 32-bit result clears the upper half of RAX, the shorter ones leave the rest. */
-	if (io.size == 4)
-		v->gpr[RAX] = (u32)io.val;
-	else if (io.size == 2)
-		v->gpr[RAX] = (v->gpr[RAX] & ~0xfffful) | (u16)io.val;
-	else
-		v->gpr[RAX] = (v->gpr[RAX] & ~0xfful) | (u8)io.val;
+		io.val = v->gpr[RAX] & (BIT(io.size * 8) - 1);
+	port_access(v, &io, x->pio.port);
+	if (x->pio.in)
+		port_result(&v->gpr[RAX], x->pio.size, io.val);
 	return NEXT;
 }
 
@@ -103,7 +116,7 @@ bool mmio_access(struct vcpu *v, u64 gpa, struct io *io)
 	if (off < PAGE_SIZE && (v->lapic.base & (APIC_BASE_ENABLE | APIC_BASE_X2)) == APIC_BASE_ENABLE)
 		return lapic_access(v, off, io);
 	spin_lock(&g->device_lock);
-	answered = bus_access(&g->bus, BUS_MEMORY, gpa, io);
+	answered = bus_access_memory(&g->bus, gpa, io);
 	spin_unlock(&g->device_lock);
 	return answered;
 }
@@ -241,7 +254,7 @@ static exit_fn *const exit_handler[] = {
 _Static_assert(ARRAY_COUNT(exit_handler) == VMEXIT_KINDS, "every kind has a handler");
 
 /* The processor gave no length: it is in the bytes. RIP moves here and in exit_dispatch(), nowhere else. */
-static __attribute__((noinline)) void advance(struct vcpu *v)
+static NOINLINE void advance(struct vcpu *v)
 {
 	struct vmexit *x = &v->exit;
 	u32 len = insn_length(v);
@@ -255,7 +268,7 @@ static __attribute__((noinline)) void advance(struct vcpu *v)
 }
 
 /* What is not simply done. */
-static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
+static NOINLINE void act(struct vcpu *v, enum verdict verdict)
 {
 	switch (verdict) {
 	case NEXT:
@@ -275,13 +288,35 @@ static __attribute__((noinline)) void act(struct vcpu *v, enum verdict verdict)
 }
 
 /* Judge one exit. Handlers only judge. */
-void exit_dispatch(struct vcpu *v)
+static inline void exit_dispatch(struct vcpu *v)
 {
 	const struct vmexit *x = &v->exit;
 	enum verdict verdict = exit_handler[x->kind](v);
 
-	if (__builtin_expect(verdict == NEXT && x->len, 1))
+	if (LIKELY(verdict == NEXT && x->len))
 		virt->set_rip(v, x->rip + x->len);
 	else
 		act(v, verdict);
+}
+
+static void count_exit(struct vcpu *v)
+{
+	struct exit_stat *s = &v->pub->stat[v->exit.kind];
+	u64 cycles = tsc_now() - v->exit_tsc;
+
+	s->count++;
+	s->cycles += cycles;
+	if (UNLIKELY(cycles > s->worst))
+		s->worst = cycles;
+}
+
+/* v is a constant here: nothing has to be kept in a register while the handler runs. */
+bool vcpu_turn(void)
+{
+	struct vcpu *v = &this_core()->vcpu;
+
+	v->exit_tsc = tsc_now();
+	exit_dispatch(v);
+	count_exit(v);
+	return !vcpu_needs_service(v);
 }

@@ -6,6 +6,7 @@
 #include <hv/gmem.h>
 #include <hv/host.h>
 #include <hv/load.h>
+#include <hv/lock.h>
 #include <hv/log.h>
 #include <hv/pc.h>
 #include <hv/policy.h>

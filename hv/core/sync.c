@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <hv/atomic.h>
+#include <hv/lock.h>
 
-#include <hv/core.h>
-#include <hv/lib.h>
 #include <hv/time.h>
 
-void spin_lock(struct spinlock *l)
+void spin_wait(struct spinlock *l, u32 me)
 {
-	u32 me = this_core()->index + 1, free = 0;
+	u32 free = 0;
 
 	while (!__atomic_compare_exchange_n(&l->held, &free, me, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
 		assert(free != me);
@@ -15,12 +13,6 @@ void spin_lock(struct spinlock *l)
 			cpu_relax();
 		free = 0;
 	}
-}
-
-void spin_unlock(struct spinlock *l)
-{
-	assert(load_relaxed(&l->held) == this_core()->index + 1);
-	store_release(&l->held, 0);	/* pairs with the exchange in spin_lock */
 }
 
 u64 mul_div(u64 ticks, u64 num, u64 den)

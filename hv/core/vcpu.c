@@ -3,6 +3,7 @@
 #include "vcpu_loop.h"
 
 #include <hv/core.h>
+#include <hv/lock.h>
 #include <hv/pc.h>
 #include <hv/time.h>
 #include <hv/virt.h>
@@ -167,8 +168,8 @@ static bool wakes(struct vcpu *v)
 	return (v->exit.rflags & RFLAGS_IF) && (extint_waits(v) || vlapic_pending(v) >= 0);
 }
 
-/* The slow side of every turn: something may be waiting. false: leave the guest. */
-static __attribute__((noinline)) bool service(struct vcpu *v)
+/* Between two stays in the guest: something may be waiting. false: leave the guest. */
+static bool service(struct vcpu *v)
 {
 	for (;;) {
 		u64 now;
@@ -196,31 +197,9 @@ static __attribute__((noinline)) bool service(struct vcpu *v)
 	return true;
 }
 
-/* Does this turn have to look closer? Cheap, because it is paid at every exit. Doorbell and deadline need no look here:
- * run() comes back at once with VMEXIT_EVENT, which sets `look`. */
-static bool needs_service(const struct vcpu *v)
-{
-	return (load_relaxed(&v->pub->requests) | v->attention | v->lapic.irrv) != 0;
-}
-
-static void count_exit(struct vcpu *v)
-{
-	struct exit_stat *s = &v->pub->stat[v->exit.kind];
-	u64 cycles = tsc_now() - v->exit_tsc;
-
-	s->count++;
-	s->cycles += cycles;
-	if (__builtin_expect(cycles > s->worst, 0))
-		s->worst = cycles;
-}
-
 void vcpu_loop(struct vcpu *v)
 {
 	v->look = true;
-	while (__builtin_expect(!needs_service(v), 1) || service(v)) {
+	while (service(v))
 		virt->run(v);
-		v->exit_tsc = tsc_now();
-		exit_dispatch(v);
-		count_exit(v);
-	}
 }

@@ -50,19 +50,21 @@ static u32 xsave_size(const struct cpuid_table *t, u64 components, bool compacte
 	return size;
 }
 
-static struct cpuid_regs read_xsave(const struct vcpu *v, const struct cpuid_table *t, u32 sub)
+/* XCR0 is read back, not remembered: QEMU's TCG does not intercept XSETBV on SVM, so the guest may have changed it. */
+static struct cpuid_regs read_xsave(const struct cpuid_table *t, u32 sub)
 {
 	struct cpuid_regs r = t->basic[0x0d].r;
-	u64 all = t->xcr0_allowed;
+	u64 all = t->xcr0_allowed, now;
 
 	if (!all)
 		return (struct cpuid_regs){ 0 };
+	now = xcr0_read() & all;
 	if (sub == 0)
-		return (struct cpuid_regs){ (u32)all, xsave_size(t, v->xcr0, false), xsave_size(t, all, false), 0 };
+		return (struct cpuid_regs){ (u32)all, xsave_size(t, now, false), xsave_size(t, all, false), 0 };
 	if (sub > 1)
 		return sub_read(t, 0x0d, sub);
 	if (r.eax & BIT32(1))
-		r.ebx = xsave_size(t, v->xcr0, true);
+		r.ebx = xsave_size(t, now, true);
 	return r;
 }
 
@@ -98,7 +100,7 @@ static struct cpuid_regs read_special(struct vcpu *v, const struct cpuid_leaf *l
 	case CPUID_TOPOLOGY:
 		return read_topology(v, t, sub);
 	case CPUID_XSAVE:
-		return read_xsave(v, t, sub);
+		return read_xsave(t, sub);
 	case CPUID_AMD_ID:
 		return (struct cpuid_regs){ v->index, v->index & 0xff, 0, 0 };
 	default:

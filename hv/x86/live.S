@@ -17,6 +17,15 @@
 	movups (%rsi), %xmm\n
 	.endm
 
+	/* u64 xcr0_read(void) */
+	.globl xcr0_read
+xcr0_read:
+	xorl %ecx, %ecx
+	xgetbv
+	shlq $32, %rdx
+	orq %rdx, %rax
+	ret
+
 	/* void xmm_read(u32 n, void *to) */
 	.globl xmm_read
 xmm_read:

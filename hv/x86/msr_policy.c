@@ -429,33 +429,43 @@ bool msr_policy_write(struct vcpu *v, u32 msr, u64 val)
 }
 
 /* Counted, and told at powers of two only: a guest can do this all day. */
-static enum verdict refuse(struct vcpu *v, u32 msr, bool write)
+static enum verdict refuse(struct vcpu *v)
 {
 	u64 n = ++v->msr_refused;
 
 	if (!(n & (n - 1)))
 		log_debug("guest %u vcpu %u: msr: %s of %#x answered with #GP at rip %#lx (%lu so far)", v->guest->index + 1,
-			v->index, write ? "write" : "read", msr, v->exit.rip, n);
+			v->index, v->exit.msr.write ? "write" : "read", (u32)v->gpr[RCX], v->exit.rip, n);
 	return vcpu_fault(v, VEC_GP, 0);
+}
+
+/* The local APIC's timer, EOI and ICR are what guests use all the time: no search in the table. */
+static inline bool is_frequent(u32 msr)
+{
+	return msr - MSR_X2APIC < 0x100 || msr == MSR_TSC_DEADLINE;
+}
+
+static NOINLINE enum verdict exit_rdmsr(struct vcpu *v, u32 msr)
+{
+	u64 val;
+
+	if (is_frequent(msr) ? !vlapic_msr_read(v, msr, &val) : !msr_policy_read(v, msr, &val))
+		return refuse(v);
+	v->gpr[RAX] = (u32)val;
+	v->gpr[RDX] = val >> 32;
+	return NEXT;
 }
 
 enum verdict exit_msr(struct vcpu *v)
 {
 	u32 msr = (u32)v->gpr[RCX];
-	u64 val;
+	u64 val = (u32)v->gpr[RAX] | v->gpr[RDX] << 32;
 
-	if (v->exit.msr.write) {
-		val = (u32)v->gpr[RAX] | v->gpr[RDX] << 32;
-		/* The timer and EOI are what guests write all the time. */
-		if (msr == MSR_TSC_DEADLINE || msr - MSR_X2APIC < 0x100)
-			return vlapic_msr_write(v, msr, val) ? NEXT : refuse(v, msr, true);
-		return msr_policy_write(v, msr, val) ? NEXT : refuse(v, msr, true);
-	}
-	if (!msr_policy_read(v, msr, &val))
-		return refuse(v, msr, false);
-	v->gpr[RAX] = (u32)val;
-	v->gpr[RDX] = val >> 32;
-	return NEXT;
+	if (!v->exit.msr.write)
+		return exit_rdmsr(v, msr);
+	if (is_frequent(msr) ? vlapic_msr_write(v, msr, val) : msr_policy_write(v, msr, val))
+		return NEXT;
+	return refuse(v);
 }
 
 /* Firmware leaves RAM write-back and the devices below 4 GiB uncached; kernels that start without firmware rely on it

@@ -6,6 +6,9 @@
 
 #include "x86.h"
 
+/* XCR0 of this core, which is the guest's: the host uses none of it. Only where CPUID has XSAVE. hv/x86/live.S */
+u64 xcr0_read(void);
+
 #define BASIC_LEAVES 0x17u		/* 0..16H */
 #define EXT_LEAVES 0x22u		/* 80000000H..80000021H */
 #define KVM_LEAVES 0x11u		/* 40000000H..40000010H */

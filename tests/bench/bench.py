@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make bench [ONLY=vmx,zambezi,svm,svm-x2apic]: instruction counts of exitbench under Bulkhead beside KVM's and Xen's, one
+"""make bench [ONLY=vmx,zambezi,svm,svm-x2apic] [DOCS=1]: instruction counts of exitbench under Bulkhead beside KVM's and Xen's, one
 Markdown table for each emulator and CPU model, and the budgets of docs/bench.md with PASS or OVER. Written to stdout and to
-build/bench/*.md. Whatever could not be measured or read is said and makes the exit status 1."""
+build/bench/*.md, with DOCS=1 also into docs/bench.md. Whatever could not be measured or read is said and makes the exit status 1."""
 import concurrent.futures
 import os
 import re
@@ -162,6 +162,13 @@ def run(target):
     return r
 
 
+def into_docs(text):
+    """Everything behind "## Latest figures" anew. The version is the one that the measured file was built from."""
+    path, version = 'docs/bench.md', re.search(r'"(.*)"', open('build/version.c').read()).group(1)
+    head = open(path).read().split('## Latest figures', 1)[0]
+    open(path, 'w').write(f'{head}## Latest figures\n{time.strftime("%Y-%m-%d")}, version {version}.\n\n{text}')
+
+
 def main():
     os.chdir(ROOT)
     os.makedirs(OUT, exist_ok=True)
@@ -189,6 +196,8 @@ def main():
         open(f'{OUT}/{r.target.name}.md', 'w').write(part)
         text.append(part)
     print('\n'.join(text))
+    if os.environ.get('DOCS') and not failed and not only:
+        into_docs('\n'.join(text))
     return 1 if failed else 0
 
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""profile.py vmx|zambezi SYMBOL [COUNT]: where the instructions of one exit go. Bochs' debugger stops at a handler of the
-hypervisor (exit_cpuid, exit_pio, emulate_mmio, exit_msr, exit_hypercall ...) while exitbench runs, for the COUNTth time
-(200), then traces until the next time; printed are the instructions of that turn by function, guest's own included."""
+"""profile.py vmx|zambezi SYMBOL [STEPS]: where the instructions of one exit go. Bochs' debugger stops at a handler of the
+hypervisor (exit_cpuid, exit_pio, emulate_mmio, exit_msr, exit_hypercall) while exitbench runs, then traces STEPS instructions
+(200000). Printed by function: the instructions between two visits of the handler, of the most frequent turn in the trace, the
+guest's own included."""
 import bisect
 import collections
 import os
@@ -29,21 +30,17 @@ def addresses():
     return [(int(r[0], 16), r[2]) for r in rows if len(r) == 3 and r[1] in 'tT']
 
 
-def trace(cpu, symbol, at, count, only):
-    """The lines that Bochs traced between two stops."""
+def trace(cpu, symbol, at, steps, only):
+    """Everything that Bochs traced. It misses breakpoints in a busy guest, so it is told to stop only once."""
     text = plans.elf_guest('bench', 'exitbench', cmdline=f'n=400 only={only}', memory='16MiB')
     plan = plans.Plan(f'profile-{symbol}', text, {'exitbench.elf': f'{plans.GUEST}/exitbench.elf'})
-    script = f'lb {at:#x}\n' + 'c\n' * count + 'trace on\nc\ntrace off\nd 1\nc\n'
+    script = f'lb {at:#x}\nc\nd 1\nset $cpu = 1\ntrace on\ns all {steps}\ntrace off\nc\n'
     with Bochs(matrix.image(plan), ips=400000000, cores=2, memory=1024, cpu=cpu, commands=script) as m:
         try:
             m.expect(r'guest bench: (ended|killed)', 240)
         except Timeout as e:
             print(f'profile: {e}', file=sys.stderr)
-        out = open(f'{m.dir}/out', errors='replace').read()
-    stops = [s.start() for s in re.finditer(r'Breakpoint 1,', out)]
-    if len(stops) <= count:
-        sys.exit(f'profile: {symbol} was reached {len(stops)} times, not {count + 1}')
-    return out[stops[count - 1]:stops[count]]
+        return open(f'{m.dir}/out', errors='replace').read()
 
 
 def main():
@@ -53,14 +50,21 @@ def main():
     if len(sys.argv) < 3:
         sys.exit(__doc__)
     cpu = {'vmx': 'corei7_skylake_x'}.get(sys.argv[1], sys.argv[1])
-    symbol, count = sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 200
+    symbol, steps = sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 200000
     known = addresses()
     at = dict((n, a) for a, n in known)[symbol]
-    text = trace(cpu, symbol, at, count, ONLY.get(symbol, symbol))
-    starts, seen, listing = [a for a, _ in known], collections.Counter(), []
+    text = trace(cpu, symbol, at, steps, ONLY.get(symbol, symbol))
     # The guest core is 1: "(1).[123456] [0x0000...] 0008:ffffffff8001b230 (unk. ctxt): mov ..."
-    for where, insn in re.findall(r'^\(1\)\.?\[?\d*\]? \[0x[0-9a-f]+\] [0-9a-f]{4}:([0-9a-f]+) \([^)]*\): (.*)$', text, re.M):
-        a = int(where, 16)
+    lines = [(int(where, 16), insn) for where, insn in
+             re.findall(r'^\(1\)\S* \[0x[0-9a-f]+\] [0-9a-f]{4}:([0-9a-f]+) \([^)]*\): (.*)$', text, re.M)]
+    visits = [i for i, (a, _) in enumerate(lines) if a == at]
+    if len(visits) < 3:
+        sys.exit(f'profile: {symbol} came {len(visits)} times in {len(lines)} traced instructions')
+    turns = [t for t in zip(visits, visits[1:]) if t[1] - t[0] > 1]     # a stop is shown twice
+    usual = collections.Counter(b - a for a, b in turns).most_common(1)[0][0]
+    begin, end = [t for t in turns if t[1] - t[0] == usual][-1]
+    starts, seen, listing = [a for a, _ in known], collections.Counter(), []
+    for a, insn in lines[begin:end]:
         name = known[bisect.bisect_right(starts, a) - 1][1] if a >= HV else '(guest)'
         seen[name] += 1
         listing.append(f'{a:016x} {name:24} {insn}')

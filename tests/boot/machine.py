@@ -224,7 +224,7 @@ vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 boot: disk
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=disk, path={image}, mode=flat, cylinders={cylinders}, heads=16, spt=63
-com1: enabled=1, mode=socket-server, dev=localhost:{port}
+com1: enabled=1, mode=socket-server, dev=127.0.0.1:{port}
 clock: sync=none, time0=1700000000
 pci: enabled=1, chipset=i440fx, slot1=pcivga
 vga: extension=vbe, update_freq=5

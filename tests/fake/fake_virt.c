@@ -17,6 +17,12 @@ __attribute__((weak)) enum verdict vcpu_fault(struct vcpu *v, enum vector vector
 	return FAULT;
 }
 
+/* Where no loop is linked, run() is for one exit. */
+__attribute__((weak)) bool vcpu_turn(void)
+{
+	return false;
+}
+
 static struct fake_call *note(enum fake_call_kind kind, u64 a, u64 b, u64 c)
 {
 	struct fake_call *call = &fake.call[fake.call_count];
@@ -219,7 +225,7 @@ static void finish(struct vcpu *v, const struct fake_step *s)
 	v->exit.event_queued = fake.queued = hit;
 }
 
-static void fake_run(struct vcpu *v)
+static void run_once(struct vcpu *v)
 {
 	const struct fake_step *s = &fake.script[fake.step];
 	struct fake_call *call = note(FAKE_RUN, 0, 0, 0);
@@ -248,6 +254,14 @@ static void fake_run(struct vcpu *v)
 	fake_core.now += s->ticks - fake.ran;
 	fake.ran = s->ticks;
 	finish(v, s);
+}
+
+static void fake_run(struct vcpu *v)
+{
+	assert(v == &this_core()->vcpu);
+	do
+		run_once(v);
+	while (vcpu_turn());
 }
 
 /* The rest */

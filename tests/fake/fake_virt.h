@@ -66,7 +66,7 @@ void fake_guest_free(struct guest *g);
 #define fake_play(steps) fake_play_count(steps, ARRAY_COUNT(steps))
 void fake_play_count(const struct fake_step *steps, u32 count);
 
-/* As a run() would: the guest stops for x, without an entry. For tests of exit_dispatch() alone. */
+/* As a run() would: the guest stops for x, without an entry. For tests of vcpu_turn() alone. */
 void fake_exit(struct vcpu *v, const struct vmexit *x);
 
 /* The last call of that kind; ends the program when there was none. */

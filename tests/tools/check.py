@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run unit-test programs and scripts, add up what they ran: check.py PROGRAM|SCRIPT.py ...
 A program that runs no test, or dies, has failed. Ends with one line: N passed, N failed, N skipped."""
+import concurrent.futures
 import os
 import re
 import subprocess
@@ -30,8 +31,9 @@ def run(path):
 
 def main():
     total = [0, 0, 0]
-    for path in sys.argv[1:]:
-        passed, failed, skipped, out = run(path)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(run, sys.argv[1:]))
+    for path, (passed, failed, skipped, out) in zip(sys.argv[1:], results):
         total = [total[0] + passed, total[1] + failed, total[2] + skipped]
         name = re.sub(r'^(build/host/)?tests/unit/', '', path)
         print(f'{"FAIL" if failed else "PASS"} unit/{name} {passed} passed' + (f', {failed} failed' if failed else ''))

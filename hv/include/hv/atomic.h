@@ -14,11 +14,8 @@
 #define exchange(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
 #define fence_full() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
-/* A spin lock, only ever shared by cores of one guest (its device lock) or used at boot. Knows its holder: taking it
- * twice on one core is an assertion, not a hang. */
+/* Used through hv/lock.h. Knows its holder: taking it twice on one core is an assertion, not a hang. */
 struct spinlock {
 	u32 held;	/* 0 free, else the holder's core index + 1 */
 };
-void spin_lock(struct spinlock *l);
-void spin_unlock(struct spinlock *l);
 static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }

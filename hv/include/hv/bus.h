@@ -36,7 +36,7 @@ struct bus_claim {
 	void *device;
 	const char *name;
 	u64 accesses;		/* written under the device lock */
-};
+} __attribute__((aligned(64)));
 
 struct bus {
 	u32 claim_count, memory_count;
@@ -65,4 +65,9 @@ void bus_move(struct bus *bus, u32 claim, u64 base, u64 size);
 
 /* Perform one access at addr. What nobody claims, or what crosses the end of a claim, reads ones and drops writes.
  * The caller holds the guest's device lock. Returns false when nobody answered. */
-bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io);
+bool bus_access_port(struct bus *bus, u64 port, struct io *io);
+bool bus_access_memory(struct bus *bus, u64 gpa, struct io *io);
+static inline bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io)
+{
+	return space == BUS_PORT ? bus_access_port(bus, addr, io) : bus_access_memory(bus, addr, io);
+}

@@ -42,6 +42,9 @@ typedef struct { u64 v; } hva_t;	/* virtual address of the hypervisor */
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
 
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define NOINLINE __attribute__((noinline))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define NORETURN __attribute__((noreturn))
 #define PACKED __attribute__((packed))
 #define PAGE_ALIGNED __attribute__((aligned(4096)))

@@ -96,8 +96,9 @@ enum verdict {
 /* Fill v->fault; returns FAULT. code < 0: the exception has no error code. */
 enum verdict vcpu_fault(struct vcpu *v, enum vector vector, int code);
 
-/* Judge v->exit, act, move RIP. Own core only. */
-void exit_dispatch(struct vcpu *v);
+/* One turn of this core's vcpu, called by the vendor's run() after each exit: judge v->exit, act, move RIP, count it.
+ * true: enter again; false: come back from run(), something waits. Own core. */
+bool vcpu_turn(void);
 
 /* Make the core of g's vcpu look at its requests soon: doorbell when it is another core, nothing when it is this one.
  * Any core of the guest, and the control core. */

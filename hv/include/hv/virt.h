@@ -47,8 +47,9 @@ struct virt_ops {
 	/* Architectural power-on state (SDM 3A "Processor State After Reset"), CS:IP f000:fff0, also after INIT. */
 	void (*vcpu_reset)(struct vcpu *v);
 
-	/* Enter the guest, come back with v->exit and v->gpr filled. Returns before v->deadline passes and soon after this
-	 * core's doorbell is rung, also when it was rung just before entry. Host interrupts off on call and return. */
+	/* Enter the guest of this core's vcpu v; after each exit fill v->exit and v->gpr, call vcpu_turn(), and enter again
+	 * until that says no. A VMEXIT_EVENT comes before v->deadline passes and soon after this core's doorbell is rung, also
+	 * when it was rung just before entry. Host interrupts off on call and return. */
 	void (*run)(struct vcpu *v);
 
 	/* RIP behind an emulated instruction; also ends STI / MOV SS blocking. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Into the guest and back. VMRUN keeps RAX, RSP, RIP, RFLAGS, segments and control registers of both sides; the other
- * general registers and what VMLOAD/VMSAVE move are ours to switch. */
+/* Into the guest and back, again and again. VMRUN keeps RAX, RSP, RIP, RFLAGS, segments and control registers of both
+ * sides; the other general registers and what VMLOAD/VMSAVE move are ours to switch. */
 #include "enter.h"
 
 /* This core's struct core has one address on every core, so neither side needs a register that points to it. */
@@ -11,18 +11,19 @@
 	.globl svm_enter
 	.type svm_enter, @function
 
-/* void svm_enter(void): the last thing that svm_run() does; it goes on in svm_exited(), which returns to the caller of
- * svm_run(). So the C code keeps nothing across the guest, and what is pushed here is that caller's. */
+/* void svm_enter(void). The registers that a C function has to keep are saved once for many exits. */
 svm_enter:
-	/* A host interrupt ends the guest only if RFLAGS.IF is set at VMRUN: APM 2 "Virtualizing APIC.TPR" and
-	 * V_INTR_MASKING. GIF is clear, so nothing comes before; and the shadow of STI is over long before VMRUN. */
-	sti
 	push	%rbx
 	push	%rbp
 	push	%r12
 	push	%r13
 	push	%r14
 	push	%r15
+	sub	$8, %rsp		/* on 16 bytes at the call */
+again:
+	/* A host interrupt ends the guest only if RFLAGS.IF is set at VMRUN: APM 2 "Virtualizing APIC.TPR" and
+	 * V_INTR_MASKING. GIF is clear, so nothing comes before; and the shadow of STI is over long before VMRUN. */
+	sti
 	mov	AT(CORE_VMCB_HPA), %rax
 	mov	GPR(1), %rcx
 	mov	GPR(2), %rdx
@@ -60,16 +61,20 @@ svm_enter:
 	mov	%r13, GPR(13)
 	mov	%r14, GPR(14)
 	mov	%r15, GPR(15)
+	/* The NMI that ended the guest was held and comes at STGI; maskable interrupts wait for the host's own time. */
+	cli
+	stgi
+	call	svm_exited
+	test	%al, %al
+	jnz	again
+	add	$8, %rsp
 	pop	%r15
 	pop	%r14
 	pop	%r13
 	pop	%r12
 	pop	%rbp
 	pop	%rbx
-	/* The NMI that ended the guest was held and comes at STGI; maskable interrupts wait for the host's own time. */
-	cli
-	stgi
-	jmp	svm_exited
+	ret
 	.size svm_enter, . - svm_enter
 
 	.section .note.GNU-stack, "", @progbits

@@ -10,7 +10,6 @@
 #include "../x86.h"
 #include "enter.h"
 
-#define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define NOINLINE __attribute__((noinline))
 
@@ -124,11 +123,19 @@ static void init_intercepts(struct vmcb *b)
 	b->intercept3 = INTERCEPTS3;
 }
 
+/* As vmcb_dirty(), and the promise comes back after the entry. Where only event.c changes something it comes back with
+ * the next exit that is not common. */
+static void dirty_once(struct vmcb *b, u64 groups)
+{
+	vmcb_dirty(b, groups);
+	svm_state()->special |= SPECIAL_ONCE;
+}
+
 static void svm_flush(struct vcpu *v)
 {
 	(void)v;
 	svm_vmcb()->tlb_control = (svm_state()->features & SVM_FLUSH_BY_ASID) ? TLB_FLUSH_ASID : TLB_FLUSH_ALL;
-	svm_state()->special |= SPECIAL_FLUSH;
+	svm_state()->special |= SPECIAL_ONCE;
 }
 
 static int svm_vcpu_init(struct vcpu *v)
@@ -202,12 +209,26 @@ static void svm_vcpu_reset(struct vcpu *v)
 	svm_flush(v);
 }
 
-/* The common way through svm_run(), svm_enter() and svm_exited() is straight: what is rare is found with one test on each
- * side of the guest, and goes on in a function of its own. No pointer is kept across the guest, because this core's vcpu
- * has a fixed address. */
+/* The common way through svm_enter(), svm_exited() and back is straight: what is rare is found with one test before an
+ * entry and one after an exit, and goes on in a function of its own. No pointer is kept across the guest, because this
+ * core's vcpu has a fixed address. */
 
-/* The doorbell rang before the entry: as if it had ended the guest at once. */
-static NOINLINE void not_entered(void)
+/* With GIF clear NMIs are held: one that rings the doorbell after the look at it ends the guest at once. The look is
+ * doorbell_pending(), without the call. */
+static inline u64 doorbell(void)
+{
+	return load_relaxed(&this_core()->pub->doorbell);
+}
+
+/* The last step before svm_enter() may go on: true, for its caller to return. */
+static inline bool entry_ready(void)
+{
+	svm_vmcb()->rax = this_core()->vcpu.gpr[RAX];
+	return true;
+}
+
+/* The doorbell rang before the entry: as if it had ended the guest at once. Such an exit always wants a closer look. */
+static bool not_entered(void)
 {
 	struct vmexit *x = &this_core()->vcpu.exit;
 	struct vmcb *b = svm_vmcb();
@@ -219,31 +240,21 @@ static NOINLINE void not_entered(void)
 	b->exitintinfo = 0;
 	vmcb_exit_head(b, 0, x);
 	svm_event_finish(x);	/* an event may still be queued */
-}
-
-/* From here on NMIs are held: one that rings the doorbell after the look at it ends the guest at once. The look is
- * doorbell_pending(), without the call. */
-static inline void enter(void)
-{
-	svm_clgi();
-	if (UNLIKELY(load_relaxed(&this_core()->pub->doorbell))) {
-		not_entered();
-		return;
-	}
-	svm_vmcb()->rax = this_core()->vcpu.gpr[RAX];
-	svm_enter();
+	vcpu_turn();
+	return false;
 }
 
 /* The check is made before the entry because QEMU overwrites the block when it refuses; it only finds the words, whether
  * the state is good is for the processor to say. */
-static NOINLINE void prepare_and_enter(struct vcpu *v)
+static bool entry_prepare(void)
 {
+	const struct vcpu *v = &this_core()->vcpu;
 	struct svm_vcpu *s = svm_state();
 	struct vmcb *b = svm_vmcb();
 
 	if (b->tsc_offset != v->tsc_offset) {
 		b->tsc_offset = v->tsc_offset;
-		vmcb_dirty(b, CLEAN_INTERCEPTS);
+		dirty_once(b, CLEAN_INTERCEPTS);
 	}
 	core_timer_set(v->deadline);
 	if (s->special & SPECIAL_CHECK) {
@@ -251,18 +262,21 @@ static NOINLINE void prepare_and_enter(struct vcpu *v)
 		s->doubt = vmcb_check(b, s->phys_bits);
 	}
 	svm_event_prepare();
-	enter();
+	svm_clgi();
+	return doorbell() ? not_entered() : entry_ready();
 }
 
-static void svm_run(struct vcpu *v)
+static NOINLINE bool entry_rare(void)
 {
-	const struct svm_vcpu *s = svm_state();
-	const struct vmcb *b = svm_vmcb();
+	svm_stgi();
+	return entry_prepare();
+}
 
-	if (UNLIKELY(s->special | (b->tsc_offset ^ v->tsc_offset) | (this_core()->timer_armed ^ v->deadline)))
-		prepare_and_enter(v);
-	else
-		enter();
+/* rare: not 0 if something has to be prepared. */
+static inline bool entry(u64 rare)
+{
+	svm_clgi();
+	return UNLIKELY(rare | doorbell()) ? entry_rare() : entry_ready();
 }
 
 static void explain_failure(struct vmexit *x, const struct svm_vcpu *s, const struct vmcb *b)
@@ -274,12 +288,11 @@ static void explain_failure(struct vmexit *x, const struct svm_vcpu *s, const st
 
 static NOINLINE void exited_special(struct vmexit *x)
 {
-	struct svm_vcpu *s = svm_state();
+	struct vmcb *b = svm_vmcb();
 
-	if (s->special & SPECIAL_FLUSH) {
-		s->special &= ~SPECIAL_FLUSH;
-		svm_vmcb()->tlb_control = TLB_FLUSH_NOTHING;
-	}
+	svm_state()->special &= ~SPECIAL_ONCE;
+	b->tlb_control = TLB_FLUSH_NOTHING;
+	b->clean = CLEAN_ALL;
 	svm_event_finish(x);
 }
 
@@ -290,31 +303,45 @@ static inline void exited_look(const struct svm_vcpu *s, const struct vmcb *b, s
 		exited_special(x);
 }
 
-static NOINLINE void exited_detail(struct vmexit *x)
+/* An exit with more to say. What answers it may have moved the deadline or the TSC. */
+static NOINLINE bool exited_detail(void)
 {
+	struct vcpu *v = &this_core()->vcpu;
 	struct svm_vcpu *s = svm_state();
 	struct vmcb *b = svm_vmcb();
 
-	vmcb_exit_detail(b, s->features, x);
-	if (UNLIKELY(x->kind == VMEXIT_ENTRY_FAILED))
-		explain_failure(x, s, b);
-	exited_look(s, b, x);
+	vmcb_exit_detail(b, s->features, &v->exit);
+	if (UNLIKELY(v->exit.kind == VMEXIT_ENTRY_FAILED))
+		explain_failure(&v->exit, s, b);
+	exited_look(s, b, &v->exit);
+	if (!vcpu_turn())
+		return false;
+	return entry(s->special | (b->tsc_offset ^ v->tsc_offset) | (this_core()->timer_armed ^ v->deadline));
 }
 
-/* Where svm_enter() goes on when the guest has stopped; returns to the caller of svm_run(). */
-void svm_exited(void)
+/* The guest has stopped; svm_enter() calls this and enters again if it says so. Exits without details are answered from
+ * registers and tables, which moves neither the deadline nor the TSC. */
+bool svm_exited(void)
 {
 	const struct svm_vcpu *s = svm_state();
 	struct vcpu *v = &this_core()->vcpu;
 	struct vmcb *b = svm_vmcb();
 
-	b->clean = CLEAN_ALL;
 	v->gpr[RAX] = b->rax;
 	v->gpr[RSP] = b->rsp;
-	if (LIKELY(vmcb_exit_head(b, s->len_max, &v->exit)))
-		exited_look(s, b, &v->exit);
-	else
-		exited_detail(&v->exit);
+	if (UNLIKELY(!vmcb_exit_head(b, s->len_max, &v->exit)))
+		return exited_detail();
+	exited_look(s, b, &v->exit);
+	if (UNLIKELY(!vcpu_turn()))
+		return false;
+	return entry(s->special);
+}
+
+static void svm_run(struct vcpu *v)
+{
+	(void)v;	/* this core's, see svm_vcpu_init() */
+	if (entry_prepare())
+		svm_enter();
 }
 
 static void svm_set_rip(struct vcpu *v, u64 rip)
@@ -350,21 +377,21 @@ static void svm_set_state(struct vcpu *v, const struct cpu_state *s, u32 parts)
 	if (vmcb_set_state(svm_vmcb(), s, parts))
 		svm_flush(v);
 	if (parts != STATE_FLAGS)
-		svm_state()->special |= SPECIAL_CHECK;
+		svm_state()->special |= SPECIAL_CHECK | SPECIAL_ONCE;
 }
 
 static void svm_trap_io(struct vcpu *v, u16 first, u32 count, bool trap)
 {
 	(void)v;
 	iopm_set(this_core()->virt_page[PAGE_IOPM], first, count, trap);
-	vmcb_dirty(svm_vmcb(), CLEAN_IOPM);
+	dirty_once(svm_vmcb(), CLEAN_IOPM);
 }
 
 static void svm_trap_msr(struct vcpu *v, u32 msr, bool on_read, bool on_write)
 {
 	(void)v;
 	msrpm_set(this_core()->virt_page[PAGE_MSRPM], msr, on_read, on_write);
-	vmcb_dirty(svm_vmcb(), CLEAN_IOPM);
+	dirty_once(svm_vmcb(), CLEAN_IOPM);
 }
 
 static int svm_dump(struct vcpu *v, char *to, size_t size)

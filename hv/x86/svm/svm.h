@@ -23,7 +23,7 @@ enum svm_page { PAGE_HSAVE = 0, PAGE_VMCB = 1, PAGE_HOST = 2, PAGE_IOPM = 3, PAG
 /* EVENTINJ holds a software interrupt: the only kind that has to be told from the guest's. */
 #define SPECIAL_SOFT 64u
 
-#define SPECIAL_FLUSH 128u		/* TLB_CONTROL is set, for one entry */
+#define SPECIAL_ONCE 128u		/* TLB_CONTROL and clean bits that are good for one entry */
 
 /* What the VMCB has no place for. */
 struct svm_vcpu {
@@ -47,11 +47,11 @@ static inline struct svm_vcpu *svm_state(void)
 	return (struct svm_vcpu *)(void *)this_core()->virt_page[PAGE_STATE];
 }
 
-/* enter.S: with GIF clear. Loads gpr[] but RAX and RSP, enters, stores them; goes on in svm_exited() with GIF set and
- * interrupts off, after NMIs that were held were taken. The page behind the VMCB is where VMSAVE left the host's TR and
- * friends. */
+/* enter.S: with GIF clear. Loads gpr[] but RAX and RSP, enters, stores them; calls svm_exited() with GIF set and
+ * interrupts off, after NMIs that were held were taken; again, until that says false. The page behind the VMCB is where
+ * VMSAVE left the host's TR and friends. */
 void svm_enter(void);
-void svm_exited(void);
+bool svm_exited(void);		/* true: GIF is clear, enter again */
 _Static_assert((u32)PAGE_HOST == (u32)PAGE_VMCB + 1, "enter.S adds one page");
 
 /* CPUID 8000_000A EDX with the bits that we use; 0 without SVM. */

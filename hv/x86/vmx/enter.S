@@ -1,56 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Into the guest and back. HOST_RSP is v->gpr, so that an exit stores the guest's registers without needing one of its
- * own; the host's RSP waits in the slot of RSP. Nothing may fault on that "stack" (NMI and #MC have their own). */
+/* Into the guest and back, again and again. HOST_RSP is v->gpr, so that an exit stores the guest's registers without
+ * needing one of its own; the host's RSP waits in the slot of RSP. Nothing may fault on that "stack" (NMI and #MC have
+ * their own). The registers that a C function has to keep are saved once for many exits. */
 
 	.section .text, "ax", @progbits
 
 #define GPR(n) (8 * (n))
 #define RSP_SLOT GPR(4)
-#define EXIT_REASON 0x4402		/* vmcs.h */
+#define INSN_ERROR 0x4400		/* vmcs.h */
+#define EXIT_REASON 0x4402
+#define NOT_LAUNCHED 5			/* SDM 3C "VM Instruction Error Numbers" */
 #define VMX_FAIL_INVALID 0x10000	/* vmx.h */
 #define VMX_FAIL_VALID 0x20000
 
-/* u64 vmx_resume(u64 *gpr), u64 vmx_launch(u64 *gpr) */
-	.macro enter name, instruction
-	.globl \name
-	.type \name, @function
-\name:
+/* void vmx_enter(u64 *gpr) */
+	.globl vmx_enter
+	.type vmx_enter, @function
+vmx_enter:
 	push	%rbp
 	push	%rbx
 	push	%r12
 	push	%r13
 	push	%r14
 	push	%r15
-	mov	%rsp, RSP_SLOT(%rdi)
-	mov	GPR(0)(%rdi), %rax
-	mov	GPR(1)(%rdi), %rcx
-	mov	GPR(2)(%rdi), %rdx
-	mov	GPR(3)(%rdi), %rbx
-	mov	GPR(5)(%rdi), %rbp
-	mov	GPR(6)(%rdi), %rsi
-	mov	GPR(8)(%rdi), %r8
-	mov	GPR(9)(%rdi), %r9
-	mov	GPR(10)(%rdi), %r10
-	mov	GPR(11)(%rdi), %r11
-	mov	GPR(12)(%rdi), %r12
-	mov	GPR(13)(%rdi), %r13
-	mov	GPR(14)(%rdi), %r14
-	mov	GPR(15)(%rdi), %r15
-	mov	GPR(7)(%rdi), %rdi
-	\instruction
-	jmp	not_entered
-	.size \name, . - \name
-	.endm
+	push	%rdi			/* keeps the stack on 16 bytes at the call */
+	mov	%rdi, %rax
 
-	enter	vmx_resume, vmresume
-	enter	vmx_launch, vmlaunch
+enter:	mov	%rsp, RSP_SLOT(%rax)
+	mov	GPR(1)(%rax), %rcx
+	mov	GPR(2)(%rax), %rdx
+	mov	GPR(3)(%rax), %rbx
+	mov	GPR(5)(%rax), %rbp
+	mov	GPR(6)(%rax), %rsi
+	mov	GPR(7)(%rax), %rdi
+	mov	GPR(8)(%rax), %r8
+	mov	GPR(9)(%rax), %r9
+	mov	GPR(10)(%rax), %r10
+	mov	GPR(11)(%rax), %r11
+	mov	GPR(12)(%rax), %r12
+	mov	GPR(13)(%rax), %r13
+	mov	GPR(14)(%rax), %r14
+	mov	GPR(15)(%rax), %r15
+	mov	GPR(0)(%rax), %rax
+	vmresume
 
-/* The stack is still the host's. CF: VMfailInvalid, else VMfailValid. SDM 3C "Conventions" */
-not_entered:
-	mov	$VMX_FAIL_VALID, %eax
-	mov	$VMX_FAIL_INVALID, %ecx
-	cmovc	%ecx, %eax
-	jmp	back
+/* Not entered; registers are the guest's, the stack is the host's. CF: VMfailInvalid, else VMfailValid. SDM 3C
+ * "Conventions". The first entry of a control structure has to be a VMLAUNCH. */
+	jc	fail_invalid
+	push	%rax
+	mov	$INSN_ERROR, %eax
+	vmread	%rax, %rax
+	cmp	$NOT_LAUNCHED, %eax
+	pop	%rax
+	jne	fail_valid
+	vmlaunch
+	jc	fail_invalid
+fail_valid:
+	mov	$VMX_FAIL_VALID, %edi
+	jmp	judge
+fail_invalid:
+	mov	$VMX_FAIL_INVALID, %edi
+	jmp	judge
 
 	.globl vmx_exit_entry
 vmx_exit_entry:
@@ -71,15 +81,19 @@ vmx_exit_entry:
 	mov	%r15, GPR(15)(%rsp)
 	mov	RSP_SLOT(%rsp), %rsp
 	mov	$EXIT_REASON, %eax
-	vmread	%rax, %rax
-back:	pop	%r15
+	vmread	%rax, %rdi
+judge:	call	vmx_exit
+	test	%rax, %rax
+	jnz	enter
+	pop	%rdi
+	pop	%r15
 	pop	%r14
 	pop	%r13
 	pop	%r12
 	pop	%rbx
 	pop	%rbp
 	ret
-	.size vmx_exit_entry, . - vmx_exit_entry
+	.size vmx_enter, . - vmx_enter
 
 /* void vmx_fpu_reset_xrstor(const void *image): all components of XCR0 to their initial state, as XSTATE_BV is 0 */
 	.globl vmx_fpu_reset_xrstor

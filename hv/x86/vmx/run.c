@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Into the guest and back: the hot path. vmx_run() reads only what an exit's row in vmx_exit_type[] asks for; whatever
+/* Into the guest and back: the hot path. exit_read() reads only what an exit's row in vmx_exit_type[] asks for; whatever
  * is rare lives in functions of its own, so that the common way stays short. */
 #include <hv/atomic.h>
 #include <hv/time.h>
 
 #include "vmx.h"
 
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define NOINLINE __attribute__((noinline))
 #define TIMER_MAX 0xfffffffful
 
 /* An NMI has hit the host, perhaps between the last look at the doorbell and the entry: make that entry end at once.
@@ -218,6 +216,14 @@ static NOINLINE void run_details(struct vcpu *v, u8 needs)
 	struct vmexit *x = &v->exit;
 	u64 q;
 
+	if (x->kind == VMEXIT_PIO) {
+		q = vmread(EXIT_QUALIFICATION);
+		if (!(q & BIT(4))) {
+			x->qual1 = q;
+			vmx_pio_decode(x, q);
+			return;
+		}
+	}
 	if (x->kind == VMEXIT_MSR) {
 		x->cpl = 0;
 		x->msr.write = x->reason == REASON_WRMSR;
@@ -228,14 +234,6 @@ static NOINLINE void run_details(struct vcpu *v, u8 needs)
 		x->cpl = (u8)(vmread(GUEST_SS_ATTR) >> 5 & 3);
 		return;
 	}
-	if (x->kind == VMEXIT_PIO) {
-		q = vmread(EXIT_QUALIFICATION);
-		if (!(q & BIT(4))) {
-			x->qual1 = q;
-			vmx_pio_decode(x, q);
-			return;
-		}
-	}
 	run_all_details(v, needs);
 }
 
@@ -245,38 +243,17 @@ static NOINLINE void run_blocked(struct vmexit *x, u64 blocking)
 	x->nmi_blocked = !!(blocking & BLOCKED_NMI);
 }
 
-/* VMRESUME came back without an exit: right for the first entry of a control structure, which must be a VMLAUNCH. */
-static NOINLINE u64 run_launch(struct vcpu *v, u64 reason)
+/* Fill v->exit. reason: EXIT_REASON, or what vmx_enter() says instead when there was no entry. */
+static inline void exit_read(struct vcpu *v, u64 reason)
 {
-	bool first = reason == VMX_FAIL_VALID && vmread(INSN_ERROR) == 5;
-
-	return first ? vmx_launch(v->gpr) : reason;
-}
-
-void vmx_run(struct vcpu *v)
-{
-	struct vmx *m = this_vmx();
 	struct vmexit *x = &v->exit;
-	const struct vmx_exit_type *type;
-	u64 blocking, reason;
+	const struct vmx_exit_type *type = &vmx_exit_type[reason];
+	u64 blocking;
 
-	if (UNLIKELY(v->tsc_offset != m->tsc_offset)) {
-		m->tsc_offset = v->tsc_offset;
-		vmwrite(TSC_OFFSET, v->tsc_offset);
-	}
-	if (UNLIKELY(!timer_arm(m, v->deadline)) || UNLIKELY(doorbell_rang())) {
-		run_not_entered(v);
+	if (UNLIKELY(reason >= REASON_COUNT)) {
+		run_failed(v, reason);
 		return;
 	}
-	reason = vmx_resume(v->gpr);
-	if (UNLIKELY(reason >= REASON_COUNT)) {
-		reason = run_launch(v, reason);
-		if (reason >= REASON_COUNT) {
-			run_failed(v, reason);
-			return;
-		}
-	}
-	type = &vmx_exit_type[reason];
 	x->reason = reason;
 	x->kind = type->kind;
 	x->len = (u32)vmread(EXIT_INSN_LEN);
@@ -289,6 +266,53 @@ void vmx_run(struct vcpu *v)
 		run_blocked(x, blocking);
 	if (type->needs != NEED_LENGTH)
 		run_details(v, type->needs);
+}
+
+/* Everything is ready for the next entry. false: a deadline or a doorbell came first, and v->exit says so. */
+static inline bool entry_prepare(struct vcpu *v)
+{
+	struct vmx *m = this_vmx();
+
+	if (UNLIKELY(v->tsc_offset != m->tsc_offset)) {
+		m->tsc_offset = v->tsc_offset;
+		vmwrite(TSC_OFFSET, v->tsc_offset);
+	}
+	if (UNLIKELY(!timer_arm(m, v->deadline)) || UNLIKELY(doorbell_rang())) {
+		run_not_entered(v);
+		return false;
+	}
+	return true;
+}
+
+/* The registers for the next entry; null: leave the guest. */
+static NOINLINE u64 *judge_not_entered(struct vcpu *v)
+{
+	do {
+		if (!vcpu_turn())
+			return NULL;
+	} while (!entry_prepare(v));
+	return v->gpr;
+}
+
+static inline u64 *next_entry(struct vcpu *v)
+{
+	return entry_prepare(v) ? v->gpr : judge_not_entered(v);
+}
+
+u64 *vmx_exit(u64 reason)
+{
+	struct vcpu *v = &this_core()->vcpu;
+
+	exit_read(v, reason);
+	return vcpu_turn() ? next_entry(v) : NULL;
+}
+
+void vmx_run(struct vcpu *v)
+{
+	u64 *gpr = next_entry(v);
+
+	if (gpr)
+		vmx_enter(gpr);
 }
 
 /* The instruction is done: blocking by STI and MOV SS ends, and with TF set a single-step trap is due. */

@@ -115,19 +115,19 @@ struct vmx_guest_fields {
 	u32 phys_bits;
 };
 
-/* The first of the SDM's checks that g fails, in words written to to; null when it passes all that are known here. */
 /* IN and OUT, not the string forms: SDM 3C "Exit Qualification for I/O Instructions". Here because it is frequent. */
 static inline void vmx_pio_decode(struct vmexit *x, u64 q)
 {
 	x->pio.port = (u16)(q >> 16);
 	x->pio.size = (u8)((q & 7) + 1);
-	x->pio.in = q >> 3 & 1;
+	x->pio.in = (q & BIT(3)) != 0;
 	x->pio.string = false;
 	x->pio.rep = false;
 	x->pio.addr_size = 0;
 	x->pio.seg = 0xff;
 }
 
+/* The first of the SDM's checks that g fails, in words written to to; null when it passes all that are known here. */
 const char *vmx_check_guest(const struct vmx_guest_fields *g, const struct vmx_caps *caps, char *to, size_t size);
 
 /* VM-instruction error number in words; never null. */
@@ -162,14 +162,17 @@ void vmx_inject(struct vcpu *v, const struct event *e);
 void vmx_want_window(struct vcpu *v, u32 windows);
 void vmx_nmi_hook(void);
 
-/* enter.S */
-
-/* Load 15 registers from gpr, enter the guest, store them after. gpr[RSP] is scratch. Returns the exit reason, or one
- * of the two below when the processor refused before it touched the guest. */
-u64 vmx_resume(u64 *gpr);
-u64 vmx_launch(u64 *gpr);	/* the first time; until then vmx_resume() fails with error 5 */
+/* Called by vmx_enter() after each exit: read it and have it judged. Returns the registers for the next entry, null to
+ * leave the guest. reason: as the processor says it, or one of the two below when it refused before it touched the guest. */
+u64 *vmx_exit(u64 reason);
 #define VMX_FAIL_INVALID 0x10000ul
 #define VMX_FAIL_VALID 0x20000ul
+
+/* enter.S */
+
+/* Load 15 registers from gpr, enter the guest, store them after, call vmx_exit(), until that returns null. gpr[RSP] is
+ * scratch while the guest runs. */
+void vmx_enter(u64 *gpr);
 extern const u8 vmx_exit_entry[];	/* HOST_RIP; HOST_RSP is gpr */
 
 /* x87, SSE and all further components to their initial state. image: 576 bytes, 64-byte aligned. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What surrounds exit_dispatch() in its tests: handlers of other files that answer as told, a device on ports and
+/* What surrounds vcpu_turn() in its tests: handlers of other files that answer as told, a device on ports and
  * memory, a local APIC that notes its accesses. */
 
 #include <setjmp.h>

@@ -25,6 +25,13 @@ static struct cpuid_table table;
 static bool host_amd;
 static u32 host_fill;		/* 0: random */
 static u32 host_xcr0;
+static u64 guest_xcr0;
+
+u64 xcr0_read(void)
+{
+	return guest_xcr0;
+}
+
 static u64 host_seed;
 
 static u32 host_bits(u32 leaf, u32 sub, u32 reg)
@@ -78,7 +85,7 @@ static void build(bool amd, u32 fill, u32 xcr0, u32 vcpus)
 	cpuid_table_build(&table, &h, vcpus);
 	w->g.cpuid = &table;
 	w->g.vcpu_count = vcpus;
-	w->v.xcr0 = 1;
+	guest_xcr0 = 1;
 	w->s.cr4 = CR4_PAE;
 }
 
@@ -255,10 +262,10 @@ static void dynamic_bits_follow_the_vcpu(void **state)
 	assert_true(ask(7, 0).ecx & BIT(4));
 	assert_int_equal(ask(0x0d, 0).ebx, 576);
 	assert_int_equal(ask(0x0d, 0).ecx, 2696);
-	w->v.xcr0 = 7;
+	guest_xcr0 = 7;
 	assert_int_equal(ask(0x0d, 0).ebx, 832);
 	assert_int_equal(ask(0x0d, 1).ebx, 832);
-	w->v.xcr0 = 0x2e7;
+	guest_xcr0 = 0x2e7;
 	assert_int_equal(ask(0x0d, 0).ebx, 2696);
 	assert_int_equal(ask(0x0d, 1).eax, 7);
 	/* 576 + 256 + 64 = 896, aligned already; + 512 + 1024 + 8 */
