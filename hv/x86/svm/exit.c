@@ -42,7 +42,7 @@ static u8 code_addr_size(const struct vmcb *b)
 	return (b->cs.attr & CS_ATTR_D) ? 4 : 2;
 }
 
-/* The rest of INS and OUTS; the segment needs decode assists. */
+/* What INS and OUTS have beside a port; the segment needs decode assists. */
 static void decode_string(const struct vmcb *b, u32 features, struct vmexit *x)
 {
 	u64 info = b->exitinfo1;
@@ -53,21 +53,6 @@ static void decode_string(const struct vmcb *b, u32 features, struct vmexit *x)
 	if (!x->pio.addr_size)
 		x->pio.addr_size = code_addr_size(b);
 	x->pio.seg = (features & SVM_DECODE_ASSISTS) && seg <= SEG_GS ? seg : 0xff;
-}
-
-/* APM 2 "IN and OUT Behavior": the next RIP is in EXITINFO2 also without NRIPS. */
-static void decode_pio(const struct vmcb *b, u32 features, struct vmexit *x)
-{
-	u64 info = b->exitinfo1;
-	u64 len = b->exitinfo2 - b->rip;
-
-	x->len = len <= 15 ? (u32)len : 0;
-	x->pio.port = (u16)(info >> 16);
-	x->pio.size = (info >> 4) & 7;		/* one of three bits, at the place of its number of bytes */
-	x->pio.in = info & IOIO_IN;
-	x->pio.string = info & IOIO_STRING;
-	if (x->pio.string)
-		decode_string(b, features, x);
 }
 
 /* Without an entry for it in the IDT, #DF is a triple fault: said here, before an emulator without the shutdown intercept
@@ -140,13 +125,16 @@ void vmcb_exit_detail(const struct vmcb *b, u32 features, struct vmexit *x)
 	x->cpl = b->cpl;
 	x->qual1 = b->exitinfo1;
 	x->qual2 = b->exitinfo2;
+	if (code == EXIT_MSR) {		/* timers and EOI: too frequent for the tables */
+		x->kind = VMEXIT_MSR;
+		x->msr.write = b->exitinfo1 & 1;
+		return;
+	}
 	x->kind = code < EXIT_KINDS ? (enum vmexit_kind)-vmcb_exit_kind[code] : VMEXIT_NONE;
 	switch (x->kind) {
 	case VMEXIT_PIO:
-		decode_pio(b, features, x);
-		break;
-	case VMEXIT_MSR:
-		x->msr.write = b->exitinfo1 & 1;
+		if (!vmcb_exit_pio(b, x))
+			decode_string(b, features, x);
 		break;
 	case VMEXIT_CR:
 		decode_cr(b, features, x);

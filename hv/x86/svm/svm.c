@@ -303,6 +303,17 @@ static inline void exited_look(const struct svm_vcpu *s, const struct vmcb *b, s
 		exited_special(x);
 }
 
+static NOINLINE void exited_other(void)
+{
+	struct vmexit *x = &this_core()->vcpu.exit;
+	struct svm_vcpu *s = svm_state();
+	struct vmcb *b = svm_vmcb();
+
+	vmcb_exit_detail(b, s->features, x);
+	if (x->kind == VMEXIT_ENTRY_FAILED)
+		explain_failure(x, s, b);
+}
+
 /* An exit with more to say. What answers it may have moved the deadline or the TSC. */
 static NOINLINE bool exited_detail(void)
 {
@@ -310,11 +321,10 @@ static NOINLINE bool exited_detail(void)
 	struct svm_vcpu *s = svm_state();
 	struct vmcb *b = svm_vmcb();
 
-	vmcb_exit_detail(b, s->features, &v->exit);
-	if (UNLIKELY(v->exit.kind == VMEXIT_ENTRY_FAILED))
-		explain_failure(&v->exit, s, b);
+	if (b->exitcode != EXIT_IOIO || !vmcb_exit_pio(b, &v->exit))
+		exited_other();
 	exited_look(s, b, &v->exit);
-	if (!vcpu_turn())
+	if (UNLIKELY(!vcpu_turn()))
 		return false;
 	return entry(s->special | (b->tsc_offset ^ v->tsc_offset) | (this_core()->timer_armed ^ v->deadline));
 }

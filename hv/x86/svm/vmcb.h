@@ -255,6 +255,23 @@ static inline bool vmcb_exit_head(const struct vmcb *b, u64 longest, struct vmex
 	return true;
 }
 
+/* IN and OUT, the most frequent of these. False: INS or OUTS, which have more. APM 2 "IN and OUT Behavior": the next RIP is
+ * in EXITINFO2 also without NRIPS. */
+static inline bool vmcb_exit_pio(const struct vmcb *b, struct vmexit *x)
+{
+	u64 info = b->exitinfo1, next = b->exitinfo2, len = next - b->rip;
+
+	x->kind = VMEXIT_PIO;
+	x->len = len <= 15 ? (u32)len : 0;
+	x->qual1 = info;
+	x->qual2 = next;
+	x->pio.port = (u16)(info >> 16);
+	x->pio.size = (info >> 4) & 7;		/* one of three bits, at the place of its number of bytes */
+	x->pio.in = info & IOIO_IN;
+	x->pio.string = info & IOIO_STRING;
+	return !(info & IOIO_STRING);
+}
+
 /* Kind, CPL, details and the words of the hardware. features: CPUID 8000_000A EDX. */
 void vmcb_exit_detail(const struct vmcb *b, u32 features, struct vmexit *x);
 
