@@ -10,8 +10,11 @@ UNIT_BIN := $(UNIT_C:%.c=$(HOST)/%)
 UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	-Ihv/include -Ihv/x86 -Itests -I. -Wall -Wextra -Wno-unused-parameter -Werror
 
-# The sources that a test links stand in its SOURCES line; the word zydis asks for the decoder library.
-unit_words = $(shell sed -n 's|^/\* SOURCES:\(.*\)\*/|\1|p' $(1) | head -n 1)
+# The sources that a test links stand in its SOURCES line; the word zydis asks for the
+# decoder library, pc-models for all models of a guest's PC but the ACPI tables (pc_fake.c goes with them).
+PC_MODELS := $(filter-out drivers/model/acpi%.c drivers/model/aml.c drivers/model/pc_now.c, \
+	$(sort $(wildcard drivers/model/*.c drivers/model/pci/*.c)))
+unit_words = $(patsubst pc-models,$(PC_MODELS),$(shell sed -n 's|^/\* SOURCES:\(.*\)\*/|\1|p' $(1) | head -n 1))
 # A variable, as a bare % in a pattern rule would become the stem.
 UNIT_SRC := %.c %.S
 .SECONDEXPANSION:
@@ -27,6 +30,20 @@ check-setup:
 	@tests/tools/setup.sh all
 .PHONY: host-tools
 host-tools:
+
+# libFuzzer targets: tests/fuzz/fuzz_*.c with a SOURCES line and LLVMFuzzerTestOneInput().
+FUZZ_SECONDS ?= 60
+FUZZ_C := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(FUZZ_C:tests/fuzz/%.c=$(HOST)/fuzz/%)
+$(HOST)/fuzz/%: tests/fuzz/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/fuzz/$$*.c)) $$(wildcard tests/unit/support.c) \
+		$$(if $$(filter zydis,$$(call unit_words,tests/fuzz/$$*.c)),$(HOST)/libzydis.a)
+	@mkdir -p $(@D)
+	$(Q)clang $(UNIT_CFLAGS) -O2 -fsanitize=fuzzer $(ZYDIS_CFLAGS) -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
+.PHONY: fuzz
+fuzz: check-setup $(if $(T),$(filter %/$(T),$(FUZZ_BIN)),$(FUZZ_BIN)) ## fuzz with clang's libFuzzer, T=fuzz_name for one, FUZZ_SECONDS=60 each
+	@set -o pipefail; for f in $(filter %/$(or $(T),%),$(FUZZ_BIN)); do echo "$$f"; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -rss_limit_mb=1024 -artifact_prefix=$(BUILD)/ -verbosity=0 \
+			-print_final_stats=1 2>&1 | tail -n 20 || exit 1; done
 
 test: check-setup ## everything that CI runs
 	@tests/boot/test.py ci

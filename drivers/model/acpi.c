@@ -7,6 +7,9 @@
 #include <hv/load.h>
 
 #include "aml.h"
+#include "pci/vpci.h"
+#include "vhpet.h"
+#include "vi8042.h"
 #include "vpanic.h"
 
 #define OEM_ID "BLKHED"
@@ -77,7 +80,7 @@ _Static_assert(offsetof(struct acpi_fadt, reset) == 116, "FADT");
 
 enum fadt_flags { FADT_WBINVD = 1, FADT_C1 = 1 << 2, FADT_NO_SLEEP_BUTTON = 1 << 5, FADT_NO_RTC_WAKE = 1 << 6,
 	FADT_RESET = 1 << 10, FADT_HEADLESS = 1 << 12 };
-enum fadt_boot { BOOT_LEGACY_DEVICES = 1, BOOT_NO_VGA = 4 };	/* bit 1, 8042, is clear: there is none */
+enum fadt_boot { BOOT_LEGACY_DEVICES = 1, BOOT_8042 = 2, BOOT_NO_VGA = 4 };
 
 struct acpi_spcr {
 	struct acpi_header header;
@@ -110,7 +113,7 @@ static void *acpi_at(const struct acpi_area *a, u64 gpa)
 	return a->base + (gpa - GUEST_ACPI_GPA);
 }
 
-/* Room for one table; all tables together are far below the area (a DSDT with 64 processors takes 3 KiB). */
+/* Room for one table; all tables together are far below the area (a DSDT with 64 processors takes 6 KiB). */
 static u64 acpi_reserve(struct acpi_area *a, size_t size)
 {
 	u64 at = ALIGN_UP(a->used, 64);
@@ -180,10 +183,11 @@ static void dsdt_processors(struct aml *a, u32 count)
 	}
 }
 
-static void dsdt_body(struct aml *a, u32 vcpus)
+static void dsdt_body(struct aml *a, const struct guest *g)
 {
-	static const struct aml_ports pic[] = { { 0x20, 2 }, { 0xa0, 2 } }, pit[] = { { 0x40, 4 } }, rtc[] = { { 0x70, 2 } },
-		com1[] = { { 0x3f8, 8 } }, panic[] = { { VPANIC_PORT, 1 } };
+	static const struct aml_ports pic[] = { { 0x20, 2 }, { 0xa0, 2 } }, pit[] = { { 0x40, 4 } },
+		rtc[] = { { 0x70, 2 } }, com1[] = { { 0x3f8, 8 } }, panic[] = { { VPANIC_PORT, 1 } },
+		keyboard[] = { { 0x60, 1 }, { 0x64, 1 } };
 
 	aml_name(a, "\\_S5");
 	aml_package(a, 4);
@@ -193,16 +197,28 @@ static void dsdt_body(struct aml *a, u32 vcpus)
 	aml_integer(a, 0);
 	aml_close(a);
 	aml_scope(a, "\\_SB");
-	dsdt_processors(a, vcpus);
+	dsdt_processors(a, g->vcpu_count);
+	acpi_memory_device(a, "ECAM", "PNP0C02", VPCI_ECAM, VPCI_ECAM_SIZE);
+	acpi_memory_device(a, "HPET", "PNP0103", VHPET_ADDRESS, VHPET_SIZE);
+	acpi_pci_open(a, g);
+	aml_device(a, "LPC");
+	aml_name(a, "_ADR");
+	aml_integer(a, 0x001f0000);
 	dsdt_isa_device(a, "PIC", "PNP0000", pic, ARRAY_COUNT(pic), 2);
 	dsdt_isa_device(a, "TIMR", "PNP0100", pit, ARRAY_COUNT(pit), IRQ_PIT);
 	dsdt_isa_device(a, "RTC", "PNP0B00", rtc, ARRAY_COUNT(rtc), IRQ_RTC);
 	dsdt_isa_device(a, "COM1", "PNP0501", com1, ARRAY_COUNT(com1), IRQ_COM1);
+	if (vi8042_wanted(g)) {
+		dsdt_isa_device(a, "KBD", "PNP0303", keyboard, ARRAY_COUNT(keyboard), IRQ_KEYBOARD);
+		dsdt_isa_device(a, "MOU", "PNP0F13", NULL, 0, IRQ_MOUSE);
+	}
 	dsdt_isa_device(a, "PEVT", "QEMU0001", panic, ARRAY_COUNT(panic), -1);
+	aml_close(a);
+	aml_close(a);
 	aml_close(a);
 }
 
-static u64 acpi_put_dsdt(struct acpi_area *area, u32 vcpus)
+static u64 acpi_put_dsdt(struct acpi_area *area, const struct guest *g)
 {
 	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header));
 	struct acpi_header *h = acpi_at(area, gpa);
@@ -210,7 +226,7 @@ static u64 acpi_put_dsdt(struct acpi_area *area, u32 vcpus)
 
 	*h = acpi_header("DSDT", 2);
 	aml_init(&a, h + 1, GUEST_ACPI_SIZE - area->used);
-	dsdt_body(&a, vcpus);
+	dsdt_body(&a, g);
 	assert(!a.full && !a.depth);
 	area->used += a.used;
 	acpi_finish(h, sizeof(*h) + a.used);
@@ -227,7 +243,7 @@ static u64 acpi_put_facs(struct acpi_area *area)
 }
 
 /* SMI_CMD is 0: always in ACPI mode. The power button is fixed hardware, so no device names it. */
-static u64 acpi_put_fadt(struct acpi_area *area, u64 facs, u64 dsdt)
+static u64 acpi_put_fadt(struct acpi_area *area, const struct guest *g, u64 facs, u64 dsdt)
 {
 	u64 gpa = acpi_reserve(area, sizeof(struct acpi_fadt));
 	struct acpi_fadt *f = acpi_at(area, gpa);
@@ -246,7 +262,7 @@ static u64 acpi_put_fadt(struct acpi_area *area, u64 facs, u64 dsdt)
 		.pm_timer_length = 4,
 		.c2_latency = 101,			/* above 100 and 1000: neither state exists */
 		.c3_latency = 1001,
-		.boot_arch = BOOT_LEGACY_DEVICES | BOOT_NO_VGA,
+		.boot_arch = (u16)(BOOT_LEGACY_DEVICES | BOOT_NO_VGA | (vi8042_wanted(g) ? BOOT_8042 : 0)),
 		.flags = FADT_WBINVD | FADT_C1 | FADT_NO_SLEEP_BUTTON | FADT_NO_RTC_WAKE | FADT_RESET | FADT_HEADLESS,
 		.reset = PORT(ACPI_RESET_PORT, 1),
 		.reset_value = ACPI_RESET_VALUE,
@@ -284,6 +300,35 @@ static u64 acpi_put_madt(struct acpi_area *area, u32 vcpus)
 	aml_raw(&a, &nmi, sizeof(nmi));
 	assert(!a.full && a.used == size - sizeof(*h));
 	acpi_finish(h, size);
+	return gpa;
+}
+
+/* PCI Firmware Specification "MCFG Table Description". Bus 0 alone, although the window has room for 256: there are
+ * no bridges, and Linux looks at all slots of all buses that are named here. */
+static u64 acpi_put_mcfg(struct acpi_area *area)
+{
+	const struct { u64 reserved, base; u16 segment; u8 first_bus, last_bus; u32 reserved1; } PACKED body =
+		{ 0, VPCI_ECAM, 0, 0, 0, 0 };
+	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header) + sizeof(body));
+	struct acpi_header *h = acpi_at(area, gpa);
+
+	*h = acpi_header("MCFG", 1);
+	memcpy(h + 1, &body, sizeof(body));
+	acpi_finish(h, sizeof(*h) + sizeof(body));
+	return gpa;
+}
+
+/* IA-PC HPET Specification "The ACPI 2.0 HPET Description Table". */
+static u64 acpi_put_hpet(struct acpi_area *area)
+{
+	const struct { u32 id; struct acpi_gas base; u8 number; u16 min_tick; u8 attributes; } PACKED body =
+		{ VHPET_ID, { 0, 64, 0, 0, VHPET_ADDRESS }, 0, 0x80, 0 };
+	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header) + sizeof(body));
+	struct acpi_header *h = acpi_at(area, gpa);
+
+	*h = acpi_header("HPET", 1);
+	memcpy(h + 1, &body, sizeof(body));
+	acpi_finish(h, sizeof(*h) + sizeof(body));
 	return gpa;
 }
 
@@ -332,16 +377,18 @@ static void acpi_put_rsdp(struct acpi_rsdp *r, u64 xsdt)
 int acpi_build(struct guest *g, gpa_t *rsdp)
 {
 	struct acpi_area area = { .base = gmem_ptr(g, GPA(GUEST_ACPI_GPA), GUEST_ACPI_SIZE) };
-	u64 facs, dsdt, table[3];
+	u64 facs, dsdt, table[5];
 
 	if (!area.base)
 		return -E_NOSPC;
 	*rsdp = GPA(acpi_reserve(&area, sizeof(struct acpi_rsdp)));
 	facs = acpi_put_facs(&area);
-	dsdt = acpi_put_dsdt(&area, g->vcpu_count);
-	table[0] = acpi_put_fadt(&area, facs, dsdt);
+	dsdt = acpi_put_dsdt(&area, g);
+	table[0] = acpi_put_fadt(&area, g, facs, dsdt);
 	table[1] = acpi_put_madt(&area, g->vcpu_count);
 	table[2] = acpi_put_spcr(&area);
+	table[3] = acpi_put_mcfg(&area);
+	table[4] = acpi_put_hpet(&area);
 	acpi_put_rsdp(acpi_at(&area, rsdp->v), acpi_put_xsdt(&area, table, ARRAY_COUNT(table)));
 	return 0;
 }

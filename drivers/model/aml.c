@@ -5,6 +5,7 @@
 
 enum aml_op { AML_ZERO = 0x00, AML_ONE = 0x01, AML_NAME = 0x08, AML_BYTE = 0x0a, AML_WORD = 0x0b, AML_DWORD = 0x0c,
 	AML_STRING = 0x0d, AML_QWORD = 0x0e, AML_SCOPE = 0x10, AML_BUFFER = 0x11, AML_PACKAGE = 0x12,
+	AML_METHOD = 0x14, AML_IF = 0xa0, AML_ELSE = 0xa1,
 	AML_DUAL_NAME = 0x2e, AML_MULTI_NAME = 0x2f, AML_EXT = 0x5b, AML_EXT_DEVICE = 0x82 };
 
 void aml_init(struct aml *a, void *to, size_t size)
@@ -109,6 +110,36 @@ void aml_package(struct aml *a, u8 count)
 	aml_byte(a, AML_PACKAGE);
 	aml_open(a);
 	aml_byte(a, count);
+}
+
+/* Bit 3 of the flags: not entered twice at a time, as it creates names. */
+void aml_method(struct aml *a, const char *name, u8 args)
+{
+	aml_byte(a, AML_METHOD);
+	aml_open(a);
+	aml_path(a, name);
+	aml_byte(a, args | 8);
+}
+
+void aml_if(struct aml *a)
+{
+	aml_byte(a, AML_IF);
+	aml_open(a);
+}
+
+void aml_else(struct aml *a)
+{
+	aml_byte(a, AML_ELSE);
+	aml_open(a);
+}
+
+void aml_buffer(struct aml *a, const void *from, size_t n)
+{
+	aml_byte(a, AML_BUFFER);
+	aml_open(a);
+	aml_integer(a, n);
+	aml_raw(a, from, n);
+	aml_close(a);
 }
 
 void aml_name(struct aml *a, const char *name)

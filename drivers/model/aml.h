@@ -22,6 +22,9 @@ void aml_init(struct aml *a, void *to, size_t size);
 void aml_scope(struct aml *a, const char *name);
 void aml_device(struct aml *a, const char *name);
 void aml_package(struct aml *a, u8 count);
+void aml_method(struct aml *a, const char *name, u8 args);	/* serialized */
+void aml_if(struct aml *a);	/* its predicate comes first */
+void aml_else(struct aml *a);
 void aml_close(struct aml *a);
 
 /* Name (name, ...): what follows is its value. */
@@ -34,6 +37,9 @@ void aml_raw(struct aml *a, const void *from, size_t n);
 void aml_integer(struct aml *a, u64 value);
 void aml_string(struct aml *a, const char *text);
 void aml_eisa_id(struct aml *a, const char *id);
+
+/* A buffer of n bytes. */
+void aml_buffer(struct aml *a, const void *from, size_t n);
 
 /* A resource template as one buffer, at most 48 bytes of descriptors: ports [base, base + count) of each entry and one
  * edge-triggered ISA interrupt (irq -1: none). */

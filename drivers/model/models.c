@@ -12,7 +12,7 @@
 
 #define NEVER UINT64_MAX
 
-enum model_when { ALWAYS, TEST_DEVICE };
+enum model_when { ALWAYS, TEST_DEVICE, KEYBOARD, NO_KEYBOARD };
 
 struct model {
 	const char *name;
@@ -43,14 +43,16 @@ static const struct model model[] = {
 	{ "rtc",	0x70,		2,	vrtc_io,	offsetof(struct pc, rtc),	BUS_PORT, ALWAYS },
 	{ "uart",	0x3f8,		8,	vuart_io,	offsetof(struct pc, uart),	BUS_PORT, ALWAYS },
 	{ "pm",		ACPI_PM1A_EVT,	12,	vpm_io,		offsetof(struct pc, pm),	BUS_PORT, ALWAYS },
-	{ "reset",	ACPI_RESET_PORT, 1,	vreset_cf9_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "fast-reset",	0x92,		1,	vreset_fast_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
-	{ "keyboard",	0x64,		1,	vreset_kbd_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
+	{ "kbd-reset",	0x64,		1,	vreset_kbd_io,	WHOLE_GUEST,			BUS_PORT, NO_KEYBOARD },
+	{ "kbd-data",	0x60,		1,	vi8042_data_io,	offsetof(struct pc, kbd),	BUS_PORT, KEYBOARD },
+	{ "kbd-command", 0x64,		1,	vi8042_command_io, offsetof(struct pc, kbd),	BUS_PORT, KEYBOARD },
 	{ "post",	0x80,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "delay",	0xed,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "panic",	VPANIC_PORT,	1,	vpanic_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "test",	0xf4,		4,	vtest_io,	WHOLE_GUEST,			BUS_PORT, TEST_DEVICE },
 	{ "ioapic",	VIOAPIC_ADDRESS, 0x1000, vioapic_io,	offsetof(struct pc, ioapic),	BUS_MEMORY, ALWAYS },
+	{ "hpet",	VHPET_ADDRESS,	VHPET_SIZE, vhpet_io,	offsetof(struct pc, hpet),	BUS_MEMORY, ALWAYS },
 };
 
 size_t pc_size(void)
@@ -58,23 +60,41 @@ size_t pc_size(void)
 	return sizeof(struct pc);
 }
 
+/* All functions of the guest's PCI bus. Fixed claims come before: where BARs are put over them, they win. */
+static int pci_build(struct guest *g)
+{
+	int err = vpci_build(g);
+
+	return err ? err : q35_build(g);
+}
+
+static bool is_wanted(const struct guest *g, enum model_when when)
+{
+	switch (when) {
+	case TEST_DEVICE:	return g->plan->test_device;
+	case KEYBOARD:		return vi8042_wanted(g);
+	case NO_KEYBOARD:	return !vi8042_wanted(g);
+	default:		return true;
+	}
+}
+
 int pc_build(struct guest *g, struct pc *pc)
 {
 	g->pc = pc;
 	g->device_deadline = NEVER;
-	pc->pic.g = pc->ioapic.g = pc->pit.g = pc->rtc.g = pc->pm.g = pc->uart.g = g;
+	pc->pic.g = pc->ioapic.g = pc->pit.g = pc->rtc.g = pc->hpet.g = pc->pm.g = pc->uart.g = pc->kbd.g = g;
 	for (u32 i = 0; i < ARRAY_COUNT(model); i++) {
 		const struct model *m = &model[i];
 		void *state = m->state == WHOLE_GUEST ? (void *)g : (char *)pc + m->state;
 		int err;
 
-		if (m->when == TEST_DEVICE && !g->plan->test_device)
+		if (!is_wanted(g, m->when))
 			continue;
 		err = bus_claim(&g->bus, (struct bus_range){ m->space, m->base, m->size }, m->fn, state, m->name);
 		if (err)
 			return err;
 	}
-	return 0;
+	return pci_build(g);
 }
 
 void pc_reset(struct guest *g)
@@ -82,13 +102,21 @@ void pc_reset(struct guest *g)
 	struct pc *pc = g->pc;
 	u64 now = pc_now();
 
-	pc->lines = 0;
+	pc->lines = pc->pirqs = pc->hpet_lines = pc->pic_wires = 0;
 	vpic_reset(&pc->pic);
 	vioapic_reset(&pc->ioapic);
 	vpit_reset(&pc->pit);
 	vrtc_reset(&pc->rtc, now);
 	vpm_reset(&pc->pm, now);
+	vhpet_reset(&pc->hpet);
 	vuart_reset(&pc->uart);
+	vi8042_reset(&pc->kbd);
+	vpci_reset(g);
+	q35_reset(g);
+	if (g->plan->boot.type != BOOT_UEFI) {
+		vpci_assign(g);
+		q35_assign(g);
+	}
 	store_relaxed(&g->device_deadline, NEVER);
 	pc_rearm(g);
 }
@@ -96,7 +124,7 @@ void pc_reset(struct guest *g)
 void pc_rearm(struct guest *g)
 {
 	const struct pc *pc = g->pc;
-	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, pc->pm.due)), was = g->device_deadline;
+	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, pc->hpet.due))), was = g->device_deadline;
 	struct vcpu *v = &this_core()->vcpu;
 
 	if (due == was)
@@ -117,6 +145,7 @@ void pc_run(struct guest *g, u64 now)
 	vpit_run(&pc->pit, now);
 	vrtc_run(&pc->rtc, now);
 	vpm_run(&pc->pm, now);
+	vhpet_run(&pc->hpet, now);
 	pc_rearm(g);
 }
 
@@ -138,6 +167,11 @@ bool pc_pic_output(const struct guest *g)
 u8 pc_pic_acknowledge(struct guest *g)
 {
 	return vpic_acknowledge(&g->pc->pic);
+}
+
+void pc_list(const struct guest *g, void (*line)(const char *text))
+{
+	vpci_list(g, line);
 }
 
 int pc_firmware_tables(struct guest *g)

@@ -5,6 +5,9 @@
 
 #include <hv/pc.h>
 
+#include "pci/q35.h"
+#include "vhpet.h"
+#include "vi8042.h"
 #include "vioapic.h"
 #include "vpic.h"
 #include "vpit.h"
@@ -14,13 +17,21 @@
 
 struct pc {
 	u32 lines;		/* level of each interrupt line, bit by line: the wires themselves */
+	u32 pirqs;		/* level of each PCI wire */
+	u32 hpet_lines;		/* lines that the HPET holds high */
+	u32 pic_wires;		/* what the PIC was told last, bit by line */
+	u8 pirq_route[VPCI_PIRQS];
 	u32 lowest_next;	/* (a) where the search for a lowest-priority target begins */
 	struct vpic pic;
 	struct vioapic ioapic;
 	struct vpit pit;
 	struct vrtc rtc;
 	struct vpm pm;
+	struct vhpet hpet;
 	struct vuart uart;
+	struct vi8042 kbd;
+	struct vpci pci;
+	struct q35 q35;
 };
 
 /* A model's `due` changed: find g->device_deadline again; when it moved earlier vcpu 0 is told. Device lock held. */

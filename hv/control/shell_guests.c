@@ -9,6 +9,7 @@
 
 #include <hv/lib.h>
 #include <hv/machine.h>
+#include <hv/pc.h>
 #include <hv/time.h>
 
 static u64 guest_exits(const struct guest *g)
@@ -218,10 +219,13 @@ static void devices_of(const struct guest *g)
 		const struct bus_claim *c = &g->bus.claim[i];
 		char range[48];
 
+		if (c->movable)
+			continue;	/* shown by its owner */
 		fmt_print(range, sizeof(range), "0x%lx-0x%lx", c->range.base, c->range.base + c->range.size - 1);
 		shell_print("  %-16s %-7s %-25s %12lu\n", c->name, c->range.space == BUS_PORT ? "port" : "memory", range,
 			    load_relaxed(&c->accesses));
 	}
+	pc_list(g, shell_line);
 	shell_print("  nobody answered: %lu ports, %lu addresses\n", load_relaxed(&g->bus.unclaimed[BUS_PORT]),
 		    load_relaxed(&g->bus.unclaimed[BUS_MEMORY]));
 }

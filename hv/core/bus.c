@@ -18,28 +18,90 @@ static bool range_overlaps(const struct bus_range *a, const struct bus_range *b)
 	return a->space == b->space && (a->base - b->base < b->size || b->base - a->base < a->size);
 }
 
+static bool range_holds(const struct bus_range *r, enum bus_space space, u64 addr)
+{
+	return r->space == space && addr - r->base < r->size;
+}
+
+static int bus_add(struct bus *bus, const struct bus_claim *c)
+{
+	if (bus->claim_count == BUS_CLAIMS_MAX)
+		return -E_NOSPC;
+	bus->claim[bus->claim_count] = *c;
+	return (int)bus->claim_count++;
+}
+
+/* Claims of memory that are on, earliest first. */
+static void bus_list_memory(struct bus *bus)
+{
+	bus->memory_count = 0;
+	for (u32 i = 0; i < bus->claim_count; i++)
+		if (bus->claim[i].on && bus->claim[i].range.space == BUS_MEMORY)
+			bus->memory[bus->memory_count++] = (u8)i;
+}
+
+/* Who answers at port now: the earliest claim that is on and holds it. */
+static u8 port_find_owner(const struct bus *bus, u64 port)
+{
+	for (u32 i = 0; i < bus->claim_count; i++)
+		if (bus->claim[i].on && range_holds(&bus->claim[i].range, BUS_PORT, port))
+			return (u8)(i + 1);
+	return 0;
+}
+
+static void bus_settle_ports(struct bus *bus, const struct bus_range *r)
+{
+	for (u64 port = r->base; port - r->base < r->size; port++)
+		bus->port_owner[port] = port_find_owner(bus, port);
+}
+
 int bus_claim(struct bus *bus, struct bus_range range, io_fn *fn, void *device, const char *name)
 {
 	u64 last = range.base + range.size - 1;
-	struct bus_claim *c;
+	int nr;
 
 	if (range.size == 0 || last < range.base)
 		return -E_RANGE;
 	if (range.space == BUS_PORT && last >= PORT_COUNT)
 		return -E_RANGE;
 	for (u32 i = 0; i < bus->claim_count; i++)
-		if (range_overlaps(&bus->claim[i].range, &range))
+		if (bus->claim[i].on && range_overlaps(&bus->claim[i].range, &range))
 			return -E_BUSY;
-	if (bus->claim_count == BUS_CLAIMS_MAX)
-		return -E_NOSPC;
-
-	if (range.space == BUS_MEMORY)
-		bus->memory[bus->memory_count++] = (u8)bus->claim_count;
-	c = &bus->claim[bus->claim_count++];
-	*c = (struct bus_claim){ .range = range, .fn = fn, .device = device, .name = name };
+	nr = bus_add(bus, &(struct bus_claim){ .range = range, .on = true, .fn = fn, .device = device, .name = name });
+	if (nr < 0)
+		return nr;
 	if (range.space == BUS_PORT)
-		memset(&bus->port_owner[range.base], (int)bus->claim_count, range.size);
+		memset(&bus->port_owner[range.base], nr + 1, range.size);
+	else
+		bus_list_memory(bus);
 	return 0;
+}
+
+int bus_claim_movable(struct bus *bus, enum bus_space space, io_fn *fn, void *device, const char *name)
+{
+	return bus_add(bus, &(struct bus_claim){ .range.space = space, .movable = true, .fn = fn, .device = device,
+		.name = name });
+}
+
+void bus_move(struct bus *bus, u32 claim, u64 base, u64 size)
+{
+	struct bus_claim *c = &bus->claim[claim];
+	struct bus_range was = c->range, now = { was.space, base, size };
+	bool on = size && base + (size - 1) >= base && (now.space != BUS_PORT || base + (size - 1) < PORT_COUNT);
+
+	assert(c->movable);
+	if (!on)
+		now.base = now.size = 0;
+	if (on == c->on && now.base == was.base && now.size == was.size)
+		return;
+	c->on = on;
+	c->range = now;
+	if (now.space == BUS_MEMORY) {
+		bus_list_memory(bus);
+		return;
+	}
+	bus_settle_ports(bus, &was);
+	bus_settle_ports(bus, &now);
 }
 
 /* Nobody answers. */

@@ -32,13 +32,14 @@ u32 e820_build(u64 ram_low, u64 ram_high, struct e820_entry map[E820_ENTRIES_MAX
 		{ 0, GUEST_LOW_END, E820_USABLE },
 		{ GUEST_LOW_END, MiB - GUEST_LOW_END, E820_RESERVED },
 		{ MiB, ram_low - MiB, E820_USABLE },
+		{ 0xe0000000, 0x10000000, E820_RESERVED },	/* PCI's configuration window (ECAM) */
 		{ 0xfec00000, PAGE_SIZE, E820_RESERVED },	/* IOAPIC */
 		{ 0xfee00000, PAGE_SIZE, E820_RESERVED },	/* local APIC */
 		{ 4 * GiB, ram_high, E820_USABLE },
 	};
 	u32 count = 0;
 
-	assert(ram_low >= BLOCK_SIZE && ram_low <= 0xfec00000);
+	assert(ram_low >= BLOCK_SIZE && ram_low <= 0xe0000000);
 	for (size_t i = 0; i < ARRAY_COUNT(all); i++)
 		if (all[i].size)
 			map[count++] = all[i];

@@ -44,6 +44,10 @@ def linux_sees_what_it_owns(m, digit, name, cores, mib):
         assert len(row) == cores, f'{name}: {len(row)} columns of {kind}'
         assert all(int(n) > 0 for n in row) or kind == 'RES', f'{name}: {kind} interrupts {row}'
     m.expect('IPI done', 20 * m.patience)
+    m.type('pci\r')
+    seen = m.expect(r'PCI (0000:00:00.0 0x8086:0x29c0 [\s\S]*?)PCI done', 30 * m.patience).group(1)
+    assert '0000:00:1f.0 0x8086:0x2918' in seen, f'{name}: no LPC bridge: {seen}'
+    assert 'COMPLAINT' not in seen, f'{name}: the kernel complains: {seen}'
 
 
 def linux_boots(m, names):

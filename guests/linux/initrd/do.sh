@@ -25,11 +25,20 @@ e820)	# the memory map that firmware handed over; ram: what is backed by memory
 ipi)	# interrupt counts of every vcpu: timer, rescheduling, function calls
 	sed -n '1p;/^ *\(LOC\|RES\|CAL\|TLB\):/p' /proc/interrupts | sed 's/^/IPI /'
 	echo "IPI done" ;;
+pci)	# functions with their BARs; what the kernel has to complain about PCI and ACPI
+	for dev in /sys/bus/pci/devices/*; do
+		driver=$(readlink "$dev/driver")
+		echo "PCI ${dev##*/} $(cat "$dev/vendor"):$(cat "$dev/device") class $(cat "$dev/class") irq $(cat "$dev/irq") ${driver##*/}"
+		grep -v '^0x0* 0x0* ' "$dev/resource" | sed 's/^/PCI   /'
+	done
+	dmesg | grep -iE "(acpi|pci|ecam|mmconfig|hpet).*(error|warn|exception|fail|bug|conflict|can't|cannot|not reserved)" |
+		grep -v nocrs | sed 's/^/COMPLAINT /'
+	echo "PCI done" ;;
 panic)
 	echo c > /proc/sysrq-trigger ;;
 triple)	# Linux' own way to reset by a triple fault
 	echo triple > /sys/kernel/reboot/type
 	reboot -f ;;
 *)
-	echo "do: hash e820 ipi panic triple ticks SECONDS" ;;
+	echo "do: hash e820 ipi pci panic triple ticks SECONDS" ;;
 esac

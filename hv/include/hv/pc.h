@@ -25,5 +25,8 @@ void pc_event_power_button(struct guest *g);
 bool pc_pic_output(const struct guest *g);
 u8 pc_pic_acknowledge(struct guest *g);
 
+/* What is on the guest's PCI bus, in words, line by line. CONTROL core, no lock: reads only. */
+void pc_list(const struct guest *g, void (*line)(const char *text));
+
 /* Firmware tables into the guest's RAM. First core, before the guest starts; no lock needed. */
 int pc_firmware_tables(struct guest *g);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/model/acpi.c drivers/model/aml.c hv/lib/format.c tests/unit/guest_ram.c */
+/* SOURCES: drivers/model/acpi.c drivers/model/acpi_pci.c drivers/model/aml.c hv/lib/format.c tests/unit/guest_ram.c */
 /* A guest's ACPI tables: found from the RSDP, whole, and accepted without a word by iasl where that is installed. */
 
 #define _GNU_SOURCE		/* memmem() */
@@ -13,9 +13,16 @@
 
 #include "../../../../drivers/model/acpi.h"
 #include "../../../../drivers/model/aml.h"
+#include "../../../../drivers/model/pci/vpci.h"
 #include "../../guest_ram.h"
 
 #include <hv/load.h>
+
+u64 vpci_window64(const struct guest *g, u64 *size)
+{
+	*size = 16 * GiB;
+	return 16 * GiB;
+}
 
 static u8 sum(const u8 *p, size_t n)
 {
@@ -160,6 +167,19 @@ static void test_spcr(void **state)
 	guest_ram_free(g);
 }
 
+static void test_mcfg(void **state)
+{
+	struct guest *g = built(1);
+	const u8 *m = find(g, "MCFG");
+
+	(void)state;
+	assert_int_equal(u32_at(m + 4), 60);
+	assert_true(u64_at(m + 44) == VPCI_ECAM);
+	assert_int_equal(m[54], 0);
+	assert_int_equal(m[55], 0);
+	guest_ram_free(g);
+}
+
 /* The panic device is named as Linux knows it, with its one port and no interrupt. */
 static void test_panic_device_is_named(void **state)
 {
@@ -257,20 +277,25 @@ static void test_iasl(void **state)
 {
 	char dir[] = "/tmp/test_acpi.XXXXXX", cmd[1024];
 	struct guest *g;
+	gpa_t rsdp;
 
 	(void)state;
 	if (system("command -v iasl >/dev/null 2>&1"))
 		skip();
 	assert_non_null(mkdtemp(dir));
 	for (u32 vcpus = 1; vcpus <= 64; vcpus += 21) {
-		g = built(vcpus);
+		g = guest_ram_new(16 * MiB, vcpus);
+		guest_ram_plan(g)->boot.type = vcpus % 2 ? BOOT_LINUX : BOOT_UEFI;	/* without and with a keyboard */
+		assert_int_equal(acpi_build(g, &rsdp), 0);
 		write_file(dir, "dsdt.aml", find(g, "DSDT"));
 		write_file(dir, "facp.aml", find(g, "FACP"));
 		write_file(dir, "apic.aml", find(g, "APIC"));
 		write_file(dir, "spcr.aml", find(g, "SPCR"));
+		write_file(dir, "mcfg.aml", find(g, "MCFG"));
+		write_file(dir, "hpet.aml", find(g, "HPET"));
 		snprintf(cmd, sizeof(cmd),
-			 "cd %s && { for t in facp apic spcr dsdt; do iasl -d $t.aml || exit 1; done; } >log 2>&1 &&"
-			 "! grep -iE 'warning|error|remark|invalid|unknown' log facp.dsl apic.dsl spcr.dsl &&"
+			 "cd %s && { for t in facp apic spcr mcfg hpet dsdt; do iasl -d $t.aml || exit 1; done; } >log 2>&1 &&"
+			 "! grep -iE 'warning|error|remark|invalid|unknown' log facp.dsl apic.dsl spcr.dsl mcfg.dsl hpet.dsl &&"
 			 "iasl -we -p again dsdt.dsl >log 2>&1 && grep -q '0 Errors, 0 Warnings, 0 Remarks' log", dir);
 		if (system(cmd)) {
 			snprintf(cmd, sizeof(cmd), "cat %s/log", dir);
@@ -288,7 +313,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rsdp),	     cmocka_unit_test(test_fadt),
 		cmocka_unit_test(test_madt_names_every_vcpu), cmocka_unit_test(test_spcr),
-		cmocka_unit_test(test_no_ram_there), cmocka_unit_test(test_aml_lengths),
+		cmocka_unit_test(test_no_ram_there), cmocka_unit_test(test_mcfg), cmocka_unit_test(test_aml_lengths),
 		cmocka_unit_test(test_aml_full),     cmocka_unit_test(test_aml_names),
 		cmocka_unit_test(test_panic_device_is_named), cmocka_unit_test(test_iasl),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c drivers/model/models.c drivers/model/irq.c drivers/model/irq_message.c drivers/model/vpic.c drivers/model/vioapic.c drivers/model/vpit.c drivers/model/vrtc.c drivers/model/calendar.c drivers/model/vpm.c drivers/model/vuart.c drivers/model/vreset.c drivers/model/vtest.c drivers/model/vpanic.c */
+/* SOURCES: tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
 /* The PC as a whole: what is claimed, power-on, a storm of accesses to every port and width. */
 #include "pc_fake.h"
 
@@ -74,7 +74,7 @@ static void check_invariants(const struct guest *g)
 {
 	const struct pc *pc = g->pc;
 
-	assert_true(g->device_deadline == MIN(pc->pit.due, MIN(pc->rtc.due, pc->pm.due)));
+	assert_true(g->device_deadline == MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, pc->hpet.due))));
 	assert_int_equal(pc->pic.told, vpic_output(&pc->pic));
 	assert_int_equal(pc->lines & ~(BIT32(IRQ_COM1) | BIT32(IRQ_RTC) | BIT32(IRQ_SCI)), 0);
 }
@@ -87,7 +87,7 @@ static void test_random_operations(void **state)
 	for (u32 n = 0; n < 500000; n++) {
 		u32 r = noise();
 		const struct bus_claim *c = &g->bus.claim[(r >> 8) % g->bus.claim_count];
-		u64 addr = c->range.base + noise() % (c->range.size < 64 ? c->range.size : 64);
+		u64 addr = c->range.base + noise() % MAX(1ul, MIN(c->range.size, 64ul));
 		struct io io = { .size = (u8)(1u << (r >> 16) % 4), .write = r >> 20 & 1, .val = noise() };
 
 		if (c->range.space == BUS_PORT && io.size == 8)

@@ -9,6 +9,8 @@
 #include "../../../../hv/control/shell.h"
 #include "../../../../hv/control/shutdown.h"
 
+#include <hv/pc.h>
+
 static u64 now;		/* begins at the real TSC, which commands read, and runs ahead of it */
 
 static void turn(void)
@@ -265,6 +267,11 @@ static void test_machine_commands(void **state)
 	assert_true(fake_has("revision 0x42"));
 	assert_true(fake_has("This machine cannot run guests"));
 	machine_report = NULL;
+}
+
+void pc_list(const struct guest *g, void (*line)(const char *text))
+{
+	line(g->name);
 }
 
 static void test_devices(void **state)

@@ -156,8 +156,8 @@ static void test_pvh(void **state)
 	assert_string_equal(g->ram + ram_at(g, info + 24, 8), "one two");
 	assert_int_equal(ram_at(g, info + 32, 8), GUEST_ACPI_GPA);
 	map = ram_at(g, info + 40, 8);
-	assert_int_equal(ram_at(g, info + 48, 4), 5);
-	for (u32 i = 0; i < 5; i++)
+	assert_int_equal(ram_at(g, info + 48, 4), 6);
+	for (u32 i = 0; i < 6; i++)
 		if (ram_at(g, map + i * 24, 8) < RAM)
 			ram += ram_at(g, map + i * 24 + 8, 8);
 	assert_int_equal(ram, RAM);
@@ -256,7 +256,7 @@ static void test_multiboot(void **state)
 	end = map + ram_at(g, info + 44, 4);
 	for (; map < end; map += ram_at(g, map, 4) + 4)
 		entries++;
-	assert_int_equal(entries, 5);
+	assert_int_equal(entries, 6);
 	assert_int_equal(map, end);
 	guest_ram_free(g);
 }
@@ -458,7 +458,7 @@ static void test_mutations(void **state)
 static void test_e820(void **state)
 {
 	static const struct { u64 low, high; u32 count; } cases[] = {
-		{ 16 * MiB, 0, 5 }, { 3 * GiB, 0, 5 }, { 3 * GiB, 13 * GiB, 6 }, { BLOCK_SIZE, 0, 5 },
+		{ 16 * MiB, 0, 6 }, { 3 * GiB, 0, 6 }, { 3 * GiB, 13 * GiB, 7 }, { BLOCK_SIZE, 0, 6 },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

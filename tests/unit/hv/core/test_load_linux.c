@@ -148,8 +148,8 @@ static void test_e820_in_zero_page(void **state)
 
 	assert_int_equal(loaded(g, &s), 0);
 	zp = s.gpr[RSI];
-	assert_int_equal(ram_at(g, zp + 0x1e8, 1), 5);
-	for (u32 i = 0; i < 5; i++) {
+	assert_int_equal(ram_at(g, zp + 0x1e8, 1), 6);
+	for (u32 i = 0; i < 6; i++) {
 		u64 base = ram_at(g, zp + 0x2d0 + i * 20, 8), size = ram_at(g, zp + 0x2d8 + i * 20, 8);
 
 		sum += base < RAM ? size : 0;

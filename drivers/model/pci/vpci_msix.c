@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Interrupts of PCI functions: MSI-X, MSI, INTx. A message that must not go now is pending and goes when its masks
+ * are lifted. PCI Local Bus Specification 3.0 "Message Signaled Interrupts". */
+#include "vpci_int.h"
+
+#include <hv/guest.h>
+#include <hv/irq.h>
+#include <hv/lib.h>
+
+#include "../models.h"
+
+#define MSIX_CONTROL 2u
+#define MSIX_ENABLE 0x8000u
+#define MSIX_MASK_ALL 0x4000u
+#define ENTRY_MASKED 1u
+#define ENTRY_SIZE 16u
+
+#define MSI_CONTROL 2u
+#define MSI_ADDRESS 4u
+#define MSI_DATA 12u
+#define MSI_MASK 16u
+#define MSI_PENDING 20u
+
+#define STATUS_INTX 0x08u
+
+bool vpci_bus_master(const struct vpci_function *f)
+{
+	return f->config[VPCI_COMMAND] & VPCI_CMD_MASTER;
+}
+
+bool vpci_msix_enabled(const struct vpci_function *f)
+{
+	return f->msix_cap && (vpci_config_get(f, f->msix_cap + MSIX_CONTROL, 2) & MSIX_ENABLE);
+}
+
+bool vpci_msi_enabled(const struct vpci_function *f)
+{
+	return f->msi_cap && (vpci_config_get(f, f->msi_cap + MSI_CONTROL, 2) & 1);
+}
+
+/* A message is a write to memory; only the local APICs' megabyte is known, elsewhere it is lost. SDM 3A "Message
+ * Signalled Interrupts"; bits 11:5 are KVM's extension of the destination (MSI_EXT_DEST_ID). */
+static void message_send(struct vpci_function *f, u64 address, u32 data)
+{
+	u8 delivery = data >> 8 & 7;
+	struct irq_message m = {
+		.dest = (u32)((address >> 12 & 0xff) | (address >> 5 & 0x7f) << 8),
+		.logical = address & 4,
+		.delivery = delivery,
+		.vector = (u8)data,
+		.level = (data & 0x8000) && delivery <= DELIVER_LOWEST,
+	};
+
+	f->interrupts++;
+	if (address >> 20 == 0xfee)
+		irq_message_send(f->g, &m);
+}
+
+/* MSI-X */
+
+void vpci_msix_reset(struct vpci_function *f)
+{
+	memset(f->pending, 0, sizeof(f->pending));
+	for (u32 i = 0; i < VPCI_MSIX_MAX; i++)
+		f->msix[i] = (struct vpci_msix_entry){ .control = ENTRY_MASKED };
+}
+
+static bool msix_may_send(const struct vpci_function *f, u32 entry)
+{
+	return (vpci_config_get(f, f->msix_cap + MSIX_CONTROL, 2) & (MSIX_ENABLE | MSIX_MASK_ALL)) == MSIX_ENABLE &&
+		!(f->msix[entry].control & ENTRY_MASKED) && vpci_bus_master(f);
+}
+
+void vpci_msix_raise(struct vpci_function *f, u32 entry)
+{
+	if (entry >= f->desc->msix_entries || !vpci_msix_enabled(f))
+		return;
+	if (msix_may_send(f, entry))
+		message_send(f, f->msix[entry].address, f->msix[entry].data);
+	else
+		f->pending[entry / 64] |= BIT(entry % 64);
+}
+
+static void msix_flush_entry(struct vpci_function *f, u32 entry)
+{
+	if (!(f->pending[entry / 64] >> entry % 64 & 1) || !msix_may_send(f, entry))
+		return;
+	f->pending[entry / 64] &= ~BIT(entry % 64);
+	message_send(f, f->msix[entry].address, f->msix[entry].data);
+}
+
+static u32 entry_read(const struct vpci_msix_entry *e, u32 word)
+{
+	switch (word) {
+	case 0:	 return (u32)e->address;
+	case 1:	 return (u32)(e->address >> 32);
+	case 2:	 return e->data;
+	default: return e->control;
+	}
+}
+
+static void entry_write(struct vpci_msix_entry *e, u32 word, u32 val)
+{
+	switch (word) {
+	case 0:	 e->address = (e->address & ~0xfffffffful) | (val & ~3u); break;
+	case 1:	 e->address = (u32)e->address | (u64)val << 32; break;
+	case 2:	 e->data = val; break;
+	default: e->control = val & ENTRY_MASKED; break;
+	}
+}
+
+/* Outside of the table and the pending bits: zero, and nothing to write. */
+static u32 msix_read(const struct vpci_function *f, u64 off)
+{
+	u64 word = (off - VPCI_MSIX_PBA) / 4;
+
+	if (off < f->desc->msix_entries * ENTRY_SIZE)
+		return entry_read(&f->msix[off / ENTRY_SIZE], off / 4 & 3);
+	if (off >= VPCI_MSIX_PBA && word < (f->desc->msix_entries + 63u) / 64 * 2)
+		return (u32)(f->pending[word / 2] >> (word & 1) * 32);
+	return 0;
+}
+
+static void msix_write(struct vpci_function *f, u64 off, u32 val)
+{
+	if (off >= f->desc->msix_entries * ENTRY_SIZE)
+		return;
+	entry_write(&f->msix[off / ENTRY_SIZE], off / 4 & 3, val);
+	msix_flush_entry(f, (u32)(off / ENTRY_SIZE));
+}
+
+/* Aligned words of 4 or 8 bytes, nothing else. */
+enum io_result vpci_msix_io(void *function, struct io *io)
+{
+	struct vpci_function *f = function;
+
+	if (io->size < 4 || !IS_ALIGNED(io->off, io->size))
+		return IO_REFUSED;
+	if (io->write) {
+		msix_write(f, io->off, (u32)io->val);
+		if (io->size == 8)
+			msix_write(f, io->off + 4, (u32)(io->val >> 32));
+		return IO_DONE;
+	}
+	io->val = msix_read(f, io->off);
+	if (io->size == 8)
+		io->val |= (u64)msix_read(f, io->off + 4) << 32;
+	return IO_DONE;
+}
+
+/* MSI */
+
+static bool msi_may_send(const struct vpci_function *f)
+{
+	return vpci_msi_enabled(f) && vpci_bus_master(f) && !(f->config[f->msi_cap + MSI_MASK] & 1);
+}
+
+static void msi_send(struct vpci_function *f)
+{
+	u32 cap = f->msi_cap;
+	u64 high = vpci_config_get(f, cap + MSI_ADDRESS + 4, 4);
+
+	message_send(f, vpci_config_get(f, cap + MSI_ADDRESS, 4) | high << 32,
+		     vpci_config_get(f, cap + MSI_DATA, 2));
+}
+
+void vpci_msi_raise(struct vpci_function *f)
+{
+	if (!vpci_msi_enabled(f))
+		return;
+	if (msi_may_send(f))
+		msi_send(f);
+	else
+		f->config[f->msi_cap + MSI_PENDING] = 1;
+}
+
+void vpci_message_flush(struct vpci_function *f)
+{
+	for (u32 w = 0; f->msix_cap && w < ARRAY_COUNT(f->pending); w++)
+		for (u64 left = f->pending[w]; left; left &= left - 1)
+			msix_flush_entry(f, w * 64 + (u32)__builtin_ctzl(left));
+	if (f->msi_cap && f->config[f->msi_cap + MSI_PENDING] && msi_may_send(f)) {
+		f->config[f->msi_cap + MSI_PENDING] = 0;
+		msi_send(f);
+	}
+}
+
+/* INTx */
+
+void vpci_intx_apply(struct vpci_function *f)
+{
+	u32 pirq = vpci_pirq_of(f->slot), *slots = &f->g->pc->pci.pirq_slots[pirq], was = *slots;
+	bool wire = f->intx_level && !(vpci_config_get(f, VPCI_COMMAND, 2) & VPCI_CMD_INTX_OFF) &&
+		!vpci_msix_enabled(f) && !vpci_msi_enabled(f);
+
+	f->config[VPCI_STATUS] = (u8)((f->config[VPCI_STATUS] & ~STATUS_INTX) | (f->intx_level ? STATUS_INTX : 0));
+	*slots = wire ? was | BIT32(f->slot) : was & ~BIT32(f->slot);
+	if (*slots == was)
+		return;
+	f->interrupts += wire;
+	irq_set_pirq(f->g, pirq, *slots != 0);
+}
+
+void vpci_intx_set(struct vpci_function *f, bool level)
+{
+	if (!f->desc->intx || level == f->intx_level)
+		return;
+	f->intx_level = level;
+	vpci_intx_apply(f);
+}
