@@ -127,6 +127,16 @@ void xmm_write(u32 n, const void *from)
 	memcpy(w->xmm[n], from, 16);
 }
 
+void ymm_read(u32 n, void *to)
+{
+	memcpy(to, w->xmm[n], 32);
+}
+
+void ymm_write(u32 n, const void *from)
+{
+	memcpy(w->xmm[n], from, 32);
+}
+
 u32 pkru_read(void)
 {
 	return w->pkru;

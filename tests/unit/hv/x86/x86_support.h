@@ -20,7 +20,7 @@ struct world {
 	u8 device[DEVICE_SIZE];
 	u32 device_reads, device_writes, unclaimed;
 	u32 last_size, biggest;		/* bytes of device accesses */
-	u8 xmm[16][16];
+	u8 xmm[16][32];			/* 16 bytes of XMM, 32 of YMM */
 	u32 pkru;
 	u8 port_out[256];
 	u32 port_out_count, port_in_count;
