@@ -155,6 +155,8 @@ static enum verdict exit_skip(struct vcpu *v)
 
 static enum verdict exit_hypercall(struct vcpu *v)
 {
+	if (v->guest->hyperv.os_id)
+		return hyperv_hypercall(v);
 	v->gpr[RAX] = (u64)-KVM_ENOSYS;
 	return NEXT;
 }

@@ -71,12 +71,16 @@ guests_a = elf_plan('guests-a', [
 guests_b = elf_plan('guests-b', [
     ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}), ('wildcross', {}),
 ])
+hyperv = elf_plan('hyperv', [
+    ('hyperv', dict(cores=2, extra='hyperv = true')),
+    ('hvcrash', dict(file='hyperv', cmdline='crash', extra='hyperv = true')),
+])
 # Time is judged only where it is exact: Bochs, and QEMU 10 with icount.
 guests_time = elf_plan('guests-time', [('timer', {}), ('tick', dict(cmdline='n=2')), ('storm', dict(cmdline='n=0'))])
 guests_small = elf_plan('guests-small', [('badinsn', {}), ('timer', {})])
 
 # What a test guest's end must look like: result of the test device, or the id of the kill.
-KILLED = {'wildfetch': 'GUEST-FETCH', 'triple': 'GUEST-TRIPLE-FAULT'}
+KILLED = {'wildfetch': 'GUEST-FETCH', 'triple': 'GUEST-TRIPLE-FAULT', 'hvcrash': 'GUEST-PANIC'}
 
 
 def truncated(path, size):

@@ -186,6 +186,15 @@ def test_guests(m, plan):
     shell(m, 'memory', r'Audit: every frame has one owner')
 
 
+def hyperv(m, plan):
+    """The crash parameters of a guest are told at once, and stand in its end."""
+    test_guests(m, plan)
+    told = '0xb0 0xb1 0xb2 0xb3 0xb4'
+    assert f' crash parameters {told}' in m.text, 'the crash was not told'
+    assert f'killed GUEST-PANIC: its kernel panicked: {told} (rip=' in m.text, 'the end does not have the parameters'
+    shell(m, 'guests hvcrash', rf'reason: +GUEST-PANIC: its kernel panicked: {told}')
+
+
 def exitbench(m, plan):
     ready(m)
     m.expect(r'guest exitbench: ended result=0', 120 * m.patience)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <hv/core.h>
 #include <hv/exit_cpu.h>
 #include <hv/log.h>
 #include <hv/time.h>
@@ -222,6 +223,34 @@ void vlapic_tsc_moved(struct vcpu *v)
 	w->tsc_moves++;
 }
 
+u32 vlapic_mmio_read(struct vcpu *v, u32 off)
+{
+	w->vlapic_calls++;
+	return off;
+}
+
+void vlapic_mmio_write(struct vcpu *v, u32 off, u32 val)
+{
+	w->vlapic_calls++;
+	w->apic_reg = off;
+	w->apic_val = val;
+}
+
+/* There is one core, so every lock is free. */
+__attribute__((weak)) struct core core_private;
+
+__attribute__((weak)) void spin_wait(struct spinlock *l, u32 me)
+{
+	abort();
+}
+
+void guest_panicked(struct guest *g, struct vcpu *v, u32 events)
+{
+	if (!g->device_lock.held)
+		abort();
+	w->panics++;
+}
+
 static void world_alloc(void)
 {
 	u8 *ram;
@@ -297,6 +326,7 @@ void world_reset(void)
 	w->g.ram_low = RAM_LOW;
 	w->g.ram_high = RAM_HIGH;
 	w->g.vcpu_count = 1;
+	w->g.plan = &w->plan;
 	w->v.guest = &w->g;
 	w->v.pub = &w->g.vcpu[0];
 	w->v.decode = decode;

@@ -31,6 +31,9 @@ struct world {
 	u32 trap_calls;
 	bool vlapic_ok;			/* what the local APIC's MSRs answer */
 	u32 vlapic_calls, tsc_moves;
+	u32 apic_reg, apic_val;		/* the last write to the xAPIC page */
+	u32 panics;
+	struct plan_guest plan;
 };
 extern struct world *w;
 
