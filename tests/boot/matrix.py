@@ -53,6 +53,7 @@ def rows(which):
         Row(Qemu, None, 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),
         Row(Qemu, None, 8, scenarios.test_guests, plans.guests_b, name='test-guests-b'),
         Row(Qemu, None, 4, scenarios.hyperv, plans.hyperv),
+        Row(Qemu, None, 3, scenarios.hyperv_linux, plans.hyperv_linux, ci=False),
         Row(Qemu, None, 3, scenarios.console, plans.console),
         Row(Qemu, None, 3, scenarios.power_button, plans.two_hello),
         Row(Qemu, None, 2, scenarios.check_report, plans.hello_check),

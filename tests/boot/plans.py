@@ -54,6 +54,9 @@ two_linux = Plan('two-linux', linux_guest('left', 2, '192MiB') + linux_guest('ri
 three_cores = Plan('three-cores', linux_guest('left', 1, '160MiB') + linux_guest('right', 1, '160MiB'), linux=True)
 panic = Plan('panic', linux_guest('left', 1, '128MiB', extra='restart = "on-failure"', panic=''), linux=True)
 
+# Linux takes its Hyper-V drivers: clock, APIC, crash report.
+hyperv_linux = Plan('hyperv-linux', linux_guest('left', 2, '192MiB', extra='hyperv = true'), linux=True)
+
 hello = elf_plan('hello', [('hello', {})])
 two_hello = elf_plan('two-hello', [('tick', dict(cmdline='n=0')), ('storm', dict(cmdline='n=0'))])
 console = elf_plan('console', [('tick', dict(cmdline='n=0')), ('tightloop', {})])

@@ -142,6 +142,17 @@ def panic(m, plan):
     shell(m, 'start left', r'guest left: running')
 
 
+def hyperv_linux(m, plan):
+    """A Linux that takes us for Hyper-V: its clock is the reference TSC page, its panic tells the crash parameters."""
+    linux_boots(m, ['left'])
+    linux_sees_what_it_owns(m, '1', 'left', 2, 192)
+    in_guest(m, '1', 'left', 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource',
+             r'hyperv_clocksource_tsc_page')
+    in_guest(m, '1', 'left', 'panic', r'guest left: panicked \(rip=0x\w+ vcpu=\d\)')
+    m.expect(r'guest left: rebooting', 30 * m.patience)
+    m.expect(r'left: shell ready', 120 * m.patience)
+
+
 # -- small guests --------------------------------------------------------------
 
 def one_guest(m, plan):
