@@ -54,7 +54,6 @@ two_linux = Plan('two-linux', linux_guest('left', 2, '192MiB') + linux_guest('ri
 three_cores = Plan('three-cores', linux_guest('left', 1, '160MiB') + linux_guest('right', 1, '160MiB'), linux=True)
 panic = Plan('panic', linux_guest('left', 1, '128MiB', extra='restart = "on-failure"', panic=''), linux=True)
 
-# Linux takes its Hyper-V drivers: clock, APIC, crash report.
 hyperv_linux = Plan('hyperv-linux', linux_guest('left', 2, '192MiB', extra='hyperv = true'), linux=True)
 
 hello = elf_plan('hello', [('hello', {})])

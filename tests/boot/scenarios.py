@@ -143,14 +143,10 @@ def panic(m, plan):
 
 
 def hyperv_linux(m, plan):
-    """A Linux that takes us for Hyper-V: its clock is the reference TSC page, its panic tells the crash parameters."""
+    """Linux takes the hypervisor with the highest leaves: KVM, behind Hyper-V as in front of nothing."""
     linux_boots(m, ['left'])
     linux_sees_what_it_owns(m, '1', 'left', 2, 192)
-    in_guest(m, '1', 'left', 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource',
-             r'hyperv_clocksource_tsc_page')
-    in_guest(m, '1', 'left', 'panic', r'guest left: panicked \(rip=0x\w+ vcpu=\d\)')
-    m.expect(r'guest left: rebooting', 30 * m.patience)
-    m.expect(r'left: shell ready', 120 * m.patience)
+    in_guest(m, '1', 'left', 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource', r'\nkvm-clock')
 
 
 # -- small guests --------------------------------------------------------------
@@ -184,7 +180,7 @@ def test_guests(m, plan):
         if how.get('cmdline') == 'n=0':
             continue                # runs for ever, to disturb the others
         m.at = start
-        end = m.expect(rf'guest {name}: (ended result=(\d+)|killed ([\w-]+))', 120 * m.patience)
+        end = m.expect(rf'guest {name}: (ended result=(\d+)\s|killed ([\w-]+):)', 120 * m.patience)
         want = plans.KILLED.get(name)
         if (want and end.group(3) != want) or (not want and end.group(2) != '0'):
             bad.append(f'{end.group(0)}, expected {want or "result=0"}')
