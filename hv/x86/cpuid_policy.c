@@ -80,7 +80,8 @@ static const struct policy_row policy[] = {
 #define ARCH_CAPABILITIES_PASS (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(13) | BIT(14) | \
 	BIT(15) | BIT(17) | BIT(20) | BIT(24) | BIT(26) | BIT(27) | BIT(28))
 
-#define KVM_FEATURES (B(1) | B(3) | B(15) | B(24))	/* NOP_IO_DELAY CLOCKSOURCE2 MSI_EXT_DEST_ID CLOCKSOURCE_STABLE */
+#define KVM_FEATURES (B(1) | B(3) | B(6) | B(15) | B(24))	/* NOP_IO_DELAY CLOCKSOURCE2 PV_EOI MSI_EXT_DEST_ID
+								 * CLOCKSOURCE_STABLE */
 
 static struct cpuid_regs apply(const struct policy_row *p, struct cpuid_regs host)
 {

@@ -139,7 +139,7 @@ static bool write_shared(struct vcpu *v, u32 msr, u64 val)
 	}
 }
 
-/* TLFS "APIC assist page": we never set its bit, so the guest sends every EOI. */
+/* TLFS "Virtual Processor Assist Page": it begins with the word that says "no EOI required". */
 static bool assist_write(struct vcpu *v, u64 val)
 {
 	u8 *page = page_of(v->guest, val);
@@ -149,6 +149,7 @@ static bool assist_write(struct vcpu *v, u64 val)
 	if (val & ENABLE)
 		memset(page, 0, PAGE_SIZE);
 	v->hyperv_assist = val;
+	vlapic_set_eoi_word(v, val & ENABLE ? (u32 *)(void *)page : NULL);
 	return true;
 }
 

@@ -393,6 +393,7 @@ static const struct msr_row rows[] = {
 	{ 0x40000070, 0x40000073, hyperv_msr_read,	hyperv_msr_write },
 	{ 0x40000100, 0x40000105, hyperv_msr_read,	hyperv_msr_write },
 	{ 0x4b564d00, 0x4b564d01, read_clock,		write_clock },
+	{ 0x4b564d04, 0x4b564d04, pveoi_read,		pveoi_write },
 	{ 0xc0000080, 0xc0000080, read_efer,		write_efer },
 	{ 0xc0000081, 0xc0000084, read_state,		write_state },
 	{ 0xc0000100, 0xc0000102, read_state,		write_state },
@@ -498,7 +499,7 @@ void policy_reset(struct vcpu *v)
 	v->misc_enable = MISC_FAST_STRINGS | MISC_NO_BTS | MISC_NO_PEBS;
 	v->bios_sign = t->amd ? t->microcode : (u64)t->microcode << 32;
 	v->tsc_adjust = 0;
-	v->pvclock_msr = v->wall_msr = v->hyperv_assist = 0;
+	v->pvclock_msr = v->wall_msr = v->pveoi_msr = v->hyperv_assist = 0;
 	v->spec_ctrl = 0;
 	v->msr_refused = 0;
 }

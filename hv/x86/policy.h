@@ -88,6 +88,10 @@ bool pvclock_write_wall(struct vcpu *v, u64 val);
 /* The guest's TSC has moved: publish again where the guest has asked for a clock. */
 void pvclock_update(struct vcpu *v);
 
+/* KVM's MSR 4B564D04H. false: #GP(0). Own core. */
+bool pveoi_read(struct vcpu *v, u32 msr, u64 *val);
+bool pveoi_write(struct vcpu *v, u32 msr, u64 val);
+
 /* MSRs 40000000H.. of a guest that has Hyper-V's leaves. false: #GP(0). Own core; takes the device lock. */
 bool hyperv_msr_read(struct vcpu *v, u32 msr, u64 *val);
 bool hyperv_msr_write(struct vcpu *v, u32 msr, u64 val);

@@ -152,7 +152,7 @@ static void check_always(void)
 	assert_int_equal(r.eax, 0x40000010);
 	assert_memory_equal(&r.ebx, "KVMKVMKVM\0\0\0", 12);
 	r = ask(0x40000001, 0);
-	assert_int_equal(r.eax, BIT(1) | BIT(3) | BIT(15) | BIT(24));
+	assert_int_equal(r.eax, BIT(1) | BIT(3) | BIT(6) | BIT(15) | BIT(24));
 	assert_int_equal(ask(0x40000010, 0).eax, 2400000);
 	assert_int_equal(ask(0x40000010, 0).ebx, 1000000);
 	r = ask(0x80000008, 0);

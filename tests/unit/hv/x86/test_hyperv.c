@@ -180,6 +180,9 @@ static void assist_page(void **state)
 	assert_true(set(0x40000073, 0x8001));
 	assert_int_equal(get(0x40000073), 0x8001);
 	assert_int_equal(w->g.ram[0x8000] | w->g.ram[0x8fff], 0);
+	assert_ptr_equal(w->eoi_word, w->g.ram + 0x8000);
+	assert_true(set(0x40000073, 0x8000));
+	assert_null(w->eoi_word);
 }
 
 static void crash(void **state)

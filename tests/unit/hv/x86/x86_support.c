@@ -223,6 +223,11 @@ void vlapic_tsc_moved(struct vcpu *v)
 	w->tsc_moves++;
 }
 
+void vlapic_set_eoi_word(struct vcpu *v, u32 *word)
+{
+	w->eoi_word = word;
+}
+
 u32 vlapic_mmio_read(struct vcpu *v, u32 off)
 {
 	w->vlapic_calls++;

@@ -32,6 +32,7 @@ struct world {
 	bool vlapic_ok;			/* what the local APIC's MSRs answer */
 	u32 vlapic_calls, tsc_moves;
 	u32 apic_reg, apic_val;		/* the last write to the xAPIC page */
+	u32 *eoi_word;
 	u32 panics;
 	struct plan_guest plan;
 };
