@@ -17,6 +17,16 @@ u64 vmx_ept_pointer(u64 root)
 	return root | EPT_POINTER_WB_WALK_4;
 }
 
+/* Small leaves from the start, instead of large ones that are split when code turns up: that would end in the same tables
+ * (a guest's code is everywhere in the end), and change tables that are read-only after the seal.
+ * 2 MiB leaves are a needed feature (see below), larger ones a useful one. */
+int vmx_max_leaf(const struct vmx_caps *caps)
+{
+	if (caps->small_pages)
+		return 1;
+	return caps->ept_vpid & EPT_PAGES_1G ? 3 : 2;
+}
+
 static void feature(struct virt_report *r, bool present, const char *id, const char *name, const char *lost)
 {
 	struct virt_feature *f = &r->feature[r->count++];
@@ -68,6 +78,8 @@ static void features_needed(struct virt_report *r, const struct vmx_caps *c)
 static void features_useful(struct virt_report *r, const struct vmx_caps *c)
 {
 	feature(r, c->ept_vpid & EPT_PAGES_1G, NULL, "EPT with 1 GiB pages", "more table walks in guests with much memory");
+	feature(r, !c->small_pages, NULL, "Large executable pages are safe",
+		"affected by CVE-2018-12207 (iTLB multihit): guests' RAM is mapped in 4 KiB pages, which are not; more table walks");
 	feature(r, vmx_control_has(c->proc2, PROC2_VPID) && c->ept_vpid & EPT_INVVPID, NULL,
 		"Tagged translations (VPID)", "each exit costs the guest its cached translations");
 	feature(r, vmx_control_has(c->proc2, PROC2_RDTSCP), NULL, "RDTSCP in guests", "guests do without RDTSCP");
