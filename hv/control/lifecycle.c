@@ -137,6 +137,8 @@ const char *life_start(struct guest *g, u64 now)
 		return "the machine is going down";
 	if (!life_is_quiet(g) || g->state == GUEST_STARTING || g->state == GUEST_RUNNING)
 		return g->state == GUEST_STOPPING ? "it is still stopping" : "it runs already";
+	if (load_acquire(&g->broken))
+		return "the machine's hardware failed under it: it stays off until the machine is reset";
 	if (!cores_ready(g))
 		return "one of its cores does not work (see `cores`)";
 	memset(&l->restart, 0, sizeof(l->restart));
@@ -245,6 +247,11 @@ static void restart_or_rest(struct life *l, u64 now)
 	u64 ran = l->started ? ticks_to_ns(now - l->started) / NS_PER_S : 0;
 	u32 delay = RESTART_NEVER;
 
+	/* A bad frame may be in its RAM: to clear it could bring the hypervisor down, and nobody else gets it. */
+	if (load_acquire(&g->broken)) {
+		l->intent = INTENT_NONE;
+		return;
+	}
 	if (l->intent == INTENT_NONE)
 		delay = restart_judge(&l->restart, g->plan->restart, &l->last, ran);
 	else if (l->intent == INTENT_RESET)

@@ -176,10 +176,8 @@ static enum verdict exit_exception(struct vcpu *v)
 {
 	const struct vmexit *x = &v->exit;
 
-	if (x->exception.vector == VEC_MC) {
-		guest_kill(v, "GUEST-MACHINE-CHECK", "the hardware reported an error while vcpu %u ran", v->index);
-		return KILL;
-	}
+	if (x->exception.vector == VEC_MC)
+		return exit_machine_check(v);
 	v->exception_streak = x->event_queued ? v->exception_streak + 1 : 0;
 	if (v->exception_streak > EXCEPTION_STREAK_MAX) {
 		guest_kill(v, "GUEST-EXCEPTION-LOOP", "exception %u keeps hitting the delivery of an exception",

@@ -131,6 +131,39 @@ static void test_start(void **state)
 	assert_string_equal(life_start(web, now), "it runs already");
 }
 
+/* A machine check hit it: nobody touches its RAM or cores again, whatever the plan or the operator wants. */
+static void test_broken_hardware_stays_off(void **state)
+{
+	struct message m;
+
+	((struct plan_guest *)web->plan)->restart = PLAN_RESTART_ALWAYS;
+	start_web();
+	web->broken = 1;
+	end_web(END_KILLED, 0, "GUEST-MACHINE-CHECK");
+	assert_int_equal(web->state, GUEST_KILLED);
+	assert_string_equal(life_of(web)->last.id, "GUEST-MACHINE-CHECK");
+	now += 600 * HZ;
+	life_tick(now);
+	assert_false(fake_core_get(1, &m));		/* neither MSG_ZERO nor MSG_RUN */
+	assert_non_null(strstr(life_start(web, now), "hardware"));
+	assert_false(fake_core_get(1, &m));
+	assert_int_equal(web->state, GUEST_KILLED);
+}
+
+/* ... also when it was about to be reset. */
+static void test_broken_hardware_is_not_reset(void **state)
+{
+	struct message m;
+
+	start_web();
+	assert_null(life_reset(web, now));
+	web->broken = 1;
+	park_web();
+	assert_false(fake_core_get(1, &m));
+	assert_true(life_is_quiet(web));
+	assert_non_null(life_start(web, now));
+}
+
 static void test_start_needs_its_cores(void **state)
 {
 	core_table[2].state = CORE_FAILED;
@@ -641,6 +674,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_start, setup),
 		cmocka_unit_test_setup(test_start_needs_its_cores, setup),
+		cmocka_unit_test_setup(test_broken_hardware_stays_off, setup),
+		cmocka_unit_test_setup(test_broken_hardware_is_not_reset, setup),
 		cmocka_unit_test_setup(test_full_ring, setup),
 		cmocka_unit_test_setup(test_results, setup),
 		cmocka_unit_test_setup(test_killed, setup),

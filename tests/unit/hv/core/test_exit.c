@@ -264,6 +264,17 @@ static void test_exception_code(void **state)
 }
 
 /* XSA-156: 1000 in a row are one instruction's worth of patience. */
+/* The machine's, not the guest's: it is never injected. */
+static void test_machine_check(void **state)
+{
+	answer = KILL;
+	judge(exception(VEC_MC, false));
+	assert_string_equal(asked, "machine check");
+	assert_int_equal(fake.count[FAKE_INJECT], 0);
+	assert_int_equal(g->record.ready, 1);
+	assert_true(rip() == RIP);
+}
+
 static void test_exception_loop_ends(void **state)
 {
 	u32 n = 0;
@@ -319,7 +330,7 @@ int main(void)
 		T(test_kill_without_words), T(test_length_from_bytes), T(test_length_unknown_kills),
 		T(test_length_only_for_next), T(test_every_kind), T(test_unknown_says_the_hardware_reason),
 		T(test_names), T(test_hypercall), T(test_hlt_sleeps_behind_it), T(test_event_takes_interrupts),
-		T(test_exceptions_go_on), T(test_exception_code), T(test_exception_loop_ends),
+		T(test_exceptions_go_on), T(test_exception_code), T(test_machine_check), T(test_exception_loop_ends),
 		T(test_exception_loop_is_broken_by_progress), T(test_first_record_wins), T(test_entry_failed_words),
 	};
 
