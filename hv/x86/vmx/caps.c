@@ -78,8 +78,8 @@ static void features_needed(struct virt_report *r, const struct vmx_caps *c)
 static void features_useful(struct virt_report *r, const struct vmx_caps *c)
 {
 	feature(r, c->ept_vpid & EPT_PAGES_1G, NULL, "EPT with 1 GiB pages", "more table walks in guests with much memory");
-	feature(r, !c->small_pages, NULL, "Large executable pages are safe",
-		"affected by CVE-2018-12207 (iTLB multihit): guests' RAM is mapped in 4 KiB pages, which are not; more table walks");
+	feature(r, !c->small_pages, NULL, "Immune to iTLB multihit (CVE-2018-12207)",
+		"guests' RAM is mapped in 4 KiB pages, so that no guest can stop the machine: more table walks");
 	feature(r, vmx_control_has(c->proc2, PROC2_VPID) && c->ept_vpid & EPT_INVVPID, NULL,
 		"Tagged translations (VPID)", "each exit costs the guest its cached translations");
 	feature(r, vmx_control_has(c->proc2, PROC2_RDTSCP), NULL, "RDTSCP in guests", "guests do without RDTSCP");

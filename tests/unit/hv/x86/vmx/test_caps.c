@@ -186,7 +186,7 @@ static void the_report_names_it(void **state)
 		vmx_report_fill(&r, true, 5, &c);
 		assert_true(r.usable);
 		for (u32 i = 0; i < r.count; i++)
-			if (strstr(r.feature[i].lost, "CVE-2018-12207")) {
+			if (strstr(r.feature[i].name, "CVE-2018-12207")) {
 				named++;
 				assert_int_equal(r.feature[i].state, c.small_pages ? FEATURE_ABSENT : FEATURE_PRESENT);
 			}
