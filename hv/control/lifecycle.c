@@ -73,6 +73,7 @@ static void guest_reset(struct guest *g, u64 now)
 	memset(&g->parked, 0, sizeof(g->parked));
 	g->panic_events = 0;
 	store_relaxed(&g->events, 0u);
+	input_ring_drop(g->input);
 	g->device_deadline = NEVER;
 	g->tsc_start = now;
 	for (u32 i = 0; i < g->vcpu_count; i++) {
@@ -192,8 +193,6 @@ static const char *refuse_idle(struct life *l)
 	l->restart_at = NEVER;
 	if (!life_is_quiet(l->guest))
 		return NULL;
-	if (waits)
-		rest(l);
 	return waits ? "it waited for its restart: that is cancelled" : "it does not run";
 }
 
@@ -265,6 +264,7 @@ static void restart_or_rest(struct life *l, u64 now)
 		return;
 	}
 	log_notice("guest %s: starts again in %u s", g->name, delay);
+	rest(l);
 	l->restart_at = after(now, delay);
 }
 
