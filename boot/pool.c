@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How much memory the hypervisor keeps for itself, and where. The plan is not read yet, so all RAM counts as guests'. */
 
-#include <hv/multihit.h>
-
 #include "boot.h"
 #include "cpu.h"
 
@@ -18,29 +16,37 @@ static uint64_t blocks_up(uint64_t size)
 	return (size + BLOCK - 1) & ~(BLOCK - 1);
 }
 
-/* The hypervisor asks the same (hv/x86/vmx/vmx.c), and then maps RAM in 4 KiB pages. */
-static bool small_pages(void)
+/* The hypervisor may have to map RAM in 4 KiB pages (CVE-2018-12207) where VMX does not say IF_PSCHANGE_MC_NO. It knows some
+ * that are safe all the same (hv/x86/vmx/caps.c); those waste a little. SDM 4 "IA32_ARCH_CAPABILITIES". */
+static bool may_need_small_pages(void)
 {
-	struct cpuid zero = cpu_id(0, 0), one = cpu_id(1, 0);
-	bool intel = zero.b == 0x756e6547 && zero.d == 0x49656e69 && zero.c == 0x6c65746e;	/* GenuineIntel */
-	bool told = zero.a >= 7 && cpu_id(7, 0).d & 1u << 29;
+	bool told = cpu_id(0, 0).a >= 7 && cpu_id(7, 0).d & 1u << 29;
 
-	if (!(one.c & 1u << 5))
-		return false;	/* no VMX */
-	return multihit_affected(intel, one.a, told ? cpu_msr(0x10a) : 0);
+	return cpu_id(1, 0).c & 1u << 5 && !(told && cpu_msr(0x10a) & 1u << 6);
 }
 
+static bool place(struct boot_info *info, uint64_t own, uint64_t tables)
+{
+	info->pool_tables = blocks_up(own / TABLES_PART + tables);
+	info->pool_size = info->pool_tables + blocks_up(own - own / TABLES_PART);
+	info->pool_base = memory_allocate(info->pool_size, BLOCK, BOOT_HYPERVISOR);
+	return info->pool_base;
+}
+
+/* A plan need not use all RAM: where there is no such large piece, a smaller one may do. */
 bool pool_place(struct boot_info *info)
 {
-	uint64_t own = POOL_BASE + POOL_A_CORE * info->core_count, ram;
+	uint64_t own = POOL_BASE + POOL_A_CORE * info->core_count, ram, tables;
 	struct map_input map;
 
 	if (memory_read_map(&map) != EFI_SUCCESS)
 		return false;
 	ram = map_sum_ram(&map);
-	info->pool_tables = blocks_up(own / TABLES_PART + (ram >> 30) * TABLES_A_GIB +
-				      (small_pages() ? ram / TABLES_SMALL : 0));
-	info->pool_size = info->pool_tables + blocks_up(own - own / TABLES_PART);
-	info->pool_base = memory_allocate(info->pool_size, BLOCK, BOOT_HYPERVISOR);
-	return info->pool_base;
+	tables = (ram >> 30) * TABLES_A_GIB + (may_need_small_pages() ? ram / TABLES_SMALL : 0);
+	while (!place(info, own, tables)) {
+		if (!tables)
+			return false;
+		tables /= 2;
+	}
+	return true;
 }

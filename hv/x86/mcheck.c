@@ -60,7 +60,8 @@ enum verdict exit_machine_check(struct vcpu *v)
 	if (m.bank == MCHECK_NO_BANK)
 		guest_kill(v, "GUEST-MACHINE-CHECK", "the hardware reported an error on vcpu %u that no bank tells of", v->index);
 	else
-		guest_kill(v, "GUEST-MACHINE-CHECK", "the hardware reported an error on vcpu %u: bank %u, status %#lx, address %#lx",
-			v->index, m.bank, m.status, m.addr);
+		guest_kill(v, "GUEST-MACHINE-CHECK",
+			"the hardware reported an error on vcpu %u: bank %u, status %#lx, address %#lx", v->index, m.bank,
+			m.status, m.addr);
 	return KILL;
 }

@@ -2,7 +2,6 @@
 /* Is VMX here, switching it on and off on a core, and the table that the rest of the hypervisor sees.
  * SDM 3C "Introduction to Virtual Machine Extensions", "VMX Capability Reporting Facility". */
 #include <hv/log.h>
-#include <hv/multihit.h>
 
 #include "../host_state.h"
 #include "../x86.h"
@@ -31,7 +30,7 @@ static bool small_pages(void)
 
 	if (zero.eax >= 7 && cpuid(7, 0).edx & CPUID_ARCH_CAPABILITIES)
 		rdmsr_safe(MSR_ARCH_CAPABILITIES, &told);
-	return multihit_affected(intel, cpuid(1, 0).eax, told);
+	return vmx_has_multihit(intel, cpuid(1, 0).eax, told);
 }
 
 /* An MSR of the list exists only when another says so: reading blindly would fault on old processors. */

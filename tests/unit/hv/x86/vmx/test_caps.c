@@ -9,8 +9,6 @@
 
 #include <cmocka.h>
 
-#include <hv/multihit.h>
-
 #include "../../../../../hv/x86/vmx/vmx.h"
 
 void assert_failed(const char *what, const char *file, int line)
@@ -172,7 +170,7 @@ static void who_has_the_erratum(void **state)
 
 	(void)state;
 	for (u32 i = 0; i < ARRAY_COUNT(cases); i++)
-		assert_int_equal(multihit_affected(cases[i].intel, cases[i].signature, cases[i].told), cases[i].affected);
+		assert_int_equal(vmx_has_multihit(cases[i].intel, cases[i].signature, cases[i].told), cases[i].affected);
 }
 
 static void the_report_names_it(void **state)
