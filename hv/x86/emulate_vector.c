@@ -5,6 +5,8 @@
 
 #include <hv/virt.h>
 
+#include "policy.h"
+
 #define XCR0_SSE_AVX 6ul
 
 /* A guest that uses vector registers has said so, else the instruction would have faulted before it came here: another
@@ -16,7 +18,7 @@ static bool vector_allowed(struct vcpu *v, const struct insn *i)
 
 	virt->get_state(v, &s, STATE_MODE);
 	if (i->vex)
-		on = s.cr4 & CR4_OSXSAVE && (v->xcr0 & XCR0_SSE_AVX) == XCR0_SSE_AVX;
+		on = s.cr4 & CR4_OSXSAVE && (xcr0_read() & XCR0_SSE_AVX) == XCR0_SSE_AVX;
 	else
 		on = !(s.cr0 & CR0_EM) && s.cr4 & CR4_OSFXSR;
 	if (on && !(s.cr0 & CR0_TS))

@@ -71,7 +71,7 @@ guests_a = elf_plan('guests-a', [
     ('hello', {}), ('badinsn', {}), ('wildmsr', {}), ('wildport', {}), ('wildmem', {}), ('wildfetch', {}), ('triple', {}),
 ])
 guests_b = elf_plan('guests-b', [
-    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}), ('wildcross', {}),
+    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}), ('wildcross', {}), ('devinsn', {}),
 ])
 hyperv = elf_plan('hyperv', [
     ('hyperv', dict(cores=2, extra='hyperv = true')),

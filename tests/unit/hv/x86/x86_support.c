@@ -138,6 +138,11 @@ void ymm_write(u32 n, const void *from)
 	memcpy(w->xmm[n], from, 32);
 }
 
+__attribute__((weak)) u64 xcr0_read(void)
+{
+	return w->v.xcr0;
+}
+
 u32 pkru_read(void)
 {
 	return w->pkru;
