@@ -78,6 +78,8 @@ void facts_read_acpi(struct boot_info *info, struct acpi_facts *acpi)
 	if (acpi->acpi.acpi_enable && acpi->acpi.pm1a_cnt && cpu_in16((uint16_t)acpi->acpi.pm1a_cnt) & 1)
 		acpi->acpi.acpi_enable = 0;	/* SCI_EN: ACPI mode is on already */
 	info->acpi = acpi->acpi;
+	for (uint32_t i = 0; i < info->acpi.held_count; i++)
+		memory_hold(info->acpi.held[i].base, info->acpi.held[i].size);
 
 	if (!acpi->acpi.rsdp)
 		console_print("  ACPI     %s\n", rsdp ? "tables are unusable, going on without" : "none");

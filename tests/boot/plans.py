@@ -63,6 +63,9 @@ exitbench = elf_plan('exitbench', [('exitbench', dict(memory='128MiB', cmdline='
 hello_check = elf_plan('hello-check', [('hello', {})], option='check')
 vmx_locked = elf_plan('vmx-locked', [('hello', {})], option='', before='lockvmx.efi\r\n')
 vmx_locked.files['lockvmx.efi'] = 'build/test/lockvmx.efi'
+iommu_on = elf_plan('iommu-on', [('hello', {})], option='', before='iommuon.efi\r\n')
+iommu_on.files['iommuon.efi'] = 'build/test/iommuon.efi'
+iommu_off = elf_plan('iommu-off', [('hello', {})])
 hello_screen = elf_plan('hello-screen', [('hello', {})])
 
 guests_a = elf_plan('guests-a', [

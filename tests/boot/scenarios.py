@@ -149,6 +149,21 @@ def one_guest(m, plan):
     m.expect(r'guest hello: ended result=0', 30 * m.patience)
 
 
+def iommu_taken(m, plan):
+    """Firmware left the IOMMU on, with tables in RAM that guests get."""
+    m.expect(r'iommuon: all on', BOOT * m.patience)
+    line = m.expect(r'iommu: (VT-d|AMD-Vi) at 0x\w+ was left on by firmware: switched off', BOOT * m.patience).group(0)
+    one_guest(m, plan)
+    shell(m, 'check', r'IOMMU +1 units, not used; 1 were left on by firmware')
+    return line
+
+
+def iommu_was_off(m, plan):
+    one_guest(m, plan)
+    assert 'was left on by firmware' not in m.text, 'the IOMMU was not on'
+    shell(m, 'check', r'IOMMU +1 units, not used; 0 were left on by firmware')
+
+
 def one_core(m, plan):
     m.expect(r'error MACHINE-ONE-CORE: ', BOOT * m.patience)
     nothing_started(m)

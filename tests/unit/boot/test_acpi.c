@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: boot/acpi.c boot/acpi_power.c boot/acpi_uarts.c boot/text.c */
+/* SOURCES: boot/acpi.c boot/acpi_power.c boot/acpi_uarts.c boot/acpi_dma.c boot/text.c */
 /* The ACPI reader against good tables, and against what firmware and attackers make of them. Every table lies in an
  * allocation of its own exact size, so that the address sanitizer sees any byte read too far. */
 

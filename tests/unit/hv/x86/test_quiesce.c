@@ -144,7 +144,7 @@ static void test_bus_mastering(void **state)
 {
 	struct function *on = add(0x0008, 0, 0x0107 | CAPS), *off = add(0x0010, 0, 0x0003);
 
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(on->reg[1] & 0xffff, 0x0103);
 	assert_int_equal(off->reg[1] & 0xffff, 0x0003);
 	assert_int_equal(told, 1);
@@ -160,7 +160,7 @@ static void test_bridges_go_on(void **state)
 	bridge->reg[13] = cardbus->reg[13] = 0x40;
 	cap(bridge, 0x40, 5, 0, 0x0081);
 	cap(cardbus, 0x40, 5, 0, 0x0081);
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(bridge->reg[1] & 7, 7);
 	assert_int_equal(bridge->reg[16] >> 16, 0x0080);
 	assert_int_equal(cardbus->writes, 0);
@@ -171,7 +171,7 @@ static void test_behind_bridges_and_to_the_last(void **state)
 {
 	add(0x0108, 0, MASTER);
 	add(0xfff8, 0, MASTER);
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(fn[0].reg[1] & MASTER, 0);
 	assert_int_equal(fn[1].reg[1] & MASTER, 0);
 	assert_int_equal(told, 2);
@@ -185,7 +185,7 @@ static void test_functions(void **state)
 	add(0x000f, 0x80, MASTER);
 	add(0x0010, 0, MASTER);
 	add(0x0011, 0, MASTER);
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(told, 4);
 	assert_int_equal(fn[1].reg[1] & MASTER, 0);
 	assert_int_equal(fn[2].reg[1] & MASTER, 0);
@@ -201,7 +201,7 @@ static void test_messages(void **state)
 	cap(f, 0x60, 0x05, 0x72, 0x01ff);
 	cap(f, 0x70, 0x11, 0x00, 0xc00f);
 	cap(f, 0x80, 0x05, 0x00, 0xffff);	/* not in the list */
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(f->reg[0x50 / 4] >> 16, 0xffff);
 	assert_int_equal(f->reg[0x60 / 4] >> 16, 0x01fe);
 	assert_int_equal(f->reg[0x70 / 4] >> 16, 0x400f);
@@ -215,7 +215,7 @@ static void test_no_list(void **state)
 
 	f->reg[13] = 0x40;
 	cap(f, 0x40, 0x05, 0, 1);
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(f->reg[16] >> 16, 1);
 }
 
@@ -231,7 +231,7 @@ static void test_loops(void **state)
 	cap(two, 0x50, 0x11, 0x40, 0x8000);
 	cap(header, 0x40, 0x09, 0x04, 0);
 	memset(&ones->reg[13], 0xff, 51 * 4);
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(self->reg[16] >> 16, 0);
 	assert_int_equal(two->reg[20] >> 16, 0);
 	assert_int_equal(header->writes, 1);
@@ -247,14 +247,14 @@ static void test_longest_list(void **state)
 	f->reg[13] = 0x40;
 	for (u32 at = 0x40; at < 0x100; at += 4)
 		cap(f, at, 0x05, (u8)(at + 4), 1);
-	quiesce_devices();
+	quiesce_devices(&dma);
 	for (u32 at = 0x40; at < 0x100; at += 4)
 		assert_int_equal(f->reg[at / 4] >> 16, 0);
 }
 
 static void test_interrupt_controllers(void **state)
 {
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(pic_masks, 3);
 	assert_int_equal(mapped_count, 1);
 	assert_true(mapped[0].v == 0xfec00000);
@@ -268,7 +268,7 @@ static void test_all_ioapics(void **state)
 	for (u32 i = 0; i < 3; i++)
 		info.acpi.ioapics[i] = 0xfec01000 + i * 0x1000;
 	ioapic[2][4] = ~0u;		/* nothing behind this one */
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(mapped_count, 3);
 	assert_int_equal(ioapic[1][4], 0x10000);
 	assert_true(ioapic[2][4] == ~0u);
@@ -279,10 +279,10 @@ static void test_all_ioapics(void **state)
 static void test_ioapic_that_lies(void **state)
 {
 	ioapic[0][4] = 0xff0020;
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(ioapic[0][0], 1);
 	ioapic[0][4] = 0;
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(ioapic[0][0], 1);
 }
 
@@ -291,11 +291,11 @@ static void test_hpet(void **state)
 	info.acpi.hpet_base = 0xfed00000;
 	hpet[0] = 0x8086a201;
 	hpet[4] = 0xff;
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(hpet[4], 0xfc);
 	hpet[0] = ~0u;
 	hpet[4] = 0xff;
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(hpet[4], 0xff);
 }
 
@@ -303,7 +303,7 @@ static void test_nothing_can_be_mapped(void **state)
 {
 	info.acpi.hpet_base = 0xfed00000;
 	map_fails = true;
-	quiesce_devices();
+	quiesce_devices(&dma);
 	assert_int_equal(mapped_count, 2);
 	assert_int_equal(ioapic[0][4], 0x170020);
 }
