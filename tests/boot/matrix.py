@@ -62,6 +62,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.iommu_taken, plans.iommu_on, name='amd-iommu-on', extra=['-device', 'amd-iommu']),
         Row(Qemu, None, 2, scenarios.iommu_was_off, plans.iommu_off, name='intel-iommu-off',
             extra=['-device', 'intel-iommu,intremap=on']),
+        Row(Qemu, None, 2, scenarios.held_memory, plans.held, extra=plans.held_dmar()),
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
     ]
     table += [Row(Qemu, None, 3, scenarios.refused, p, name='bad-' + p.name, extra_name=None) for p in plans.bad]

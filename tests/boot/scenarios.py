@@ -164,6 +164,19 @@ def iommu_was_off(m, plan):
     shell(m, 'check', r'IOMMU +1 units, not used; 0 were left on by firmware')
 
 
+def held_memory(m, plan):
+    """RAM that ACPI gives to devices, and those devices: the one is not given out, the others keep the bus."""
+    one_guest(m, plan)
+    free = m.at
+    shell(m, 'memory', r'Audit: every frame has one owner')
+    spans = [int(a, 16) for a in re.findall(r'guest \w+ -> machine (0x\w+)', m.text[free:])]
+    assert spans and not any(plans.HELD[0] <= a < plans.HELD[1] for a in spans), f'held memory was given out: {spans}'
+    shell(m, 'check', r'held memory +992 MiB')
+    shell(m, 'devices', r'00:1f.2 keeps bus mastering')
+    m.expect(r'01:05.0 keeps bus mastering', 5)
+    assert 'malformed' in m.text, 'the rubbish at the end of the table was not said'
+
+
 def one_core(m, plan):
     m.expect(r'error MACHINE-ONE-CORE: ', BOOT * m.patience)
     nothing_started(m)

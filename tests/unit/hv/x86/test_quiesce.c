@@ -45,6 +45,7 @@ static hpa_t mapped[8];
 static u32 mapped_count;
 static bool map_fails;
 static struct boot_info info;
+static struct host_dma dma;
 const struct boot_info *boot_info = &info;
 
 static struct function *find(void)
@@ -132,6 +133,7 @@ static int setup(void **state)
 	fn_count = address = accesses = pic_masks = told = mapped_count = 0;
 	map_fails = false;
 	memset(&info, 0, sizeof(info));
+	memset(&dma, 0, sizeof(dma));
 	memset(hpet, 0, sizeof(hpet));
 	for (u32 i = 0; i < 4; i++) {
 		memset(ioapic[i], 0, sizeof(ioapic[i]));
@@ -308,6 +310,85 @@ static void test_nothing_can_be_mapped(void **state)
 	assert_int_equal(ioapic[0][4], 0x170020);
 }
 
+static void path(u8 bus, u8 behind, u32 hops, const u8 *steps)
+{
+	struct boot_dma_device *d = &info.acpi.dma_devices[info.acpi.dma_device_count++];
+
+	*d = (struct boot_dma_device){ .bus = bus, .hops = (u8)hops, .behind = behind };
+	memcpy(d->path, steps, hops);
+}
+
+static void test_spared(void **state)
+{
+	static const u8 one[] = { 0xa0 }, absent[] = { 0xb0 };
+	struct function *f = add(0x00a0, 0x80, 0x107 | CAPS), *other = add(0x00a1, 0, MASTER), *idle = add(0x00a8, 0, 0);
+
+	f->reg[13] = 0x40;
+	cap(f, 0x40, 5, 0, 1);
+	path(0, 0, 1, one);
+	path(0, 0, 1, absent);
+	info.acpi.dma_devices[info.acpi.dma_device_count++] = (struct boot_dma_device){ .first = 0xa8, .last = 0xaf };
+	quiesce_devices(&dma);
+	assert_int_equal(f->reg[1] & 0xffff, 0x107);
+	assert_int_equal(f->reg[16] >> 16, 0);		/* its messages are off all the same */
+	assert_int_equal(other->reg[1] & MASTER, 0);
+	assert_int_equal(idle->writes, 0);
+	assert_int_equal(dma.spared_count, 1);		/* who did not have the bus keeps nothing */
+	assert_int_equal(dma.spared[0], 0xa0);
+	assert_int_equal(told, 1);
+}
+
+static void test_spared_behind_bridges(void **state)
+{
+	static const u8 two[] = { 0x20, 0x28, 0x31 }, no_bridge[] = { 0x30, 0x28 }, loop[] = { 0x40, 0x40, 0x40, 0x40, 0x40, 0x40 };
+	struct function *a = add(0x0020, 1, 7), *b = add(0x0528, 1, 7), *end = add(0x0731, 0, MASTER);
+	struct function *plain = add(0x0030, 0, MASTER), *self = add(0x0040, 1, 7), *front = add(0x0730, 0x80, MASTER);
+
+	a->reg[6] = 0x00070500;
+	b->reg[6] = 0x00070705;
+	plain->reg[6] = 0x00070500;
+	self->reg[6] = 0;		/* no number: what is behind it cannot be reached */
+	path(0, 0, 3, two);
+	path(0, 0, 2, no_bridge);
+	path(0, 0, 6, loop);
+	quiesce_devices(&dma);
+	assert_int_equal(end->reg[1] & MASTER, MASTER);
+	assert_int_equal(plain->reg[1] & MASTER, 0);
+	assert_int_equal(front->reg[1] & MASTER, 0);
+	assert_int_equal(dma.spared_count, 1);
+}
+
+/* All that is behind a bridge; an endpoint that firmware calls a bridge is itself. */
+static void test_spared_all_behind(void **state)
+{
+	static const u8 bridge[] = { 0x20 }, end[] = { 0x30 }, strange[] = { 0x50 };
+	struct function *a = add(0x0020, 1, 7), *in = add(0x0508, 0, MASTER), *out = add(0x0608, 0, MASTER);
+	struct function *point = add(0x0030, 0, MASTER), *bad = add(0x0050, 1, 7), *far = add(0x0908, 0, MASTER);
+
+	a->reg[6] = 0x00050500;
+	bad->reg[6] = 0x00080900;	/* the last bus before the first */
+	path(0, 1, 1, bridge);
+	path(0, 1, 1, end);
+	path(0, 1, 1, strange);
+	quiesce_devices(&dma);
+	assert_int_equal(in->reg[1] & MASTER, MASTER);
+	assert_int_equal(point->reg[1] & MASTER, MASTER);
+	assert_int_equal(out->reg[1] & MASTER, 0);
+	assert_int_equal(far->reg[1] & MASTER, 0);
+}
+
+static void test_spared_too_many(void **state)
+{
+	info.acpi.dma_device_count = BOOT_DMA_DEVICES_MAX + 5;
+	info.acpi.dma_devices[0] = (struct boot_dma_device){ .first = 0, .last = 0xffff };
+	for (u32 i = 0; i < FUNCTIONS; i++)
+		add(8 * i, 0, MASTER);
+	dma.spared_count = HOST_SPARED_MAX - 1;
+	quiesce_devices(&dma);
+	assert_int_equal(dma.spared_count, HOST_SPARED_MAX - 1 + FUNCTIONS);
+	assert_int_equal(dma.spared[HOST_SPARED_MAX - 1], 0);
+}
+
 #define T(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -315,7 +396,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_bus_mastering), T(test_bridges_go_on), T(test_behind_bridges_and_to_the_last), T(test_functions),
 		T(test_messages), T(test_no_list), T(test_loops), T(test_longest_list), T(test_interrupt_controllers),
-		T(test_all_ioapics), T(test_ioapic_that_lies), T(test_hpet), T(test_nothing_can_be_mapped),
+		T(test_all_ioapics), T(test_ioapic_that_lies), T(test_hpet), T(test_nothing_can_be_mapped), T(test_spared),
+		T(test_spared_behind_bridges), T(test_spared_all_behind), T(test_spared_too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
