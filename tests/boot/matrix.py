@@ -60,6 +60,8 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.iommu_taken, plans.iommu_on, name='intel-iommu-on',
             extra=['-device', 'intel-iommu,intremap=on']),
         Row(Qemu, None, 2, scenarios.iommu_taken, plans.iommu_on, name='amd-iommu-on', extra=['-device', 'amd-iommu']),
+        Row(Qemu, None, 2, scenarios.iommu_stuck, plans.iommu_stuck, name='intel-iommu-stuck',
+            extra=['-device', 'intel-iommu,intremap=on']),
         Row(Qemu, None, 2, scenarios.iommu_was_off, plans.iommu_off, name='intel-iommu-off',
             extra=['-device', 'intel-iommu,intremap=on']),
         Row(Qemu, None, 2, scenarios.held_memory, plans.held, extra=plans.held_dmar()),

@@ -66,6 +66,8 @@ vmx_locked = elf_plan('vmx-locked', [('hello', {})], option='', before='lockvmx.
 vmx_locked.files['lockvmx.efi'] = 'build/test/lockvmx.efi'
 iommu_on = elf_plan('iommu-on', [('hello', {})], option='', before='iommuon.efi\r\n')
 iommu_on.files['iommuon.efi'] = 'build/test/iommuon.efi'
+iommu_stuck = elf_plan('iommu-stuck', [('hello', {})], option='', before='iommuon.efi stuck\r\n')
+iommu_stuck.files['iommuon.efi'] = 'build/test/iommuon.efi'
 iommu_off = elf_plan('iommu-off', [('hello', {})])
 held = elf_plan('held', [('hello', {})])
 hello_screen = elf_plan('hello-screen', [('hello', {})])

@@ -154,14 +154,24 @@ def iommu_taken(m, plan):
     m.expect(r'iommuon: all on', BOOT * m.patience)
     line = m.expect(r'iommu: (VT-d|AMD-Vi) at 0x\w+ was left on by firmware: switched off', BOOT * m.patience).group(0)
     one_guest(m, plan)
-    shell(m, 'check', r'IOMMU +1 units, not used; 1 were left on by firmware')
+    shell(m, 'check', r'IOMMU +1 described by firmware, not used; .*now off: 1')
     return line
+
+
+def iommu_stuck(m, plan):
+    """An IOMMU that does not let itself be switched off: nothing starts, and the report says why."""
+    m.expect(r'iommuon: all on', BOOT * m.patience)
+    line = m.expect(r'error FW-IOMMU-ON: 1 of 1 IOMMUs cannot be switched off at 0x\w+: .*', BOOT * m.patience).group(0)
+    m.expect(r'IOMMU +1 described by firmware, 1 cannot be switched off: FW-IOMMU-ON', 20 * m.patience)
+    nothing_started(m)
+    shell(m, 'version', r'(?i)bulkhead')
+    return line.strip()
 
 
 def iommu_was_off(m, plan):
     one_guest(m, plan)
     assert 'was left on by firmware' not in m.text, 'the IOMMU was not on'
-    shell(m, 'check', r'IOMMU +1 units, not used; 0 were left on by firmware')
+    shell(m, 'check', r'IOMMU +1 described by firmware, not used; .*now off: 0')
 
 
 def held_memory(m, plan):

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What firmware does that protects itself from DMA and forgets to stop: each IOMMU on, all devices passed through, with
  * tables in memory that is free once boot services end. Run by the UEFI shell before bulkhead.efi. It speaks to what ACPI
- * describes: VT-d "Global Command Register", AMD I/O Virtualization "IOMMU Control Register". */
+ * describes: VT-d "Global Command Register", AMD I/O Virtualization "IOMMU Control Register". With the word "stuck" its
+ * command queue has had no wait command, for want of which QEMU's VT-d never lets it be switched off. */
 #include <efi.h>
 
 EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
@@ -10,7 +11,7 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system);
 #define AMD_DEVICES (512 * PAGE)	/* 32 bytes for each of 64 Ki functions, none valid: all pass */
 
 static EFI_BOOT_SERVICES *boot;
-static UINT32 found, on;
+static UINT32 found, on, stuck;
 
 static UINT64 pages(UINTN bytes)
 {
@@ -69,7 +70,8 @@ static void vtd_on(UINT64 base)
 	put_wide(base, 0x90, queue);
 	put_wide(base, 0x88, 0);
 	vtd_command(base, 1u << 26);
-	put_wide(base, 0x88, 1 << 4);
+	if (!stuck)
+		put_wide(base, 0x88, 1 << 4);
 	put_wide(base, 0xb8, remap);
 	vtd_command(base, 1u << 24);
 	vtd_command(base, 1u << 25);
@@ -109,6 +111,19 @@ static void read_table(const UINT8 *t)
 	}
 }
 
+static void read_option(EFI_HANDLE image)
+{
+	EFI_GUID guid = EFI_LOADED_IMAGE_PROTOCOL_GUID;
+	EFI_LOADED_IMAGE *loaded = NULL;
+	const CHAR16 *text;
+
+	if (boot->HandleProtocol(image, &guid, (VOID **)&loaded) != EFI_SUCCESS || !loaded->LoadOptions)
+		return;
+	text = loaded->LoadOptions;
+	for (UINT32 i = 0; i + 1 < loaded->LoadOptionsSize / 2; i++)
+		stuck |= text[i] == ' ' && text[i + 1] == 's';
+}
+
 static const UINT8 *find_rsdp(EFI_SYSTEM_TABLE *system)
 {
 	static const UINT32 acpi2[4] = { 0x8868e871, 0x11d3e4f1, 0x800022bc, 0x81883cc7 };
@@ -126,8 +141,8 @@ EFI_STATUS efi_main(EFI_HANDLE image, EFI_SYSTEM_TABLE *system)
 {
 	const UINT8 *rsdp, *xsdt;
 
-	(void)image;
 	boot = system->BootServices;
+	read_option(image);
 	rsdp = find_rsdp(system);
 	xsdt = rsdp ? *(const UINT8 *const *)(rsdp + 24) : NULL;
 	for (UINT32 at = 36; xsdt && at + 8 <= *(const UINT32 *)(xsdt + 4); at += 8)
