@@ -73,7 +73,8 @@ static void report_dma(line_fn *line, const struct boot_acpi *acpi)
 	for (u32 i = 0; i < MIN(acpi->held_count, (u32)BOOT_HELD_MAX); i++)
 		held += acpi->held[i].size;
 	if (!d->units)
-		row(line, "IOMMU", "%s", acpi->has_dmar || acpi->has_ivrs ? "none: firmware's table of them is empty" : "none described");
+		row(line, "IOMMU", "%s", acpi->has_dmar || acpi->has_ivrs ? "none: firmware's table of them is empty" :
+		    "none described");
 	else if (d->stubborn)
 		row(line, "IOMMU", "%u described by firmware, %u cannot be switched off: FW-IOMMU-ON", d->units, d->stubborn);
 	else
