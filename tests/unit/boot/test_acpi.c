@@ -815,6 +815,57 @@ static void test_ivrs_cut(void **state)
 	}
 }
 
+/* Whatever a table says, what is handed over keeps its form. */
+static void check_dma_facts(void)
+{
+	const struct boot_acpi *a = &facts.acpi;
+
+	assert_true(a->iommu_count <= BOOT_IOMMUS_MAX && a->held_count <= BOOT_HELD_MAX);
+	assert_true(a->dma_device_count <= BOOT_DMA_DEVICES_MAX);
+	for (uint32_t i = 0; i < a->iommu_count; i++)
+		assert_true(a->iommus[i].base);
+	for (uint32_t i = 0; i < a->held_count; i++) {
+		assert_int_equal((a->held[i].base | a->held[i].size) % 4096, 0);
+		assert_true(a->held[i].size && a->held[i].base < 1ull << 52);
+		assert_true(a->held[i].size <= (1ull << 52) - a->held[i].base);
+	}
+	for (uint32_t i = 0; i < a->dma_device_count; i++) {
+		assert_true(a->dma_devices[i].hops <= BOOT_PATH_MAX);
+		assert_true(a->dma_devices[i].hops || a->dma_devices[i].last - a->dma_devices[i].first <= 255);
+	}
+}
+
+static void test_dma_mutated(void **state)
+{
+	static const uint8_t values[] = { 0, 1, 2, 6, 0x10, 0x20, 0x22, 0x40, 0x7f, 0x80, 0xff }, ahci[] = { 0x1f, 2, 0, 0 };
+	uint32_t seed = 12345;
+
+	(void)state;
+	for (unsigned int round = 0; round < 20000; round++) {
+		uint32_t size;
+
+		body_size = 0;
+		if (round & 1) {
+			unit_vtd(0xfed90000, 0);
+			scope(rmrr(0x7a000000, 0x7a7fffff), 1, 0, 2, ahci);
+			unit_vtd(0xfed91000, 0);
+			rmrr(0x7b000000, 0x7b7fffff);
+		} else {
+			ivrs_entry(0x10, 24, 0xfeb80000, 0);
+			ivrs_entry(0x21, 32, 0x7a000000, 0x1000);
+			ivrs_entry(0x40, 40, 0xfec80000, 0);
+			ivrs_entry(0x22, 32, 0x7b000000, 0x1000);
+		}
+		size = body_size;
+		for (unsigned int i = 0; i < 1 + round % 5; i++) {
+			seed = seed * 1103515245 + 12345;
+			body[(seed >> 8) % size] = values[(seed >> 20) % sizeof(values)];
+		}
+		read_body(round & 1 ? "DMAR" : "IVRS", size - (round % 7 == 0 ? (seed >> 24) % size : 0));
+		check_dma_facts();
+	}
+}
+
 static void put_gas(uint8_t *p, uint8_t space, uint8_t width, uint8_t access, uint64_t address)
 {
 	p[0] = space;
@@ -963,6 +1014,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_dmar_too_many, teardown),
 		cmocka_unit_test_teardown(test_ivrs, teardown),
 		cmocka_unit_test_teardown(test_ivrs_cut, teardown),
+		cmocka_unit_test_teardown(test_dma_mutated, teardown),
 		cmocka_unit_test_teardown(test_spcr_and_dbg2, teardown),
 		cmocka_unit_test_teardown(test_dbg2_hostile, teardown),
 		cmocka_unit_test_teardown(test_dbg2_address_outside_of_device, teardown),
