@@ -164,8 +164,8 @@ static void test_held(void **state)
 	(void)state;
 	add(FREE, 0x1000000, 0x1000, WB);
 	add(RT_DATA, 0x2000000, 1, WB);
-	kept[kept_count++] = (struct map_kept){ 0x1800000, 0x400000, BOOT_RESERVED };
 	kept[kept_count++] = (struct map_kept){ 0x1400000, 0x200000, BOOT_RESERVED };
+	kept[kept_count++] = (struct map_kept){ 0x1800000, 0x400000, BOOT_RESERVED };
 	kept[kept_count++] = (struct map_kept){ 0x1a00000, 0x200000, BOOT_HYPERVISOR };
 	kept[kept_count++] = (struct map_kept){ 0x2000000, 0x1000, BOOT_RESERVED };
 	translate();
@@ -180,6 +180,7 @@ static void test_held(void **state)
 	assert_int_equal(map_find_free(&in, 0x400000, 0x1000, 0, 1ull << 32), 0x1c00000);
 	assert_int_equal(map_find_free(&in, 0x400001, 0x1000, 0, 1ull << 32), 0);
 	assert_int_equal(map_find_free(&in, 0x200000, 0x200000, 0, 0x1c00000), 0x1600000);
+	assert_int_equal(map_find_free(&in, 0x400000, 0x200000, 0, 0x1c00000), 0x1000000);
 	assert_int_equal(map_find_free(&in, 0x200000, 0x200000, 0, 0x1700000), 0x1200000);
 	assert_int_equal(map_find_free(&in, 0x201000, 0x1000, 0x1200000, 0x1c00000), 0);
 	assert_int_equal(map_find_free(&in, 0x200000, 0x200000, 0x1400000, 0x1600000), 0);

@@ -340,7 +340,7 @@ static void test_spared(void **state)
 
 static void test_spared_behind_bridges(void **state)
 {
-	static const u8 two[] = { 0x20, 0x28, 0x31 }, no_bridge[] = { 0x30, 0x28 }, loop[] = { 0x40, 0x40, 0x40, 0x40, 0x40, 0x40 };
+	static const u8 two[] = { 0x20, 0x28, 0x31 }, no_bridge[] = { 0x30, 0x28 }, loop[] = { 0x40, 0x40, 0x40, 0x40, 0x40, 0x30 };
 	struct function *a = add(0x0020, 1, 7), *b = add(0x0528, 1, 7), *end = add(0x0731, 0, MASTER);
 	struct function *plain = add(0x0030, 0, MASTER), *self = add(0x0040, 1, 7), *front = add(0x0730, 0x80, MASTER);
 
