@@ -55,7 +55,9 @@ for action in hash e820 ipi pci panic triple; do
 done
 echo "alias hash=/bin/hash" > "$root/etc/shrc"
 cp "$src/initrd/power" "$root/etc/acpi/PWRF/00000080"
-gcc -static -Os -s -Wall -Wextra -o "$root/bin/ticks" "$src/initrd/ticks.c"
+for program in ticks vectors; do
+	gcc -static -Os -s -Wall -Wextra -o "$root/bin/$program" "$src/initrd/$program.c"
+done
 chmod -R 755 "$root"
 (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet | gzip -9n) > "$out/initrd.img"
 cp "$work"/boot/vmlinuz-* "$out/vmlinuz"

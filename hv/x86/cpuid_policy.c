@@ -222,6 +222,17 @@ static void features_without_state(struct cpuid_table *t)
 		seven->ecx &= ~B(3);					/* PKU */
 }
 
+/* SDM 1 "Extended Region of an XSAVE Area" */
+#define COMPACTED_FIRST (512 + 64)
+
+bool xsavec_area_sound(const u8 *area, u64 mark)
+{
+	u64 stored;
+
+	memcpy(&stored, area + COMPACTED_FIRST, sizeof(stored));
+	return stored == mark;
+}
+
 static void xsave_set(struct cpuid_table *t, const struct cpuid_host *h)
 {
 	t->xcr0_allowed = xcr0_choose(t, h);
@@ -230,6 +241,8 @@ static void xsave_set(struct cpuid_table *t, const struct cpuid_host *h)
 		return;
 	/* XSAVEOPT, XSAVEC, XGETBV with ECX = 1; no XSAVES: no supervisor state is anyone's. */
 	t->basic[0x0d].r = (struct cpuid_regs){ host_leaf(h, 0x0d, 1).eax & BITS(0, 2), 0, 0, 0 };
+	if (h->xsavec_broken)
+		t->basic[0x0d].r.eax &= ~B(1);
 	for (u32 i = 2; i < XSAVE_COMPONENTS; i++) {
 		struct cpuid_regs r = host_leaf(h, 0x0d, i);
 
@@ -361,7 +374,7 @@ const struct cpuid_table *policy_build_cpuid(struct guest *g)
 {
 	struct cpuid_table *t = pool_alloc((sizeof(*t) + PAGE_SIZE - 1) / PAGE_SIZE, POOL_GUEST);
 	struct cpuid_regs zero = cpuid(0, 0);
-	struct cpuid_host h = { .cpuid = cpuid, .tsc_hz = timebase.tsc_hz };
+	struct cpuid_host h = { .cpuid = cpuid, .tsc_hz = timebase.tsc_hz, .xsavec_broken = !xsavec_sound() };
 
 	if (!t)
 		return NULL;

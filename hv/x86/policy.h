@@ -65,7 +65,13 @@ struct cpuid_host {
 	u64 arch_capabilities;	/* MSR 10AH; 0 where there is none */
 	u32 microcode;
 	u64 tsc_hz;
+	bool xsavec_broken;	/* XSAVEC is there but loses state; false on every real processor that is known */
 };
+
+/* Try XSAVEC on this core; false: CPUID has it, and it stores AVX state where XRSTOR will not look for it. Any core that
+ * runs no guest. xsavec_area_sound() judges what was stored, for a state that holds mark. */
+bool xsavec_sound(void);
+bool xsavec_area_sound(const u8 *area, u64 mark);
 
 /* Fill t for a guest of vcpus processors on this machine. */
 void cpuid_table_build(struct cpuid_table *t, const struct cpuid_host *host, u32 vcpus);

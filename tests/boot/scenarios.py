@@ -35,6 +35,9 @@ def linux_sees_what_it_owns(m, digit, name, cores, mib):
     sums = dict(m.expect(r'HASH (cpu\d+) (\w{64})', 60 * m.patience).groups() for _ in range(cores))
     assert sums == {f'cpu{i}': HASH for i in range(cores)}, f'{name}: hashes {sums}, want {HASH} of {cores} vcpus'
     m.expect('HASH done', 20 * m.patience)
+    m.type('vectors\r')
+    wrong = m.expect(r'VECTORS done bits=\d+ wrong=(\d+)\s', 60 * m.patience).group(1)
+    assert wrong == '0', f'{name}: {wrong} vector registers changed while their process waited'
     m.type('e820\r')
     ram = int(m.expect(r'E820 usable=\d+ ram=(\d+)\s', 30 * m.patience).group(1))
     assert ram == mib << 20, f'{name}: firmware map has {ram} bytes of RAM, the plan says {mib << 20}'

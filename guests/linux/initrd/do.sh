@@ -40,5 +40,5 @@ triple)	# Linux' own way to reset by a triple fault
 	echo triple > /sys/kernel/reboot/type
 	reboot -f ;;
 *)
-	echo "do: hash e820 ipi pci panic triple ticks SECONDS" ;;
+	echo "do: hash vectors e820 ipi pci panic triple ticks SECONDS" ;;
 esac

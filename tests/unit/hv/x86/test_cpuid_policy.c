@@ -75,9 +75,17 @@ static struct cpuid_regs host_cpuid(u32 leaf, u32 sub)
 		host_bits(leaf, sub, 3) };
 }
 
+static bool host_xsavec_broken;
+
+bool xsavec_sound(void)
+{
+	return !host_xsavec_broken;
+}
+
 static void build(bool amd, u32 fill, u32 xcr0, u32 vcpus)
 {
-	struct cpuid_host h = { .cpuid = host_cpuid, .arch_capabilities = ~0ul, .microcode = 7, .tsc_hz = 2400000000ul };
+	struct cpuid_host h = { .cpuid = host_cpuid, .arch_capabilities = ~0ul, .microcode = 7, .tsc_hz = 2400000000ul,
+		.xsavec_broken = host_xsavec_broken };
 
 	host_amd = amd;
 	host_fill = fill;
@@ -274,6 +282,26 @@ static void dynamic_bits_follow_the_vcpu(void **state)
 	assert_int_equal(ask(0x0d, 3).eax | ask(0x0d, 8).eax | ask(0x0d, 10).eax | ask(0x0d, ~0u).eax, 0);
 }
 
+static void broken_xsavec_is_hidden(void **state)
+{
+	u8 area[1024] = { 0 };
+	u64 mark = 0x1122334455667788ul;
+
+	host_xsavec_broken = true;
+	build(false, ~0u, 0x2e7, 2);
+	host_xsavec_broken = false;
+	guest_xcr0 = 0x2e7;
+	assert_int_equal(ask(0x0d, 1).eax, 5);
+	assert_int_equal(ask(0x0d, 1).ebx, 0);
+	assert_int_equal(ask(0x0d, 0).ebx, 2696);
+
+	assert_false(xsavec_area_sound(area, mark));
+	memcpy(area + 160, &mark, sizeof(mark));	/* where Bochs 2.7 puts it */
+	assert_false(xsavec_area_sound(area, mark));
+	memcpy(area + 576, &mark, sizeof(mark));
+	assert_true(xsavec_area_sound(area, mark));
+}
+
 static void every_leaf_is_answered(void **state)
 {
 	static const u32 starts[] = { 0, 0x3ffffff0, 0x40000000, 0x40000100, 0x7ffffff0, 0x80000000, 0x80860000, 0xc0000000,
@@ -383,6 +411,7 @@ int main(void)
 		cmocka_unit_test_setup(frequencies_agree, setup),
 		cmocka_unit_test_setup(arch_capabilities_are_cut, setup),
 		cmocka_unit_test_setup(this_machine, setup),
+		cmocka_unit_test_setup(broken_xsavec_is_hidden, setup),
 		cmocka_unit_test_setup(hyperv_in_front_of_kvm, setup),
 		cmocka_unit_test_setup(plan_chooses_hyperv, setup),
 	};
