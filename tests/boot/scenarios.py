@@ -88,8 +88,8 @@ def disks(m, plan):
         view(m, '1')
         m.type('\r')
         m.expect(r'left# ', 30 * m.patience)
-        m.type('disks\r')
-        text = m.expect(r'DISK vd[\s\S]*?DISK done', 120 * m.patience).group(0)
+        m.type(f'disks {start}\r')
+        text = m.expect(rf'DISK begin {start}[\s\S]*?DISK done {start}', 120 * m.patience).group(0)
         for name, serial, file, ro, queues in (('vda', 'disk0', 'a.img', 0, 2), ('vdb', 'disk1', 'b.img', 1, 2),
                                                ('vdc', 'disk2', 'c.img', 0, 2), ('vdd', 'cdrom', 'cd.iso', 1, 2)):
             data = files[file]

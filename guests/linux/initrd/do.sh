@@ -34,10 +34,11 @@ pci)	# functions with their BARs; what the kernel has to complain about PCI and 
 	dmesg | grep -iE "(acpi|pci|ecam|mmconfig|hpet).*(error|warn|exception|fail|bug|conflict|can't|cannot|not reserved)" |
 		grep -v nocrs | sed 's/^/COMPLAINT /'
 	echo "PCI done" ;;
-disks)	# virtio disks and random numbers, with the kernel's own drivers
-	for m in virtio virtio_ring virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk virtio-rng; do
+disks)	# virtio disks and random numbers, with the kernel's own drivers; a word to know this run by
+	for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk virtio-rng; do
 		insmod "/lib/modules/$m.ko" 2>/dev/null
 	done
+	echo "DISK begin $1"
 	for disk in /sys/block/vd*; do
 		name=${disk##*/}
 		echo "DISK $name serial=$(cat "$disk/serial") sectors=$(cat "$disk/size") ro=$(cat "$disk/ro")" \
@@ -62,7 +63,7 @@ disks)	# virtio disks and random numbers, with the kernel's own drivers
 		yes bulkhead | head -c 1048576 | dd of="/dev/$name" bs=64k conv=fsync 2>/dev/null
 	done
 	echo "RNG $(cat /sys/class/misc/hw_random/rng_current) $(dd if=/dev/hwrng bs=64 count=4 2>/dev/null | wc -c) bytes"
-	echo "DISK done" ;;
+	echo "DISK done $1" ;;
 panic)
 	echo c > /proc/sysrq-trigger ;;
 triple)	# Linux' own way to reset by a triple fault
