@@ -48,6 +48,9 @@ void uarts_read(struct boot_info *info, const struct acpi_facts *acpi);
 /* screen.c: fills info->screen when the console's GOP has a linear framebuffer. */
 void screen_read(struct boot_info *info);
 
+/* pool.c: memory for the hypervisor's bookkeeping and all page tables: pool_*. false: not to be had. */
+bool pool_place(struct boot_info *info);
+
 /* clock.c: start, then poll at least every 4 s (the PM timer wraps), then finish: fills clock.tsc_hz and method. */
 void clock_start(const struct boot_acpi *acpi);
 void clock_poll(void);

@@ -188,6 +188,17 @@ uint64_t map_find_top(const struct map_input *in)
 	return top;
 }
 
+uint64_t map_sum_ram(const struct map_input *in)
+{
+	uint64_t sum = 0;
+	struct piece p;
+
+	for (size_t i = 0; i < count_descriptors(in); i++)
+		if (piece_get(in, i, &p) && p.kind == BOOT_RAM)
+			sum += p.end - p.base;
+	return sum;
+}
+
 uint64_t map_find_free(const struct map_input *in, uint64_t size, uint64_t align, uint64_t low, uint64_t high)
 {
 	uint64_t best = 0;

@@ -34,6 +34,9 @@ void map_translate(struct boot_info *info, const struct map_input *in, uint64_t 
 /* End of the highest RAM of any use (also firmware's and tables'), 0 when there is none. */
 uint64_t map_find_top(const struct map_input *in);
 
+/* How much RAM there is that guests may get, before ours is taken from it. */
+uint64_t map_sum_ram(const struct map_input *in);
+
 /* Highest free `size` bytes with `align` (a power of two) in conventional memory inside of [low, high); 0: none. */
 uint64_t map_find_free(const struct map_input *in, uint64_t size, uint64_t align, uint64_t low, uint64_t high);
 

@@ -42,7 +42,7 @@ void hv_main(const struct boot_info *bi)
 	info = *bi;
 	boot_info = &info;
 	timebase = (struct timebase){ info.clock.tsc_hz, info.clock.wall_seconds, info.clock.wall_tsc };
-	pool_init(HPA(info.pool_base), info.pool_size);
+	pool_init(HPA(info.pool_base), info.pool_size, info.pool_tables);
 	fill_core_table();
 	host_enter(&info, main_on_own_tables);
 }

@@ -139,11 +139,13 @@ const void *host_file_ptr(u64 hpa)
 	return (const void *)(GUEST_IMAGES_VA + hpa);
 }
 
-u64 host_guest_hpa(const struct guest *g, u64 gpa)
+u64 host_guest_other(const struct guest *g, u32 range)
 {
 	struct pagetable pt = nested_table(pool_ptr(HPA(g->ept_root)));
+	const struct ram_range *r = &g->range[range];
+	u64 at = pt_find_other(&pt, r->gpa, r->hpa.v, r->size);
 
-	return pt_lookup_hpa(&pt, gpa);
+	return at == r->gpa + r->size ? ~0ul : at;
 }
 
 void host_reload_tables(void)

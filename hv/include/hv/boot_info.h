@@ -110,6 +110,7 @@ struct boot_info {
 
 	uint64_t image_base, image_size;	/* the hypervisor's ELF segments as placed, 2 MiB aligned, contiguous */
 	uint64_t pool_base, pool_size;		/* free memory for the hypervisor, 2 MiB aligned, contiguous, not zeroed */
+	uint64_t pool_tables;			/* how much of it, from its start, is for page tables; whole 2 MiB */
 	uint64_t trampoline;			/* one page below 1 MiB for starting cores */
 	uint64_t tsc_at_entry;			/* TSC when firmware started us */
 	uint64_t tsc_at_exit;			/* TSC at ExitBootServices */

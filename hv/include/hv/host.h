@@ -27,8 +27,9 @@ int host_build_guest(struct guest *g);
 int host_map_files(const struct boot_info *info);
 const void *host_file_ptr(u64 hpa);
 
-/* Physical address that g's nested tables give for gpa; ~0: none. For the audit. */
-u64 host_guest_hpa(const struct guest *g, u64 gpa);
+/* The first guest-physical address of this range of g's RAM that its nested tables do not lead to where it belongs;
+ * ~0: none. For the audit. */
+u64 host_guest_other(const struct guest *g, u32 range);
 
 /* Take over what the control core changed in this core's tables. */
 void host_reload_tables(void);

@@ -237,6 +237,22 @@ static void test_top_and_readable(void **state)
 	assert_true(map_is_readable(&in, 0x200000, 0));
 }
 
+/* What guests may get, before anything is taken from it: also what firmware still uses until it is left. */
+static void test_sum_ram(void **state)
+{
+	struct map_input in = input();
+
+	assert_int_equal(map_sum_ram(&in), 0);
+	add(FREE, 0x100000, 0x100, WB);
+	add(BOOT_DATA, 0x200000, 0x10, WB);
+	add(RT_DATA, 0x210000, 0x10, WB);
+	add(IO, 0xfec00000, 1, 0);
+	add(UNACCEPTED, 0x80000000, 0x1000, WB);
+	add(FREE, 0x100000000, 0x100000, WB);
+	in = input();
+	assert_true(map_sum_ram(&in) == 0x100000 + 0x10000 + 0x100000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +267,7 @@ int main(void)
 		cmocka_unit_test_setup(test_too_many, setup),
 		cmocka_unit_test_setup(test_odd_stride, setup),
 		cmocka_unit_test_setup(test_find_free, setup),
+		cmocka_unit_test_setup(test_sum_ram, setup),
 		cmocka_unit_test_setup(test_top_and_readable, setup),
 	};
 
