@@ -353,6 +353,19 @@ static u64 acpi_put_spcr(struct acpi_area *area)
 	return gpa;
 }
 
+/* Windows ACPI Emulated Devices Table: one read of the PM timer is enough. The RTC wants its register C read, as ever. */
+static u64 acpi_put_waet(struct acpi_area *area)
+{
+	const u32 flags = 1 << 1;
+	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header) + sizeof(flags));
+	struct acpi_header *h = acpi_at(area, gpa);
+
+	*h = acpi_header("WAET", 1);
+	memcpy(h + 1, &flags, sizeof(flags));
+	acpi_finish(h, sizeof(*h) + sizeof(flags));
+	return gpa;
+}
+
 static u64 acpi_put_xsdt(struct acpi_area *area, const u64 *tables, size_t count)
 {
 	size_t size = sizeof(struct acpi_header) + count * sizeof(u64);
@@ -377,7 +390,8 @@ static void acpi_put_rsdp(struct acpi_rsdp *r, u64 xsdt)
 int acpi_build(struct guest *g, gpa_t *rsdp)
 {
 	struct acpi_area area = { .base = gmem_ptr(g, GPA(GUEST_ACPI_GPA), GUEST_ACPI_SIZE) };
-	u64 facs, dsdt, table[5];
+	u64 facs, dsdt, table[6];
+	size_t count = 5;
 
 	if (!area.base)
 		return -E_NOSPC;
@@ -389,6 +403,8 @@ int acpi_build(struct guest *g, gpa_t *rsdp)
 	table[2] = acpi_put_spcr(&area);
 	table[3] = acpi_put_mcfg(&area);
 	table[4] = acpi_put_hpet(&area);
-	acpi_put_rsdp(acpi_at(&area, rsdp->v), acpi_put_xsdt(&area, table, ARRAY_COUNT(table)));
+	if (g->plan->hyperv)
+		table[count++] = acpi_put_waet(&area);
+	acpi_put_rsdp(acpi_at(&area, rsdp->v), acpi_put_xsdt(&area, table, count));
 	return 0;
 }

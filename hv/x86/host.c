@@ -12,6 +12,7 @@
 #include <hv/virt.h>
 
 #include "core_arch.h"
+#include "iommu.h"
 #include "lapic.h"
 #include "quiesce.h"
 #include "smp.h"
@@ -23,6 +24,7 @@ static struct {
 	void (*next)(u64);
 } enter;
 
+struct host_dma host_dma __attribute__((section(".sealed")));
 static u64 boot_tsc_adjust __attribute__((section(".sealed")));
 
 static u64 tsc_adjust_read(void)
@@ -75,9 +77,10 @@ void host_timers(void)
 	lapic_timer_measure();
 }
 
-void host_quiesce(void)
+int host_quiesce(void)
 {
-	quiesce_devices();
+	quiesce_devices(&host_dma);
+	return iommus_switch_off(&host_dma);
 }
 
 u32 host_start_cores(u64 trampoline)
