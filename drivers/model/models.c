@@ -155,6 +155,7 @@ void pc_run(struct guest *g, u64 now)
 void pc_event_input(struct guest *g)
 {
 	vuart_receive(&g->pc->uart);
+	vconsole_receive(&g->pc->virtio.console);
 }
 
 void pc_event_power_button(struct guest *g)

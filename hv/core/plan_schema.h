@@ -44,9 +44,10 @@ int plan_read_word(struct plan_reader *r, const struct toml_node *n, const char 
 /* A file name into path. false: reported. */
 bool plan_read_path(struct plan_reader *r, const struct toml_node *n, char path[PLAN_PATH_SIZE]);
 
-/* Keys of a guest: disk, a list of tables; cdrom, a file. */
+/* Keys of a guest: disk, a list of tables; cdrom, a file; virtio_console, a boolean. */
 void plan_read_disks(struct plan_reader *r, void *guest, const struct toml_node *n);
 void plan_read_cdrom(struct plan_reader *r, void *guest, const struct toml_node *n);
+void plan_read_virtio_console(struct plan_reader *r, void *guest, const struct toml_node *n);
 
 /* The guest's boot table into boot and line. */
 void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct plan_boot *boot, u32 *line);

@@ -87,6 +87,8 @@ static void show_disks(const struct show *s, const struct plan_guest *g)
 	}
 	if (g->disk_count)
 		show(s, "]\n");
+	if (g->virtio_console)
+		show(s, "virtio_console = true\n");
 	if (!*g->cdrom)
 		return;
 	show(s, "cdrom = ");

@@ -111,6 +111,14 @@ def disks(m, plan):
     view(m, '2')
     in_guest(m, '2', 'right', 'disks', rf'DISK vda holds {hashlib.sha256(files["b.img"]).hexdigest()}')
     m.expect(r'DISK vda cannot be written', 30 * m.patience)
+    m.expect(r'DISK done', 60 * m.patience)
+    # The virtio console beside the UART: a shell on it gets what is typed, as it wrote last.
+    in_guest(m, '2', 'right', 'insmod /lib/modules/virtio_console.ko; sh -c "PS1=hvc\\"> \\" exec sh -i" '
+             '</dev/hvc0 >/dev/hvc0 2>&1', r'hvc> ')
+    m.type('tty; seq 1 2000 | tail -n 1\r')
+    m.expect(r'/dev/hvc0\s+2000\s', 30 * m.patience)
+    m.type('exit\r')
+    m.expect(r'right# ', 30 * m.patience)
     view(m, '0')
     shell(m, 'memory', r'Audit: every frame has one owner')
 

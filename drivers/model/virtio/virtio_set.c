@@ -26,6 +26,8 @@ int virtio_build(struct guest *g)
 	int err = stock ? vrng_add(g, &g->pc->virtio.rng) : 0;
 
 	g->pc->virtio.due = U64_MAX;
+	if (g->plan->virtio_console && !err)
+		err = vconsole_add(g, &g->pc->virtio.console);
 	for (u32 i = 0; i < g->disk_count && !err; i++)
 		err = build_disk(g, &g->disk[i]);
 	return err;
@@ -34,9 +36,9 @@ int virtio_build(struct guest *g)
 /* Every device that there is; null ends the walk. */
 static struct virtio_device *device(struct virtio_set *s, u32 nr)
 {
-	if (!nr)
-		return &s->rng.d;
-	return nr - 1 < s->disks ? &s->disk[nr - 1].d : NULL;
+	if (nr < 2)
+		return nr ? &s->console.d : &s->rng.d;
+	return nr - 2 < s->disks ? &s->disk[nr - 2].d : NULL;
 }
 
 void virtio_reset(struct guest *g)

@@ -5,12 +5,14 @@
 #include <hv/plan.h>
 
 #include "vblk.h"
+#include "vconsole.h"
 #include "vrng.h"
 
 struct virtio_set {
 	u64 due;			/* a device wants to be continued at this TSC; U64_MAX: none does */
 	u32 disks;
 	struct vrng rng;
+	struct vconsole console;
 	struct vblk disk[PLAN_DISKS_MAX + 1];	/* the last one: of the CD-ROM */
 };
 

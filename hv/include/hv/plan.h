@@ -104,6 +104,7 @@ struct plan_guest {
 	bool test_device;		/* default false */
 	bool hyperv;			/* default false */
 	enum plan_apic apic;		/* virtual */
+	bool virtio_console;		/* default false */
 	u32 disk_count;
 	struct plan_disk disk[PLAN_DISKS_MAX];
 	char cdrom[PLAN_PATH_SIZE];	/* "": none */
