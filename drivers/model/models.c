@@ -65,7 +65,8 @@ static int pci_build(struct guest *g)
 {
 	int err = vpci_build(g);
 
-	return err ? err : q35_build(g);
+	err = err ? err : q35_build(g);
+	return err ? err : virtio_build(g);
 }
 
 static bool is_wanted(const struct guest *g, enum model_when when)
@@ -113,6 +114,7 @@ void pc_reset(struct guest *g)
 	vi8042_reset(&pc->kbd);
 	vpci_reset(g);
 	q35_reset(g);
+	virtio_reset(g);
 	if (g->plan->boot.type != BOOT_UEFI) {
 		vpci_assign(g);
 		q35_assign(g);
@@ -124,7 +126,7 @@ void pc_reset(struct guest *g)
 void pc_rearm(struct guest *g)
 {
 	const struct pc *pc = g->pc;
-	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, pc->hpet.due))), was = g->device_deadline;
+	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, MIN(pc->hpet.due, pc->virtio.due)))), was = g->device_deadline;
 	struct vcpu *v = &this_core()->vcpu;
 
 	if (due == was)
@@ -146,12 +148,14 @@ void pc_run(struct guest *g, u64 now)
 	vrtc_run(&pc->rtc, now);
 	vpm_run(&pc->pm, now);
 	vhpet_run(&pc->hpet, now);
+	virtio_run(g, now);
 	pc_rearm(g);
 }
 
 void pc_event_input(struct guest *g)
 {
 	vuart_receive(&g->pc->uart);
+	vconsole_receive(&g->pc->virtio.console);
 }
 
 void pc_event_power_button(struct guest *g)

@@ -13,6 +13,7 @@
 #include "vpit.h"
 #include "vpm.h"
 #include "vrtc.h"
+#include "virtio/virtio_set.h"
 #include "vuart.h"
 
 struct pc {
@@ -32,6 +33,7 @@ struct pc {
 	struct vi8042 kbd;
 	struct vpci pci;
 	struct q35 q35;
+	struct virtio_set virtio;
 };
 
 /* A model's `due` changed: find g->device_deadline again; when it moved earlier vcpu 0 is told. Device lock held. */

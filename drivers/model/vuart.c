@@ -58,7 +58,7 @@ static void rx_put(struct vuart *u, u8 byte)
 /* While looped back the receiver is off the line: typed bytes wait in the ring. */
 static void rx_refill(struct vuart *u)
 {
-	if (u->mcr & MCR_LOOP)
+	if (u->mcr & MCR_LOOP || vconsole_has_input(&u->g->pc->virtio.console))
 		return;
 	while (rx_room(u)) {
 		int byte = input_ring_get(u->g->input);
@@ -159,6 +159,7 @@ static u8 vuart_read(struct vuart *u, u32 reg)
 /* The control core is rung once, until it has looked. */
 static void send(struct vuart *u, u8 val)
 {
+	u->g->pc->virtio.console.wrote_last = false;
 	if (console_ring_put(u->g->console, val, pc_now()))
 		core_ring_doorbell(control_core);
 }

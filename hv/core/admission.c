@@ -194,9 +194,8 @@ static const struct facts_image *image_find(const struct machine_facts *facts, c
 	return NULL;
 }
 
-/* The file name, whole and not empty; else reported, and null. */
-static const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,
-					     const char *name, u32 line)
+const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,
+				      const char *name, u32 line)
 {
 	const struct facts_image *image = image_find(a->facts, name);
 	char key[64];
@@ -304,6 +303,7 @@ int plan_admit(const struct plan *plan, const struct machine_facts *facts, struc
 	admit_cores(&a);
 	admit_memory(&a);
 	admit_images(&a);
+	admit_disks(&a);
 	if (errors->count + errors->lost == before &&
 	    resolved_plan_verify(plan, facts, resolved, why, sizeof(why)) != 0)
 		plan_error_add(errors, "PLAN-INVARIANT", 1, "-", "a machine whose facts agree: %s", why);

@@ -36,6 +36,12 @@ bool console_ring_put(struct console_ring *r, u8 byte, u64 tsc);
  * *at. Control core. */
 size_t console_ring_read(const struct console_ring *r, u64 *at, u8 *to, size_t size);
 
+/* Is there a byte to get? For the one that gets. */
+static inline bool input_ring_waits(const struct input_ring *r)
+{
+	return load_acquire(&r->head) != r->tail;
+}
+
 /* One byte in or out. put: false when full. get: -1 when empty. */
 bool input_ring_put(struct input_ring *r, u8 byte);
 int input_ring_get(struct input_ring *r);

@@ -67,6 +67,25 @@ int acpi_build(struct guest *g, gpa_t *rsdp)
 	return 0;
 }
 
+/* RAM that a test has put there; without it nothing is RAM. */
+void *gmem_ptr(const struct guest *g, gpa_t gpa, u64 len)
+{
+	if (!g->ram || !len || gpa.v >= g->ram_low || len > g->ram_low - gpa.v)
+		return NULL;
+	return g->ram + gpa.v;
+}
+
+void random_seed(struct random *r, u64 who)
+{
+	r->uses = who;
+}
+
+void random_fill(struct random *r, void *to, size_t n)
+{
+	r->uses++;
+	memset(to, 0x5a, n);
+}
+
 struct vcpu *fake_vcpu(u32 index)
 {
 	return &vcpus[index];

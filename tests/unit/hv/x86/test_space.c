@@ -289,9 +289,11 @@ static void build_guests(void)
 		g->range[0] = (struct ram_range){ .gpa = 0, .hpa = HPA((10 + i) * GiB), .size = GiB };
 		g->range[1] = (struct ram_range){ .gpa = 4 * GiB, .hpa = HPA((20 + i) * GiB + BLOCK_SIZE),
 			.size = 3 * BLOCK_SIZE };
-		g->image_count = 1;
-		g->image_map[0] = (struct image_mapping){ GUEST_IMAGES_VA, HPA(30 * GiB + i * BLOCK_SIZE),
-			5 * PAGE_SIZE };
+		g->image_count = 2;
+		g->image_map[0] = (struct image_mapping){ .va = GUEST_IMAGES_VA, .hpa = HPA(30 * GiB + i * BLOCK_SIZE),
+			.size = 5 * PAGE_SIZE };
+		g->image_map[1] = (struct image_mapping){ .va = GUEST_IMAGES_VA + BLOCK_SIZE, .size = 3 * PAGE_SIZE,
+			.hpa = HPA(40 * GiB + i * BLOCK_SIZE), .writable = true };
 	}
 	guest[0].vcpu_count = 2;
 	guest[0].core_of[1] = 3;
@@ -314,6 +316,8 @@ static void test_guest(void **state)
 		absent(core, GUEST_RAM_VA + 4 * GiB + 3 * BLOCK_SIZE);
 		is(core, GUEST_IMAGES_VA + 5 * PAGE_SIZE - 1, 30 * GiB + 5 * PAGE_SIZE - 1, R);
 		absent(core, GUEST_IMAGES_VA + 5 * PAGE_SIZE);
+		is(core, GUEST_IMAGES_VA + BLOCK_SIZE + 3 * PAGE_SIZE - 1, 40 * GiB + 3 * PAGE_SIZE - 1, R | W);
+		absent(core, GUEST_IMAGES_VA + BLOCK_SIZE + 3 * PAGE_SIZE);
 	}
 }
 
@@ -328,8 +332,9 @@ static void test_guests_are_apart(void **state)
 			for (u32 r = 0; r < guest[i].range_count; r++)
 				assert_int_equal(leaves_into(core, guest[i].range[r].hpa.v,
 					guest[i].range[r].size) != 0, own);
-			assert_int_equal(leaves_into(core, guest[i].image_map[0].hpa.v,
-				guest[i].image_map[0].size) != 0, own);
+			for (u32 r = 0; r < guest[i].image_count; r++)
+				assert_int_equal(leaves_into(core, guest[i].image_map[r].hpa.v,
+					guest[i].image_map[r].size) != 0, own);
 		}
 }
 
