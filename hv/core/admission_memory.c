@@ -84,6 +84,17 @@ static void take(struct resolved_plan *rp, const struct hole *h)
 	rp->free_count = rp->free_count + parts - 1;
 }
 
+bool admission_take(struct resolved_plan *rp, u64 size, struct facts_ram *piece)
+{
+	struct hole h;
+
+	if (!find_fit(rp, size, BLOCK_SIZE, &h))
+		return false;
+	take(rp, &h);
+	*piece = (struct facts_ram){ HPA(h.base), size };
+	return true;
+}
+
 /* Choose the next piece for size bytes at gpa. */
 static bool choose(const struct resolved_plan *rp, u64 gpa, u64 size, bool big_pages, struct hole *h)
 {
