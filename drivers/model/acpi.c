@@ -200,7 +200,7 @@ static void dsdt_body(struct aml *a, const struct guest *g)
 	aml_close(a);
 	aml_scope(a, "\\_SB");
 	dsdt_processors(a, g->vcpu_count);
-	acpi_memory_device(a, "ECAM", "PNP0C02", VPCI_ECAM, VPCI_ECAM_SIZE);
+	acpi_memory_device(a, "ECAM", "PNP0C02", vpci_ecam(g).base, vpci_ecam(g).size);
 	acpi_memory_device(a, "HPET", "PNP0103", VHPET_ADDRESS, VHPET_SIZE);
 	acpi_pci_open(a, g);
 	aml_device(a, "LPC");
@@ -307,10 +307,10 @@ static u64 acpi_put_madt(struct acpi_area *area, u32 vcpus)
 
 /* PCI Firmware Specification "MCFG Table Description". Bus 0 alone, although the window has room for 256: there are
  * no bridges, and Linux looks at all slots of all buses that are named here. */
-static u64 acpi_put_mcfg(struct acpi_area *area)
+static u64 acpi_put_mcfg(struct acpi_area *area, const struct guest *g)
 {
 	const struct { u64 reserved, base; u16 segment; u8 first_bus, last_bus; u32 reserved1; } PACKED body =
-		{ 0, VPCI_ECAM, 0, 0, 0, 0 };
+		{ 0, vpci_ecam(g).base, 0, 0, 0, 0 };
 	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header) + sizeof(body));
 	struct acpi_header *h = acpi_at(area, gpa);
 
@@ -384,7 +384,7 @@ static void acpi_put_all(struct acpi_area *area, const struct guest *g, struct a
 	p->table[0] = acpi_put_fadt(area, g, p->facs, p->dsdt);
 	p->table[1] = acpi_put_madt(area, g->vcpu_count);
 	p->table[2] = acpi_put_spcr(area);
-	p->table[3] = acpi_put_mcfg(area);
+	p->table[3] = acpi_put_mcfg(area, g);
 	p->table[4] = acpi_put_hpet(area);
 	p->xsdt = acpi_put_xsdt(area, p->table, ACPI_TABLES);
 	acpi_put_rsdp(acpi_at(area, p->rsdp), p->xsdt);

@@ -127,7 +127,7 @@ static bool place(struct resolved_plan *rp, struct resolved_guest *rg, u64 gpa, 
 
 static bool place_guest(struct resolved_plan *rp, struct resolved_guest *rg, bool big_pages)
 {
-	u64 low = MIN(rg->plan->memory, PLAN_LOW_MAX);
+	u64 low = MIN(rg->plan->memory, plan_low_max(rg->plan));
 
 	rg->range_count = 0;
 	return place(rp, rg, 0, low, big_pages) && place(rp, rg, PLAN_HIGH_BASE, rg->plan->memory - low, big_pages);

@@ -122,14 +122,14 @@ static u32 times_owned(const struct resolved_plan *rp, u64 base, u64 size)
 static int verify_guest_memory(const struct verify *v, u32 guest)
 {
 	const struct resolved_guest *rg = &v->rp->guest[guest];
-	u64 gpa = 0, memory = rg->plan->memory, total = 0;
+	u64 gpa = 0, memory = rg->plan->memory, total = 0, low_max = plan_low_max(rg->plan);
 
 	for (u32 i = 0; i < rg->range_count; i++) {
 		const struct ram_range *r = &rg->range[i];
 
 		if (!r->size || !IS_ALIGNED(r->size | r->hpa.v | r->gpa, BLOCK_SIZE) || r->hpa.v + r->size < r->hpa.v)
 			return broken(v, "RAM of guest %s is not in whole blocks", rg->plan->name);
-		if (r->gpa != gpa || (gpa < PLAN_HIGH_BASE && r->size > PLAN_LOW_MAX - gpa))
+		if (r->gpa != gpa || (gpa < PLAN_HIGH_BASE && r->size > low_max - gpa))
 			return broken(v, "RAM of guest %s is not where it should be", rg->plan->name);
 		if (!inside_ram(v->facts, r->hpa.v, r->size))
 			return broken(v, "guest %s has RAM at 0x%lx that is not there", rg->plan->name, r->hpa.v);
@@ -137,7 +137,7 @@ static int verify_guest_memory(const struct verify *v, u32 guest)
 			return broken(v, "RAM at 0x%lx has more than one owner", r->hpa.v);
 		total += r->size;
 		gpa += r->size;
-		if (gpa == PLAN_LOW_MAX)
+		if (gpa == low_max)
 			gpa = PLAN_HIGH_BASE;
 	}
 	if (total != memory)

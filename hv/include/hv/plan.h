@@ -98,6 +98,13 @@ struct plan_guest {
 	u32 line[PLAN_KEYS];
 };
 
+/* RAM of this guest below 4 GiB. Firmware of guests has PCI's configuration window at 2.75 GiB (OVMF up to 2024), so its RAM
+ * ends at 2 GiB there, as on the PC that it knows. */
+static inline u64 plan_low_max(const struct plan_guest *g)
+{
+	return g->boot.type == BOOT_UEFI ? 2 * GiB : PLAN_LOW_MAX;
+}
+
 struct plan {
 	char file[PLAN_PATH_SIZE];
 	struct plan_machine machine;
