@@ -15,6 +15,7 @@
 #include "vpit.h"
 #include "vpm.h"
 #include "vrtc.h"
+#include "virtio/virtio_set.h"
 #include "vuart.h"
 
 struct pc {
@@ -36,6 +37,7 @@ struct pc {
 	struct q35 q35;
 	struct vflash flash;
 	struct vfwcfg fwcfg;
+	struct virtio_set virtio;
 };
 
 /* A model's `due` changed: find g->device_deadline again; when it moved earlier vcpu 0 is told. Device lock held. */
