@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/plan.c hv/core/plan_boot.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/format.c */
+/* SOURCES: hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/format.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,8 +151,19 @@ static const struct {
 	{ GUEST("a") "display = true", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.display: ", "display" },
 	{ GUEST("a") "display = 1",
 	  "error PLAN-TYPE: bulkhead.toml:5: guest.a.display: ", "true or false, not a number" },
-	{ GUEST("a") "cdrom = \"x\"", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.cdrom: ", "CD-ROM" },
-	{ GUEST("a") "disk = []", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.disk: ", "disks" },
+	{ GUEST("a") "cdrom = \"../x\"", "error PLAN-VALUE: bulkhead.toml:5: guest.a.cdrom: ", "folder" },
+	{ GUEST("a") "disk = [\"x\"]", "error PLAN-TYPE: bulkhead.toml:5: guest.a.disk[0]: ", "table" },
+	{ GUEST("a") "disk = [{}]", "error PLAN-MISSING-KEY: bulkhead.toml:5: guest.a.disk[0].image: ", "disk image" },
+	{ GUEST("a") "disk = [{ image = \"\" }]", "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk[0].image: ",
+	  "not empty" },
+	{ GUEST("a") "disk = [{ image = \"x\", ring = \"round\" }]",
+	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk[0].ring: ", "split" },
+	{ GUEST("a") "disk = [{ volume = \"x\" }]", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.disk[0].volume: ",
+	  "volumes" },
+	{ GUEST("a") "disk = [{ image = \"x\", write = true }]",
+	  "error PLAN-UNKNOWN-KEY: bulkhead.toml:5: guest.a.disk[0].write: ", "image, readonly" },
+	{ GUEST("a") "disk = [{image=\"1\"}, {image=\"2\"}, {image=\"3\"}, {image=\"4\"}, {image=\"5\"}]",
+	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk[4]: ", "at most 4" },
 	{ GUEST("a") "net = [{}]", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.net: ", "network" },
 	{ GUEST("a") "net = [1]", "error PLAN-TYPE: bulkhead.toml:5: guest.a.net: ", "a table, not a number" },
 	{ GUEST("a") "[switch.lan]\nnat = true",

@@ -290,7 +290,7 @@ static void build_guests(void)
 			.size = 3 * BLOCK_SIZE };
 		g->image_count = 1;
 		g->image_map[0] = (struct image_mapping){ GUEST_IMAGES_VA, HPA(30 * GiB + i * BLOCK_SIZE),
-			5 * PAGE_SIZE };
+			5 * PAGE_SIZE, false };
 	}
 	guest[0].vcpu_count = 2;
 	guest[0].core_of[1] = 3;
