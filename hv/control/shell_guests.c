@@ -7,6 +7,7 @@
 #include "sinks.h"
 #include "text.h"
 
+#include <hv/host.h>
 #include <hv/lib.h>
 #include <hv/machine.h>
 #include <hv/pc.h>
@@ -244,6 +245,10 @@ static void devices_of_host(void)
 	sinks_describe_screen(words, sizeof(words));
 	shell_print("  screen         %s\n", words);
 	shell_print("  power button   %s\n", boot_info->acpi.pm1a_evt ? "polled" : "none");
+	shell_print("  IOMMU          %u, all off%s\n", host_dma.units, host_dma.stubborn ? " but those of FW-IOMMU-ON" : "");
+	for (u32 i = 0; i < MIN(host_dma.spared_count, (u32)HOST_SPARED_MAX); i++)
+		shell_print("  firmware's     %02x:%02x.%u keeps bus mastering\n", host_dma.spared[i] >> 8,
+			    host_dma.spared[i] >> 3 & 31, host_dma.spared[i] & 7);
 	shell_line("`devices GUEST` shows those of a guest");
 }
 

@@ -108,7 +108,7 @@ static struct cpuid_regs read_special(struct vcpu *v, const struct cpuid_leaf *l
 	}
 }
 
-static __attribute__((noinline)) enum verdict exit_special(struct vcpu *v, const struct cpuid_leaf *l)
+static NOINLINE enum verdict exit_special(struct vcpu *v, const struct cpuid_leaf *l)
 {
 	struct cpuid_regs r = read_special(v, l, (u32)v->gpr[RAX], (u32)v->gpr[RCX]);
 
@@ -123,7 +123,7 @@ enum verdict exit_cpuid(struct vcpu *v)
 {
 	const struct cpuid_leaf *l = leaf_find(v->guest->cpuid, (u32)v->gpr[RAX]);
 
-	if (__builtin_expect(l->how != CPUID_PLAIN, 0))
+	if (UNLIKELY(l->how != CPUID_PLAIN))
 		return exit_special(v, l);
 	v->gpr[RAX] = l->r.eax;
 	v->gpr[RBX] = l->r.ebx;

@@ -114,6 +114,16 @@ int device_map_build(struct guest *g, struct pagetable *nested)
 	return pt_link(nested, DEVICE_TABLE_BASE, 3, pool_hpa(g->device_table).v);
 }
 
+bool host_device_executable(const struct guest *g, u64 gpa)
+{
+	u64 off = gpa - DEVICE_TABLE_BASE, e;
+
+	if (!g->device_pages || gpa < PAGES_BASE || off >= GiB)
+		return false;
+	e = load_acquire(&g->device_pages[(gpa - PAGES_BASE) / PAGE_SIZE]);
+	return e && (virt->nested->exec ? e & virt->nested->exec : !(e & virt->nested->no_exec));
+}
+
 /* The audit: a leaf leads into device RAM of this guest, or is wrong. */
 
 static bool is_own(const struct guest *g, u64 entry, u64 size)

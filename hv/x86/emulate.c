@@ -12,8 +12,6 @@
 #include "emulate.h"
 #include "operand.h"
 
-#define NOINLINE __attribute__((noinline))
-
 enum verdict emulate_refuse(struct vcpu *v, const char *why)
 {
 	u8 b[INSN_BYTES_MAX + 1] = { 0 };

@@ -59,6 +59,14 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.check_report, plans.hello_check),
         Row(Qemu, 'EPYC,-svm', 2, scenarios.no_svm, plans.hello, name='no-svm'),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello, name='no-framebuffer', screen=False),
+        Row(Qemu, None, 2, scenarios.iommu_taken, plans.iommu_on, name='intel-iommu-on',
+            extra=['-device', 'intel-iommu,intremap=on']),
+        Row(Qemu, None, 2, scenarios.iommu_taken, plans.iommu_on, name='amd-iommu-on', extra=['-device', 'amd-iommu']),
+        Row(Qemu, None, 2, scenarios.iommu_stuck, plans.iommu_stuck, name='intel-iommu-stuck',
+            extra=['-device', 'intel-iommu,intremap=on']),
+        Row(Qemu, None, 2, scenarios.iommu_was_off, plans.iommu_off, name='intel-iommu-off',
+            extra=['-device', 'intel-iommu,intremap=on']),
+        Row(Qemu, None, 2, scenarios.held_memory, plans.held, extra=plans.held_dmar()),
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
     ]
     table += [Row(Qemu, None, 3, scenarios.refused, p, name='bad-' + p.name, extra_name=None) for p in plans.bad]
@@ -122,7 +130,7 @@ def image(plan):
 
 def prepare(chosen):
     """Guests and images that the rows need."""
-    subprocess.run(['make', '-s', 'test-guests', 'build/test/lockvmx.efi'], check=True)
+    subprocess.run(['make', '-s', 'test-guests', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
     if any(r.plan.linux for r in chosen):
         subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
     for r in chosen:

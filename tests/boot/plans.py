@@ -2,6 +2,7 @@
 """The plans that scenarios boot: text and files."""
 import os
 import shutil
+import struct
 
 LINUX = 'build/guests/two-linux'
 GUEST = 'build/guest'
@@ -73,6 +74,12 @@ exitbench = elf_plan('exitbench', [('exitbench', dict(memory='128MiB', cmdline='
 hello_check = elf_plan('hello-check', [('hello', {})], option='check')
 vmx_locked = elf_plan('vmx-locked', [('hello', {})], option='', before='lockvmx.efi\r\n')
 vmx_locked.files['lockvmx.efi'] = 'build/test/lockvmx.efi'
+iommu_on = elf_plan('iommu-on', [('hello', {})], option='', before='iommuon.efi\r\n')
+iommu_on.files['iommuon.efi'] = 'build/test/iommuon.efi'
+iommu_stuck = elf_plan('iommu-stuck', [('hello', {})], option='', before='iommuon.efi stuck\r\n')
+iommu_stuck.files['iommuon.efi'] = 'build/test/iommuon.efi'
+iommu_off = elf_plan('iommu-off', [('hello', {})])
+held = elf_plan('held', [('hello', {})])
 hello_screen = elf_plan('hello-screen', [('hello', {})])
 
 guests_a = elf_plan('guests-a', [
@@ -98,6 +105,20 @@ def truncated(path, size):
             open(out, 'wb').write(open(path, 'rb').read()[:size])
             return out
     return Cut()
+
+
+HELD = (0x2000000, 0x40000000)      # most of 1536 MiB, which the memory map calls usable
+
+
+def held_dmar():
+    """Body of a DMAR without units: memory that the disk controller and one behind a bridge use for good, and rubbish."""
+    scopes = b''.join(struct.pack('<BBHBB', 1, 6 + len(path), 0, 0, 0) + path for path in (b'\x1f\x02', b'\x04\0\x05\0'))
+    os.makedirs('build/test', exist_ok=True)
+    path = os.path.abspath('build/test/held.dmar')
+    open(path, 'wb').write(struct.pack('<BB10x', 38, 0) + struct.pack('<HHHHQQ', 1, 24 + len(scopes), 0, 0, HELD[0], HELD[1] - 1)
+                           + scopes + struct.pack('<HH', 1, 0))
+    return ['-acpitable', f'sig=DMAR,rev=1,data={path}', '-device', 'pci-bridge,id=br,chassis_nr=1,addr=4',
+            '-device', 'ich9-ahci,bus=br,addr=5']
 
 
 _kernel = 'boot = { type = "linux", kernel = "vmlinuz" }\n'

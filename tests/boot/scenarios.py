@@ -184,6 +184,44 @@ def one_guest(m, plan):
     m.expect(r'guest hello: ended result=0', 30 * m.patience)
 
 
+def iommu_taken(m, plan):
+    """Firmware left the IOMMU on, with tables in RAM that guests get."""
+    m.expect(r'iommuon: all on', BOOT * m.patience)
+    line = m.expect(r'iommu: (VT-d|AMD-Vi) at 0x\w+ was left on by firmware: switched off', BOOT * m.patience).group(0)
+    one_guest(m, plan)
+    shell(m, 'check', r'IOMMU +1 described by firmware, not used; .*now off: 1')
+    return line
+
+
+def iommu_stuck(m, plan):
+    """An IOMMU that does not let itself be switched off: nothing starts, and the report says why."""
+    m.expect(r'iommuon: all on', BOOT * m.patience)
+    line = m.expect(r'error FW-IOMMU-ON: 1 of 1 IOMMUs cannot be switched off at 0x\w+: .*', BOOT * m.patience).group(0)
+    m.expect(r'IOMMU +1 described by firmware, 1 cannot be switched off: FW-IOMMU-ON', 20 * m.patience)
+    nothing_started(m)
+    shell(m, 'version', r'(?i)bulkhead')
+    return line.strip()
+
+
+def iommu_was_off(m, plan):
+    one_guest(m, plan)
+    assert 'was left on by firmware' not in m.text, 'the IOMMU was not on'
+    shell(m, 'check', r'IOMMU +1 described by firmware, not used; .*now off: 0')
+
+
+def held_memory(m, plan):
+    """RAM that ACPI gives to devices, and those devices: the one is not given out, the others keep the bus."""
+    one_guest(m, plan)
+    free = m.at
+    shell(m, 'memory', r'Audit: every frame has one owner')
+    spans = [int(a, 16) for a in re.findall(r'guest \w+ -> machine (0x\w+)', m.text[free:])]
+    assert spans and not any(plans.HELD[0] <= a < plans.HELD[1] for a in spans), f'held memory was given out: {spans}'
+    shell(m, 'check', r'held memory +992 MiB')
+    shell(m, 'devices', r'00:1f.2 keeps bus mastering')
+    m.expect(r'01:05.0 keeps bus mastering', 5)
+    assert 'malformed' in m.text, 'the rubbish at the end of the table was not said'
+
+
 def one_core(m, plan):
     m.expect(r'error MACHINE-ONE-CORE: ', BOOT * m.patience)
     nothing_started(m)

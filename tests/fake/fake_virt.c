@@ -320,9 +320,9 @@ static int fake_dump(struct vcpu *v, char *to, size_t size)
 }
 
 /* Nested tables are not faked: nothing is mapped anywhere. */
-u64 host_guest_hpa(const struct guest *g, u64 gpa)
+bool host_device_executable(const struct guest *g, u64 gpa)
 {
-	return ~0ul;
+	return false;
 }
 
 const struct virt_ops fake_ops = {

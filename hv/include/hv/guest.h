@@ -112,6 +112,8 @@ struct guest {
 	struct console_ring *firmware_log;	/* (a) the same; null: no firmware that keeps one */
 	struct input_ring *input;	/* (a) the control core writes, the guest reads under the device lock */
 
+	u32 broken;			/* (a) its hardware failed: RAM or cores are not to be touched again; never cleared */
+
 	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */
 	u64 tsc_start;			/* (b) host TSC that the guest's TSC 0 stands for */
 	u64 device_deadline;		/* (d) next TSC at which models want attention; U64_MAX none */

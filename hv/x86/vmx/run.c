@@ -105,7 +105,6 @@ static const char *failed_state(u64 reason, struct vmx *m)
 
 	switch (reason & 0xffff) {
 	case REASON_BAD_MSR_LOAD:	return "an MSR of the entry list could not be loaded";
-	case REASON_MACHINE_CHECK:	return "machine check during VM entry";
 	case REASON_BAD_GUEST_STATE:	break;
 	default:			return "VM entry failed for an unknown reason";
 	}
@@ -114,10 +113,22 @@ static const char *failed_state(u64 reason, struct vmx *m)
 	return words ? words : "invalid guest state: no check that is known here fails";
 }
 
+/* One on the way in is as one inside: SDM 3C "Machine-Check Events During VM Entry". */
+static void machine_check(struct vmexit *x)
+{
+	*x = (struct vmexit){ .kind = VMEXIT_EXCEPTION, .rip = vmread(GUEST_RIP), .rflags = vmread(GUEST_RFLAGS), .cpl = 0xff,
+		.reason = REASON_MACHINE_CHECK };
+	x->exception.vector = VEC_MC;
+}
+
 static NOINLINE void run_failed(struct vcpu *v, u64 reason)
 {
 	struct vmexit *x = &v->exit;
 
+	if (reason == (REASON_ENTRY_FAILED | REASON_MACHINE_CHECK)) {
+		machine_check(x);
+		return;
+	}
 	x->kind = VMEXIT_ENTRY_FAILED;
 	x->rip = vmread(GUEST_RIP);
 	x->rflags = vmread(GUEST_RFLAGS);

@@ -61,6 +61,11 @@ enum verdict exit_xsetbv(struct vcpu *t)
 	return elsewhere(t, "xsetbv");
 }
 
+enum verdict exit_machine_check(struct vcpu *t)
+{
+	return elsewhere(t, "machine check");
+}
+
 void vcpu_set_dr6(struct vcpu *t, u64 causes)
 {
 	dr6_causes = causes;

@@ -48,6 +48,11 @@ enum verdict exit_cr(struct vcpu *t)
 	return NEXT;
 }
 
+enum verdict exit_machine_check(struct vcpu *t)
+{
+	return KILL;
+}
+
 enum verdict exit_xsetbv(struct vcpu *t)
 {
 	return NEXT;

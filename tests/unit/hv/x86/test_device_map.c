@@ -127,10 +127,14 @@ static void test_flash(void **state)
 	assert_true(leads_to(4 * GiB - 1) == 0x40000000 + FLASH - 1);
 	assert_true(leads_to(FLASH_GPA - 1) == ~0ul);
 	assert_true(leads_to(0xc0000000) == ~0ul);
+	assert_true(host_device_executable(g, FLASH_GPA) && host_device_executable(g, 4 * GiB - 16));
+	assert_false(host_device_executable(g, FLASH_GPA - 1) || host_device_executable(g, 4 * GiB));
+	assert_false(host_device_executable(g, 0) || host_device_executable(g, 0xc0000000));
 	assert_int_equal(flushes, 0);
 	bus_back(&g->bus, flash_claim, &g->device_ram[DEVICE_RAM_FLASH], 0);
 	assert_true(leads_to(FLASH_GPA) == ~0ul && leads_to(4 * GiB - 1) == ~0ul);
 	assert_true(flushes == 1 && asked[0] == 0 && asked[1] == 1);
+	assert_false(host_device_executable(g, FLASH_GPA));
 	bus_back(&g->bus, flash_claim, &g->device_ram[DEVICE_RAM_FLASH], BUS_READ | BUS_EXEC);
 	assert_true(leads_to(FLASH_GPA) == 0x40000000);
 	assert_true(flushes == 1 && asked[1] == 1);		/* more rights need none */
@@ -162,6 +166,7 @@ static void test_screen_over_others(void **state)
 	assert_true(leads_to(0xfee00000) == ~0ul);
 	bus_move(&g->bus, screen_claim, 0xff000000, SCREEN);
 	assert_true(leads_to(0xff000000) == 0x80000000);	/* here in pages of 4 KiB */
+	assert_false(host_device_executable(g, 0xff000000));
 	assert_true(leads_to(FLASH_GPA - 1) == 0x80000000 + SCREEN - FLASH - 1);
 	assert_true(leads_to(FLASH_GPA) == 0x40000000);
 	bus_move(&g->bus, device_claim, 0xff000000, PAGE_SIZE);

@@ -77,7 +77,8 @@ static int setup(void **state)
 	info.image_size = 0x250000;
 	info.pool_base = (u64)pool_memory;
 	info.pool_size = POOL_SIZE;
-	pool_init(HPA(pool_memory), POOL_SIZE);
+	info.pool_tables = 2 * BLOCK_SIZE;
+	pool_init(HPA(pool_memory), POOL_SIZE, info.pool_tables);
 	assert_int_equal(space_init(&info), 0);
 	for (u32 i = 0; i < CORES; i++)
 		assert_int_equal(space_add_core(i), 0);
