@@ -22,12 +22,14 @@
 /* What the entry for [gpa, gpa + size) must be; 0: nothing. The local APIC's page never is anything else. */
 static u64 entry_wanted(const struct guest *g, u64 gpa, u64 size, int level)
 {
-	u32 prot;
+	u32 prot = 0;
 	u64 hpa;
 
 	if (VLAPIC_ADDRESS - gpa < size)
 		return 0;
 	hpa = bus_mappable(&g->bus, gpa, size, &prot);
+	if (level > 1)
+		prot &= ~(u32)BUS_EXEC;	/* executable large pages may hang a processor: CVE-2018-12207 */
 	return hpa == ~0ul ? 0 : pt_leaf(virt->nested, hpa, prot, level);
 }
 
