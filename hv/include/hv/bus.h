@@ -80,7 +80,7 @@ void bus_move(struct bus *bus, u32 claim, u64 base, u64 size);
  *     16 MiB (flash: pages of 4 KiB),
  *   - no other claim answers in that 2 MiB block (page): an earlier claim keeps its registers, a later one gives way.
  * Everything else still comes to fn, which must therefore answer for all of it, from the same memory; so mapping is
- * only about speed - but for execution: what is not mapped cannot be executed. Call it again to change prot (0: every
+ * only about speed - but for execution, which works in the last 16 MiB only. Call it again to change prot (0: every
  * access exits) or m; it holds for all cores of the guest when the calling one enters it again. -E_NOSPC: more than
  * BUS_BACKED_MAX. At build on the control core, later under the device lock on one of the guest's cores, perhaps inside
  * of bus_access(). Costs an NMI to each other core of the guest where something was taken away. */

@@ -398,6 +398,47 @@ static void test_modules(void **state)
 	assert_null(resolved.guest[0].initrd);
 }
 
+/* Disks. */
+
+#define DISKS(name, rest) "[guest." name "]\ncores = 1\nmemory = \"64MiB\"\n" ELF rest
+
+static void test_disks(void **state)
+{
+	(void)state;
+	make_machine(4);
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" }]"), "error IMAGE-MISSING: p.toml:5: guest.a.disk: the file \"d\"");
+	add_image("d", IMAGE_WHOLE, 4096);
+	add_image("e", IMAGE_WHOLE, 513);
+	admit_text(DISKS("a", "disk = [{ image = \"d\" }]"));
+	assert_ptr_equal(resolved.guest[0].disk[0], &facts.image[1]);
+	assert_null(resolved.guest[0].cdrom);
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" },\n{ image = \"e\" }]"),
+		    "error IMAGE-SECTORS: p.toml:6: guest.a.disk: a raw image, a multiple of 512 bytes; \"e\" has 513 bytes");
+	refuse_text(DISKS("a", "cdrom = \"e\""), "error IMAGE-SECTORS: p.toml:5: guest.a.cdrom: ");
+	admit_text(DISKS("a", "disk = [{ image = \"d\", readonly = true }]\ncdrom = \"d\"\n")
+		   DISKS("b", "disk = [{ image = \"d\", readonly = true }]\n"));
+	assert_ptr_equal(resolved.guest[0].cdrom, resolved.guest[1].disk[0]);
+	facts.image[1].status = IMAGE_CUT;
+	refuse_text(DISKS("a", "cdrom = \"d\""), "error IMAGE-TRUNCATED: p.toml:5: guest.a.cdrom: ");
+}
+
+static void test_shared_disks(void **state)
+{
+	(void)state;
+	make_machine(4);
+	add_image("d", IMAGE_WHOLE, 4096);
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" }]\n") DISKS("b", "disk = [{ image = \"d\", readonly = true }]\n"),
+		    "error IMAGE-SHARED: p.toml:10: guest.b.disk: a file of its own, or readonly = true at both: \"d\" is "
+		    "also in guest.a.disk (line 5)");
+	refuse_text(DISKS("a", "disk = [{ image = \"d\", readonly = true }]\n") DISKS("b", "disk = [{ image = \"d\" }]\n"),
+		    "error IMAGE-SHARED: p.toml:10: guest.b.disk: ");
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" }, { image = \"d\" }]\n"), "error IMAGE-SHARED: p.toml:5: ");
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" }]\ncdrom = \"d\"\n"), "error IMAGE-SHARED: p.toml:6: guest.a.cdrom: ");
+	facts.image[0].size = 512;
+	refuse_text(DISKS("a", "disk = [{ image = \"k\" }]\n"), "error IMAGE-SHARED: p.toml:5: guest.a.disk: ");
+	refuse_text(DISKS("a", "") DISKS("b", "disk = [{ image = \"k\" }]\n"), "error IMAGE-SHARED: ");
+}
+
 static u32 checks;
 
 static int check_image(enum boot_type type, const void *bytes, u64 size, char *text, size_t text_size)
@@ -727,6 +768,8 @@ int main(void)
 		cmocka_unit_test(test_facts_that_overlap),
 		cmocka_unit_test(test_image_refusals),
 		cmocka_unit_test(test_modules),
+		cmocka_unit_test(test_disks),
+		cmocka_unit_test(test_shared_disks),
 		cmocka_unit_test(test_image_check),
 		cmocka_unit_test(test_all_errors_at_once),
 		cmocka_unit_test(test_no_guest),

@@ -290,11 +290,13 @@ static void build_guests(void)
 		g->range[0] = (struct ram_range){ .gpa = 0, .hpa = HPA((10 + i) * GiB), .size = GiB };
 		g->range[1] = (struct ram_range){ .gpa = 4 * GiB, .hpa = HPA((20 + i) * GiB + BLOCK_SIZE),
 			.size = 3 * BLOCK_SIZE };
-		g->image_count = 1;
-		g->image_map[0] = (struct image_mapping){ GUEST_IMAGES_VA, HPA(30 * GiB + i * BLOCK_SIZE),
-			5 * PAGE_SIZE, false };
+		g->image_count = 2;
+		g->image_map[0] = (struct image_mapping){ .va = GUEST_IMAGES_VA, .hpa = HPA(30 * GiB + i * BLOCK_SIZE),
+			.size = 5 * PAGE_SIZE };
+		g->image_map[1] = (struct image_mapping){ .va = GUEST_IMAGES_VA + BLOCK_SIZE, .size = 3 * PAGE_SIZE,
+			.hpa = HPA(40 * GiB + i * BLOCK_SIZE), .writable = true };
 		for (u32 kind = 0; kind < DEVICE_RAM_KINDS; kind++) {
-			u64 hpa = (40 + 4 * i + kind) * GiB;
+			u64 hpa = (60 + 4 * i + kind) * GiB;
 
 			g->device_ram[kind] = (struct device_ram){ (u8 *)(GUEST_DEVICE_VA + hpa), HPA(hpa), 2 * BLOCK_SIZE };
 		}
@@ -320,24 +322,26 @@ static void test_guest(void **state)
 		absent(core, GUEST_RAM_VA + 4 * GiB + 3 * BLOCK_SIZE);
 		is(core, GUEST_IMAGES_VA + 5 * PAGE_SIZE - 1, 30 * GiB + 5 * PAGE_SIZE - 1, R);
 		absent(core, GUEST_IMAGES_VA + 5 * PAGE_SIZE);
+		is(core, GUEST_IMAGES_VA + BLOCK_SIZE + 3 * PAGE_SIZE - 1, 40 * GiB + 3 * PAGE_SIZE - 1, R | W);
+		absent(core, GUEST_IMAGES_VA + BLOCK_SIZE + 3 * PAGE_SIZE);
 	}
 }
 
 /* Flash is its guest's alone; a screen is also looked at from the control core. */
 static void test_device_ram(void **state)
 {
-	const u64 flash = GUEST_DEVICE_VA + 40 * GiB, screen = flash + GiB;
+	const u64 flash = GUEST_DEVICE_VA + 60 * GiB, screen = flash + GiB;
 
 	build_guests();
-	is(1, flash, 40 * GiB, R | W);
-	is(3, flash + 2 * BLOCK_SIZE - 1, 40 * GiB + 2 * BLOCK_SIZE - 1, R | W);
+	is(1, flash, 60 * GiB, R | W);
+	is(3, flash + 2 * BLOCK_SIZE - 1, 60 * GiB + 2 * BLOCK_SIZE - 1, R | W);
 	absent(1, flash + 2 * BLOCK_SIZE);
 	absent(2, flash);
 	absent(0, flash);
-	is(1, screen, 41 * GiB, R | W);
-	is(0, screen, 41 * GiB, R);
+	is(1, screen, 61 * GiB, R | W);
+	is(0, screen, 61 * GiB, R);
 	absent(2, screen);
-	is(2, screen + 4 * GiB, 45 * GiB, R | W);
+	is(2, screen + 4 * GiB, 65 * GiB, R | W);
 	guest[0].device_ram[DEVICE_RAM_FLASH].hpa = HPA(GUEST_DEVICE_VA_SIZE);
 	assert_int_equal(space_add_guest(&guest[0]), -E_NOMEM);
 }
@@ -353,8 +357,9 @@ static void test_guests_are_apart(void **state)
 			for (u32 r = 0; r < guest[i].range_count; r++)
 				assert_int_equal(leaves_into(core, guest[i].range[r].hpa.v,
 					guest[i].range[r].size) != 0, own);
-			assert_int_equal(leaves_into(core, guest[i].image_map[0].hpa.v,
-				guest[i].image_map[0].size) != 0, own);
+			for (u32 r = 0; r < guest[i].image_count; r++)
+				assert_int_equal(leaves_into(core, guest[i].image_map[r].hpa.v,
+					guest[i].image_map[r].size) != 0, own);
 		}
 }
 
