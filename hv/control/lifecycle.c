@@ -71,6 +71,7 @@ static void guest_reset(struct guest *g, u64 now)
 	memset(&g->record, 0, sizeof(g->record));
 	memset(&g->panic, 0, sizeof(g->panic));
 	memset(&g->parked, 0, sizeof(g->parked));
+	memset(&g->hyperv, 0, sizeof(g->hyperv));
 	g->panic_events = 0;
 	store_relaxed(&g->events, 0u);
 	input_ring_drop(g->input);
@@ -313,7 +314,8 @@ static void take_panicked(struct life *l, u64 events, u64 now)
 	const char *how = events & GUEST_PANICKED ? "" : ", its crash kernel takes over";
 
 	ending_keep_panic(l, now);
-	log_notice("guest %s: panicked%s (rip=0x%lx vcpu=%u)", l->guest->name, how, l->panic.rip, l->panic.vcpu);
+	log_notice("guest %s: panicked%s (rip=0x%lx vcpu=%u)%s%s", l->guest->name, how, l->panic.rip, l->panic.vcpu,
+		l->panic.reason[0] ? " crash parameters " : "", l->panic.reason);
 	if (!(events & GUEST_PANICKED))
 		return;
 	l->panicked = true;

@@ -12,6 +12,7 @@
 #include <hv/time.h>
 #include <hv/virt.h>
 
+#include "bus_int.h"
 #include "vcpu_loop.h"
 
 typedef enum verdict exit_fn(struct vcpu *v);
@@ -50,7 +51,7 @@ static enum verdict exit_window(struct vcpu *v)
 
 /* Ports */
 
-static inline bool port_access(struct vcpu *v, struct io *io, u16 port)
+bool pio_access(struct vcpu *v, struct io *io, u16 port)
 {
 	struct guest *g = v->guest;
 	bool answered;
@@ -59,11 +60,6 @@ static inline bool port_access(struct vcpu *v, struct io *io, u16 port)
 	answered = bus_access_port(&g->bus, port, io);
 	spin_unlock(&g->device_lock);
 	return answered;
-}
-
-bool pio_access(struct vcpu *v, struct io *io, u16 port)
-{
-	return port_access(v, io, port);
 }
 
 /* SDM 2A "IN": a 32-bit result clears the upper half of RAX, the shorter ones leave the rest. */
@@ -81,12 +77,15 @@ static enum verdict exit_pio(struct vcpu *v)
 {
 	const struct vmexit *x = &v->exit;
 	struct io io = { .size = x->pio.size, .write = !x->pio.in };
+	struct guest *g = v->guest;
 
 	if (x->pio.string)
 		return emulate_string_io(v);
 	if (io.write)
 		io.val = v->gpr[RAX] & (BIT(io.size * 8) - 1);
-	port_access(v, &io, x->pio.port);
+	spin_lock(&g->device_lock);
+	bus_access_port(&g->bus, x->pio.port, &io);
+	spin_unlock(&g->device_lock);
 	if (x->pio.in)
 		port_result(&v->gpr[RAX], x->pio.size, io.val);
 	return NEXT;
@@ -117,7 +116,7 @@ bool mmio_access(struct vcpu *v, u64 gpa, struct io *io)
 	if (off < PAGE_SIZE && (v->lapic.base & (APIC_BASE_ENABLE | APIC_BASE_X2)) == APIC_BASE_ENABLE)
 		return lapic_access(v, off, io);
 	spin_lock(&g->device_lock);
-	answered = bus_access_memory(&g->bus, gpa, io);
+	answered = bus_access(&g->bus, BUS_MEMORY, gpa, io);
 	spin_unlock(&g->device_lock);
 	return answered;
 }
@@ -159,6 +158,8 @@ static enum verdict exit_skip(struct vcpu *v)
 
 static enum verdict exit_hypercall(struct vcpu *v)
 {
+	if (v->guest->hyperv.os_id)
+		return hyperv_hypercall(v);
 	v->gpr[RAX] = (u64)-KVM_ENOSYS;
 	return NEXT;
 }

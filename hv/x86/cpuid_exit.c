@@ -13,8 +13,10 @@ static const struct cpuid_leaf *leaf_find(const struct cpuid_table *t, u32 leaf)
 		return &t->basic[leaf];
 	if (leaf - 0x80000000u < EXT_LEAVES)
 		return &t->ext[leaf - 0x80000000u];
-	if (leaf - 0x40000000u < KVM_LEAVES)
-		return &t->kvm[leaf - 0x40000000u];
+	if (leaf - t->kvm_base < KVM_LEAVES)
+		return &t->kvm[leaf - t->kvm_base];
+	if (leaf - 0x40000000u < HYPERV_LEAVES)
+		return &t->hyperv[leaf - 0x40000000u];
 	return &leaf_none;
 }
 

@@ -61,6 +61,7 @@ disks = Plan('disks', linux_guest('left', 2, '192MiB', extra='disk = [{ image = 
              + linux_guest('right', 1, '160MiB', extra='disk = [{ image = "b.img", readonly = true }]'),
              {'a.img': bytes(4 << 20), 'b.img': b'bulkhead\n' * 512, 'c.img': bytes(2 << 20), 'cd.iso': b'CD' * 2048},
              linux=True)
+hyperv_linux = Plan('hyperv-linux', linux_guest('left', 2, '192MiB', extra='hyperv = true'), linux=True)
 
 # Firmware alone, no disks: mkesp.sh brings Debian's OVMF.
 ovmf_shell = Plan('ovmf-shell', '[guest.fw]\ncores = 2\nmemory = "256MiB"\nboot = { type = "uefi" }\nrestart = "on-failure"\n')
@@ -86,14 +87,18 @@ guests_a = elf_plan('guests-a', [
     ('hello', {}), ('badinsn', {}), ('wildmsr', {}), ('wildport', {}), ('wildmem', {}), ('wildfetch', {}), ('triple', {}),
 ])
 guests_b = elf_plan('guests-b', [
-    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}), ('wildcross', {}),
+    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}), ('wildcross', {}), ('devinsn', {}),
+])
+hyperv = elf_plan('hyperv', [
+    ('hyperv', dict(cores=2, extra='hyperv = true')),
+    ('hvcrash', dict(file='hyperv', cmdline='crash', extra='hyperv = true')),
 ])
 # Time is judged only where it is exact: Bochs, and QEMU 10 with icount.
 guests_time = elf_plan('guests-time', [('timer', {}), ('tick', dict(cmdline='n=2')), ('storm', dict(cmdline='n=0'))])
 guests_small = elf_plan('guests-small', [('badinsn', {}), ('timer', {})])
 
 # What a test guest's end must look like: result of the test device, or the id of the kill.
-KILLED = {'wildfetch': 'GUEST-FETCH', 'triple': 'GUEST-TRIPLE-FAULT'}
+KILLED = {'wildfetch': 'GUEST-FETCH', 'triple': 'GUEST-TRIPLE-FAULT', 'hvcrash': 'GUEST-PANIC'}
 
 
 def truncated(path, size):

@@ -177,6 +177,13 @@ def panic(m, plan):
     shell(m, 'start left', r'guest left: running')
 
 
+def hyperv_linux(m, plan):
+    """Linux takes the hypervisor with the highest leaves: KVM, behind Hyper-V as in front of nothing."""
+    linux_boots(m, ['left'])
+    linux_sees_what_it_owns(m, '1', 'left', 2, 192)
+    in_guest(m, '1', 'left', 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource', r'\nkvm-clock')
+
+
 # -- small guests --------------------------------------------------------------
 
 def one_guest(m, plan):
@@ -246,7 +253,7 @@ def test_guests(m, plan):
         if how.get('cmdline') == 'n=0':
             continue                # runs for ever, to disturb the others
         m.at = start
-        end = m.expect(rf'guest {name}: (ended result=(\d+)|killed ([\w-]+))', 120 * m.patience)
+        end = m.expect(rf'guest {name}: (ended result=(\d+)\s|killed ([\w-]+):)', 120 * m.patience)
         want = plans.KILLED.get(name)
         if (want and end.group(3) != want) or (not want and end.group(2) != '0'):
             bad.append(f'{end.group(0)}, expected {want or "result=0"}')
@@ -257,6 +264,15 @@ def test_guests(m, plan):
             time.sleep(0.5)
     assert not bad, '; '.join(bad)
     shell(m, 'memory', r'Audit: every frame has one owner')
+
+
+def hyperv(m, plan):
+    """The crash parameters of a guest are told at once, and stand in its end."""
+    test_guests(m, plan)
+    told = '0xb0 0xb1 0xb2 0xb3 0xb4'
+    assert f' crash parameters {told}' in m.text, 'the crash was not told'
+    assert f'killed GUEST-PANIC: its kernel panicked: {told} (rip=' in m.text, 'the end does not have the parameters'
+    shell(m, 'guests hvcrash', rf'reason: +GUEST-PANIC: its kernel panicked: {told}')
 
 
 def exitbench(m, plan):

@@ -103,6 +103,7 @@ struct plan_guest {
 	bool autostart;			/* default true */
 	enum plan_restart restart;	/* default on-failure */
 	bool test_device;		/* default false */
+	bool hyperv;			/* default false */
 	enum plan_apic apic;		/* virtual */
 	u32 disk_count;
 	struct plan_disk disk[PLAN_DISKS_MAX];

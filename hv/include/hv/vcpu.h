@@ -77,7 +77,7 @@ struct vcpu {
 	struct vlapic lapic;
 	u64 mtrr_def_type, mtrr_fix[11], mtrr_var[16];
 	u64 misc_enable, bios_sign, patch_level, tsc_adjust;
-	u64 pvclock_msr, wall_msr;
+	u64 pvclock_msr, wall_msr, pveoi_msr, hyperv_assist;
 	u64 spec_ctrl;
 	u64 msr_refused;		/* RDMSR and WRMSR answered with #GP */
 

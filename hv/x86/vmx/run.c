@@ -221,20 +221,41 @@ static NOINLINE void run_all_details(struct vcpu *v, u8 needs)
 		debug_registers_update(x);
 }
 
+/* IN and OUT, not the string forms. */
+static inline bool run_port(struct vmexit *x)
+{
+	u64 q = vmread(EXIT_QUALIFICATION);
+
+	if (q & BIT(4))
+		return false;
+	x->qual1 = q;
+	vmx_pio_decode(x, q);
+	return true;
+}
+
+/* An access to a device, no event involved. */
+static inline bool run_device(struct vmexit *x)
+{
+	u64 q = vmread(EXIT_QUALIFICATION);
+
+	if (q & EVENT_NMI_UNBLOCKED || vmread(VECTORING_EVENT) & EVENT_VALID)
+		return false;
+	x->len = 0;
+	x->qual1 = q;
+	x->qual2 = vmread(GUEST_PHYSICAL);
+	vmx_mmio_decode(x, q, x->qual2);
+	return true;
+}
+
 /* What only some exits need. The frequent ones come first and read only what they use. */
 static NOINLINE void run_details(struct vcpu *v, u8 needs)
 {
 	struct vmexit *x = &v->exit;
-	u64 q;
 
-	if (x->kind == VMEXIT_PIO) {
-		q = vmread(EXIT_QUALIFICATION);
-		if (!(q & BIT(4))) {
-			x->qual1 = q;
-			vmx_pio_decode(x, q);
-			return;
-		}
-	}
+	if (x->kind == VMEXIT_PIO && run_port(x))
+		return;
+	if (x->kind == VMEXIT_MMIO && run_device(x))
+		return;
 	if (x->kind == VMEXIT_MSR) {
 		x->cpl = 0;
 		x->msr.write = x->reason == REASON_WRMSR;

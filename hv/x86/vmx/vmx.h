@@ -136,6 +136,15 @@ static inline void vmx_pio_decode(struct vmexit *x, u64 q)
 	x->pio.seg = 0xff;
 }
 
+/* SDM 3C "Exit Qualification for EPT Violations": without bit 8 the access was one to the guest's own tables. */
+static inline void vmx_mmio_decode(struct vmexit *x, u64 q, u64 gpa)
+{
+	x->mmio.gpa = GPA(gpa);
+	x->mmio.write = q >> 1 & 1;
+	x->mmio.fetch = q >> 2 & 1;
+	x->mmio.in_walk = !(q & BIT(8));
+}
+
 /* The first of the SDM's checks that g fails, in words written to to; null when it passes all that are known here. */
 const char *vmx_check_guest(const struct vmx_guest_fields *g, const struct vmx_caps *caps, char *to, size_t size);
 

@@ -148,6 +148,7 @@ struct guest *fake_guest_new(void)
 	noise_state = 88172645463325252ul;
 	plan->test_device = true;
 	g->plan = plan;
+	g->name = "fake";
 	g->vcpu_count = FAKE_VCPUS;
 	g->ram_low = 3 * GiB;
 	g->ram_high = 5 * GiB;

@@ -298,7 +298,8 @@ static void test_table_loader(void **state)
 {
 	struct guest *g = *state;
 	const u8 *rsdp, *xsdt, *fadt, *t;
-	char seen[6][5] = { "" };
+	char seen[ACPI_TABLES_MAX][5] = { "" };
+	u32 tables;
 
 	run_script(g);
 	rsdp = blob_of("etc/acpi/rsdp")->data;
@@ -308,8 +309,9 @@ static void test_table_loader(void **state)
 	xsdt = table_at(at64(rsdp + 24));
 	assert_memory_equal(xsdt, "XSDT", 4);
 	assert_int_equal(sum(xsdt, length_of(xsdt)), 0);
-	assert_int_equal(length_of(xsdt), 36 + 8 * ACPI_TABLES);
-	for (u32 i = 0; i < ACPI_TABLES; i++) {
+	tables = (length_of(xsdt) - 36) / 8;
+	assert_true(tables >= 5 && tables <= ACPI_TABLES_MAX);
+	for (u32 i = 0; i < tables; i++) {
 		t = table_at(at64(xsdt + 36 + 8 * i));
 		memcpy(seen[i], t, 4);
 		assert_int_equal(sum(t, length_of(t)), 0);

@@ -41,6 +41,11 @@ enum verdict emulate_string_io(struct vcpu *t)
 	return elsewhere(t, "string");
 }
 
+enum verdict hyperv_hypercall(struct vcpu *t)
+{
+	return elsewhere(t, "hyperv");
+}
+
 enum verdict exit_cpuid(struct vcpu *t)
 {
 	return elsewhere(t, "cpuid");

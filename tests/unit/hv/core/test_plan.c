@@ -59,7 +59,7 @@ static void test_everything_live(void **state)
 		"}\n"
 		"autostart = false\nrestart = \"always\"\ntest_device = true\napic = \"virtual\"\n"
 		"[guest.db.boot]\ntype = \"elf\"\nfile = \"k.elf\"\nmodules = [\"a\",\n \"b\"]\n"
-		"[guest.db]\ncores = 64\nmemory = \"16MiB\"\n");
+		"[guest.db]\ncores = 64\nmemory = \"16MiB\"\nhyperv = true\n");
 	assert_string_equal(plan.file, "bulkhead.toml");
 	assert_string_equal(plan.machine.name, "Rack-7.a");
 	assert_int_equal(plan.machine.control, 3);
@@ -83,6 +83,7 @@ static void test_everything_live(void **state)
 	assert_false(g->autostart);
 	assert_int_equal(g->restart, PLAN_RESTART_ALWAYS);
 	assert_true(g->test_device);
+	assert_false(g->hyperv);
 	assert_int_equal(g->apic, PLAN_APIC_VIRTUAL);
 	assert_int_equal(g->line[PLAN_KEY_SELF], 8);
 	assert_int_equal(g->line[PLAN_KEY_CORES], 9);
@@ -90,6 +91,7 @@ static void test_everything_live(void **state)
 	g = &plan.guest[1];
 	assert_int_equal(g->boot.type, BOOT_ELF);
 	assert_int_equal(g->cores.count, 64);
+	assert_true(g->hyperv);
 	assert_int_equal(g->boot.module_count, 2);
 	assert_string_equal(g->boot.module[1], "b");
 	assert_int_equal(g->boot.module_line[1], 20);
@@ -110,6 +112,7 @@ static void test_defaults(void **state)
 	assert_true(g->autostart);
 	assert_int_equal(g->restart, PLAN_RESTART_ON_FAILURE);
 	assert_false(g->test_device);
+	assert_false(g->hyperv);
 	assert_int_equal(g->apic, PLAN_APIC_VIRTUAL);
 	assert_false(g->cores.is_list);
 	assert_string_equal(g->boot.initrd, "");

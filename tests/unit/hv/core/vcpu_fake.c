@@ -29,6 +29,11 @@ enum verdict emulate_string_io(struct vcpu *t)
 	return NEXT;
 }
 
+enum verdict hyperv_hypercall(struct vcpu *t)
+{
+	return NEXT;
+}
+
 enum verdict exit_cpuid(struct vcpu *t)
 {
 	assert_ptr_equal(t, v);
