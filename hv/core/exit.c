@@ -6,6 +6,7 @@
 #include <hv/emulate.h>
 #include <hv/exit_cpu.h>
 #include <hv/guest.h>
+#include <hv/host.h>
 #include <hv/lock.h>
 #include <hv/policy.h>
 #include <hv/time.h>
@@ -124,6 +125,8 @@ static enum verdict exit_mmio(struct vcpu *v)
 {
 	u64 gpa = v->exit.mmio.gpa.v;
 
+	if (v->exit.mmio.fetch && host_device_executable(v->guest, gpa))
+		return AGAIN;	/* mapped since, by another vcpu */
 	if (v->exit.mmio.fetch) {
 		guest_kill(v, "GUEST-FETCH", "instruction fetch from %#lx, where there is no memory", gpa);
 		return KILL;

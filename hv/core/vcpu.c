@@ -62,6 +62,8 @@ static bool take_requests(struct vcpu *v)
 
 	if (r & REQ_PARK)
 		return false;
+	if (r & REQ_FLUSH)
+		virt->flush(v);
 	/* Both: the SIPI came later, or INIT would have taken it back. */
 	if (r & REQ_INIT)
 		take_init(v);

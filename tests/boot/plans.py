@@ -63,6 +63,9 @@ disks = Plan('disks', linux_guest('left', 2, '192MiB', extra='disk = [{ image = 
              linux=True)
 hyperv_linux = Plan('hyperv-linux', linux_guest('left', 2, '192MiB', extra='hyperv = true'), linux=True)
 
+# Firmware alone, no disks: mkesp.sh brings Debian's OVMF.
+ovmf_shell = Plan('ovmf-shell', '[guest.fw]\ncores = 2\nmemory = "256MiB"\nboot = { type = "uefi" }\nrestart = "on-failure"\n')
+
 hello = elf_plan('hello', [('hello', {})])
 two_hello = elf_plan('two-hello', [('tick', dict(cmdline='n=0')), ('storm', dict(cmdline='n=0'))])
 console = elf_plan('console', [('tick', dict(cmdline='n=0')), ('tightloop', {})])
@@ -145,6 +148,10 @@ bad = [
          {'vmlinuz': f'{GUEST}/hello.elf', 'x.img': bytes(1000)}, expect='IMAGE-SECTORS'),
     Plan('disk-missing', '[guest.a]\ncores = 1\nmemory = "64MiB"\ncdrom = "x.iso"\n' + _kernel,
          {'vmlinuz': f'{GUEST}/hello.elf'}, expect='IMAGE-MISSING'),
+    Plan('firmware-missing', '[guest.a]\ncores = 1\nmemory = "64MiB"\nboot = { type = "uefi", firmware = "none.fd" }\n',
+         expect='IMAGE-MISSING'),
+    Plan('firmware-is-none', '[guest.a]\ncores = 1\nmemory = "64MiB"\nboot = { type = "uefi", firmware = "hello.elf" }\n',
+         {'hello.elf': f'{GUEST}/hello.elf'}, expect='IMAGE-FORMAT'),
     Plan('image-too-big', '[guest.a]\ncores = 1\nmemory = "16MiB"\nboot = { type = "linux", kernel = "vmlinuz", '
          'initrd = "initrd.img" }\n', linux=True, expect='IMAGE-TOO-BIG'),
 ]

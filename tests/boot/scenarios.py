@@ -291,6 +291,38 @@ def exitbench(m, plan):
     m.expect(r'guest exitbench: ended result=0', 120 * m.patience)
 
 
+# -- firmware ------------------------------------------------------------------
+
+VARIABLE = 'setvar bulkhead -guid 11111111-2222-3333-4444-555555555555'
+
+
+def ovmf_shell(m, plan):
+    """Unmodified OVMF to its own shell on the serial console: what it knows of this PC; variables that outlive a reset and a
+    power-off; processors that answer; both ends from inside."""
+    ready(m)
+    m.expect(r'guest fw: running', 30 * m.patience)
+    view(m, '1')
+    m.expect(r'Shell> ', 120 * m.patience)
+    for command, expect in (('pci', r'8086 Device 29C0[\s\S]*8086 Device 2918'), ('smbiosview -t 1', r'SerialNumber: fw'),
+                            ('mm 0xb0000000 -w 4 -n', r'(?i)29C08086'),
+                            (VARIABLE + ' -bs -nv =0x1234', r'Shell> '), (VARIABLE, r'(?i)34 12')):
+        shell(m, command, expect, 40)
+    m.type('reset\r')
+    m.expect(r'guest fw: rebooting', 30 * m.patience)
+    m.expect(r'Shell> ', 120 * m.patience)
+    shell(m, VARIABLE, r'(?i)34 12', 40)
+    m.type('reset -s\r')
+    m.expect(r'guest fw: powered off', 30 * m.patience)
+    view(m, '0')
+    shell(m, 'memory', r'flash +-> machine[\s\S]*Audit: every frame has one owner')
+    shell(m, 'start fw', r'guest fw: running', 40)
+    view(m, '1')
+    m.expect(r'Shell> ', 120 * m.patience)
+    shell(m, VARIABLE, r'(?i)34 12', 40)
+    view(m, '0')
+    shell(m, 'devices fw', r'flash-vars +memory +0xffc00000-0xffc83fff')
+
+
 # -- the operator --------------------------------------------------------------
 
 def console(m, plan):

@@ -45,6 +45,12 @@ const void *host_file_ptr(u64 hpa);
  * ~0: none. For the audit. */
 u64 host_guest_other(const struct guest *g, u32 range);
 
+/* May gpa be executed, as memory of a device (flash) that is mapped at this moment? Own cores. */
+bool host_device_executable(const struct guest *g, u64 gpa);
+
+/* Leaves of g's table for devices that do not lead into its own device RAM; 0 is right. For the audit. */
+u64 host_count_foreign(const struct guest *g);
+
 /* Take over what the control core changed in this core's tables. */
 void host_reload_tables(void);
 

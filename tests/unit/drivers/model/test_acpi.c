@@ -24,6 +24,11 @@ u64 vpci_window64(const struct guest *g, u64 *size)
 	return 16 * GiB;
 }
 
+struct bus_range vpci_ecam(const struct guest *g)
+{
+	return (struct bus_range){ BUS_MEMORY, VPCI_ECAM, VPCI_ECAM_SIZE };
+}
+
 static u8 sum(const u8 *p, size_t n)
 {
 	u8 s = 0;

@@ -296,7 +296,14 @@ static void test_boot(void **state)
 	check_boot("{}", "PLAN-MISSING-KEY");
 	check_boot("{ type = 1 }", "PLAN-TYPE");
 	check_boot("{ type = \"bios\" }", "PLAN-VALUE");
-	check_boot("{ type = \"uefi\" }", "PLAN-NOT-YET");
+	check_boot("{ type = \"uefi\" }", NULL);
+	assert_string_equal(plan.guest[0].boot.kernel, "OVMF_CODE_4M.fd");
+	assert_string_equal(plan.guest[0].boot.initrd, "OVMF_VARS_4M.fd");
+	check_boot("{ type = \"uefi\", firmware = \"a.fd\", vars = \"b.fd\" }", NULL);
+	assert_string_equal(plan.guest[0].boot.kernel, "a.fd");
+	assert_string_equal(plan.guest[0].boot.initrd, "b.fd");
+	check_boot("{ type = \"uefi\", firmware = \"\" }", "PLAN-VALUE");
+	check_boot("{ type = \"uefi\", kernel = \"k\" }", "PLAN-UNKNOWN-KEY");
 	check_boot("{ type = \"linux\" }", "PLAN-MISSING-KEY");
 	check_boot("{ type = \"elf\" }", "PLAN-MISSING-KEY");
 	check_boot("{ type = \"linux\", kernel = \"k\", file = \"f\" }", "PLAN-UNKNOWN-KEY");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/x86/cpuid_policy.c hv/x86/cpuid_hyperv.c hv/x86/cpuid_exit.c hv/x86/gmem.c hv/x86/walk.c tests/unit/hv/x86/x86_support.c */
+/* SOURCES: hv/x86/cpuid_policy.c hv/x86/cpuid_hyperv.c hv/x86/cpuid_exit.c hv/x86/gmem.c hv/core/bus.c hv/x86/walk.c tests/unit/hv/x86/x86_support.c */
 /* What guests learn by CPUID, on invented machines: everything on, everything off, random, Intel and AMD, and this one. */
 #include "x86_support.h"
 

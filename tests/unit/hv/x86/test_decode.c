@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/x86/decode.c hv/x86/decode_fast.c hv/x86/decode_zydis.c hv/x86/operand.c hv/x86/gmem.c hv/x86/walk.c tests/unit/hv/x86/x86_support.c zydis */
+/* SOURCES: hv/x86/decode.c hv/x86/decode_fast.c hv/x86/decode_zydis.c hv/x86/operand.c hv/x86/gmem.c hv/core/bus.c hv/x86/walk.c tests/unit/hv/x86/x86_support.c zydis */
 /* The small decoder against the library on random bytes; lengths of what exits by itself; the cache. */
 #include "x86_support.h"
 

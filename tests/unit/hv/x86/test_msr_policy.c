@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/x86/msr_policy.c hv/x86/pvclock.c hv/x86/pveoi.c hv/x86/hyperv.c hv/x86/gmem.c hv/x86/walk.c hv/lib/format.c tests/unit/hv/x86/x86_support.c */
+/* SOURCES: hv/x86/msr_policy.c hv/x86/pvclock.c hv/x86/pveoi.c hv/x86/hyperv.c hv/x86/gmem.c hv/core/bus.c hv/x86/walk.c hv/lib/format.c tests/unit/hv/x86/x86_support.c */
 /* MSRs of guests: default deny over all numbers, and what those in the table do. */
 #include "x86_support.h"
 
