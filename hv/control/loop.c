@@ -12,6 +12,7 @@
 #include <hv/core.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/pci.h>
 #include <hv/time.h>
 
 /* The serial port has no interrupt: a FIFO of 16 bytes lasts 1.4 ms at 115200 baud. Nobody types that fast, but a
@@ -117,6 +118,7 @@ u64 loop_turn(u64 now)
 	bool more;
 
 	take_messages(now);
+	drivers_poll(now);
 	take_input(now);
 	take_button(now);
 	until = life_tick(now);
@@ -135,6 +137,7 @@ u64 loop_turn(u64 now)
 void control_run(void)
 {
 	loop_init();
+	drivers_start();
 	loop_autostart(tsc_now());
 	log_notice("ready");
 	for (;;) {

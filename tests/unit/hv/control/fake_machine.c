@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_machine.h"
 
+#include <hv/pci.h>
+
 #define WEAK __attribute__((weak))
 
 struct guest fake_guest[2];
@@ -323,4 +325,49 @@ WEAK void assert_failed(const char *what, const char *file, int line)
 {
 	fail_msg("%s at %s:%d", what, file, line);
 	abort();
+}
+
+/* PCI: two functions, one of them driven. */
+static void fake_describe(const struct host_pci *p, char *to, size_t size)
+{
+	fmt_print(to, size, "two keyboards");
+}
+
+static const struct host_driver fake_driver = { .name = "fake-usb", .describe = fake_describe };
+static struct host_pci fake_function[2] = {
+	{ .bdf = 0x00f8, .vendor = 0x8086, .device = 0x2918, .class_rev = 0x06010002 },
+	{ .bdf = 0x0310, .vendor = 0x1b36, .device = 0x000d, .class_rev = 0x0c033001, .driver = &fake_driver },
+};
+
+WEAK u32 pci_count(void)
+{
+	return 2;
+}
+
+WEAK u32 pci_lost(void)
+{
+	return 0;
+}
+
+WEAK struct host_pci *pci_at(u32 index)
+{
+	return &fake_function[index];
+}
+
+WEAK void pci_describe(char *to, size_t size)
+{
+	str_copy(to, size, "ports CF8H and CFCH");
+}
+
+WEAK const char *pci_class_words(u32 class_rev)
+{
+	return class_rev >> 16 == 0x0601 ? "ISA bridge" : "USB controller (xHCI)";
+}
+
+WEAK void drivers_poll(u64 now)
+{
+}
+
+WEAK void drivers_start(void)
+{
 }
