@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every driver of PCI hardware, in one list, and their turns. docs/adding-a-driver.md */
+#include <hv/keys.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/pci.h>
 
+#include "drivers.h"
+
 static const struct host_driver *const host_driver[] = {
-	NULL
+	&xhci_driver,
 };
 
 static bool matches(const struct host_driver *d, const struct host_pci *p)
@@ -17,7 +20,7 @@ static bool matches(const struct host_driver *d, const struct host_pci *p)
 
 static void offer(struct host_pci *p)
 {
-	for (u32 i = 0; host_driver[i] && !p->driver; i++) {
+	for (u32 i = 0; i < ARRAY_COUNT(host_driver) && !p->driver; i++) {
 		const struct host_driver *d = host_driver[i];
 
 		if (!matches(d, p))
@@ -37,6 +40,7 @@ void drivers_probe(void)
 {
 	for (u32 i = 0; i < pci_count(); i++)
 		offer(pci_at(i));
+	ps2_init();	/* last: firmware that imitates it for a USB keyboard has let go by now */
 }
 
 void drivers_start(void)
@@ -58,6 +62,7 @@ void drivers_poll(u64 now)
 			if (pci_at(i)->driver && pci_at(i)->driver->poll)
 				driven[count++] = pci_at(i);
 	}
+	ps2_poll();
 	for (u32 i = 0; i < count; i++)
 		driven[i]->driver->poll(driven[i], now);
 }

@@ -7,9 +7,11 @@
 #include "shell.h"
 #include "shutdown.h"
 #include "sinks.h"
+#include "typing.h"
 
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/keys.h>
 #include <hv/log.h>
 #include <hv/machine.h>
 #include <hv/pci.h>
@@ -34,6 +36,7 @@ void loop_init(void)
 	life_init();
 	shutdown_init();
 	hub_init();
+	typing_init();
 	shell_init();
 }
 
@@ -69,6 +72,18 @@ static void take_input(u64 now)
 		typed_at = now;
 		hub_input((u8)byte);
 	}
+}
+
+static void take_keys(u64 now)
+{
+	struct key_event event;
+
+	while (keys_get(&event)) {
+		typed_at = now;
+		typing_key(&event, now);
+	}
+	if (typing_tick(now))
+		typed_at = now;
 }
 
 static void take_button(u64 now)
@@ -120,6 +135,7 @@ u64 loop_turn(u64 now)
 	take_messages(now);
 	drivers_poll(now);
 	take_input(now);
+	take_keys(now);
 	take_button(now);
 	until = life_tick(now);
 	shutdown_tick(now);

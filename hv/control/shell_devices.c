@@ -3,6 +3,7 @@
 #include "shell.h"
 #include "sinks.h"
 
+#include <hv/keys.h>
 #include <hv/lib.h>
 #include <hv/machine.h>
 #include <hv/pci.h>
@@ -37,6 +38,8 @@ void shell_devices_host(void)
 	shell_print("host\n  serial         %s\n", words);
 	sinks_describe_screen(words, sizeof(words));
 	shell_print("  screen         %s\n", words);
+	ps2_describe(words, sizeof(words));
+	shell_print("  keyboard       %s\n", words);
 	shell_print("  power button   %s\n", boot_info->acpi.pm1a_evt ? "polled" : "none");
 	pci_describe(words, sizeof(words));
 	shell_print("  PCI            %s, %u functions\n", words, pci_count());

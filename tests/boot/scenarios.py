@@ -221,6 +221,49 @@ def console(m, plan):
     m.wait_end(60 * m.patience)     # QEMU was told to end instead of a reboot
 
 
+KEYS = {' ': 'spc', '\r': 'ret', '-': 'minus', '.': 'dot', '_': 'shift-minus', '?': 'shift-slash'}
+
+
+def press(m, text, pause=0.15):
+    """On the machine's own keyboard; each key is held for 100 ms."""
+    for c in text:
+        key = f'ctrl-{chr(ord(c) + 96)}' if '\x01' <= c <= '\x0c' else KEYS.get(c, f'shift-{c.lower()}' if c.isupper() else c)
+        m.monitor(f'sendkey {key}')
+        time.sleep(pause)
+
+
+def host_keyboard(m, plan):
+    """A keyboard of the machine types into the shell and into the view that is shown, and switches views; with USB, one
+    that is pulled out and another that is plugged in."""
+    ready(m)
+    m.expect(r'guest tick: running', 20 * m.patience)
+    usb = any('usb-kbd' in x for x in m.extra)
+    wanted = r'xhci: .*; port \d+: keyboard' if usb else r'keyboard +at the PS/2 controller'
+    shell(m, 'devices', wanted)
+    time.sleep(1)
+    press(m, 'version\r')
+    m.expect(r'version\r\nbulkhead [^\n]*SVM', 10)
+    on_screen(m, r'bulkhead> version\nbulkhead [^\n]*SVM', 10)
+    press(m, 'Version_?\x08\r')
+    m.expect(r'no command "Version_', 10)
+    m.monitor('sendkey up')         # from the line's history
+    press(m, '\x01' + '1')
+    m.expect(r'--- guest 1: tick', 10)
+    press(m, '\x01' + '0')
+    m.expect(r'--- shell', 10)
+    if not usb:
+        return
+    m.monitor('device_del kbd')
+    time.sleep(1)
+    shell(m, '\x03devices', r'xhci: 8 ports, runs, MSI-X\s')
+    m.monitor('device_add usb-kbd,bus=xhci.0,id=second,port=3')
+    time.sleep(1)
+    shell(m, 'devices', wanted)
+    time.sleep(0.5)
+    press(m, 'version\r')
+    m.expect(r'version\r\nbulkhead [^\n]*SVM', 10)
+
+
 def power_button(m, plan):
     ready(m)
     m.expect(r'guest tick: running', 20 * m.patience)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_machine.h"
 
+#include <hv/keys.h>
 #include <hv/pci.h>
 
 #define WEAK __attribute__((weak))
@@ -370,4 +371,22 @@ WEAK void drivers_poll(u64 now)
 
 WEAK void drivers_start(void)
 {
+}
+
+WEAK void ps2_describe(char *to, size_t size)
+{
+	str_copy(to, size, "none");
+}
+
+/* What keys_get() hands out. */
+struct key_event fake_key[64];
+u32 fake_keys;
+
+WEAK bool keys_get(struct key_event *event)
+{
+	if (!fake_keys)
+		return false;
+	*event = fake_key[0];
+	memmove(fake_key, fake_key + 1, --fake_keys * sizeof(fake_key[0]));
+	return true;
 }

@@ -15,6 +15,7 @@
 
 #include <hv/core.h>
 #include <hv/guest.h>
+#include <hv/keys.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/machine.h>
@@ -31,6 +32,8 @@ extern char fake_screen[1 << 16];	/* everything shown, a string */
 extern bool fake_no_serial;
 extern char fake_input[4096];		/* what serial_get() hands out */
 extern bool fake_button;
+extern struct key_event fake_key[64];	/* what keys_get() hands out */
+extern u32 fake_keys;
 extern int fake_poweroffs, fake_reboots;
 extern jmp_buf fake_halt;		/* machine_halt() jumps here */
 
