@@ -238,6 +238,7 @@ def host_keyboard(m, plan):
     ready(m)
     m.expect(r'guest tick: running', 20 * m.patience)
     usb = any('usb-kbd' in x for x in m.extra)
+    time.sleep(2)
     wanted = r'xhci: .*; port \d+: keyboard' if usb else r'keyboard +at the PS/2 controller'
     shell(m, 'devices', wanted)
     time.sleep(1)
@@ -257,7 +258,7 @@ def host_keyboard(m, plan):
     time.sleep(1)
     shell(m, '\x03devices', r'xhci: 8 ports, runs, MSI-X\s')
     m.monitor('device_add usb-kbd,bus=xhci.0,id=second,port=3')
-    time.sleep(1)
+    time.sleep(2)
     shell(m, 'devices', wanted)
     time.sleep(0.5)
     press(m, 'version\r')

@@ -133,10 +133,10 @@ static void fail(struct xhci *x, u64 now)
 
 static void slot_begin(struct xhci *x, u32 slot, u64 now)
 {
-	struct xhci_device *d = &x->device[slot];
+	struct xhci_device *d = slot <= x->slots ? &x->device[slot] : NULL;
 	u32 packet;
 
-	if (!slot || slot > x->slots || d->port) {
+	if (!slot || !d || d->port) {
 		fail(x, now);
 		return;
 	}
