@@ -6,6 +6,8 @@
 #include <hv/pc.h>
 
 #include "pci/q35.h"
+#include "vflash.h"
+#include "vfwcfg.h"
 #include "vhpet.h"
 #include "vi8042.h"
 #include "vioapic.h"
@@ -32,6 +34,8 @@ struct pc {
 	struct vi8042 kbd;
 	struct vpci pci;
 	struct q35 q35;
+	struct vflash flash;
+	struct vfwcfg fwcfg;
 };
 
 /* A model's `due` changed: find g->device_deadline again; when it moved earlier vcpu 0 is told. Device lock held. */

@@ -14,6 +14,13 @@ struct admission {
 void admit_cores(struct admission *a);
 void admit_memory(struct admission *a);
 void admit_images(struct admission *a);
+void admit_devices(struct admission *a);	/* last, and only while there are no errors */
+
+/* Bytes that rg's devices of this kind need, in whole blocks; 0: none. Pure: admission and the audit ask. */
+u64 admission_device_ram(const struct resolved_guest *rg, enum device_ram_kind kind);
+
+/* Take size bytes, whole blocks, in one piece out of what is free. false: there is none. */
+bool admission_take(struct resolved_plan *rp, u64 size, struct facts_ram *piece);
 
 /* "guest.web.cores" into buf. */
 const char *admission_key(char *buf, size_t size, const struct plan_guest *g, const char *key);

@@ -123,6 +123,14 @@ static void set_ram(struct guest *g, const struct resolved_guest *r)
 	}
 }
 
+static void set_device_ram(struct guest *g, const struct resolved_guest *r)
+{
+	for (u32 i = 0; i < DEVICE_RAM_KINDS; i++)
+		if (r->device[i].size)
+			g->device_ram[i] = (struct device_ram){ .at = (u8 *)(GUEST_DEVICE_VA + r->device[i].base.v),
+				.hpa = r->device[i].base, .size = r->device[i].size };
+}
+
 static void set_cores(struct guest *g, const struct resolved_guest *r)
 {
 	g->vcpu_count = r->core_count;
@@ -140,7 +148,9 @@ static int alloc_parts(struct guest *g)
 	g->console = pool_alloc(pages_of(sizeof(*g->console)), POOL_GUEST);
 	g->input = pool_alloc(pages_of(sizeof(*g->input)), POOL_GUEST);
 	g->pc = pool_alloc(pages_of(pc_size()), POOL_GUEST);
-	ok = g->console && g->input && g->pc;
+	if (g->plan->boot.type == BOOT_UEFI)
+		g->firmware_log = pool_alloc(pages_of(sizeof(*g->firmware_log)), POOL_GUEST);
+	ok = g->console && g->input && g->pc && (g->firmware_log || g->plan->boot.type != BOOT_UEFI);
 	for (u32 i = 0; i < g->vcpu_count && ok; i++) {
 		g->decode[i] = pool_alloc(pages_of(decode_cache_size()), POOL_GUEST);
 		ok = g->decode[i];
@@ -161,6 +171,7 @@ static int build_guest(u32 index, const struct resolved_guest *r)
 	g->device_deadline = ~0ul;
 	set_cores(g, r);
 	set_ram(g, r);
+	set_device_ram(g, r);
 	set_images(g, r);
 	if (alloc_parts(g))
 		return -E_NOMEM;
@@ -265,6 +276,16 @@ int frames_audit(void (*line)(const char *text))
 				line(text);
 				bad = -E_INVAL;
 			}
+	for (u32 i = 0; i < guest_count; i++) {
+		u64 foreign = host_count_foreign(guests[i]);
+
+		if (!foreign)
+			continue;
+		fmt_print(text, sizeof(text), "audit: guest %s: %lu pages of its devices lead elsewhere", guests[i]->name,
+			foreign);
+		line(text);
+		bad = -E_INVAL;
+	}
 	if (wx) {
 		fmt_print(text, sizeof(text), "audit: %lu pages of the hypervisor are writable and executable", wx);
 		line(text);

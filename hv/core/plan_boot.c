@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* boot = { ... } of a guest: what it starts from. */
 
+#include <hv/boot_info.h>
 #include <hv/lib.h>
 
 #include "plan_schema.h"
@@ -98,8 +99,19 @@ static const struct plan_rule elf_rules[] = {
 };
 
 static const struct plan_rule uefi_rules[] = {
-	{ "type",    TYPE(STRING), NULL,         PLAN_KEY_TYPE,    NULL },
+	{ "type",     TYPE(STRING), NULL,        PLAN_KEY_TYPE,    NULL },
+	{ "firmware", TYPE(STRING), read_kernel, PLAN_KEY_KERNEL,  NULL },
+	{ "vars",     TYPE(STRING), read_initrd, PLAN_KEY_INITRD,  NULL },
 };
+
+/* What is not named is looked for under the names that Debian gives it; boot/ knows them too. */
+static void default_path(char path[PLAN_PATH_SIZE], const char *name, u32 *line, enum plan_key key)
+{
+	if (line[key])
+		return;
+	str_copy(path, PLAN_PATH_SIZE, name);
+	line[key] = line[PLAN_KEY_TYPE];
+}
 
 void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct plan_boot *boot, u32 *line)
 {
@@ -126,8 +138,10 @@ void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct
 		break;
 	case BOOT_UEFI:
 		plan_read_table(r, table, uefi_rules, ARRAY_COUNT(uefi_rules), boot, line);
-		plan_bad(r, "PLAN-NOT-YET", type,
-			 "\"linux\" or \"elf\": this version has no UEFI firmware for guests yet");
+		default_path(boot->kernel, BOOT_UEFI_CODE_NAME, line, PLAN_KEY_KERNEL);
+		default_path(boot->initrd, BOOT_UEFI_VARS_NAME, line, PLAN_KEY_INITRD);
+		break;
+	default:
 		break;
 	}
 }

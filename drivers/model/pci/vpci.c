@@ -92,6 +92,13 @@ void vpci_move_ecam(struct guest *g, u64 base, u64 size)
 	bus_move(&g->bus, g->pc->pci.ecam_claim, base, size);
 }
 
+struct bus_range vpci_ecam(const struct guest *g)
+{
+	const struct bus_claim *c = &g->bus.claim[g->pc->pci.ecam_claim];
+
+	return c->on ? c->range : (struct bus_range){ BUS_MEMORY, VPCI_ECAM, VPCI_ECAM_SIZE };
+}
+
 int vpci_add(struct guest *g, struct vpci_function *f, const struct vpci_desc *d, void *device, u8 slot)
 {
 	struct vpci *pci = &g->pc->pci;
