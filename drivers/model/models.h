@@ -6,6 +6,7 @@
 #include <hv/pc.h>
 
 #include "pci/q35.h"
+#include "vdisplay.h"
 #include "vflash.h"
 #include "vfwcfg.h"
 #include "vhpet.h"
@@ -36,6 +37,7 @@ struct pc {
 	struct q35 q35;
 	struct vflash flash;
 	struct vfwcfg fwcfg;
+	struct vdisplay display;
 };
 
 /* A model's `due` changed: find g->device_deadline again; when it moved earlier vcpu 0 is told. Device lock held. */

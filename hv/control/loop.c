@@ -143,8 +143,8 @@ u64 loop_turn(u64 now)
 	show_output();
 	show_log();
 	show_output();
-	more = hub_show();
-	if (screen_poll() || more)
+	more = hub_show(now);
+	if (more || (!hub_screen_guest() && screen_poll()))
 		return now;
 	poll = serial_waiting() || now - typed_at < ns_to_ticks(POLL_BUSY_FOR_NS) ? POLL_BUSY_NS : POLL_NS;
 	return MIN(until, now + ns_to_ticks(poll));

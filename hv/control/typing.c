@@ -9,8 +9,9 @@
 #define REPEAT_AFTER_NS 500000000ul
 #define REPEAT_EVERY_NS 33000000ul
 #define ESC 0x1b
+#define ESCAPE 0x01		/* Ctrl-A */
 
-enum { KEY_ESC = 0x01, KEY_CTRL = 0x1d, KEY_SHIFT_LEFT = 0x2a, KEY_SHIFT_RIGHT = 0x36, KEY_ALT = 0x38, KEY_CAPS = 0x3a,
+enum { KEY_ESC = 0x01, KEY_CTRL = 0x1d, KEY_A = 0x1e, KEY_SHIFT_LEFT = 0x2a, KEY_SHIFT_RIGHT = 0x36, KEY_ALT = 0x38, KEY_CAPS = 0x3a,
 	KEY_NUM = 0x45, KEY_CTRL_RIGHT = 0xe01d, KEY_ALT_RIGHT = 0xe038, KEY_ENTER_PAD = 0xe01c, KEY_SLASH_PAD = 0xe035 };
 
 /* By scan code of set 1; 0: sends nothing by itself. */
@@ -35,6 +36,7 @@ static const struct {
 static struct {
 	bool shift[2], ctrl[2], alt[2];		/* left, right */
 	bool caps, num_off;
+	bool escape;				/* Ctrl-A came before, while a guest's screen is shown */
 	u16 held;				/* the key that repeats; 0: none */
 	u64 repeat_at;
 } typing;
@@ -110,6 +112,37 @@ static void send_key(u16 key)
 	hub_input((u8)c);
 }
 
+/* While a guest's screen is shown its own keyboard gets every key, but what follows Ctrl-A is for us. The guest has seen
+ * the control key go down: it is let go there, as its release may be typed into another view. Ctrl-A twice gives it one. */
+static void to_guest(u16 key)
+{
+	bool ctrl_a = key == KEY_A && (typing.ctrl[0] || typing.ctrl[1]);
+
+	if (typing.escape && ctrl_a) {
+		hub_key(KEY_CTRL, true);
+		hub_key(KEY_A, true);
+		hub_key(KEY_A, false);
+		hub_key(KEY_CTRL, false);
+	} else if (typing.escape) {
+		hub_input(ESCAPE);
+		send_key(key);
+	} else if (ctrl_a) {
+		hub_key(KEY_CTRL, false);
+		hub_key(KEY_CTRL_RIGHT, false);
+	} else {
+		hub_key(key, true);
+	}
+	typing.escape = ctrl_a && !typing.escape;
+}
+
+static void press(u16 key)
+{
+	if (hub_screen_guest())
+		to_guest(key);
+	else
+		send_key(key);
+}
+
 /* Keyboards that repeat by themselves send a key down again: that is not new. */
 void typing_key(const struct key_event *event, u64 now)
 {
@@ -117,9 +150,12 @@ void typing_key(const struct key_event *event, u64 now)
 
 	if (modifier) {
 		*modifier = event->down;
+		if (!typing.escape)
+			hub_key(event->key, event->down);
 		return;
 	}
 	if (!event->down) {
+		hub_key(event->key, false);
 		typing.held = event->key == typing.held ? 0 : typing.held;
 		return;
 	}
@@ -129,10 +165,9 @@ void typing_key(const struct key_event *event, u64 now)
 	typing.repeat_at = now + ns_to_ticks(REPEAT_AFTER_NS);
 	if (event->key == KEY_CAPS)
 		typing.caps = !typing.caps;
-	else if (event->key == KEY_NUM)
+	if (event->key == KEY_NUM)
 		typing.num_off = !typing.num_off;
-	else
-		send_key(event->key);
+	press(event->key);
 }
 
 bool typing_tick(u64 now)
@@ -141,7 +176,7 @@ bool typing_tick(u64 now)
 		return false;
 	if (now >= typing.repeat_at && typing.held != KEY_CAPS && typing.held != KEY_NUM) {
 		typing.repeat_at = now + ns_to_ticks(REPEAT_EVERY_NS);
-		send_key(typing.held);
+		press(typing.held);
 	}
 	return true;
 }

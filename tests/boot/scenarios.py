@@ -256,7 +256,7 @@ def host_keyboard(m, plan):
         return
     m.monitor('device_del kbd')
     time.sleep(1)
-    shell(m, '\x03devices', r'xhci: 8 ports, runs, MSI-X\s')
+    shell(m, '\x03devices', r'xhci: 8 ports, runs, MSI-X; port 5: no keyboard\s')
     m.monitor('device_add usb-kbd,bus=xhci.0,id=second,port=3')
     time.sleep(2)
     shell(m, 'devices', wanted)

@@ -9,6 +9,7 @@
 #include <hv/bus.h>
 #include <hv/console_ring.h>
 #include <hv/irq.h>
+#include <hv/key_ring.h>
 #include <hv/plan.h>
 #include <hv/vcpu.h>
 
@@ -100,6 +101,8 @@ struct guest {
 	struct console_ring *firmware_log;	/* (a) the same; null: no firmware that keeps one */
 	struct input_ring *input;	/* (a) the control core writes, the guest reads under the device lock */
 
+	struct key_ring keys;		/* (a) the control core writes, the guest reads under the device lock */
+
 	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */
 	u64 tsc_start;			/* (b) host TSC that the guest's TSC 0 stands for */
 	u64 device_deadline;		/* (d) next TSC at which models want attention; U64_MAX none */
@@ -117,6 +120,7 @@ struct guest {
 enum guest_event {
 	GUEST_EVENT_INPUT = 1,		/* bytes wait in the input ring */
 	GUEST_EVENT_POWER_BUTTON = 2,
+	GUEST_EVENT_KEYS = 4,		/* keys wait in the key ring */
 };
 
 /* The guest ends now, by its own doing or by a kill; callable on any of its cores, never on others. The first caller

@@ -2,6 +2,7 @@
 #include "fake_machine.h"
 
 #include <hv/keys.h>
+#include <hv/pc.h>
 #include <hv/pci.h>
 
 #define WEAK __attribute__((weak))
@@ -389,4 +390,29 @@ WEAK bool keys_get(struct key_event *event)
 	*event = fake_key[0];
 	memmove(fake_key, fake_key + 1, --fake_keys * sizeof(fake_key[0]));
 	return true;
+}
+
+/* Pictures: what was shown last. */
+u32 fake_pictures, fake_black, fake_anew;
+struct picture fake_picture;
+bool fake_has_picture;
+
+WEAK bool screen_show(const struct picture *p, u64 now)
+{
+	if (p)
+		fake_pictures++;
+	else
+		fake_black++;
+	return false;
+}
+
+WEAK void screen_anew(void)
+{
+	fake_anew++;
+}
+
+WEAK bool pc_picture(const struct guest *g, struct picture *p)
+{
+	*p = fake_picture;
+	return fake_has_picture;
 }

@@ -19,6 +19,7 @@
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/picture.h>
 #include <hv/time.h>
 
 #define HZ 1000000000ul		/* of the fake TSC */
@@ -34,6 +35,9 @@ extern char fake_input[4096];		/* what serial_get() hands out */
 extern bool fake_button;
 extern struct key_event fake_key[64];	/* what keys_get() hands out */
 extern u32 fake_keys;
+extern u32 fake_pictures, fake_black, fake_anew;	/* calls of screen_show() with and without a picture, of screen_anew() */
+extern struct picture fake_picture;		/* what a guest's screen shows */
+extern bool fake_has_picture;
 extern int fake_poweroffs, fake_reboots;
 extern jmp_buf fake_halt;		/* machine_halt() jumps here */
 
