@@ -62,6 +62,7 @@ def rows(which):
         Row(Qemu, 'EPYC,-svm', 2, scenarios.no_svm, plans.hello, name='no-svm'),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello, name='no-framebuffer', screen=False),
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
+        Row(Qemu, None, 2, scenarios.display, plans.display),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-ps2'),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-usb', extra=USB),
     ]

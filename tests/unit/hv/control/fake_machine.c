@@ -4,6 +4,7 @@
 #include <hv/keys.h>
 #include <hv/pc.h>
 #include <hv/pci.h>
+#include <hv/pool.h>
 
 #define WEAK __attribute__((weak))
 
@@ -415,4 +416,22 @@ WEAK bool pc_picture(const struct guest *g, struct picture *p)
 {
 	*p = fake_picture;
 	return fake_has_picture;
+}
+
+/* The pool: the build host's memory; fake_pool_used tells what was not given back. */
+u64 fake_pool_used;
+bool fake_pool_empty;
+
+WEAK void *pool_alloc(u64 count, enum pool_owner owner)
+{
+	if (fake_pool_empty)
+		return NULL;
+	fake_pool_used += count;
+	return calloc(count, PAGE_SIZE);
+}
+
+WEAK void pool_free(void *p, u64 count)
+{
+	fake_pool_used -= count;
+	free(p);
 }

@@ -38,6 +38,8 @@ extern u32 fake_keys;
 extern u32 fake_pictures, fake_black, fake_anew;	/* calls of screen_show() with and without a picture, of screen_anew() */
 extern struct picture fake_picture;		/* what a guest's screen shows */
 extern bool fake_has_picture;
+extern u64 fake_pool_used;			/* pages that were not given back */
+extern bool fake_pool_empty;
 extern int fake_poweroffs, fake_reboots;
 extern jmp_buf fake_halt;		/* machine_halt() jumps here */
 

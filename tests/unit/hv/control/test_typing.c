@@ -29,10 +29,27 @@ void hub_input(u8 byte)
 	typed[count++] = byte;
 }
 
+/* A guest's screen is shown: keys go here. */
+static bool graphic;
+static u16 keys[64];
+static u32 key_count;
+
+struct guest *hub_screen_guest(void)
+{
+	return graphic ? (struct guest *)keys : NULL;
+}
+
+void hub_key(u16 code, bool down)
+{
+	if (graphic)
+		keys[key_count++ % 64] = (u16)(code | (down ? 0 : 0x80));
+}
+
 static int fresh(void **state)
 {
 	typing_init();
-	count = 0;
+	count = key_count = 0;
+	graphic = false;
 	now = 1;
 	return 0;
 }
@@ -153,6 +170,49 @@ static void a_held_key_repeats(void **state)
 	expect("", 0);
 }
 
+static void expect_keys(const u16 *want, u32 n)
+{
+	assert_int_equal(key_count, n);
+	assert_memory_equal(keys, want, n * sizeof(*want));
+	key_count = 0;
+}
+
+static void a_guests_keyboard(void **state)
+{
+	static const u16 plain[] = { 0x2a, 0x1e, 0x9e, 0xaa, 0xe048, 0xe0c8, 0x3a, 0xba };
+	static const u16 escaped[] = { 0x1d, 0x9d, 0xe09d, 0x9e, 0x9d, 0x82 };
+	static const u16 twice[] = { 0x1d, 0x9d, 0xe09d, 0x9e, 0x1d, 0x1e, 0x9e, 0x9d, 0x9e, 0x9d };
+
+	graphic = true;
+	key(0x2a, true);
+	tap(0x1e);
+	key(0x2a, false);
+	tap(0xe048);
+	tap(0x3a);
+	expect_keys(plain, 8);
+	tap(0x3a);
+	key_count = 0;
+	key(0x1d, true);
+	tap(0x1e);
+	key(0x1d, false);
+	tap(0x02);
+	expect("\x01" "1", 2);
+	assert_int_equal(keys[0], escaped[0]);
+	assert_int_equal(keys[1], escaped[1]);
+	assert_int_equal(keys[2], escaped[2]);
+	for (u32 i = 0; i < key_count; i++)
+		assert_true(i == 0 || keys[i] & 0x80);		/* nothing but releases reach the guest */
+	key_count = 0;
+	key(0x1d, true);
+	tap(0x1e);
+	tap(0x1e);
+	key(0x1d, false);
+	expect("", 0);
+	expect_keys(twice, 10);
+	tap(0x02);
+	expect("", 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +221,7 @@ int main(void)
 		cmocka_unit_test_setup(cursor_keys_and_pad, fresh),
 		cmocka_unit_test_setup(what_is_no_key_sends_nothing, fresh),
 		cmocka_unit_test_setup(a_held_key_repeats, fresh),
+		cmocka_unit_test_setup(a_guests_keyboard, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
