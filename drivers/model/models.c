@@ -69,7 +69,8 @@ static int pci_build(struct guest *g)
 	int err = vpci_build(g);
 
 	err = err ? err : q35_build(g);
-	return err ? err : vdisplay_build(g, &g->pc->display);
+	err = err ? err : vdisplay_build(g, &g->pc->display);
+	return err ? err : virtio_build(g);
 }
 
 static bool is_wanted(const struct guest *g, enum model_when when)
@@ -123,6 +124,7 @@ void pc_reset(struct guest *g)
 	vdisplay_reset(&pc->display);
 	vpci_reset(g);
 	q35_reset(g);
+	virtio_reset(g);
 	if (g->plan->boot.type != BOOT_UEFI) {
 		vpci_assign(g);
 		q35_assign(g);
@@ -134,7 +136,7 @@ void pc_reset(struct guest *g)
 void pc_rearm(struct guest *g)
 {
 	const struct pc *pc = g->pc;
-	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, pc->hpet.due))), was = g->device_deadline;
+	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, MIN(pc->hpet.due, pc->virtio.due)))), was = g->device_deadline;
 	struct vcpu *v = &this_core()->vcpu;
 
 	if (due == was)
@@ -156,6 +158,7 @@ void pc_run(struct guest *g, u64 now)
 	vrtc_run(&pc->rtc, now);
 	vpm_run(&pc->pm, now);
 	vhpet_run(&pc->hpet, now);
+	virtio_run(g, now);
 	pc_rearm(g);
 }
 

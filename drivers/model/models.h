@@ -16,6 +16,7 @@
 #include "vpit.h"
 #include "vpm.h"
 #include "vrtc.h"
+#include "virtio/virtio_set.h"
 #include "vuart.h"
 
 struct pc {
@@ -38,6 +39,7 @@ struct pc {
 	struct vflash flash;
 	struct vfwcfg fwcfg;
 	struct vdisplay display;
+	struct virtio_set virtio;
 };
 
 /* A model's `due` changed: find g->device_deadline again; when it moved earlier vcpu 0 is told. Device lock held. */

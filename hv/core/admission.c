@@ -194,9 +194,8 @@ static const struct facts_image *image_find(const struct machine_facts *facts, c
 	return NULL;
 }
 
-/* The file name, whole and not empty; else reported, and null. */
-static const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,
-					     const char *name, u32 line)
+const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,
+				      const char *name, u32 line)
 {
 	const struct facts_image *image = image_find(a->facts, name);
 	char key[64];
@@ -313,6 +312,7 @@ int plan_admit(const struct plan *plan, const struct machine_facts *facts, struc
 	admit_cores(&a);
 	admit_memory(&a);
 	admit_images(&a);
+	admit_disks(&a);
 	if (errors->count + errors->lost == before)
 		admit_devices(&a);
 	if (errors->count + errors->lost == before &&

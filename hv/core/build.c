@@ -89,14 +89,30 @@ static void facts_images(struct machine_facts *f, const struct boot_info *info)
 /* Building one guest */
 
 /* Where the guest's cores find one of its files; the same file twice is mapped twice. */
-static void add_image(struct guest *g, struct guest_image *to, const struct facts_image *from, u64 *next)
+static void *map_image(struct guest *g, const struct facts_image *from, bool writable, u64 *next)
 {
 	struct image_mapping *m = &g->image_map[g->image_count++];
 
 	*m = (struct image_mapping){ .va = *next, .hpa = HPA((u64)from->bytes - (u64)host_file_ptr(0)),
-		.size = ALIGN_UP(from->size, PAGE_SIZE) };
+		.size = ALIGN_UP(from->size, PAGE_SIZE), .writable = writable };
 	*next = ALIGN_UP(*next + m->size + PAGE_SIZE, BLOCK_SIZE);
-	*to = (struct guest_image){ .name = from->name, .bytes = (const void *)m->va, .size = from->size };
+	return (void *)m->va;
+}
+
+static void add_image(struct guest *g, struct guest_image *to, const struct facts_image *from, u64 *next)
+{
+	*to = (struct guest_image){ .name = from->name, .bytes = map_image(g, from, false, next), .size = from->size };
+}
+
+static struct guest_disk *add_disk(struct guest *g, const struct facts_image *from, bool readonly, u64 *next)
+{
+	u32 nr = g->disk_count++;
+	struct guest_disk *d = &g->disk[nr];
+
+	*d = (struct guest_disk){ .bytes = map_image(g, from, !readonly, next), .size = from->size,
+		.readonly = readonly };
+	fmt_print(d->serial, sizeof(d->serial), "disk%u", nr);
+	return d;
 }
 
 static void set_images(struct guest *g, const struct resolved_guest *r)
@@ -109,6 +125,10 @@ static void set_images(struct guest *g, const struct resolved_guest *r)
 	g->module_count = r->module_count;
 	for (u32 i = 0; i < r->module_count; i++)
 		add_image(g, &g->module[i], r->module[i], &next);
+	for (u32 i = 0; i < r->plan->disk_count; i++)
+		add_disk(g, r->disk[i], r->plan->disk[i].readonly, &next)->split = r->plan->disk[i].split;
+	if (r->cdrom)
+		str_copy(add_disk(g, r->cdrom, true, &next)->serial, sizeof(g->disk[0].serial), "cdrom");
 }
 
 static void set_ram(struct guest *g, const struct resolved_guest *r)

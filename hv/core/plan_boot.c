@@ -30,7 +30,7 @@ static const char *path_fault(const char *s)
 	}
 }
 
-static bool read_path(struct plan_reader *r, const struct toml_node *n, char path[PLAN_PATH_SIZE])
+bool plan_read_path(struct plan_reader *r, const struct toml_node *n, char path[PLAN_PATH_SIZE])
 {
 	const char *fault = path_fault(n->text);
 
@@ -44,12 +44,12 @@ static bool read_path(struct plan_reader *r, const struct toml_node *n, char pat
 
 static void read_kernel(struct plan_reader *r, void *object, const struct toml_node *n)
 {
-	read_path(r, n, ((struct plan_boot *)object)->kernel);
+	plan_read_path(r, n, ((struct plan_boot *)object)->kernel);
 }
 
 static void read_initrd(struct plan_reader *r, void *object, const struct toml_node *n)
 {
-	read_path(r, n, ((struct plan_boot *)object)->initrd);
+	plan_read_path(r, n, ((struct plan_boot *)object)->initrd);
 }
 
 static void read_cmdline(struct plan_reader *r, void *object, const struct toml_node *n)
@@ -78,7 +78,7 @@ static void read_modules(struct plan_reader *r, void *object, const struct toml_
 		return;
 	}
 	for (const struct toml_node *m = n->first; m; m = m->next) {
-		if (!plan_check_type(r, m, TYPE(STRING)) || !read_path(r, m, boot->module[boot->module_count]))
+		if (!plan_check_type(r, m, TYPE(STRING)) || !plan_read_path(r, m, boot->module[boot->module_count]))
 			continue;
 		boot->module_line[boot->module_count++] = m->line;
 	}

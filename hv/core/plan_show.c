@@ -77,6 +77,23 @@ static void show_boot(const struct show *s, const struct plan_boot *b)
 	show(s, "%s }\n", b->module_count ? "]" : "");
 }
 
+static void show_disks(const struct show *s, const struct plan_guest *g)
+{
+	for (u32 i = 0; i < g->disk_count; i++) {
+		show(s, "%s{ image = ", i ? ", " : "disk = [");
+		show_text(s, g->disk[i].image);
+		show(s, "%s%s }", g->disk[i].readonly ? ", readonly = true" : "",
+		     g->disk[i].split ? ", ring = \"split\"" : "");
+	}
+	if (g->disk_count)
+		show(s, "]\n");
+	if (!*g->cdrom)
+		return;
+	show(s, "cdrom = ");
+	show_text(s, g->cdrom);
+	show(s, "\n");
+}
+
 static void show_guest(const struct show *s, const struct resolved_guest *rg)
 {
 	static const char *const restart[] = { "never", "on-failure", "always" };
@@ -98,6 +115,7 @@ static void show_guest(const struct show *s, const struct resolved_guest *rg)
 	show_boot(s, &g->boot);
 	if (g->display)
 		show(s, "display = true\n");
+	show_disks(s, g);
 	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\napic = \"%s\"\n", g->autostart ? "true" : "false",
 	     restart[g->restart], g->test_device ? "true" : "false", g->apic == PLAN_APIC_OWNED ? "owned" : "virtual");
 }

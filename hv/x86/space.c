@@ -181,7 +181,8 @@ int space_add_guest(struct guest *g)
 	for (u32 i = 0; i < g->range_count && !err; i++)
 		err = pt_map(&pt, GUEST_RAM_VA + g->range[i].gpa, g->range[i].hpa.v, g->range[i].size, PT_READ | PT_WRITE);
 	for (u32 i = 0; i < g->image_count && !err; i++)
-		err = pt_map(&pt, g->image_map[i].va, g->image_map[i].hpa.v, g->image_map[i].size, PT_READ);
+		err = pt_map(&pt, g->image_map[i].va, g->image_map[i].hpa.v, g->image_map[i].size,
+			     PT_READ | (g->image_map[i].writable ? PT_WRITE : 0));
 	for (u32 i = 0; i < DEVICE_RAM_KINDS && !err; i++)
 		err = map_device_ram(g, (enum device_ram_kind)i, &pt);
 	for (u32 i = 0; i < g->vcpu_count && !err; i++) {

@@ -67,7 +67,7 @@ struct vpci_desc {
 	const struct vpci_reg *reg;
 	u32 reg_count;
 	vpci_config_fn *config;		/* null: nothing to hear */
-	/* One line about driver state and counters for the shell; null: none. CONTROL core, no lock: reads only. */
+	/* Lines about driver state and counters for the shell, between them '\n'; null: none. CONTROL core, no lock: reads only. */
 	void (*describe)(const void *device, char *to, size_t size);
 };
 

@@ -58,13 +58,24 @@ struct image_mapping {
 	u64 va;				/* page aligned */
 	hpa_t hpa;
 	u64 size;			/* whole pages */
+	bool writable;			/* a disk that the guest may write: of no other guest */
 };
-#define GUEST_IMAGES_MAX (2 + PLAN_MODULES_MAX)
+#define GUEST_IMAGES_MAX (2 + PLAN_MODULES_MAX + GUEST_DISKS_MAX)
+#define GUEST_DISKS_MAX (PLAN_DISKS_MAX + 1)	/* the CD-ROM comes last */
 
 struct guest_image {
 	const char *name;
 	const void *bytes;		/* on the guest's cores; on the control core see window.h */
 	u64 size;
+};
+
+/* A disk in RAM. */
+struct guest_disk {
+	void *bytes;			/* on the guest's cores */
+	u64 size;			/* whole sectors */
+	bool readonly;
+	bool split;			/* packed rings are not offered */
+	char serial[8];			/* "disk0", "cdrom" */
 };
 
 struct pc;				/* the models of this guest, drivers/model/models.h */
@@ -87,7 +98,8 @@ struct guest {
 	u64 *device_pages;		/* (b) tables of 4 KiB pages of its last DEVICE_PAGE_TABLES blocks; (d) contents of both */
 
 	struct guest_image kernel, initrd, module[PLAN_MODULES_MAX];	/* (b) kernel: also the ELF */
-	u32 module_count;
+	u32 module_count, disk_count;	/* (b) */
+	struct guest_disk disk[GUEST_DISKS_MAX];	/* (b) contents: (d) */
 	u32 image_count;		/* (b) */
 	struct image_mapping image_map[GUEST_IMAGES_MAX];	/* (b) */
 
@@ -101,8 +113,6 @@ struct guest {
 	struct console_ring *firmware_log;	/* (a) the same; null: no firmware that keeps one */
 	struct input_ring *input;	/* (a) the control core writes, the guest reads under the device lock */
 
-	struct key_ring keys;		/* (a) the control core writes, the guest reads under the device lock */
-
 	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */
 	u64 tsc_start;			/* (b) host TSC that the guest's TSC 0 stands for */
 	u64 device_deadline;		/* (d) next TSC at which models want attention; U64_MAX none */
@@ -113,6 +123,8 @@ struct guest {
 	struct guest_end_record parked;	/* where vcpu 0 was when it was parked by force; before its MSG_PARKED */
 
 	struct vcpu_public vcpu[GUEST_VCPUS_MAX];	/* (a) */
+
+	struct key_ring keys;		/* (a) the control core writes, the guest reads under the device lock */
 
 	enum guest_state state;		/* (c) */
 };

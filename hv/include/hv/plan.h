@@ -13,6 +13,7 @@
 #define PLAN_GUESTS_MAX 16
 #define PLAN_VCPUS_MAX 64		/* cores of one guest */
 #define PLAN_MODULES_MAX 8
+#define PLAN_DISKS_MAX 4		/* of one guest, without its CD-ROM */
 #define PLAN_RANGES_MAX 8		/* pieces of RAM of one guest */
 #define PLAN_NAME_SIZE 32
 #define PLAN_PATH_SIZE 128		/* a file name, with its NUL */
@@ -53,6 +54,7 @@ enum plan_key {
 	PLAN_KEY_LOG, PLAN_KEY_CORES, PLAN_KEY_MEMORY, PLAN_KEY_BOOT, PLAN_KEY_TYPE, PLAN_KEY_KERNEL, PLAN_KEY_INITRD,
 	PLAN_KEY_CMDLINE, PLAN_KEY_MODULES, PLAN_KEY_AUTOSTART, PLAN_KEY_RESTART, PLAN_KEY_TEST_DEVICE, PLAN_KEY_APIC,
 	PLAN_KEY_DISPLAY,
+	PLAN_KEY_CDROM,
 	PLAN_KEYS
 };
 
@@ -87,6 +89,13 @@ struct plan_boot {
 	u32 module_line[PLAN_MODULES_MAX];
 };
 
+struct plan_disk {
+	char image[PLAN_PATH_SIZE];
+	bool readonly;			/* default false */
+	bool split;			/* no packed rings; default false */
+	u32 line;
+};
+
 struct plan_guest {
 	char name[PLAN_NAME_SIZE];	/* a-z 0-9 - _ */
 	struct plan_cores cores;
@@ -97,6 +106,9 @@ struct plan_guest {
 	bool test_device;		/* default false */
 	enum plan_apic apic;		/* virtual */
 	bool display;			/* default false */
+	u32 disk_count;
+	struct plan_disk disk[PLAN_DISKS_MAX];
+	char cdrom[PLAN_PATH_SIZE];	/* "": none */
 	u32 line[PLAN_KEYS];
 };
 
@@ -179,6 +191,8 @@ struct resolved_guest {
 	u32 module_count;
 	const struct facts_image *module[PLAN_MODULES_MAX];
 	struct facts_ram device[DEVICE_RAM_KINDS];	/* RAM of its devices beside its own; size 0: none */
+	const struct facts_image *disk[PLAN_DISKS_MAX];	/* plan->disk_count of them */
+	const struct facts_image *cdrom;	/* null: none */
 };
 
 /* Who owns a core: a guest's position in the plan, or one of these. */
