@@ -11,7 +11,7 @@
 #define ESC 0x1b
 #define ESCAPE 0x01		/* Ctrl-A */
 
-enum { KEY_ESC = 0x01, KEY_CTRL = 0x1d, KEY_A = 0x1e, KEY_SHIFT_LEFT = 0x2a, KEY_SHIFT_RIGHT = 0x36, KEY_ALT = 0x38, KEY_CAPS = 0x3a,
+enum { KEY_CTRL = 0x1d, KEY_A = 0x1e, KEY_SHIFT_LEFT = 0x2a, KEY_SHIFT_RIGHT = 0x36, KEY_ALT = 0x38, KEY_CAPS = 0x3a,
 	KEY_NUM = 0x45, KEY_CTRL_RIGHT = 0xe01d, KEY_ALT_RIGHT = 0xe038, KEY_ENTER_PAD = 0xe01c, KEY_SLASH_PAD = 0xe035 };
 
 /* By scan code of set 1; 0: sends nothing by itself. */

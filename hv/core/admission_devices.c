@@ -27,6 +27,7 @@ u64 admission_device_ram(const struct resolved_guest *rg, enum device_ram_kind k
 void admit_devices(struct admission *a)
 {
 	static const char *const key_of[DEVICE_RAM_KINDS] = { "boot.firmware", "display" };
+	static const u8 line_of[DEVICE_RAM_KINDS] = { PLAN_KEY_MEMORY, PLAN_KEY_DISPLAY };
 	char key[64], text[24];
 
 	for (u32 i = 0; i < a->plan->guest_count; i++) {
@@ -37,7 +38,7 @@ void admit_devices(struct admission *a)
 
 			if (!size || admission_take(a->resolved, size, &rg->device[kind]))
 				continue;
-			plan_error_add(a->errors, "PLAN-MEMORY", rg->plan->line[kind == DEVICE_RAM_SCREEN ? PLAN_KEY_DISPLAY : PLAN_KEY_MEMORY],
+			plan_error_add(a->errors, "PLAN-MEMORY", rg->plan->line[line_of[kind]],
 				       admission_key(key, sizeof(key), rg->plan, key_of[kind]),
 				       "%s in one piece beside the guests' memory: this machine has no such piece left",
 				       plan_format_memory(text, sizeof(text), size));

@@ -270,7 +270,8 @@ u32 base64_write(char *to, const u8 *from, u32 n)
 	u32 used = 0;
 
 	for (u32 i = 0; i < n; i += 3) {
-		u32 left = n - i, three = (u32)from[i] << 16 | (left > 1 ? (u32)from[i + 1] << 8 : 0) | (left > 2 ? from[i + 2] : 0u);
+		u32 left = n - i, second = left > 1 ? from[i + 1] : 0, third = left > 2 ? from[i + 2] : 0;
+		u32 three = (u32)from[i] << 16 | second << 8 | third;
 
 		to[used++] = digit[three >> 18];
 		to[used++] = digit[three >> 12 & 63];

@@ -39,7 +39,7 @@ static struct xhci_device *up_device(struct xhci *x)
 
 static void step(struct xhci *x, enum xhci_step to, u64 waits_for, u64 now)
 {
-	x->up.step = to;
+	x->up.step = (u8)to;
 	x->up.waits_for = waits_for;
 	x->up.until = now + ns_to_ticks(STEP_NS);
 }
