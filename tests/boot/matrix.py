@@ -64,6 +64,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello, name='no-framebuffer', screen=False),
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
         Row(Qemu, None, 2, scenarios.display, plans.display),
+        Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-ps2'),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-usb', extra=USB),
     ]
@@ -128,7 +129,7 @@ def image(plan):
 def prepare(chosen):
     """Guests and images that the rows need."""
     subprocess.run(['make', '-s', 'test-guests', 'build/test/lockvmx.efi'], check=True)
-    if any(r.plan.linux for r in chosen):
+    if any(r.plan.needs_linux for r in chosen):
         subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
     for r in chosen:
         image(r.plan)

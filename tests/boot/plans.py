@@ -2,6 +2,7 @@
 """The plans that scenarios boot: text and files."""
 import os
 import shutil
+import subprocess
 
 LINUX = 'build/guests/two-linux'
 GUEST = 'build/guest'
@@ -14,6 +15,7 @@ class Plan:
         self.before = before        # what the UEFI shell runs first
         self.expect = expect        # bad plans: error id
         self.made = False
+        self.needs_linux = linux    # the files of the Linux guests must be there
 
     def write(self, folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -73,6 +75,31 @@ vmx_locked.files['lockvmx.efi'] = 'build/test/lockvmx.efi'
 OVMF = '/usr/share/OVMF'
 display = Plan('display', '[guest.pc]\ncores = 1\nmemory = "256MiB"\nboot = { type = "uefi" }\ndisplay = true\n',
                {f: f'{OVMF}/{f}' for f in ('OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd')})
+
+
+class FatDisk(os.PathLike):
+    """A FAT image with these files; made when the plan is written. name in the image -> path or bytes"""
+    def __init__(self, name, files, mib=48):
+        self.name, self.files, self.mib = name, files, mib
+
+    def __fspath__(self):
+        out = f'build/test/{self.name}'
+        os.makedirs('build/test', exist_ok=True)
+        open(out, 'wb').truncate(self.mib << 20)
+        subprocess.run(['mformat', '-i', out, '-F', '::'], check=True)
+        for name, source in self.files.items():
+            data = source if isinstance(source, bytes) else open(source, 'rb').read()
+            subprocess.run(['mcopy', '-i', out, '-', f'::{name}'], input=data, check=True)
+        return out
+
+
+# Firmware's shell starts Linux by its EFI stub, without a boot loader: efifb on the screen, the console's shell on tty1.
+display_linux = Plan('display-linux', '[guest.pc]\ncores = 1\nmemory = "384MiB"\nboot = { type = "uefi" }\ndisplay = true\n'
+                     'disk = [{ image = "esp.img" }]\n',
+                     dict(display.files) | {'esp.img': FatDisk('esp.img', {
+                         'vmlinuz.efi': f'{LINUX}/vmlinuz', 'initrd.img': f'{LINUX}/initrd.img', 'startup.nsh':
+                         b'fs0:\r\nvmlinuz.efi initrd=\\initrd.img bulkhead.name=pc console=ttyS0 console=tty0\r\n'})})
+display_linux.needs_linux = True
 hello_screen = elf_plan('hello-screen', [('hello', {})])
 
 guests_a = elf_plan('guests-a', [

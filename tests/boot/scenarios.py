@@ -261,7 +261,8 @@ def console(m, plan):
     m.wait_end(60 * m.patience)     # QEMU was told to end instead of a reboot
 
 
-KEYS = {' ': 'spc', '\r': 'ret', '-': 'minus', '.': 'dot', '_': 'shift-minus', '?': 'shift-slash'}
+KEYS = {' ': 'spc', '\r': 'ret', '-': 'minus', '.': 'dot', '_': 'shift-minus', '?': 'shift-slash', '/': 'slash',
+        '>': 'shift-dot'}
 
 
 def press(m, text, pause=0.15):
@@ -341,6 +342,32 @@ def display(m, plan):
     view(m, '0')
     shell(m, 'memory', r'Audit: every frame has one owner')
     return f'shot of {width}x{height}: {len(png)} bytes in {took:.1f} s'
+
+
+def display_linux(m, plan):
+    """Linux on a guest's screen: it takes the framebuffer that firmware set up, and the keyboard; no complaint of it."""
+    ready(m)
+    m.expect(r'guest pc: running', 20 * m.patience)
+    view(m, '1')
+    view(m, 'd')
+    m.expect(r'input: AT Translated Set 2 keyboard', 180 * m.patience)
+    m.expect(r'efifb: mode is \d+x\d+x32', 60 * m.patience)
+    m.expect(r'Run /init', 60 * m.patience)
+    time.sleep(8)           # the shell is on tty1: nothing tells the serial port
+    press(m, 'echo typed here >/dev/ttyS0\r')
+    m.expect(r'typed here', 20)
+    press(m, 'dmesg -c >/dev/ttyS0\r')
+    m.expect(r'Linux version', 20)
+    time.sleep(2)
+    bad = re.findall(r'^.*(?:i8042|efifb|atkbd|BAR \d).*(?:fail|error|invalid|can.t).*$', m.text, re.M | re.I)
+    assert not bad, bad
+    view(m, '0')
+    shell(m, 'shot pc', r'-----END PNG pc-----', 120)
+    (_, png), = shots.find(m.text)
+    width, height, rgb = shots.decode(png)
+    open('build/test/display-linux.png', 'wb').write(png)
+    assert len(set(zip(rgb[0::3], rgb[1::3], rgb[2::3]))) > 1, 'one colour only'
+    return f'{width}x{height}, {len(png)} bytes'
 
 
 def power_button(m, plan):
