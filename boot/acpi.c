@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The way from the RSDP to each table, and the tables of a few fields. See also acpi_power.c, acpi_uarts.c. */
+/* The way from the RSDP to each table, and the tables of a few fields. See also acpi_power.c, acpi_uarts.c, acpi_dma.c. */
 
 #include "acpi_int.h"
 #include "mem.h"
@@ -123,16 +123,6 @@ static bool read_hpet(struct acpi_facts *f, const struct acpi_table *t)
 	return true;
 }
 
-/* VT-d "DMA Remapping Reporting Structure" (8.1). */
-static bool read_dmar(struct acpi_facts *f, const struct acpi_table *t)
-{
-	if (t->size < 48)
-		return false;
-	f->acpi.has_dmar = 1;
-	f->acpi.dmar_flags = t->p[37];
-	return true;
-}
-
 static bool is(const struct acpi_table *t, const char *signature)
 {
 	return memcmp(t->p, signature, 4) == 0;
@@ -168,9 +158,9 @@ static void read_table(struct acpi_facts *f, const struct acpi_memory *m, uint64
 	else if (is(&t, "HPET"))
 		good = read_hpet(f, &t);
 	else if (is(&t, "DMAR"))
-		good = read_dmar(f, &t);
+		good = acpi_read_dmar(f, &t);
 	else if (is(&t, "IVRS"))
-		f->acpi.has_ivrs = 1;
+		good = acpi_read_ivrs(f, &t);
 	else if (is(&t, "SPCR"))
 		good = acpi_read_spcr(f, &t);
 	else if (is(&t, "DBG2"))

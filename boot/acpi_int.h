@@ -40,3 +40,7 @@ bool acpi_read_fadt(struct acpi_facts *f, const struct acpi_table *t, uint64_t *
 bool acpi_read_s5(struct acpi_facts *f, const struct acpi_table *t);	/* false: no _S5_ there */
 bool acpi_read_spcr(struct acpi_facts *f, const struct acpi_table *t);
 bool acpi_read_dbg2(struct acpi_facts *f, const struct acpi_table *t);
+
+/* These take what stands before the rubbish: memory that is known to be a device's must not be given out. */
+bool acpi_read_dmar(struct acpi_facts *f, const struct acpi_table *t);
+bool acpi_read_ivrs(struct acpi_facts *f, const struct acpi_table *t);

@@ -48,6 +48,9 @@ void uarts_read(struct boot_info *info, const struct acpi_facts *acpi);
 /* screen.c: fills info->screen when the console's GOP has a linear framebuffer. */
 void screen_read(struct boot_info *info);
 
+/* pool.c: memory for the hypervisor's bookkeeping and all page tables: pool_*. false: not to be had. */
+bool pool_place(struct boot_info *info);
+
 /* clock.c: start, then poll at least every 4 s (the PM timer wraps), then finish: fills clock.tsc_hz and method. */
 void clock_start(const struct boot_acpi *acpi);
 void clock_poll(void);
@@ -58,6 +61,8 @@ void files_load(struct boot_info *info);
 
 /* memory.c: allocations that outlive boot services, each told to the hypervisor as a range of this kind. */
 EFI_STATUS memory_read_map(struct map_input *map);	/* a fresh map; valid until the next call of memory.c */
+/* Nothing is ever allocated there, and it is handed over as reserved. Before all allocations; at most BOOT_HELD_MAX. */
+void memory_hold(uint64_t base, uint64_t size);
 uint64_t memory_allocate(uint64_t size, uint64_t align, uint32_t kind);	/* whole pages, not zeroed; 0: none */
 void memory_release(uint64_t base);			/* what memory_allocate gave */
 uint64_t memory_allocate_low(void);			/* one page below 640 KiB; 0: none */

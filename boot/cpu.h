@@ -16,6 +16,15 @@ static inline struct cpuid cpu_id(uint32_t leaf, uint32_t subleaf)
 	return r;
 }
 
+/* Only for registers that CPUID tells of: there is nobody to catch a fault. */
+static inline uint64_t cpu_msr(uint32_t number)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(number));
+	return (uint64_t)high << 32 | low;
+}
+
 /* LFENCE keeps RDTSC from being read early. SDM 2B "RDTSC". */
 static inline uint64_t cpu_tsc(void)
 {

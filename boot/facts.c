@@ -63,6 +63,19 @@ static const void *map_table(void *context, uint64_t address, uint64_t size)
 	return bios || map_is_readable(context, address, size) ? (const void *)address : NULL;
 }
 
+/* Said here, too: what is held may be what the hypervisor then lacks. */
+static void hold_memory(const struct boot_acpi *acpi)
+{
+	uint64_t size = 0;
+
+	for (uint32_t i = 0; i < acpi->held_count; i++) {
+		memory_hold(acpi->held[i].base, acpi->held[i].size);
+		size += acpi->held[i].size;
+	}
+	if (size)
+		console_print("  held     %lu KiB that firmware's devices go on using\n", size >> 10);
+}
+
 void facts_read_acpi(struct boot_info *info, struct acpi_facts *acpi)
 {
 	static const EFI_GUID acpi2 = ACPI_20_TABLE_GUID, acpi1 = ACPI_TABLE_GUID;
@@ -84,6 +97,7 @@ void facts_read_acpi(struct boot_info *info, struct acpi_facts *acpi)
 	else
 		console_print("  ACPI     %u tables%s%s\n", acpi->table_count, acpi->skipped_count ? ", malformed: " : "",
 			      acpi->skipped);
+	hold_memory(&info->acpi);
 }
 
 void facts_read_wall_clock(struct boot_info *info)

@@ -6,8 +6,6 @@
 #include "options.h"
 
 #define BLOCK (2ull << 20)
-#define POOL_BASE (12ull << 20)
-#define POOL_A_CORE (256ull << 10)
 
 struct firmware fw;
 
@@ -50,8 +48,7 @@ static EFI_STATUS place(struct boot_info *info, struct elf_image *elf)
 		return console_fail(EFI_LOAD_ERROR, "FW-PAYLOAD", "the hypervisor in this .efi is damaged: %s", wrong);
 	info->image_size = blocks_up(elf->span);
 	info->image_base = memory_allocate(info->image_size, BLOCK, BOOT_HYPERVISOR);
-	info->pool_size = blocks_up(POOL_BASE + POOL_A_CORE * info->core_count);
-	info->pool_base = memory_allocate(info->pool_size, BLOCK, BOOT_HYPERVISOR);
+	pool_place(info);
 	info->trampoline = memory_allocate_low();
 	if (!info->image_base || !info->pool_base)
 		return console_fail(EFI_OUT_OF_RESOURCES, "FW-NO-MEMORY",

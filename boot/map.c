@@ -188,9 +188,44 @@ uint64_t map_find_top(const struct map_input *in)
 	return top;
 }
 
+uint64_t map_sum_ram(const struct map_input *in)
+{
+	uint64_t sum = 0;
+	struct piece p;
+
+	for (size_t i = 0; i < count_descriptors(in); i++)
+		if (piece_get(in, i, &p) && p.kind == BOOT_RAM)
+			sum += p.end - p.base;
+	return sum;
+}
+
+/* Highest place for size bytes in [base, end); 0: none. */
+static uint64_t place_high(uint64_t size, uint64_t align, uint64_t base, uint64_t end)
+{
+	uint64_t at = end < base || end - base < size ? 0 : (end - size) & ~(align - 1);
+
+	return at < base ? 0 : at;
+}
+
+/* The same, touching nothing kept: each step goes below a kept range, so there are not more than those. */
+static uint64_t place_free(const struct map_input *in, uint64_t size, uint64_t align, uint64_t base, uint64_t end)
+{
+	uint64_t at = place_high(size, align, base, end);
+
+	for (size_t i = 0; at && i < in->kept_count; i++) {
+		const struct map_kept *k = &in->kept[i];
+
+		if (at >= k->base + k->size || k->base >= at + size)
+			continue;
+		at = place_high(size, align, base, k->base);
+		i = SIZE_MAX;	/* from the first again */
+	}
+	return at;
+}
+
 uint64_t map_find_free(const struct map_input *in, uint64_t size, uint64_t align, uint64_t low, uint64_t high)
 {
-	uint64_t best = 0;
+	uint64_t best = 0, at;
 	struct piece p;
 
 	for (size_t i = 0; i < count_descriptors(in); i++) {
@@ -200,11 +235,9 @@ uint64_t map_find_free(const struct map_input *in, uint64_t size, uint64_t align
 			p.base = low;
 		if (p.end > high)
 			p.end = high;
-		if (p.end < p.base || p.end - p.base < size)
-			continue;
-		p.end = (p.end - size) & ~(align - 1);
-		if (p.end >= p.base && p.end > best)
-			best = p.end;
+		at = place_free(in, size, align, p.base, p.end);
+		if (at > best)
+			best = at;
 	}
 	return best;
 }

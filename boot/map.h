@@ -14,13 +14,13 @@ struct map_descriptor {
 
 struct map_kept {
 	uint64_t base, size;	/* page aligned */
-	uint32_t kind;		/* BOOT_HYPERVISOR or BOOT_FILE */
+	uint32_t kind;		/* BOOT_HYPERVISOR or BOOT_FILE; BOOT_RESERVED: a device's */
 };
 
 struct map_input {
 	const void *descriptors;
 	size_t size, stride;		/* bytes of all, bytes of one */
-	const struct map_kept *kept;	/* what RAM of ours stays in use */
+	const struct map_kept *kept;	/* what RAM stays in use; the first that holds an address counts */
 	size_t kept_count;
 };
 
@@ -34,7 +34,11 @@ void map_translate(struct boot_info *info, const struct map_input *in, uint64_t 
 /* End of the highest RAM of any use (also firmware's and tables'), 0 when there is none. */
 uint64_t map_find_top(const struct map_input *in);
 
-/* Highest free `size` bytes with `align` (a power of two) in conventional memory inside of [low, high); 0: none. */
+/* How much RAM there is that guests may get, before ours is taken from it. */
+uint64_t map_sum_ram(const struct map_input *in);
+
+/* Highest free `size` bytes with `align` (a power of two) in conventional memory inside of [low, high), none of it kept;
+ * 0: none. */
 uint64_t map_find_free(const struct map_input *in, uint64_t size, uint64_t align, uint64_t low, uint64_t high);
 
 /* Whether all of [base, base + size) is described as memory, so that reading it cannot fault or touch a device. */

@@ -7,13 +7,13 @@
 #define BELOW_4G 0x100000000ull
 #define LOW_LIMIT 0x9f000ull		/* the extended BIOS data area may follow */
 #define SLACK 64u			/* descriptors that allocations may add between two calls */
-#define KEPT_MAX (BOOT_FILES_MAX + 8u)
+#define KEPT_MAX (BOOT_FILES_MAX + 8u + BOOT_HELD_MAX)
 
 static struct {
 	VOID *buffer;
 	UINTN size;
 	struct map_kept kept[KEPT_MAX];
-	size_t kept_count;
+	size_t kept_count, held_count;	/* the first held_count of them are not ours: only kept away from */
 	uint64_t low_page;
 } memory;
 
@@ -49,6 +49,14 @@ EFI_STATUS memory_read_map(struct map_input *map)
 	return status;
 }
 
+void memory_hold(uint64_t base, uint64_t size)
+{
+	if (memory.held_count == memory.kept_count && memory.held_count < BOOT_HELD_MAX) {
+		memory.kept[memory.kept_count++] = (struct map_kept){ base, size, BOOT_RESERVED };
+		memory.held_count++;
+	}
+}
+
 /* Where: high below 4 GiB, so that large aligned RAM stays whole for guests; else above; else below 16 MiB. */
 static uint64_t find_place(const struct map_input *map, uint64_t size, uint64_t align)
 {
@@ -76,7 +84,7 @@ uint64_t memory_allocate(uint64_t size, uint64_t align, uint32_t kind)
 
 void memory_release(uint64_t base)
 {
-	for (size_t i = 0; i < memory.kept_count; i++) {
+	for (size_t i = memory.held_count; i < memory.kept_count; i++) {
 		if (memory.kept[i].base != base)
 			continue;
 		fw.boot->FreePages(base, memory.kept[i].size / PAGE);
@@ -87,9 +95,13 @@ void memory_release(uint64_t base)
 
 uint64_t memory_allocate_low(void)
 {
-	EFI_PHYSICAL_ADDRESS base = LOW_LIMIT;
+	struct map_input map;
+	EFI_PHYSICAL_ADDRESS base;
 
-	if (fw.boot->AllocatePages(AllocateMaxAddress, EfiLoaderData, 1, &base) != EFI_SUCCESS)
+	if (memory_read_map(&map) != EFI_SUCCESS)
+		return 0;
+	base = map_find_free(&map, PAGE, PAGE, PAGE, LOW_LIMIT);
+	if (!base || fw.boot->AllocatePages(AllocateAddress, EfiLoaderData, 1, &base) != EFI_SUCCESS)
 		return 0;
 	memory.low_page = base;
 	return base;
@@ -97,8 +109,8 @@ uint64_t memory_allocate_low(void)
 
 void memory_release_all(void)
 {
-	while (memory.kept_count)
-		memory_release(memory.kept[0].base);
+	while (memory.kept_count > memory.held_count)
+		memory_release(memory.kept[memory.held_count].base);
 	if (memory.low_page)
 		fw.boot->FreePages(memory.low_page, 1);
 	memory.low_page = 0;

@@ -15,13 +15,17 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-reco
 PC_MODELS := $(filter-out drivers/model/acpi%.c drivers/model/aml.c drivers/model/pc_now.c, \
 	$(sort $(wildcard drivers/model/*.c drivers/model/pci/*.c drivers/model/virtio/*.c) hv/core/block_image.c))
 unit_words = $(patsubst pc-models,$(PC_MODELS),$(shell sed -n 's|^/\* SOURCES:\(.*\)\*/|\1|p' $(1) | head -n 1))
+# What is compiled: not $^, which also has the sources that a test includes.
+unit_sources = tests/unit/$(1).c $(filter $(UNIT_SRC),$(call unit_words,tests/unit/$(1).c)) $(wildcard tests/unit/support.c)
 # A variable, as a bare % in a pattern rule would become the stem.
 UNIT_SRC := %.c %.S
 .SECONDEXPANSION:
 $(HOST)/tests/unit/%: tests/unit/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/unit/$$*.c)) $$(wildcard tests/unit/support.c) \
 		$$(if $$(filter zydis,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/libzydis.a)
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
+	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) -o $@ $(call unit_sources,$*) $(filter %.a,$^) -lcmocka
+	@# Apart: with several sources, -MMD tells of the last one only.
+	@$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) -MM -MP -MT $@ $(call unit_sources,$*) > $@.d
 
 .PHONY: check test test-all bench check-setup
 check: check-setup $(if $(T),$(filter %/$(T),$(UNIT_BIN)),$(UNIT_BIN) host-tools) ## unit tests on the build host, T=test_name for one

@@ -19,7 +19,16 @@ skip+=( -o -name '.*' -not -name . ')' -prune -o )
 mapfile -d '' -t dirs < <(cd "$folder" && find -L . "${skip[@]}" -type d -printf '%P\0' | sort -z)
 mapfile -d '' -t files < <(cd "$folder" && find -L . "${skip[@]}" -type f -printf '%P\0' | sort -z)
 
+# Guests that boot firmware and do not bring it get Debian's, under the names that are the defaults of the plan.
+firmware=()
+if grep -qE '"uefi"' "$folder/bulkhead.toml"; then
+	for f in OVMF_CODE_4M.fd OVMF_VARS_4M.fd; do
+		[ -e "$folder/$f" ] || [ ! -e "${OVMF:-/usr/share/OVMF}/$f" ] || firmware+=( "${OVMF:-/usr/share/OVMF}/$f" )
+	done
+fi
+
 bytes=$(stat -Lc %s "$efi")
+for f in "${firmware[@]}"; do bytes=$((bytes + $(stat -Lc %s "$f") + 8192)); done
 for f in "${files[@]}"; do
 	size=$(stat -Lc %s "$folder/$f")
 	[ "$size" -lt 4294967296 ] || fail "MEDIA-FILE-SIZE: $f: less than 4 GiB was expected, FAT32 holds no larger file"
@@ -49,5 +58,8 @@ for d in "${dirs[@]}"; do
 done
 for f in "${files[@]}"; do
 	mcopy -o -i "$image" "$folder/$f" "::/$f"
+done
+for f in "${firmware[@]}"; do
+	mcopy -o -i "$image" "$f" "::/${f##*/}"
 done
 echo $sectors

@@ -20,17 +20,20 @@ static bool matches(const struct host_driver *d, const struct host_pci *p)
 
 static void offer(struct host_pci *p)
 {
+	bool master;
+
 	for (u32 i = 0; i < ARRAY_COUNT(host_driver) && !p->driver; i++) {
 		const struct host_driver *d = host_driver[i];
 
 		if (!matches(d, p))
 			continue;
 		p->why[0] = 0;
+		master = pci_read(p->bdf, PCI_COMMAND, 2) & PCI_CMD_MASTER;
 		if (!d->probe(p)) {
 			p->driver = d;
 			continue;
 		}
-		pci_set_master(p, false);
+		pci_set_master(p, master);	/* firmware may need it for what it does behind our back (RMRR) */
 		log_notice("pci: %02x:%02x.%u: %s does not take it: %s", p->bdf >> 8, p->bdf >> 3 & 31, p->bdf & 7, d->name,
 			   p->why[0] ? p->why : "no reason given");
 	}

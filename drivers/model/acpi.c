@@ -355,6 +355,19 @@ static u64 acpi_put_spcr(struct acpi_area *area)
 	return gpa;
 }
 
+/* Windows ACPI Emulated Devices Table: one read of the PM timer is enough. The RTC wants its register C read, as ever. */
+static u64 acpi_put_waet(struct acpi_area *area)
+{
+	const u32 flags = 1 << 1;
+	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header) + sizeof(flags));
+	struct acpi_header *h = acpi_at(area, gpa);
+
+	*h = acpi_header("WAET", 1);
+	memcpy(h + 1, &flags, sizeof(flags));
+	acpi_finish(h, sizeof(*h) + sizeof(flags));
+	return gpa;
+}
+
 static u64 acpi_put_xsdt(struct acpi_area *area, const u64 *tables, size_t count)
 {
 	size_t size = sizeof(struct acpi_header) + count * sizeof(u64);
@@ -386,7 +399,10 @@ static void acpi_put_all(struct acpi_area *area, const struct guest *g, struct a
 	p->table[2] = acpi_put_spcr(area);
 	p->table[3] = acpi_put_mcfg(area, g);
 	p->table[4] = acpi_put_hpet(area);
-	p->xsdt = acpi_put_xsdt(area, p->table, ACPI_TABLES);
+	p->tables = 5;
+	if (g->plan->hyperv)
+		p->table[p->tables++] = acpi_put_waet(area);
+	p->xsdt = acpi_put_xsdt(area, p->table, p->tables);
 	acpi_put_rsdp(acpi_at(area, p->rsdp), p->xsdt);
 }
 
@@ -426,14 +442,14 @@ u32 acpi_file_pointers(const struct acpi_places *p, struct acpi_patch patch[ACPI
 	patch[n++] = (struct acpi_patch){ fadt + offsetof(struct acpi_fadt, facs), 4 };
 	patch[n++] = (struct acpi_patch){ fadt + offsetof(struct acpi_fadt, dsdt), 4 };
 	patch[n++] = (struct acpi_patch){ fadt + offsetof(struct acpi_fadt, x_dsdt), 8 };
-	for (u32 i = 0; i < ACPI_TABLES; i++)
+	for (u32 i = 0; i < p->tables; i++)
 		patch[n++] = (struct acpi_patch){ p->xsdt + sizeof(struct acpi_header) + i * sizeof(u64), 8 };
 	return n;
 }
 
 u32 acpi_file_sums(const struct acpi_places *p, struct acpi_sum sum[ACPI_SUMS_MAX])
 {
-	const u32 at = offsetof(struct acpi_header, checksum), xsdt_size = sizeof(struct acpi_header) + ACPI_TABLES * 8;
+	const u32 at = offsetof(struct acpi_header, checksum), xsdt_size = (u32)sizeof(struct acpi_header) + p->tables * 8;
 	const struct acpi_sum all[] = {
 		{ p->table[0] + at, p->table[0], sizeof(struct acpi_fadt) },
 		{ p->xsdt + at, p->xsdt, xsdt_size },

@@ -14,16 +14,17 @@
 #define ACPI_RESET_VALUE 6
 #define ACPI_SLP_TYP_S5 5		/* what \_S5 says: SLP_TYPa for soft off */
 
-#define ACPI_TABLES 5			/* that the XSDT names; the first is the FADT */
+#define ACPI_TABLES_MAX 6		/* that the XSDT names; the first is the FADT */
 #define ACPI_RSDP_SIZE 36
-#define ACPI_PATCHES_MAX (4 + ACPI_TABLES)
+#define ACPI_PATCHES_MAX (4 + ACPI_TABLES_MAX)
 #define ACPI_SUMS_MAX 4
 
 struct aml;
 
 /* Where acpi_build_file() has put things, in bytes from the start of the file. */
 struct acpi_places {
-	u64 rsdp, facs, dsdt, xsdt, table[ACPI_TABLES];
+	u64 rsdp, facs, dsdt, xsdt, table[ACPI_TABLES_MAX];
+	u32 tables;
 };
 struct acpi_patch { u64 at; u32 size; };		/* a pointer that holds an offset in the file */
 struct acpi_sum { u64 at, from; u32 size; };		/* a byte that makes [from, from + size) sum up to 0 */

@@ -120,7 +120,8 @@ void pc_reset(struct guest *g)
 	vuart_reset(&pc->uart);
 	vi8042_reset(&pc->kbd);
 	vflash_reset(&pc->flash);
-	vfwcfg_reset(g, &pc->fwcfg);
+	if (g->plan->boot.type == BOOT_UEFI)
+		vfwcfg_reset(g, &pc->fwcfg);
 	vdisplay_reset(&pc->display);
 	vpci_reset(g);
 	q35_reset(g);

@@ -45,7 +45,7 @@ static u32 add_file(struct vfwcfg *f, const char *name, const void *data, u32 si
 	f->file[i] = (struct vfwcfg_item){ data, size };
 	f->dir.file[i] = (struct vfwcfg_file){ .size = __builtin_bswap32(size),
 		.select = __builtin_bswap16((u16)(KEY_FILES + i)) };
-	str_copy(f->dir.file[i].name, sizeof(f->dir.file[i].name), name);
+	fmt_print(f->dir.file[i].name, sizeof(f->dir.file[i].name), "%s", name);
 	f->dir.count = __builtin_bswap32(f->file_count);
 	return i;
 }
@@ -77,7 +77,7 @@ static void add_allocate(struct vfwcfg *f, u32 *n, const char *file, u32 align, 
 {
 	struct loader_allocate a = { .align = align, .zone = (u8)zone };
 
-	str_copy(a.file, sizeof(a.file), file);
+	fmt_print(a.file, sizeof(a.file), "%s", file);
 	add_step(f, n, LOADER_ALLOCATE, &a, sizeof(a));
 }
 
@@ -99,14 +99,14 @@ static void build_loader(struct vfwcfg *f, const struct acpi_places *p)
 	for (u32 i = 0; i < patches; i++) {
 		struct loader_pointer l = { .at = (u32)patch[i].at, .size = (u8)patch[i].size };
 
-		str_copy(l.to, sizeof(l.to), file_of(patch[i].at));
-		str_copy(l.from, sizeof(l.from), ACPI_FILE);
+		fmt_print(l.to, sizeof(l.to), "%s", file_of(patch[i].at));
+		fmt_print(l.from, sizeof(l.from), "%s", ACPI_FILE);
 		add_step(f, &n, LOADER_POINTER, &l, sizeof(l));
 	}
 	for (u32 i = 0; i < sums; i++) {
 		struct loader_sum l = { .at = (u32)sum[i].at, .from = (u32)sum[i].from, .size = sum[i].size };
 
-		str_copy(l.file, sizeof(l.file), file_of(sum[i].at));
+		fmt_print(l.file, sizeof(l.file), "%s", file_of(sum[i].at));
 		add_step(f, &n, LOADER_SUM, &l, sizeof(l));
 	}
 }

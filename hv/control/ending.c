@@ -39,6 +39,16 @@ static void place_forced(struct life *l)
 		memset(&l->last, 0, sizeof(l->last));
 }
 
+/* What the guest told of its panic is in the record of it. */
+static void name_panic(struct guest_end_record *r)
+{
+	char reason[sizeof(r->reason)] = "its kernel panicked, then neither ended nor rebooted";
+
+	if (r->reason[0])
+		fmt_print(reason, sizeof(reason), "its kernel panicked: %s", r->reason);
+	name_end(r, "GUEST-PANIC", reason);
+}
+
 /* Nobody but us ended the guest. */
 static void keep_forced(struct life *l)
 {
@@ -52,7 +62,7 @@ static void keep_forced(struct life *l)
 		name_end(r, "", "");
 		r->end = END_STOPPED;
 	} else if (l->panicked) {
-		name_end(r, "GUEST-PANIC", "its kernel panicked, then neither ended nor rebooted");
+		name_panic(r);
 	} else if (l->intent == INTENT_STOP) {
 		fmt_print(reason, sizeof(reason), "did not power off within %u s", l->stop_seconds);
 		name_end(r, "GUEST-STOP-TIMEOUT", reason);

@@ -28,6 +28,7 @@ static struct {
 	u64 shown[PLAN_GUESTS_MAX + 1];
 	u64 on_screen;		/* of the present view */
 	u32 pending_count, pending_at;
+	u64 pending_run;	/* of the guest that they were typed for: life.starts */
 	u8 pending[PENDING_BYTES];
 	struct console_ring shell;
 } hub;
@@ -185,6 +186,9 @@ static void pending_flush(void)
 	struct guest *g = view_guest();
 	bool any = false;
 
+	/* What one run did not read is not for the next: it may be a password. */
+	if (g && life_of(g)->starts != hub.pending_run)
+		hub.pending_count = hub.pending_at = 0;
 	while (g && hub.pending_at < hub.pending_count && input_ring_put(g->input, hub.pending[hub.pending_at])) {
 		hub.pending_at++;
 		any = true;
@@ -211,6 +215,8 @@ static void deliver(u8 byte)
 		hub.hinted = true;
 		return;
 	}
+	if (!hub.pending_count)
+		hub.pending_run = life_of(g)->starts;
 	if (hub.pending_count < PENDING_BYTES)
 		hub.pending[hub.pending_count++] = byte;
 	pending_flush();

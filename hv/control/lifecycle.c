@@ -71,15 +71,16 @@ static void guest_reset(struct guest *g, u64 now)
 	memset(&g->record, 0, sizeof(g->record));
 	memset(&g->panic, 0, sizeof(g->panic));
 	memset(&g->parked, 0, sizeof(g->parked));
+	memset(&g->hyperv, 0, sizeof(g->hyperv));
 	g->panic_events = 0;
 	store_relaxed(&g->events, 0u);
+	input_ring_drop(g->input);
 	g->device_deadline = NEVER;
 	g->tsc_start = now;
 	for (u32 i = 0; i < g->vcpu_count; i++) {
 		struct vcpu_public *v = &g->vcpu[i];
 
 		store_relaxed(&v->requests, 0u);
-		store_relaxed(&v->sipi_vector, 0u);
 		for (u32 w = 0; w < ARRAY_COUNT(v->posted); w++) {
 			store_relaxed(&v->posted[w], 0ul);
 			store_relaxed(&v->posted_level[w], 0ul);
@@ -137,6 +138,8 @@ const char *life_start(struct guest *g, u64 now)
 		return "the machine is going down";
 	if (!life_is_quiet(g) || g->state == GUEST_STARTING || g->state == GUEST_RUNNING)
 		return g->state == GUEST_STOPPING ? "it is still stopping" : "it runs already";
+	if (load_acquire(&g->broken))
+		return "the machine's hardware failed under it: it stays off until the machine is reset";
 	if (!cores_ready(g))
 		return "one of its cores does not work (see `cores`)";
 	memset(&l->restart, 0, sizeof(l->restart));
@@ -191,8 +194,6 @@ static const char *refuse_idle(struct life *l)
 	l->restart_at = NEVER;
 	if (!life_is_quiet(l->guest))
 		return NULL;
-	if (waits)
-		rest(l);
 	return waits ? "it waited for its restart: that is cancelled" : "it does not run";
 }
 
@@ -245,6 +246,11 @@ static void restart_or_rest(struct life *l, u64 now)
 	u64 ran = l->started ? ticks_to_ns(now - l->started) / NS_PER_S : 0;
 	u32 delay = RESTART_NEVER;
 
+	/* A bad frame may be in its RAM: to clear it could bring the hypervisor down, and nobody else gets it. */
+	if (load_acquire(&g->broken)) {
+		l->intent = INTENT_NONE;
+		return;
+	}
 	if (l->intent == INTENT_NONE)
 		delay = restart_judge(&l->restart, g->plan->restart, &l->last, ran);
 	else if (l->intent == INTENT_RESET)
@@ -259,6 +265,7 @@ static void restart_or_rest(struct life *l, u64 now)
 		return;
 	}
 	log_notice("guest %s: starts again in %u s", g->name, delay);
+	rest(l);
 	l->restart_at = after(now, delay);
 }
 
@@ -307,7 +314,8 @@ static void take_panicked(struct life *l, u64 events, u64 now)
 	const char *how = events & GUEST_PANICKED ? "" : ", its crash kernel takes over";
 
 	ending_keep_panic(l, now);
-	log_notice("guest %s: panicked%s (rip=0x%lx vcpu=%u)", l->guest->name, how, l->panic.rip, l->panic.vcpu);
+	log_notice("guest %s: panicked%s (rip=0x%lx vcpu=%u)%s%s", l->guest->name, how, l->panic.rip, l->panic.vcpu,
+		l->panic.reason[0] ? " crash parameters " : "", l->panic.reason);
 	if (!(events & GUEST_PANICKED))
 		return;
 	l->panicked = true;

@@ -4,6 +4,7 @@
 
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/host.h>
 #include <hv/lib.h>
 #include <hv/machine.h>
 
@@ -63,6 +64,32 @@ static void report_memory(line_fn *line)
 		row(line, "", "%u ranges of the memory map did not fit and stay unused", boot_info->range_lost);
 }
 
+static void report_dma(line_fn *line, const struct boot_acpi *acpi)
+{
+	const struct host_dma *d = &host_dma;
+	char words[24];
+	u64 held = 0;
+
+	for (u32 i = 0; i < MIN(acpi->held_count, (u32)BOOT_HELD_MAX); i++)
+		held += acpi->held[i].size;
+	if (!d->units)
+		row(line, "IOMMU", "%s", acpi->has_dmar || acpi->has_ivrs ? "none: firmware's table of them is empty" :
+		    "none described");
+	else if (d->stubborn)
+		row(line, "IOMMU", "%u described by firmware, %u cannot be switched off: FW-IOMMU-ON", d->units, d->stubborn);
+	else
+		row(line, "IOMMU", "%u described by firmware, not used; left on by firmware and now off: %u", d->units, d->taken);
+	if (d->silent)
+		row(line, "", "%u of them do not answer", d->silent);
+	if (acpi->iommu_malformed)
+		row(line, "", "firmware's table of them is malformed: some may be missing");
+	if (held)
+		row(line, "held memory", "%s that firmware's devices use for good: never given out%s",
+		    fmt_bytes(words, sizeof(words), held), acpi->held_joined ? "; more than need be: too many ranges" : "");
+	if (d->spared_count)
+		row(line, "", "%u devices keep bus mastering for it", d->spared_count);
+}
+
 static void report_machine(line_fn *line)
 {
 	const struct boot_acpi *acpi = &boot_info->acpi;
@@ -76,7 +103,7 @@ static void report_machine(line_fn *line)
 	row(line, "serial", "%s", words);
 	sinks_describe_screen(words, sizeof(words));
 	row(line, "screen", "%s", words);
-	row(line, "IOMMU", "%s", acpi->has_dmar || acpi->has_ivrs ? "described by firmware, not used" : "none described");
+	report_dma(line, acpi);
 	row(line, "entropy", "%s", boot_info->entropy_bytes ? "from the firmware" : "not from the firmware");
 }
 

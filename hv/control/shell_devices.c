@@ -3,6 +3,7 @@
 #include "shell.h"
 #include "sinks.h"
 
+#include <hv/host.h>
 #include <hv/keys.h>
 #include <hv/lib.h>
 #include <hv/machine.h>
@@ -41,6 +42,10 @@ void shell_devices_host(void)
 	ps2_describe(words, sizeof(words));
 	shell_print("  keyboard       %s\n", words);
 	shell_print("  power button   %s\n", boot_info->acpi.pm1a_evt ? "polled" : "none");
+	shell_print("  IOMMU          %u, all off%s\n", host_dma.units, host_dma.stubborn ? " but those of FW-IOMMU-ON" : "");
+	for (u32 i = 0; i < MIN(host_dma.spared_count, (u32)HOST_SPARED_MAX); i++)
+		shell_print("  firmware's     %02x:%02x.%u keeps bus mastering\n", host_dma.spared[i] >> 8,
+			    host_dma.spared[i] >> 3 & 31, host_dma.spared[i] & 7);
 	pci_describe(words, sizeof(words));
 	shell_print("  PCI            %s, %u functions\n", words, pci_count());
 	shell_stream(function_more, 0);

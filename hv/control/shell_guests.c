@@ -7,6 +7,7 @@
 #include "sinks.h"
 #include "text.h"
 
+#include <hv/host.h>
 #include <hv/lib.h>
 #include <hv/machine.h>
 #include <hv/pc.h>
@@ -59,6 +60,8 @@ static void show_last_panic(const struct life *l)
 	if (!l->panic_tsc || (!strcmp(l->last.id, "GUEST-PANIC") && l->last.rip == r->rip && l->last_tsc > l->panic_tsc))
 		return;
 	shell_print("panicked:  at %s s, vcpu %u, rip=0x%lx\n", text_stamp(when, sizeof(when), l->panic_tsc), r->vcpu, r->rip);
+	if (r->reason[0])
+		shell_print("told:      %s\n", r->reason);
 	show_lines(r->dump);
 	shell_line("its console showed:");
 	show_lines(l->panic_lines);

@@ -41,5 +41,5 @@ void block_image_init(struct block_store *s, void *bytes, u64 size, bool readonl
 {
 	*s = (struct block_store){ .ops = &image_ops, .bytes = bytes, .sectors = size / BLOCK_SECTOR,
 		.readonly = readonly, .physical_shift = 3 };
-	str_copy(s->serial, sizeof(s->serial), serial);
+	memcpy(s->serial, serial, strnlen(serial, BLOCK_SERIAL_SIZE));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <hv/bus.h>
+#include "bus_int.h"
 
 #include <hv/atomic.h>
 #include <hv/lib.h>
@@ -63,7 +63,7 @@ int bus_claim(struct bus *bus, struct bus_range range, io_fn *fn, void *device, 
 	u64 last = range.base + range.size - 1;
 	int nr;
 
-	if (range.size == 0 || last < range.base)
+	if (range.size == 0 || range.size > BUS_SIZE_MAX || last < range.base)
 		return -E_RANGE;
 	if (range.space == BUS_PORT && last >= PORT_COUNT)
 		return -E_RANGE;
@@ -90,7 +90,8 @@ void bus_move(struct bus *bus, u32 claim, u64 base, u64 size)
 {
 	struct bus_claim *c = &bus->claim[claim];
 	struct bus_range was = c->range, now = { was.space, base, size };
-	bool on = size && base + (size - 1) >= base && (now.space != BUS_PORT || base + (size - 1) < PORT_COUNT);
+	bool on = size && size <= BUS_SIZE_MAX && base + (size - 1) >= base &&
+		(now.space != BUS_PORT || base + (size - 1) < PORT_COUNT);
 
 	assert(c->movable);
 	if (!on)
@@ -107,8 +108,7 @@ void bus_move(struct bus *bus, u32 claim, u64 base, u64 size)
 	bus_settle_ports(bus, &now);
 }
 
-/* Nobody answers. */
-static bool access_nobody(struct bus *bus, enum bus_space space, struct io *io)
+bool bus_access_nobody(struct bus *bus, enum bus_space space, struct io *io)
 {
 	bus->unclaimed[space]++;
 	if (!io->write)
@@ -116,35 +116,17 @@ static bool access_nobody(struct bus *bus, enum bus_space space, struct io *io)
 	return false;
 }
 
-static inline bool access_claim(struct bus *bus, enum bus_space space, struct bus_claim *c, u64 addr, struct io *io)
+bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io)
 {
-	io->off = addr - c->range.base;
-	if (io->size > c->range.size - io->off)
-		return access_nobody(bus, space, io);
-	c->accesses++;
-	if (c->fn(c->device, io) == IO_DONE)
-		return true;
-	return access_nobody(bus, space, io);
-}
-
-bool bus_access_port(struct bus *bus, u64 port, struct io *io)
-{
-	u64 owner = port < PORT_COUNT ? bus->port_owner[port] : 0;
-
-	if (!owner)
-		return access_nobody(bus, BUS_PORT, io);
-	return access_claim(bus, BUS_PORT, &bus->claim[owner - 1], port, io);
-}
-
-bool bus_access_memory(struct bus *bus, u64 gpa, struct io *io)
-{
+	if (space == BUS_PORT)
+		return addr < PORT_COUNT ? bus_access_port(bus, (u16)addr, io) : bus_access_nobody(bus, space, io);
 	for (u32 i = 0; i < bus->memory_count; i++) {
 		struct bus_claim *c = &bus->claim[bus->memory[i]];
 
-		if (gpa - c->range.base < c->range.size)
-			return access_claim(bus, BUS_MEMORY, c, gpa, io);
+		if (addr - c->range.base < c->range.size)
+			return bus_claim_answers(c, addr, io) || bus_access_nobody(bus, BUS_MEMORY, io);
 	}
-	return access_nobody(bus, BUS_MEMORY, io);
+	return bus_access_nobody(bus, BUS_MEMORY, io);
 }
 
 /* Memory behind claims. */

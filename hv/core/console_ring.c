@@ -88,3 +88,8 @@ int input_ring_get(struct input_ring *r)
 	store_release(&r->tail, tail + 1);	/* the slot may be filled again */
 	return byte;
 }
+
+void input_ring_drop(struct input_ring *r)
+{
+	store_release(&r->tail, r->head);
+}

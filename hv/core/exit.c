@@ -12,6 +12,7 @@
 #include <hv/time.h>
 #include <hv/virt.h>
 
+#include "bus_int.h"
 #include "vcpu_loop.h"
 
 typedef enum verdict exit_fn(struct vcpu *v);
@@ -50,7 +51,7 @@ static enum verdict exit_window(struct vcpu *v)
 
 /* Ports */
 
-static inline bool port_access(struct vcpu *v, struct io *io, u16 port)
+bool pio_access(struct vcpu *v, struct io *io, u16 port)
 {
 	struct guest *g = v->guest;
 	bool answered;
@@ -59,11 +60,6 @@ static inline bool port_access(struct vcpu *v, struct io *io, u16 port)
 	answered = bus_access_port(&g->bus, port, io);
 	spin_unlock(&g->device_lock);
 	return answered;
-}
-
-bool pio_access(struct vcpu *v, struct io *io, u16 port)
-{
-	return port_access(v, io, port);
 }
 
 /* SDM 2A "IN": a 32-bit result clears the upper half of RAX, the shorter ones leave the rest. */
@@ -81,12 +77,15 @@ static enum verdict exit_pio(struct vcpu *v)
 {
 	const struct vmexit *x = &v->exit;
 	struct io io = { .size = x->pio.size, .write = !x->pio.in };
+	struct guest *g = v->guest;
 
 	if (x->pio.string)
 		return emulate_string_io(v);
 	if (io.write)
 		io.val = v->gpr[RAX] & (BIT(io.size * 8) - 1);
-	port_access(v, &io, x->pio.port);
+	spin_lock(&g->device_lock);
+	bus_access_port(&g->bus, x->pio.port, &io);
+	spin_unlock(&g->device_lock);
 	if (x->pio.in)
 		port_result(&v->gpr[RAX], x->pio.size, io.val);
 	return NEXT;
@@ -117,29 +116,17 @@ bool mmio_access(struct vcpu *v, u64 gpa, struct io *io)
 	if (off < PAGE_SIZE && (v->lapic.base & (APIC_BASE_ENABLE | APIC_BASE_X2)) == APIC_BASE_ENABLE)
 		return lapic_access(v, off, io);
 	spin_lock(&g->device_lock);
-	answered = bus_access_memory(&g->bus, gpa, io);
+	answered = bus_access(&g->bus, BUS_MEMORY, gpa, io);
 	spin_unlock(&g->device_lock);
 	return answered;
-}
-
-/* Memory of a device may have been mapped since the exit, by another vcpu. */
-static bool is_executable(struct guest *g, u64 gpa)
-{
-	u64 page = ALIGN_DOWN(gpa, PAGE_SIZE);
-	u32 prot = 0;
-
-	spin_lock(&g->device_lock);
-	bus_mappable(&g->bus, page, PAGE_SIZE, &prot);
-	spin_unlock(&g->device_lock);
-	return prot & BUS_EXEC && host_guest_hpa(g, page) != ~0ul;
 }
 
 static enum verdict exit_mmio(struct vcpu *v)
 {
 	u64 gpa = v->exit.mmio.gpa.v;
 
-	if (v->exit.mmio.fetch && is_executable(v->guest, gpa))
-		return AGAIN;
+	if (v->exit.mmio.fetch && host_device_executable(v->guest, gpa))
+		return AGAIN;	/* mapped since, by another vcpu */
 	if (v->exit.mmio.fetch) {
 		guest_kill(v, "GUEST-FETCH", "instruction fetch from %#lx, where there is no memory", gpa);
 		return KILL;
@@ -171,6 +158,8 @@ static enum verdict exit_skip(struct vcpu *v)
 
 static enum verdict exit_hypercall(struct vcpu *v)
 {
+	if (v->guest->hyperv.os_id)
+		return hyperv_hypercall(v);
 	v->gpr[RAX] = (u64)-KVM_ENOSYS;
 	return NEXT;
 }
@@ -191,10 +180,8 @@ static enum verdict exit_exception(struct vcpu *v)
 {
 	const struct vmexit *x = &v->exit;
 
-	if (x->exception.vector == VEC_MC) {
-		guest_kill(v, "GUEST-MACHINE-CHECK", "the hardware reported an error while vcpu %u ran", v->index);
-		return KILL;
-	}
+	if (x->exception.vector == VEC_MC)
+		return exit_machine_check(v);
 	v->exception_streak = x->event_queued ? v->exception_streak + 1 : 0;
 	if (v->exception_streak > EXCEPTION_STREAK_MAX) {
 		guest_kill(v, "GUEST-EXCEPTION-LOOP", "exception %u keeps hitting the delivery of an exception",
@@ -268,6 +255,24 @@ static exit_fn *const exit_handler[] = {
 };
 _Static_assert(ARRAY_COUNT(exit_handler) == VMEXIT_KINDS, "every kind has a handler");
 
+/* A carry out of the low half: outside of 64-bit code the instruction pointer has 32 bits, and an entry with more would be
+ * refused. It has them in 16-bit code too: what goes over FFFFH there is the limit's to judge. */
+static NOINLINE u64 rip_wrapped(struct vcpu *v, u64 rip)
+{
+	struct code_key k;
+
+	virt->code_key(v, &k);
+	return (k.mode & CODE_SIZE) == 8 ? rip : (u32)rip;
+}
+
+/* Where the guest goes on. */
+static inline u64 rip_behind(struct vcpu *v, u32 len)
+{
+	u64 rip = v->exit.rip + len;
+
+	return UNLIKELY((u32)rip < len) ? rip_wrapped(v, rip) : rip;
+}
+
 /* The processor gave no length: it is in the bytes. RIP moves here and in exit_dispatch(), nowhere else. */
 static NOINLINE void advance(struct vcpu *v)
 {
@@ -279,7 +284,7 @@ static NOINLINE void advance(struct vcpu *v)
 			vmexit_name(x->kind));
 		return;
 	}
-	virt->set_rip(v, x->rip + len);
+	virt->set_rip(v, rip_behind(v, len));
 }
 
 /* What is not simply done. */
@@ -309,7 +314,7 @@ static inline void exit_dispatch(struct vcpu *v)
 	enum verdict verdict = exit_handler[x->kind](v);
 
 	if (LIKELY(verdict == NEXT && x->len))
-		virt->set_rip(v, x->rip + x->len);
+		virt->set_rip(v, rip_behind(v, x->len));
 	else
 		act(v, verdict);
 }

@@ -27,6 +27,25 @@ void vcpu_request(struct guest *g, u32 vcpu, u32 requests)
 		vcpu_kick(g, vcpu);
 }
 
+/* What the word becomes; one word, so that no look finds a page that belongs to another SIPI. */
+static u32 with_start(u32 requests, int page)
+{
+	if (page < 0)
+		return ((requests & ~REQ_SIPI) | REQ_INIT) & 0xffffff;
+	return requests & REQ_SIPI ? requests : requests | REQ_SIPI | (u32)page << 24;
+}
+
+void vcpu_request_start(struct guest *g, u32 vcpu, int page)
+{
+	u32 *word = &g->vcpu[vcpu].requests;
+	u32 old = load_relaxed(word);
+
+	while (!__atomic_compare_exchange_n(word, &old, with_start(old, page), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		;
+	if (with_start(old, page) != old)
+		vcpu_kick(g, vcpu);
+}
+
 /* Registers and the vendor's view in words, for the operator. */
 static void record_dump(struct vcpu *v, struct guest_end_record *r)
 {

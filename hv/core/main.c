@@ -43,7 +43,7 @@ void hv_main(const struct boot_info *bi)
 	info = *bi;
 	boot_info = &info;
 	timebase = (struct timebase){ info.clock.tsc_hz, info.clock.wall_seconds, info.clock.wall_tsc };
-	pool_init(HPA(info.pool_base), info.pool_size);
+	pool_init(HPA(info.pool_base), info.pool_size, info.pool_tables);
 	fill_core_table();
 	host_enter(&info, main_on_own_tables);
 }
@@ -98,6 +98,22 @@ static bool choose_virt(void)
 	return false;
 }
 
+/* No guest may have RAM that an IOMMU still reads its tables from. */
+static bool quiesce(void)
+{
+	char text[256], where[32] = "";
+
+	if (!host_quiesce())
+		return true;
+	if (host_dma.stubborn_base)
+		fmt_print(where, sizeof(where), " at 0x%lx", host_dma.stubborn_base);
+	fmt_print(text, sizeof(text), "error FW-IOMMU-ON: %u of %u IOMMUs cannot be switched off%s: %s; switch VT-d, AMD-Vi or "
+		"\"DMA protection\" off in the firmware settings", host_dma.stubborn, host_dma.units, where,
+		host_dma.stubborn_why);
+	sink_line(text);
+	return false;
+}
+
 static void start_cores(void)
 {
 	char text[160];
@@ -127,17 +143,17 @@ static bool is_check(const char *options)
 /* Everything that must hold before a guest may start. false: said why; the shell still runs, without guests. */
 static bool bring_up(void)
 {
-	bool check_only = is_check(info.options);
+	bool check_only = is_check(info.options), quiet;
 
 	if (!timebase.tsc_hz) {
 		sink_line("error HV-NO-CLOCK: no timer of this machine could tell how fast the TSC runs");
 		return false;
 	}
 	host_timers();
-	host_quiesce();
+	quiet = quiesce();
 	pci_init(&info.acpi);
 	drivers_probe();
-	if (!choose_virt() || check_only) {
+	if (!choose_virt() || check_only || !quiet) {
 		report_print(&report, sink_line);
 		if (check_only)
 			sink_line("check: the report is complete; no guest was started");

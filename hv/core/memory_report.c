@@ -20,7 +20,7 @@ static void guest_rows(line_fn *line, const struct guest *g)
 
 	row(line, g->name, g->ram_low + g->ram_high, "RAM of this guest");
 	for (u32 i = 0; i < g->range_count; i++) {
-		fmt_print(text, sizeof(text), "      guest %#014lx -> machine %#014lx  %s", g->range[i].gpa,
+		fmt_print(text, sizeof(text), "      guest 0x%012lx -> machine 0x%012lx  %s", g->range[i].gpa,
 			g->range[i].hpa.v, fmt_bytes(size, sizeof(size), g->range[i].size));
 		line(text);
 	}

@@ -118,21 +118,32 @@ static int best_leaf(const struct pagetable *pt, u64 va, u64 hpa, u64 size)
 	return level;
 }
 
+/* A row of leaves in one table: one walk for up to 512 of them. Returns how much they map. */
+static u64 fill_row(const struct pagetable *pt, u64 *entry, u64 va, u64 hpa, u64 size, u32 prot, int level)
+{
+	u64 step = level_size(level), count = MIN(size / step, 512ul - level_index(va, level));
+	u64 leaf = pt_leaf(pt->format, hpa, prot, level);
+
+	for (u64 i = 0; i < count; i++)
+		store_release(&entry[i], leaf + i * step);
+	return count * step;
+}
+
 int pt_map(struct pagetable *pt, u64 va, u64 hpa, u64 size, u32 prot)
 {
 	if (!IS_ALIGNED(va | hpa | size, PAGE_SIZE))
 		return -E_INVAL;
 	while (size) {
 		int level = best_leaf(pt, va, hpa, size);
-		u64 step = level_size(level);
 		u64 *entry = leaf_entry(pt, va, level);
+		u64 done;
 
 		if (!entry)
 			return -E_NOMEM;
-		store_release(entry, pt_leaf(pt->format, hpa, prot, level));
-		va += step;
-		hpa += step;
-		size -= step;
+		done = fill_row(pt, entry, va, hpa, size, prot, level);
+		va += done;
+		hpa += done;
+		size -= done;
 	}
 	return 0;
 }
@@ -162,23 +173,32 @@ int pt_unmap(struct pagetable *pt, u64 va, u64 size)
 	return 0;
 }
 
-u64 pt_lookup(const struct pagetable *pt, u64 va, int *level)
+/* Where the leaf of va is, and its level; null: not mapped. */
+static const u64 *find_leaf(const struct pagetable *pt, u64 va, int *level)
 {
 	const u64 *table = pt->root;
 
 	for (int l = LEVELS; l >= 1; l--) {
-		u64 e = load_acquire(&table[level_index(va, l)]);
+		const u64 *entry = &table[level_index(va, l)];
+		u64 e = load_acquire(entry);
 
 		if (!is_present(pt->format, e))
 			break;
 		if (l <= 3 && is_leaf(pt->format, e, l)) {
 			*level = l;
-			return e;
+			return entry;
 		}
 		table = pt->to_ptr(e & ADDRESS_MASK);
 	}
 	*level = 0;
-	return 0;
+	return NULL;
+}
+
+u64 pt_lookup(const struct pagetable *pt, u64 va, int *level)
+{
+	const u64 *entry = find_leaf(pt, va, level);
+
+	return entry ? load_acquire(entry) : 0;
 }
 
 u64 pt_lookup_hpa(const struct pagetable *pt, u64 va)
@@ -190,4 +210,31 @@ u64 pt_lookup_hpa(const struct pagetable *pt, u64 va)
 		return ~0ul;
 	size = level_size(level);
 	return (e & ADDRESS_MASK & ~(size - 1)) | (va & (size - 1));
+}
+
+u64 pt_find_other(const struct pagetable *pt, u64 va, u64 hpa, u64 size)
+{
+	u64 off = 0;
+
+	while (off < size) {
+		int level;
+		const u64 *entry = find_leaf(pt, va + off, &level);
+		u64 step, count;
+
+		if (!entry)
+			break;
+		step = level_size(level);
+		count = 512 - level_index(va + off, level);
+		/* The first may begin before va + off, so each is asked for the address itself. */
+		for (u64 i = 0; i < count && off < size; i++) {
+			u64 e = load_acquire(&entry[i]), into = (va + off) & (step - 1);
+
+			if (!is_present(pt->format, e) || !is_leaf(pt->format, e, level))
+				break;
+			if ((e & ADDRESS_MASK & ~(step - 1)) + into != hpa + off)
+				return va + off;
+			off += step - into;
+		}
+	}
+	return va + MIN(off, size);
 }

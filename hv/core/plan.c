@@ -200,6 +200,12 @@ static void read_display(struct plan_reader *r, void *object, const struct toml_
 	((struct plan_guest *)object)->display = n->boolean;
 }
 
+static void read_hyperv(struct plan_reader *r, void *object, const struct toml_node *n)
+{
+	(void)r;
+	((struct plan_guest *)object)->hyperv = n->boolean;
+}
+
 static void read_apic(struct plan_reader *r, void *object, const struct toml_node *n)
 {
 	static const char *const words[] = { "owned", "virtual" };
@@ -225,6 +231,7 @@ static const struct plan_rule guest_rules[] = {
 	{ "autostart",   TYPE(BOOLEAN), read_autostart,           PLAN_KEY_AUTOSTART,   NULL },
 	{ "restart",     TYPE(STRING),  read_restart,             PLAN_KEY_RESTART,     NULL },
 	{ "test_device", TYPE(BOOLEAN), read_test_device,         PLAN_KEY_TEST_DEVICE, NULL },
+	{ "hyperv",      TYPE(BOOLEAN), read_hyperv,              0,                    NULL },
 	{ "apic",        TYPE(STRING),  read_apic,                PLAN_KEY_APIC,        NULL },
 	{ "locked",      TYPE(BOOLEAN), NULL,         0, "locking of guests" },
 	{ "display",     TYPE(BOOLEAN), read_display,             PLAN_KEY_DISPLAY,     NULL },

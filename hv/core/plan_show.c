@@ -116,8 +116,9 @@ static void show_guest(const struct show *s, const struct resolved_guest *rg)
 	if (g->display)
 		show(s, "display = true\n");
 	show_disks(s, g);
-	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\napic = \"%s\"\n", g->autostart ? "true" : "false",
-	     restart[g->restart], g->test_device ? "true" : "false", g->apic == PLAN_APIC_OWNED ? "owned" : "virtual");
+	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\nhyperv = %s\napic = \"%s\"\n",
+	     g->autostart ? "true" : "false", restart[g->restart], g->test_device ? "true" : "false",
+	     g->hyperv ? "true" : "false", g->apic == PLAN_APIC_OWNED ? "owned" : "virtual");
 }
 
 static void show_rest(const struct show *s, const struct resolved_plan *rp)

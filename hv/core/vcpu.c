@@ -27,10 +27,9 @@ static void take_init(struct vcpu *v)
 }
 
 /* SDM 3A "MP Initialization Protocol": real mode at page:0. A vcpu that does not wait ignores it. */
-static void take_sipi(struct vcpu *v)
+static void take_sipi(struct vcpu *v, u32 page)
 {
 	struct cpu_state s;
-	u32 page = load_acquire(&v->pub->sipi_vector) & 0xff;
 
 	if (v->activity != VCPU_WAIT_SIPI)
 		return;
@@ -67,10 +66,11 @@ static bool take_requests(struct vcpu *v)
 		return false;
 	if (r & REQ_FLUSH)
 		virt->flush(v);
+	/* Both: the SIPI came later, or INIT would have taken it back. */
 	if (r & REQ_INIT)
 		take_init(v);
 	if (r & REQ_SIPI)
-		take_sipi(v);
+		take_sipi(v, REQ_SIPI_PAGE(r));
 	if (r & REQ_NMI)
 		v->nmi_pending = true;
 	if (r & REQ_POSTED)

@@ -46,11 +46,21 @@ void vlapic_publish(struct vcpu *v)
 	store_release(&v->pub->apic_enabled, mode);
 }
 
+/* Take the guest's leave back. true: it had been used. */
+static bool eoi_disarm(struct vlapic *l)
+{
+	if (!l->eoi_armed)
+		return false;
+	l->eoi_armed = false;
+	return !(fetch_and(l->eoi_word, ~VLAPIC_EOI_SKIP) & VLAPIC_EOI_SKIP);
+}
+
 /* SDM 3A "Local APIC State After Power-Up or Reset"; INIT leaves the same but for the id and IA32_APIC_BASE. */
 static void vlapic_clear(struct vcpu *v)
 {
 	struct vlapic *l = &v->lapic;
 
+	eoi_disarm(l);
 	l->tpr = l->esr = l->esr_pending = 0;
 	l->icr = 0;
 	l->svr = 0xff;
@@ -78,6 +88,7 @@ void vlapic_reset(struct vcpu *v, bool init)
 		vlapic_timer_init(l);
 	}
 	vlapic_clear(v);
+	l->eoi_word = NULL;
 }
 
 void vlapic_wire_as_firmware(struct vcpu *v)
@@ -142,6 +153,9 @@ int vlapic_pending(struct vcpu *v)
 	const struct vlapic *l = &v->lapic;
 	u32 class = l->irrv & 0xf0u;
 
+	if (!class)
+		return -1;
+	vlapic_settle_eoi(v);
 	if (class > (l->tpr & 0xf0) && class > (l->isrv & 0xf0u))
 		return l->irrv;
 	return -1;
@@ -155,10 +169,14 @@ void vlapic_accept(struct vcpu *v, u8 vector)
 	bits_put(l->irr, vector, false);
 	bits_put(l->isr, vector, true);
 	l->irrv = bits_highest(l->irr);
+	if (l->eoi_word && !(l->irrv | l->isrv) && !bits_test(l->tmr, vector)) {
+		l->eoi_armed = true;
+		fetch_or(l->eoi_word, VLAPIC_EOI_SKIP);
+	}
 	l->isrv = MAX(l->isrv, vector);
 }
 
-void vlapic_eoi(struct vcpu *v)
+static void end_service(struct vcpu *v)
 {
 	struct vlapic *l = &v->lapic;
 	u8 vector = l->isrv;
@@ -169,6 +187,24 @@ void vlapic_eoi(struct vcpu *v)
 	l->isrv = bits_highest(l->isr);
 	if (bits_test(l->tmr, vector))
 		irq_eoi_broadcast(v->guest, vector);
+}
+
+void vlapic_settle_eoi(struct vcpu *v)
+{
+	if (eoi_disarm(&v->lapic))
+		end_service(v);
+}
+
+void vlapic_eoi(struct vcpu *v)
+{
+	vlapic_settle_eoi(v);
+	end_service(v);
+}
+
+void vlapic_set_eoi_word(struct vcpu *v, u32 *word)
+{
+	vlapic_settle_eoi(v);
+	v->lapic.eoi_word = word;
 }
 
 u64 vlapic_get_cr8(struct vcpu *v)

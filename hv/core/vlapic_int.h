@@ -55,6 +55,10 @@ void vlapic_publish(struct vcpu *v);
 /* End of the interrupt in service; a level-triggered one is told to the IOAPIC. vlapic.c */
 void vlapic_eoi(struct vcpu *v);
 
+/* The guest may have ended the interrupt in service in its RAM: see to it before isr[] is used; from here on it needs an
+ * access again. vlapic.c */
+void vlapic_settle_eoi(struct vcpu *v);
+
 /* MSR 1BH. false: #GP(0). vlapic.c */
 bool vlapic_write_base(struct vcpu *v, u64 val);
 

@@ -70,11 +70,10 @@ void vlapic_post(struct guest *g, u32 index, const struct irq_message *m)
 		vcpu_request(g, index, REQ_NMI);
 		break;
 	case DELIVER_INIT:
-		vcpu_request(g, index, REQ_INIT);
+		vcpu_request_start(g, index, -1);
 		break;
 	case DELIVER_STARTUP:
-		store_relaxed(&g->vcpu[index].sipi_vector, m->vector);
-		vcpu_request(g, index, REQ_SIPI);
+		vcpu_request_start(g, index, m->vector);
 		break;
 	default:	/* SMI, ExtINT, reserved: this PC has none of them */
 		break;

@@ -59,10 +59,13 @@ static u32 read_ppr(const struct vlapic *l)
 	return l->tpr >> 4 >= (u32)l->isrv >> 4 ? l->tpr : l->isrv & 0xf0u;
 }
 
-static u32 vlapic_read(const struct vlapic *l, u32 reg)
+static u32 vlapic_read(struct vcpu *v, u32 reg)
 {
+	const struct vlapic *l = &v->lapic;
 	bool x2 = vlapic_is_x2(l);
 
+	if (reg == REG_PPR || (reg >= REG_ISR && reg < REG_ISR + 8))
+		vlapic_settle_eoi(v);
 	switch (reg) {
 	case REG_ID:		return x2 ? l->id : l->id << 24;
 	case REG_VERSION:	return VERSION;
@@ -154,7 +157,7 @@ u32 vlapic_mmio_read(struct vcpu *v, u32 off)
 		vlapic_record_error(v, ESR_REGISTER_ILLEGAL);
 		return 0;
 	}
-	return off & 0xc ? 0 : vlapic_read(l, reg) >> (off & 3) * 8;
+	return off & 0xc ? 0 : vlapic_read(v, reg) >> (off & 3) * 8;
 }
 
 void vlapic_mmio_write(struct vcpu *v, u32 off, u32 val)
@@ -213,7 +216,7 @@ bool vlapic_msr_read(struct vcpu *v, u32 msr, u64 *val)
 	if (msr >= MSR_X2APIC && msr <= MSR_X2APIC_LAST) {
 		if (!vlapic_is_x2(l) || reg >= REG_COUNT || !(X2_READ & REG(reg)))
 			return false;
-		*val = reg == REG_ICR ? l->icr : vlapic_read(l, reg);
+		*val = reg == REG_ICR ? l->icr : vlapic_read(v, reg);
 		return true;
 	}
 	if (msr == MSR_APIC_BASE)

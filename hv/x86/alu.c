@@ -67,6 +67,53 @@ static u64 bit_test(enum insn_op op, u32 size, u64 a, u64 b, u64 *rflags)
 	return flags_set(rflags, RFLAGS_CF, flag(RFLAGS_CF, a & bit), r);
 }
 
+/* One bit at a time: what goes out is the carry, which RCL and RCR bring in again. */
+static u64 step_left(enum insn_op op, u32 size, u64 a, bool *carry)
+{
+	bool out = top_bit(a, size);
+	u64 in = op == INSN_ROL ? out : op == INSN_RCL ? *carry : 0;
+
+	*carry = out;
+	return cut(a << 1, size) | in;
+}
+
+static u64 step_right(enum insn_op op, u32 size, u64 a, bool *carry)
+{
+	bool out = a & 1;
+	u64 in = op == INSN_ROR ? out : op == INSN_RCR ? *carry : op == INSN_SAR ? top_bit(a, size) : 0;
+
+	*carry = out;
+	return a >> 1 | in << (8 * size - 1);
+}
+
+/* SDM 2B "RCL/RCR/ROL/ROR", "SAL/SAR/SHL/SHR": a count of 0 leaves the flags alone, rotations all but CF and OF. */
+static u64 shift(enum insn_op op, u32 size, u64 a, u64 count, u64 *rflags)
+{
+	bool left = op == INSN_ROL || op == INSN_RCL || op == INSN_SHL, carry = *rflags & RFLAGS_CF;
+	u64 mask = op >= INSN_SHL ? FLAGS_STATUS : RFLAGS_CF | RFLAGS_OF, r = a, f;
+
+	count &= size == 8 ? 63 : 31;
+	if (!count)
+		return a;
+	for (; count; count--)
+		r = left ? step_left(op, size, r, &carry) : step_right(op, size, r, &carry);
+	f = result_flags(r, size) | flag(RFLAGS_CF, carry);
+	if (left)
+		f |= flag(RFLAGS_OF, top_bit(r, size) != carry);
+	else
+		f |= flag(RFLAGS_OF, top_bit(r ^ r << 1, size) && op != INSN_SAR);
+	return flags_set(rflags, mask, f, r);
+}
+
+bool condition_holds(u32 cond, u64 rflags)
+{
+	bool less = !(rflags & RFLAGS_SF) != !(rflags & RFLAGS_OF);
+	const bool base[] = { rflags & RFLAGS_OF, rflags & RFLAGS_CF, rflags & RFLAGS_ZF, rflags & (RFLAGS_CF | RFLAGS_ZF),
+		rflags & RFLAGS_SF, rflags & RFLAGS_PF, less, less || rflags & RFLAGS_ZF };
+
+	return base[cond >> 1 & 7] != (cond & 1);
+}
+
 u64 alu(enum insn_op op, u32 size, u64 a, u64 b, u64 *rflags)
 {
 	u64 carry = *rflags & RFLAGS_CF ? 1 : 0;
@@ -102,6 +149,8 @@ u64 alu(enum insn_op op, u32 size, u64 a, u64 b, u64 *rflags)
 		return cut(~a, size);
 	case INSN_BT: case INSN_BTS: case INSN_BTR: case INSN_BTC:
 		return bit_test(op, size, a, b, rflags);
+	case INSN_ROL: case INSN_ROR: case INSN_RCL: case INSN_RCR: case INSN_SHL: case INSN_SHR: case INSN_SAR:
+		return shift(op, size, a, b, rflags);
 	default:
 		return a;
 	}

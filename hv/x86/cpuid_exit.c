@@ -13,8 +13,10 @@ static const struct cpuid_leaf *leaf_find(const struct cpuid_table *t, u32 leaf)
 		return &t->basic[leaf];
 	if (leaf - 0x80000000u < EXT_LEAVES)
 		return &t->ext[leaf - 0x80000000u];
-	if (leaf - 0x40000000u < KVM_LEAVES)
-		return &t->kvm[leaf - 0x40000000u];
+	if (leaf - t->kvm_base < KVM_LEAVES)
+		return &t->kvm[leaf - t->kvm_base];
+	if (leaf - 0x40000000u < HYPERV_LEAVES)
+		return &t->hyperv[leaf - 0x40000000u];
 	return &leaf_none;
 }
 
@@ -108,7 +110,7 @@ static struct cpuid_regs read_special(struct vcpu *v, const struct cpuid_leaf *l
 	}
 }
 
-static __attribute__((noinline)) enum verdict exit_special(struct vcpu *v, const struct cpuid_leaf *l)
+static NOINLINE enum verdict exit_special(struct vcpu *v, const struct cpuid_leaf *l)
 {
 	struct cpuid_regs r = read_special(v, l, (u32)v->gpr[RAX], (u32)v->gpr[RCX]);
 
@@ -123,7 +125,7 @@ enum verdict exit_cpuid(struct vcpu *v)
 {
 	const struct cpuid_leaf *l = leaf_find(v->guest->cpuid, (u32)v->gpr[RAX]);
 
-	if (__builtin_expect(l->how != CPUID_PLAIN, 0))
+	if (UNLIKELY(l->how != CPUID_PLAIN))
 		return exit_special(v, l);
 	v->gpr[RAX] = l->r.eax;
 	v->gpr[RBX] = l->r.ebx;

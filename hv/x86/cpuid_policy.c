@@ -80,7 +80,8 @@ static const struct policy_row policy[] = {
 #define ARCH_CAPABILITIES_PASS (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(13) | BIT(14) | \
 	BIT(15) | BIT(17) | BIT(20) | BIT(24) | BIT(26) | BIT(27) | BIT(28))
 
-#define KVM_FEATURES (B(1) | B(3) | B(15) | B(24))	/* NOP_IO_DELAY CLOCKSOURCE2 MSI_EXT_DEST_ID CLOCKSOURCE_STABLE */
+#define KVM_FEATURES (B(1) | B(3) | B(6) | B(15) | B(24))	/* NOP_IO_DELAY CLOCKSOURCE2 PV_EOI MSI_EXT_DEST_ID
+								 * CLOCKSOURCE_STABLE */
 
 static struct cpuid_regs apply(const struct policy_row *p, struct cpuid_regs host)
 {
@@ -336,6 +337,7 @@ void cpuid_table_build(struct cpuid_table *t, const struct cpuid_host *h, u32 vc
 	xsave_set(t, h);
 	sub_find(t, 7, 0)->eax = 2;
 	/* "KVMKVMKVM": kernels then take x2APIC without remapping and the paravirtual clock. */
+	t->kvm_base = 0x40000000;
 	t->kvm[0].r = (struct cpuid_regs){ 0x40000010, 0x4b4d564b, 0x564b4d56, 0x4d };
 	t->kvm[1].r = (struct cpuid_regs){ KVM_FEATURES, 0, 0, 0 };
 	frequencies_set(t, h->tsc_hz);
@@ -367,6 +369,8 @@ const struct cpuid_table *policy_build_cpuid(struct guest *g)
 		rdmsr_safe(MSR_ARCH_CAPABILITIES, &h.arch_capabilities);
 	h.microcode = microcode_read(is_amd(&zero));
 	cpuid_table_build(t, &h, g->vcpu_count);
+	if (g->plan->hyperv)
+		cpuid_hyperv_set(t);
 	walk_limits_set((struct walk_limits){ .phys_bits = t->ext[8].r.eax & 0xff ? : 36,
 		.page_1g = t->ext[1].r.edx & B(26) });
 	return t;

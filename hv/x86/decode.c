@@ -11,7 +11,6 @@
 #include "operand.h"
 #include "walk.h"
 
-#define LIKELY(x) __builtin_expect(!!(x), 1)
 #define DECODE_ENTRIES 64u
 #define WINDOW 16u			/* bytes that are looked at; more than the longest instruction */
 
@@ -139,8 +138,8 @@ static bool decode_bytes(const u8 *b, u32 n, u8 mode, enum vmexit_kind kind, str
 
 /* First sight. What does not lie in one page is decoded each time and not kept. Not inline: the hit path would have to
  * save registers for it. */
-static __attribute__((noinline)) const struct insn *insn_decode(struct vcpu *v, const struct code_key *k,
-								 struct decode_entry *e, enum verdict *why)
+static NOINLINE const struct insn *insn_decode(struct vcpu *v, const struct code_key *k, struct decode_entry *e,
+	enum verdict *why)
 {
 	struct insn *last = &v->decode->last;
 	u8 bytes[INSN_BYTES_MAX], mode = k->mode & CODE_SIZE;
@@ -197,7 +196,7 @@ static bool describe_cr(struct vcpu *v, const struct insn *i)
 	return i->op != INSN_LMSW || lmsw_value(v, i, &x->cr.lmsw_value);
 }
 
-static __attribute__((noinline)) u32 length_slow(struct vcpu *v, const struct code_key *k)
+static NOINLINE u32 length_slow(struct vcpu *v, const struct code_key *k)
 {
 	enum verdict why;
 	const struct insn *i = insn_at(v, k, &why);

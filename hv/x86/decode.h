@@ -13,12 +13,17 @@ enum insn_op {
 	INSN_NONE,
 	INSN_PLAIN,		/* only its length matters */
 	INSN_LOAD, INSN_STORE,
+	INSN_LOAD_SWAPPED, INSN_STORE_SWAPPED,	/* MOVBE */
+	INSN_CMOV, INSN_SET,		/* if cond */
 	INSN_VLOAD, INSN_VSTORE,	/* reg is a vector register; what a load does not fill becomes 0 */
 	INSN_ADD, INSN_OR, INSN_ADC, INSN_SBB, INSN_AND, INSN_SUB, INSN_XOR, INSN_CMP,	/* in the order of /0../7 */
 	INSN_TEST, INSN_XCHG, INSN_XADD, INSN_CMPXCHG,
 	INSN_INC, INSN_DEC, INSN_NOT, INSN_NEG,
 	INSN_BT, INSN_BTS, INSN_BTR, INSN_BTC,
-	INSN_MOVS, INSN_STOS, INSN_LODS, INSN_INS, INSN_OUTS,
+	INSN_ROL, INSN_ROR, INSN_RCL, INSN_RCR, INSN_SHL, INSN_SHR, INSN_SAR,
+	INSN_CMPXCHG_PAIR,		/* CMPXCHG8B, CMPXCHG16B */
+	INSN_PUSH, INSN_POP,
+	INSN_MOVS, INSN_STOS, INSN_LODS, INSN_CMPS, INSN_SCAS, INSN_INS, INSN_OUTS,
 	INSN_MOV_CR, INSN_CLTS, INSN_LMSW,
 };
 
@@ -34,7 +39,9 @@ struct insn {
 	bool to_reg;		/* the register is the destination */
 	bool write;		/* INSN_MOV_CR: to the control register */
 	u8 cr;
-	bool rep;
+	u8 cond;		/* INSN_CMOV, INSN_SET: low four bits of the opcode */
+	bool vex;		/* INSN_VLOAD, INSN_VSTORE: VEX-encoded, so what is above size becomes 0 */
+	bool rep, repne;	/* REP, REPE or REPNE; the last is REPNE */
 	u8 addr_size;		/* 2, 4, 8 */
 	u8 seg;			/* enum seg; in 64-bit code FS, GS or DS */
 	u8 base, index, scale;	/* REG_NONE, REG_RIP; scale 1, 2, 4, 8 */

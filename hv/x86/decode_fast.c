@@ -15,7 +15,7 @@ struct cursor {
 	u32 at, n;
 	u8 mode;
 	u8 rex;
-	bool any_rex, opsize, addrsize, rep, lock;
+	bool any_rex, opsize, addrsize, rep, repne, lock;
 	u8 seg;			/* override or REG_NONE */
 };
 
@@ -46,6 +46,7 @@ static bool prefix_take(struct cursor *c, u8 b)
 		return true;
 	case 0xf2: case 0xf3:
 		c->rep = true;
+		c->repne = b == 0xf2;
 		return true;
 	default:
 		return false;
@@ -262,7 +263,7 @@ static bool decode_mov(struct cursor *c, struct insn *i, u8 op)
 static bool decode_string(const struct cursor *c, struct insn *i, u8 op)
 {
 	static const u8 string_op[] = { [0x6c / 2] = INSN_INS, [0x6e / 2] = INSN_OUTS, [0xa4 / 2] = INSN_MOVS,
-		[0xaa / 2] = INSN_STOS, [0xac / 2] = INSN_LODS };
+		[0xa6 / 2] = INSN_CMPS, [0xaa / 2] = INSN_STOS, [0xac / 2] = INSN_LODS, [0xae / 2] = INSN_SCAS };
 
 	i->op = op / 2u < sizeof(string_op) ? string_op[op / 2] : INSN_NONE;
 	if (i->op == INSN_NONE || c->lock)
@@ -271,6 +272,7 @@ static bool decode_string(const struct cursor *c, struct insn *i, u8 op)
 	if (op < 0x70 && i->size == 8)
 		i->size = 4;		/* there is no 8-byte port */
 	i->rep = c->rep;
+	i->repne = c->repne;
 	i->reg = RAX;
 	i->reg_size = i->size;
 	return true;

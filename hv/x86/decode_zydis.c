@@ -8,7 +8,7 @@
 #include "decode.h"
 
 /* What a mnemonic means here, and which operand may be the memory one. */
-enum shape { SHAPE_MOVE, SHAPE_BOTH, SHAPE_MEM_FIRST, SHAPE_MEM_ONLY, SHAPE_BIT, SHAPE_VECTOR };
+enum shape { SHAPE_MOVE, SHAPE_BOTH, SHAPE_MEM_FIRST, SHAPE_MEM_ONLY, SHAPE_BIT, SHAPE_COUNT, SHAPE_VECTOR };
 
 struct meaning {
 	u16 mnemonic;
@@ -18,7 +18,8 @@ struct meaning {
 static const struct meaning meanings[] = {
 	{ ZYDIS_MNEMONIC_MOV, INSN_LOAD, SHAPE_MOVE },		{ ZYDIS_MNEMONIC_MOVZX, INSN_LOAD, SHAPE_MOVE },
 	{ ZYDIS_MNEMONIC_MOVSX, INSN_LOAD, SHAPE_MOVE },	{ ZYDIS_MNEMONIC_MOVSXD, INSN_LOAD, SHAPE_MOVE },
-	{ ZYDIS_MNEMONIC_MOVNTI, INSN_LOAD, SHAPE_MOVE },
+	{ ZYDIS_MNEMONIC_MOVNTI, INSN_LOAD, SHAPE_MOVE },	{ ZYDIS_MNEMONIC_MOVDIRI, INSN_LOAD, SHAPE_MOVE },
+	{ ZYDIS_MNEMONIC_MOVBE, INSN_LOAD_SWAPPED, SHAPE_MOVE },
 	{ ZYDIS_MNEMONIC_ADD, INSN_ADD, SHAPE_BOTH },		{ ZYDIS_MNEMONIC_OR, INSN_OR, SHAPE_BOTH },
 	{ ZYDIS_MNEMONIC_ADC, INSN_ADC, SHAPE_BOTH },		{ ZYDIS_MNEMONIC_SBB, INSN_SBB, SHAPE_BOTH },
 	{ ZYDIS_MNEMONIC_AND, INSN_AND, SHAPE_BOTH },		{ ZYDIS_MNEMONIC_SUB, INSN_SUB, SHAPE_BOTH },
@@ -28,8 +29,15 @@ static const struct meaning meanings[] = {
 	{ ZYDIS_MNEMONIC_INC, INSN_INC, SHAPE_MEM_ONLY },	{ ZYDIS_MNEMONIC_DEC, INSN_DEC, SHAPE_MEM_ONLY },
 	{ ZYDIS_MNEMONIC_NOT, INSN_NOT, SHAPE_MEM_ONLY },	{ ZYDIS_MNEMONIC_NEG, INSN_NEG, SHAPE_MEM_ONLY },
 	{ ZYDIS_MNEMONIC_LMSW, INSN_LMSW, SHAPE_MEM_ONLY },
+	{ ZYDIS_MNEMONIC_CMPXCHG8B, INSN_CMPXCHG_PAIR, SHAPE_MEM_ONLY },
+	{ ZYDIS_MNEMONIC_CMPXCHG16B, INSN_CMPXCHG_PAIR, SHAPE_MEM_ONLY },
+	{ ZYDIS_MNEMONIC_PUSH, INSN_PUSH, SHAPE_MEM_ONLY },	{ ZYDIS_MNEMONIC_POP, INSN_POP, SHAPE_MEM_ONLY },
 	{ ZYDIS_MNEMONIC_BT, INSN_BT, SHAPE_BIT },		{ ZYDIS_MNEMONIC_BTS, INSN_BTS, SHAPE_BIT },
 	{ ZYDIS_MNEMONIC_BTR, INSN_BTR, SHAPE_BIT },		{ ZYDIS_MNEMONIC_BTC, INSN_BTC, SHAPE_BIT },
+	{ ZYDIS_MNEMONIC_ROL, INSN_ROL, SHAPE_COUNT },	{ ZYDIS_MNEMONIC_ROR, INSN_ROR, SHAPE_COUNT },
+	{ ZYDIS_MNEMONIC_RCL, INSN_RCL, SHAPE_COUNT },	{ ZYDIS_MNEMONIC_RCR, INSN_RCR, SHAPE_COUNT },
+	{ ZYDIS_MNEMONIC_SHL, INSN_SHL, SHAPE_COUNT },	{ ZYDIS_MNEMONIC_SHR, INSN_SHR, SHAPE_COUNT },
+	{ ZYDIS_MNEMONIC_SAR, INSN_SAR, SHAPE_COUNT },
 	{ ZYDIS_MNEMONIC_MOVUPS, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVAPS, INSN_VLOAD, SHAPE_VECTOR },
 	{ ZYDIS_MNEMONIC_MOVUPD, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVAPD, INSN_VLOAD, SHAPE_VECTOR },
 	{ ZYDIS_MNEMONIC_MOVDQU, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVDQA, INSN_VLOAD, SHAPE_VECTOR },
@@ -38,12 +46,28 @@ static const struct meaning meanings[] = {
 	{ ZYDIS_MNEMONIC_LDDQU, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVD, INSN_VLOAD, SHAPE_VECTOR },
 	{ ZYDIS_MNEMONIC_MOVQ, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_MOVSS, INSN_VLOAD, SHAPE_VECTOR },
 	{ ZYDIS_MNEMONIC_MOVSD, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_VMOVUPS, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_VMOVAPS, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_VMOVUPD, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_VMOVAPD, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_VMOVDQU, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_VMOVDQA, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_VMOVNTPS, INSN_VLOAD, SHAPE_VECTOR },{ ZYDIS_MNEMONIC_VMOVNTPD, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_VMOVNTDQ, INSN_VLOAD, SHAPE_VECTOR },{ ZYDIS_MNEMONIC_VMOVNTDQA, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_VLDDQU, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_VMOVD, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_VMOVQ, INSN_VLOAD, SHAPE_VECTOR },	{ ZYDIS_MNEMONIC_VMOVSS, INSN_VLOAD, SHAPE_VECTOR },
+	{ ZYDIS_MNEMONIC_VMOVSD, INSN_VLOAD, SHAPE_VECTOR },
 };
 
-static const struct meaning *meaning_of(u32 mnemonic)
+static const struct meaning meaning_cmov = { 0, INSN_CMOV, SHAPE_MOVE }, meaning_set = { 0, INSN_SET, SHAPE_MEM_ONLY };
+
+static const struct meaning *meaning_of(const ZydisDecodedInstruction *z)
 {
+	if (z->opcode_map == ZYDIS_OPCODE_MAP_0F && z->encoding == ZYDIS_INSTRUCTION_ENCODING_LEGACY) {
+		if ((z->opcode & 0xf0) == 0x40)
+			return &meaning_cmov;
+		if ((z->opcode & 0xf0) == 0x90)
+			return &meaning_set;
+	}
 	for (u32 m = 0; m < ARRAY_COUNT(meanings); m++)
-		if (meanings[m].mnemonic == mnemonic)
+		if (meanings[m].mnemonic == z->mnemonic)
 			return &meanings[m];
 	return NULL;
 }
@@ -97,7 +121,7 @@ static bool take_memory(const ZydisDecodedOperand *o, u8 mode, struct insn *i)
 {
 	const ZydisDecodedOperandMem *m = &o->mem;
 
-	if (m->type != ZYDIS_MEMOP_TYPE_MEM || o->size < 8 || o->size > 128 || (o->size & (o->size - 1)))
+	if (m->type != ZYDIS_MEMOP_TYPE_MEM || o->size < 8 || o->size > 256 || (o->size & (o->size - 1)))
 		return false;
 	i->size = (u8)(o->size / 8);
 	i->base = address_register(m->base);
@@ -126,13 +150,17 @@ static bool take_other(const ZydisDecodedOperand *o, struct insn *i)
 	return true;
 }
 
-/* XMM registers; those of MMX are another matter. */
+/* XMM and YMM registers; those of MMX are another matter. */
 static bool take_vector(const ZydisDecodedOperand *o, struct insn *i)
 {
-	if (o->type != ZYDIS_OPERAND_TYPE_REGISTER || o->reg.value < ZYDIS_REGISTER_XMM0 || o->reg.value > ZYDIS_REGISTER_XMM15)
+	bool wide = o->reg.value >= ZYDIS_REGISTER_YMM0 && o->reg.value <= ZYDIS_REGISTER_YMM15;
+
+	if (o->type != ZYDIS_OPERAND_TYPE_REGISTER)
 		return false;
-	i->reg = (u8)(o->reg.value - ZYDIS_REGISTER_XMM0);
-	i->reg_size = 16;
+	if (!wide && (o->reg.value < ZYDIS_REGISTER_XMM0 || o->reg.value > ZYDIS_REGISTER_XMM15))
+		return false;
+	i->reg = (u8)(o->reg.value - (wide ? ZYDIS_REGISTER_YMM0 : ZYDIS_REGISTER_XMM0));
+	i->reg_size = wide ? 32 : 16;
 	return true;
 }
 
@@ -148,6 +176,7 @@ static bool take_operands(const struct meaning *m, const ZydisDecodedOperand *o,
 		i->reg_size = i->size;
 		return count == 1;
 	case SHAPE_BIT:
+	case SHAPE_COUNT:
 		i->to_reg = false;
 		return count == 2 && mem == 0 && take_other(&o[1], i);
 	case SHAPE_VECTOR:
@@ -174,11 +203,12 @@ bool decode_any(const u8 *b, u32 n, u8 mode, struct insn *i)
 	decoder_init(&decoder, mode);
 	if (!ZYAN_SUCCESS(ZydisDecoderDecodeInstruction(&decoder, &context, b, MIN(n, (u32)INSN_BYTES_MAX), &z)))
 		return false;
-	m = meaning_of(z.mnemonic);
+	m = meaning_of(&z);
 	if (!m || !ZYAN_SUCCESS(ZydisDecoderDecodeOperands(&decoder, &context, &z, o, z.operand_count_visible)))
 		return false;
 	*i = (struct insn){ .op = m->op, .len = z.length, .reg = REG_NONE, .base = REG_NONE, .index = REG_NONE, .scale = 1,
-		.addr_size = (u8)(z.address_width / 8) };
+		.addr_size = (u8)(z.address_width / 8), .cond = z.opcode & 15,
+		.vex = z.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX };
 	if (!take_operands(m, o, z.operand_count_visible, mode, i))
 		return false;
 	/* SIB base 101 with mod 00 means none, whatever REX.B says; with 32-bit addresses the library names R13
@@ -188,9 +218,7 @@ bool decode_any(const u8 *b, u32 n, u8 mode, struct insn *i)
 		i->disp = z.raw.disp.value;
 	}
 	i->sign = z.mnemonic == ZYDIS_MNEMONIC_MOVSX || z.mnemonic == ZYDIS_MNEMONIC_MOVSXD;
-	if (m->op == INSN_LOAD && !i->to_reg)
-		i->op = INSN_STORE;
-	if (m->op == INSN_VLOAD && !i->to_reg)
-		i->op = INSN_VSTORE;
+	if (!i->to_reg && (m->op == INSN_LOAD || m->op == INSN_LOAD_SWAPPED || m->op == INSN_VLOAD))
+		i->op++;	/* to the store of the same kind */
 	return true;
 }

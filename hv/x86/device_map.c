@@ -22,12 +22,14 @@
 /* What the entry for [gpa, gpa + size) must be; 0: nothing. The local APIC's page never is anything else. */
 static u64 entry_wanted(const struct guest *g, u64 gpa, u64 size, int level)
 {
-	u32 prot;
+	u32 prot = 0;
 	u64 hpa;
 
 	if (VLAPIC_ADDRESS - gpa < size)
 		return 0;
 	hpa = bus_mappable(&g->bus, gpa, size, &prot);
+	if (level > 1)
+		prot &= ~(u32)BUS_EXEC;	/* executable large pages may hang a processor: CVE-2018-12207 */
 	return hpa == ~0ul ? 0 : pt_leaf(virt->nested, hpa, prot, level);
 }
 
@@ -112,6 +114,16 @@ int device_map_build(struct guest *g, struct pagetable *nested)
 	g->bus.remap = device_remap;
 	device_remap(&g->bus, BUS_CLAIMS_MAX);
 	return pt_link(nested, DEVICE_TABLE_BASE, 3, pool_hpa(g->device_table).v);
+}
+
+bool host_device_executable(const struct guest *g, u64 gpa)
+{
+	u64 off = gpa - DEVICE_TABLE_BASE, e;
+
+	if (!g->device_pages || gpa < PAGES_BASE || off >= GiB)
+		return false;
+	e = load_acquire(&g->device_pages[(gpa - PAGES_BASE) / PAGE_SIZE]);
+	return e && (virt->nested->exec ? e & virt->nested->exec : !(e & virt->nested->no_exec));
 }
 
 /* The audit: a leaf leads into device RAM of this guest, or is wrong. */

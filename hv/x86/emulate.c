@@ -12,8 +12,6 @@
 #include "emulate.h"
 #include "operand.h"
 
-#define NOINLINE __attribute__((noinline))
-
 enum verdict emulate_refuse(struct vcpu *v, const char *why)
 {
 	u8 b[INSN_BYTES_MAX + 1] = { 0 };
@@ -99,7 +97,7 @@ static void do_xchg(struct vcpu *v, const struct insn *i, const struct place *p)
 	reg_write(v, i->reg, i->reg_high, i->reg_size, old);
 }
 
-static void flags_store(struct vcpu *v, u64 rflags)
+void flags_store(struct vcpu *v, u64 rflags)
 {
 	struct cpu_state s;
 
@@ -118,6 +116,44 @@ static void do_cmpxchg(struct vcpu *v, const struct insn *i, const struct place 
 	if (acc != old)
 		reg_write(v, RAX, false, i->size, old);
 	flags_store(v, rflags);
+}
+
+/* SDM 2A "CMPXCHG8B/CMPXCHG16B": EDX:EAX is compared, ECX:EBX is stored, only ZF changes. */
+static void do_cmpxchg_pair(struct vcpu *v, const struct insn *i, const struct place *p)
+{
+	u32 half = i->size / 2;
+	u64 acc[2] = { cut(v->gpr[RAX], half), cut(v->gpr[RDX], half) };
+	u64 old[2] = { 0 }, new[2] = { v->gpr[RBX], v->gpr[RCX] };
+	u8 bytes[16] = { 0 };
+	bool same;
+
+	place_read(v, p, bytes);
+	memcpy(&old[0], bytes, half);
+	memcpy(&old[1], bytes + half, half);
+	same = old[0] == acc[0] && old[1] == acc[1];
+	memcpy(bytes, same ? &new[0] : &old[0], half);
+	memcpy(bytes + half, same ? &new[1] : &old[1], half);
+	place_write(v, p, bytes);
+	if (!same) {
+		reg_write(v, RAX, false, half, old[0]);
+		reg_write(v, RDX, false, half, old[1]);
+	}
+	flags_store(v, same ? v->exit.rflags | RFLAGS_ZF : v->exit.rflags & ~RFLAGS_ZF);
+}
+
+static u64 swap_bytes(u64 val, u32 size)
+{
+	return __builtin_bswap64(val) >> (64 - 8 * size);
+}
+
+/* SDM 2A "CMOVcc": memory is read in either case, and 32 bits clear the upper half in either case. */
+static void do_cmov(struct vcpu *v, const struct insn *i, const struct place *p)
+{
+	u64 val = value_read(v, p);
+
+	if (!condition_holds(i->cond, v->exit.rflags))
+		val = v->gpr[i->reg];
+	reg_write(v, i->reg, false, i->reg_size, val);
 }
 
 static bool alu_reads_only(const struct insn *i)
@@ -140,28 +176,6 @@ static void do_alu(struct vcpu *v, const struct insn *i, const struct place *p)
 		flags_store(v, rflags);
 }
 
-/* A guest that uses vector registers has said so, else the instruction would have faulted before it came here: another
- * vcpu has rewritten it. SDM 2A "Exception Class Tables" */
-static enum verdict do_vector(struct vcpu *v, const struct insn *i, const struct place *p)
-{
-	u64 val[2] = { 0 };
-	struct cpu_state s;
-
-	virt->get_state(v, &s, STATE_MODE);
-	if (s.cr0 & CR0_EM || !(s.cr4 & CR4_OSFXSR))
-		return vcpu_fault(v, VEC_UD, -1);
-	if (s.cr0 & CR0_TS)
-		return vcpu_fault(v, VEC_NM, -1);
-	if (i->op == INSN_VLOAD) {
-		place_read(v, p, val);
-		xmm_write(i->reg, val);
-	} else {
-		xmm_read(i->reg, val);
-		place_write(v, p, val);
-	}
-	return NEXT;
-}
-
 static enum verdict carry_out(struct vcpu *v, const struct insn *i, const struct place *p)
 {
 	switch (i->op) {
@@ -171,17 +185,33 @@ static enum verdict carry_out(struct vcpu *v, const struct insn *i, const struct
 	case INSN_STORE:
 		value_write(v, p, source_of(v, i));
 		return NEXT;
+	case INSN_LOAD_SWAPPED:
+		reg_write(v, i->reg, false, i->size, swap_bytes(value_read(v, p), i->size));
+		return NEXT;
+	case INSN_STORE_SWAPPED:
+		value_write(v, p, swap_bytes(source_of(v, i), i->size));
+		return NEXT;
+	case INSN_CMOV:
+		do_cmov(v, i, p);
+		return NEXT;
+	case INSN_SET:
+		value_write(v, p, condition_holds(i->cond, v->exit.rflags));
+		return NEXT;
 	case INSN_VLOAD: case INSN_VSTORE:
-		return do_vector(v, i, p);
+		return emulate_vector(v, i, p);
 	case INSN_XCHG:
 		do_xchg(v, i, p);
 		return NEXT;
 	case INSN_CMPXCHG:
 		do_cmpxchg(v, i, p);
 		return NEXT;
+	case INSN_CMPXCHG_PAIR:
+		do_cmpxchg_pair(v, i, p);
+		return NEXT;
 	case INSN_ADD: case INSN_OR: case INSN_ADC: case INSN_SBB: case INSN_AND: case INSN_SUB: case INSN_XOR:
 	case INSN_CMP: case INSN_TEST: case INSN_XADD: case INSN_INC: case INSN_DEC: case INSN_NOT: case INSN_NEG:
 	case INSN_BT: case INSN_BTS: case INSN_BTR: case INSN_BTC:
+	case INSN_ROL: case INSN_ROR: case INSN_RCL: case INSN_RCR: case INSN_SHL: case INSN_SHR: case INSN_SAR:
 		do_alu(v, i, p);
 		return NEXT;
 	default:
@@ -191,7 +221,7 @@ static enum verdict carry_out(struct vcpu *v, const struct insn *i, const struct
 
 static bool insn_writes(const struct insn *i)
 {
-	return i->op != INSN_LOAD && i->op != INSN_VLOAD && !i->to_reg && !alu_reads_only(i);
+	return !i->to_reg && !alu_reads_only(i);	/* loads are to_reg */
 }
 
 /* Both pages, by the guest's tables. */
@@ -209,8 +239,10 @@ static NOINLINE enum verdict emulate_other(struct vcpu *v, const struct insn *i,
 {
 	struct place p;
 
-	if (i->op >= INSN_MOVS && i->op <= INSN_LODS)
+	if (i->op >= INSN_MOVS && i->op <= INSN_SCAS)
 		return emulate_string(v, i);
+	if (i->op == INSN_PUSH || i->op == INSN_POP)
+		return emulate_stack(v, i);
 	if (!crosses)
 		p = (struct place){ .size = i->size, .first = i->size, .gpa = { v->exit.mmio.gpa.v } };
 	else if (!find_pages(v, i, &p))

@@ -8,6 +8,7 @@
 #include <hv/exit_cpu.h>
 #include <hv/virt.h>
 
+#include "alu.h"
 #include "operand.h"
 #include "walk.h"
 
@@ -17,6 +18,7 @@ struct string_op {
 	const struct insn *insn;
 	struct cpu_state *s;
 	u64 step;		/* what an index register gains */
+	u64 rflags;		/* as the last comparison left them */
 	u8 src_seg;
 };
 
@@ -36,13 +38,13 @@ static bool source_find(struct vcpu *v, const struct string_op *op, struct place
 		place_find(v, op->s, linear, i->size, false, p);
 }
 
-static bool dest_find(struct vcpu *v, const struct string_op *op, struct place *p)
+static bool dest_find(struct vcpu *v, const struct string_op *op, bool write, struct place *p)
 {
 	const struct insn *i = op->insn;
 	u64 linear;
 
-	return segment_linear(v, op->s, SEG_ES, cut(v->gpr[RDI], i->addr_size), i->size, true, &linear) &&
-		place_find(v, op->s, linear, i->size, true, p);
+	return segment_linear(v, op->s, SEG_ES, cut(v->gpr[RDI], i->addr_size), i->size, write, &linear) &&
+		place_find(v, op->s, linear, i->size, write, p);
 }
 
 static bool do_ins(struct vcpu *v, const struct string_op *op)
@@ -50,7 +52,7 @@ static bool do_ins(struct vcpu *v, const struct string_op *op)
 	struct io io = { .val = ~0ul, .size = op->insn->size };
 	struct place to;
 
-	if (!dest_find(v, op, &to))
+	if (!dest_find(v, op, true, &to))
 		return false;
 	pio_access(v, &io, v->exit.pio.port);
 	place_write(v, &to, &io.val);
@@ -69,9 +71,34 @@ static bool do_outs(struct vcpu *v, const struct string_op *op)
 	return true;
 }
 
+/* The source comes before the destination, and the accumulator stands for it in SCAS. */
+static bool do_compare(struct vcpu *v, struct string_op *op)
+{
+	const struct insn *i = op->insn;
+	u64 a = cut(v->gpr[RAX], i->size), b = 0;
+	struct place from, to;
+
+	if (i->op == INSN_CMPS && !source_find(v, op, &from))
+		return false;
+	if (!dest_find(v, op, false, &to))
+		return false;
+	if (i->op == INSN_CMPS) {
+		a = 0;
+		place_read(v, &from, &a);
+	}
+	place_read(v, &to, &b);
+	alu(INSN_CMP, i->size, a, b, &op->rflags);
+	return true;
+}
+
+static bool compares(const struct insn *i)
+{
+	return i->op == INSN_CMPS || i->op == INSN_SCAS;
+}
+
 /* One element. false: v->fault, nothing of it is done: what a device or a port gave cannot be taken back, so both sides
  * are found before either is touched. */
-static bool do_one(struct vcpu *v, const struct string_op *op)
+static bool do_one(struct vcpu *v, struct string_op *op)
 {
 	const struct insn *i = op->insn;
 	struct place from, to;
@@ -81,9 +108,11 @@ static bool do_one(struct vcpu *v, const struct string_op *op)
 		return do_ins(v, op);
 	if (i->op == INSN_OUTS)
 		return do_outs(v, op);
+	if (compares(i))
+		return do_compare(v, op);
 	if (i->op != INSN_STOS && !source_find(v, op, &from))
 		return false;
-	if (i->op != INSN_LODS && !dest_find(v, op, &to))
+	if (i->op != INSN_LODS && !dest_find(v, op, true, &to))
 		return false;
 	if (i->op != INSN_STOS)
 		place_read(v, &from, &val);
@@ -98,9 +127,9 @@ static void advance(struct vcpu *v, const struct string_op *op)
 {
 	u8 kind = op->insn->op;
 
-	if (kind == INSN_MOVS || kind == INSN_LODS || kind == INSN_OUTS)
+	if (kind == INSN_MOVS || kind == INSN_LODS || kind == INSN_CMPS || kind == INSN_OUTS)
 		index_advance(v, op, RSI);
-	if (kind == INSN_MOVS || kind == INSN_STOS || kind == INSN_INS)
+	if (kind != INSN_LODS && kind != INSN_OUTS)
 		index_advance(v, op, RDI);
 }
 
@@ -113,30 +142,49 @@ static enum verdict again(struct vcpu *v, const struct cpu_state *s)
 	return vcpu_fault(v, VEC_DB, -1);
 }
 
+/* Did the comparison end the repetition? */
+static bool ended(const struct string_op *op)
+{
+	return compares(op->insn) && !(op->rflags & RFLAGS_ZF) != op->insn->repne;
+}
+
+/* The rounds of one exit. A fault leaves the flags as they were before: SDM 2B, as above. */
+static enum verdict repeat(struct vcpu *v, struct string_op *op)
+{
+	const struct insn *i = op->insn;
+
+	for (u32 n = op->s->rflags & RFLAGS_TF ? 1 : STRING_ROUNDS; n; n--) {
+		u64 count = cut(v->gpr[RCX], i->addr_size);
+
+		if (i->rep && !count)
+			return NEXT;
+		if (!do_one(v, op))
+			return FAULT;
+		advance(v, op);
+		if (!i->rep)
+			return NEXT;
+		reg_write(v, RCX, false, i->addr_size, count - 1);
+		if (ended(op))
+			return NEXT;
+	}
+	return cut(v->gpr[RCX], i->addr_size) ? AGAIN : NEXT;
+}
+
 enum verdict emulate_string(struct vcpu *v, const struct insn *i)
 {
 	struct cpu_state s;
 	struct string_op op = { .insn = i, .s = &s, .src_seg = i->seg };
-	u32 rounds;
+	enum verdict verdict;
 
 	virt->get_state(v, &s, STATE_MODE);
 	if (!state_is_64bit(&s) || i->seg == SEG_FS || i->seg == SEG_GS)
 		virt->get_state(v, &s, STATE_SEGS);
 	op.step = s.rflags & RFLAGS_DF ? 0ul - i->size : i->size;
-	rounds = s.rflags & RFLAGS_TF ? 1 : STRING_ROUNDS;
-	for (u32 n = 0; n < rounds; n++) {
-		u64 count = cut(v->gpr[RCX], i->addr_size);
-
-		if (i->rep && !count)
-			return NEXT;
-		if (!do_one(v, &op))
-			return FAULT;
-		advance(v, &op);
-		if (!i->rep)
-			return NEXT;
-		reg_write(v, RCX, false, i->addr_size, count - 1);
-	}
-	return cut(v->gpr[RCX], i->addr_size) ? again(v, &s) : NEXT;
+	op.rflags = s.rflags;
+	verdict = repeat(v, &op);
+	if (verdict != FAULT && op.rflags != s.rflags)
+		flags_store(v, op.rflags);
+	return verdict == AGAIN ? again(v, &s) : verdict;
 }
 
 /* Hardware names port, size and direction, but not always the segment and the address size: the bytes do. */

@@ -13,6 +13,7 @@
 
 #include "core_arch.h"
 #include "device_map.h"
+#include "iommu.h"
 #include "lapic.h"
 #include "quiesce.h"
 #include "smp.h"
@@ -24,6 +25,7 @@ static struct {
 	void (*next)(u64);
 } enter;
 
+struct host_dma host_dma __attribute__((section(".sealed")));
 static u64 boot_tsc_adjust __attribute__((section(".sealed")));
 
 static u64 tsc_adjust_read(void)
@@ -76,9 +78,10 @@ void host_timers(void)
 	lapic_timer_measure();
 }
 
-void host_quiesce(void)
+int host_quiesce(void)
 {
-	quiesce_devices();
+	quiesce_devices(&host_dma);
+	return iommus_switch_off(&host_dma);
 }
 
 u32 host_start_cores(u64 trampoline)
@@ -141,11 +144,13 @@ const void *host_file_ptr(u64 hpa)
 	return (const void *)(GUEST_IMAGES_VA + hpa);
 }
 
-u64 host_guest_hpa(const struct guest *g, u64 gpa)
+u64 host_guest_other(const struct guest *g, u32 range)
 {
 	struct pagetable pt = nested_table(pool_ptr(HPA(g->ept_root)));
+	const struct ram_range *r = &g->range[range];
+	u64 at = pt_find_other(&pt, r->gpa, r->hpa.v, r->size);
 
-	return pt_lookup_hpa(&pt, gpa);
+	return at == r->gpa + r->size ? ~0ul : at;
 }
 
 void host_reload_tables(void)

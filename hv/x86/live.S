@@ -16,6 +16,19 @@
 	.macro LOAD n
 	movups (%rsi), %xmm\n
 	.endm
+	.macro WIDE_STORE n
+	vmovups %ymm\n, (%rsi)
+	.endm
+	.macro WIDE_LOAD n
+	vmovups (%rsi), %ymm\n
+	.endm
+	.macro JUMP_ROW table
+	andl $15, %edi
+	leaq \table(%rip), %rax
+	leaq (%rax,%rdi,8), %rax
+	jmp *%rax
+	.balign 8
+	.endm
 
 	/* u64 xcr0_read(void) */
 	.globl xcr0_read
@@ -29,24 +42,30 @@ xcr0_read:
 	/* void xmm_read(u32 n, void *to) */
 	.globl xmm_read
 xmm_read:
-	andl $15, %edi
-	leaq xmm_stores(%rip), %rax
-	leaq (%rax,%rdi,8), %rax
-	jmp *%rax
-	.balign 8
+	JUMP_ROW xmm_stores
 xmm_stores:
 	XMM_ROW STORE
 
 	/* void xmm_write(u32 n, const void *from) */
 	.globl xmm_write
 xmm_write:
-	andl $15, %edi
-	leaq xmm_loads(%rip), %rax
-	leaq (%rax,%rdi,8), %rax
-	jmp *%rax
-	.balign 8
+	JUMP_ROW xmm_loads
 xmm_loads:
 	XMM_ROW LOAD
+
+	/* void ymm_read(u32 n, void *to) */
+	.globl ymm_read
+ymm_read:
+	JUMP_ROW ymm_stores
+ymm_stores:
+	XMM_ROW WIDE_STORE
+
+	/* void ymm_write(u32 n, const void *from) */
+	.globl ymm_write
+ymm_write:
+	JUMP_ROW ymm_loads
+ymm_loads:
+	XMM_ROW WIDE_LOAD
 
 	/* u32 pkru_read(void): RDPKRU wants CR4.PKE, which the host leaves off. Interrupts are off; an NMI's handler takes no
 	 * notice of the bit, as the host has no user pages. */

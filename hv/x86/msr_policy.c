@@ -55,6 +55,8 @@ static void tsc_move(struct vcpu *v, u64 by)
 	v->tsc_adjust += by;
 	vlapic_tsc_moved(v);
 	pvclock_update(v);
+	if (by)
+		hyperv_tsc_moved(v);
 }
 
 static bool read_tsc(struct vcpu *v, u32 msr, u64 *val)
@@ -386,7 +388,12 @@ static const struct msr_row rows[] = {
 	{ 0x000002ff, 0x000002ff, read_mtrr,		write_mtrr },
 	{ 0x000006e0, 0x000006e0, read_apic,		write_apic },
 	{ 0x00000800, 0x000008ff, read_apic,		write_apic },
+	{ 0x40000000, 0x40000002, hyperv_msr_read,	hyperv_msr_write },
+	{ 0x40000020, 0x40000023, hyperv_msr_read,	hyperv_msr_write },
+	{ 0x40000070, 0x40000073, hyperv_msr_read,	hyperv_msr_write },
+	{ 0x40000100, 0x40000105, hyperv_msr_read,	hyperv_msr_write },
 	{ 0x4b564d00, 0x4b564d01, read_clock,		write_clock },
+	{ 0x4b564d04, 0x4b564d04, pveoi_read,		pveoi_write },
 	{ 0xc0000080, 0xc0000080, read_efer,		write_efer },
 	{ 0xc0000081, 0xc0000084, read_state,		write_state },
 	{ 0xc0000100, 0xc0000102, read_state,		write_state },
@@ -492,7 +499,7 @@ void policy_reset(struct vcpu *v)
 	v->misc_enable = MISC_FAST_STRINGS | MISC_NO_BTS | MISC_NO_PEBS;
 	v->bios_sign = t->amd ? t->microcode : (u64)t->microcode << 32;
 	v->tsc_adjust = 0;
-	v->pvclock_msr = v->wall_msr = 0;
+	v->pvclock_msr = v->wall_msr = v->pveoi_msr = v->hyperv_assist = 0;
 	v->spec_ctrl = 0;
 	v->msr_refused = 0;
 }

@@ -30,7 +30,7 @@ bool operand_linear(struct vcpu *v, struct cpu_state *s, const struct insn *i, b
 
 /* An operand in guest-physical memory: where both of its parts are when it lies across the end of a page. */
 struct place {
-	u32 size, first;	/* bytes: all, and those up to the end of the page; <= 16 */
+	u32 size, first;	/* bytes: all, and those up to the end of the page; <= 32 */
 	u64 gpa[2];
 };
 
@@ -48,3 +48,7 @@ bool linear_access(struct vcpu *v, const struct cpu_state *s, u64 linear, void *
 /* The guest's vector registers 0..15, which are live in the processor: 16 bytes. Own core. hv/x86/live.S */
 void xmm_read(u32 n, void *to);
 void xmm_write(u32 n, const void *from);
+
+/* The same of 32 bytes; a write clears what lies above them. The guest's XCR0 has SSE and AVX. */
+void ymm_read(u32 n, void *to);
+void ymm_write(u32 n, const void *from);

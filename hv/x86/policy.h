@@ -11,7 +11,8 @@ u64 xcr0_read(void);
 
 #define BASIC_LEAVES 0x17u		/* 0..16H */
 #define EXT_LEAVES 0x22u		/* 80000000H..80000021H */
-#define KVM_LEAVES 0x11u		/* 40000000H..40000010H */
+#define KVM_LEAVES 0x11u		/* kvm_base..kvm_base + 10H */
+#define HYPERV_LEAVES 6u		/* 40000000H..40000005H */
 #define SUB_LEAVES_MAX 48u
 #define XSAVE_COMPONENTS 10u		/* x87 (0) .. PKRU (9) */
 
@@ -40,7 +41,9 @@ struct cpuid_sub {
 struct cpuid_table {
 	struct cpuid_leaf basic[BASIC_LEAVES];
 	struct cpuid_leaf ext[EXT_LEAVES];
-	struct cpuid_leaf kvm[KVM_LEAVES];
+	struct cpuid_leaf kvm[KVM_LEAVES], hyperv[HYPERV_LEAVES];
+	u32 kvm_base;		/* 40000000H, or 40000100H behind those of Hyper-V */
+	bool has_hyperv;
 	u32 sub_count;
 	struct cpuid_sub sub[SUB_LEAVES_MAX];
 	u32 vcpus, id_bits;	/* APIC ids 0..vcpus-1 need this many bits */
@@ -67,6 +70,9 @@ struct cpuid_host {
 /* Fill t for a guest of vcpus processors on this machine. */
 void cpuid_table_build(struct cpuid_table *t, const struct cpuid_host *host, u32 vcpus);
 
+/* Put Hyper-V's leaves in front of KVM's in a table that is built. */
+void cpuid_hyperv_set(struct cpuid_table *t);
+
 /* p / q nearest below or at hz / 1 GHz with p small enough that guests can multiply it by 1,000,000 in 32 bits. */
 void tsc_ratio(u64 hz, u32 *p, u32 *q);
 
@@ -81,3 +87,14 @@ bool pvclock_write_wall(struct vcpu *v, u64 val);
 
 /* The guest's TSC has moved: publish again where the guest has asked for a clock. */
 void pvclock_update(struct vcpu *v);
+
+/* KVM's MSR 4B564D04H. false: #GP(0). Own core. */
+bool pveoi_read(struct vcpu *v, u32 msr, u64 *val);
+bool pveoi_write(struct vcpu *v, u32 msr, u64 val);
+
+/* MSRs 40000000H.. of a guest that has Hyper-V's leaves. false: #GP(0). Own core; takes the device lock. */
+bool hyperv_msr_read(struct vcpu *v, u32 msr, u64 *val);
+bool hyperv_msr_write(struct vcpu *v, u32 msr, u64 val);
+
+/* v's TSC has moved against those of its neighbours: the reference TSC page says so. Own core; takes the device lock. */
+void hyperv_tsc_moved(struct vcpu *v);

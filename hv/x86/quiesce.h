@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Stop everything that firmware left running. Boot core, once, before any RAM is reused. */
-void quiesce_devices(void);
+#include <hv/host.h>
+
+/* Stop everything that firmware left running, but devices that it uses for good: those are noted in d. Boot core, once,
+ * before any RAM is reused. */
+void quiesce_devices(struct host_dma *d);

@@ -70,7 +70,10 @@ int space_init(const struct boot_info *bi)
 	shared_root = table_hpa(root);
 	mmio_next = MMIO_VA;
 	err = map_image(bi);
-	err = err ? err : pt_map(&shared, POOL_VA, bi->pool_base, bi->pool_size, PT_READ | PT_WRITE);
+	/* Apart, so that no leaf holds some of both: the seal takes the tables' right to write away without a new one. */
+	err = err ? err : pt_map(&shared, POOL_VA, bi->pool_base, bi->pool_tables, PT_READ | PT_WRITE);
+	err = err ? err : pt_map(&shared, POOL_VA + bi->pool_tables, bi->pool_base + bi->pool_tables,
+		bi->pool_size - bi->pool_tables, PT_READ | PT_WRITE);
 	/* The shared slot's second-level table must exist before roots copy it: devices are mapped later. */
 	err = err ? err : pt_map(&shared, MMIO_VA, 0xfee00000, PAGE_SIZE, PT_READ | PT_WRITE | PT_UNCACHED);
 	if (err)

@@ -34,7 +34,7 @@ static const struct paging_mode mode_pae = { 3, 32, 9, 8, BIT(2), true };
 static const struct paging_mode mode_4level = { 4, 48, 9, 8, BIT(2) | BIT(3), false };
 static const struct paging_mode mode_5level = { 5, 57, 9, 8, BIT(2) | BIT(3), false };
 
-static struct walk_limits walk_limits = { .phys_bits = 52, .page_1g = true };
+static struct walk_limits walk_limits __attribute__((section(".sealed"))) = { .phys_bits = 52, .page_1g = true };
 
 void walk_limits_set(struct walk_limits limits)
 {

@@ -44,6 +44,10 @@ static inline u8 inb(u16 port) { u8 v; __asm__ volatile("inb %1,%0" : "=a"(v) : 
 static inline u16 inw(u16 port) { u16 v; __asm__ volatile("inw %1,%0" : "=a"(v) : "Nd"(port) : "memory"); return v; }
 static inline u32 inl(u16 port) { u32 v; __asm__ volatile("inl %1,%0" : "=a"(v) : "Nd"(port) : "memory"); return v; }
 
+/* Registers of devices, one access each. */
+static inline u32 mmio_read32(const volatile void *p) { return *(const volatile u32 *)p; }
+static inline void mmio_write32(volatile void *p, u32 v) { *(volatile u32 *)p = v; }
+
 static inline void cpu_cli(void) { __asm__ volatile("cli" ::: "memory"); }
 static inline void cpu_sti(void) { __asm__ volatile("sti" ::: "memory"); }
 static inline void cpu_hlt(void) { __asm__ volatile("hlt" ::: "memory"); }

@@ -53,15 +53,26 @@ def rows(which):
         Row(Qemu, 'max,+svm,+npt', 3, scenarios.two_linux_short, plans.three_cores, machine='pc'),
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
+        Row(Qemu, None, 3, scenarios.ovmf_shell, plans.ovmf_shell),
         Row(Qemu, None, 1, scenarios.one_core, plans.hello),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello),
         Row(Qemu, None, 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),
         Row(Qemu, None, 8, scenarios.test_guests, plans.guests_b, name='test-guests-b'),
+        Row(Qemu, None, 4, scenarios.hyperv, plans.hyperv),
+        Row(Qemu, None, 3, scenarios.hyperv_linux, plans.hyperv_linux, ci=False),
         Row(Qemu, None, 3, scenarios.console, plans.console),
         Row(Qemu, None, 3, scenarios.power_button, plans.two_hello),
         Row(Qemu, None, 2, scenarios.check_report, plans.hello_check),
         Row(Qemu, 'EPYC,-svm', 2, scenarios.no_svm, plans.hello, name='no-svm'),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello, name='no-framebuffer', screen=False),
+        Row(Qemu, None, 2, scenarios.iommu_taken, plans.iommu_on, name='intel-iommu-on',
+            extra=['-device', 'intel-iommu,intremap=on']),
+        Row(Qemu, None, 2, scenarios.iommu_taken, plans.iommu_on, name='amd-iommu-on', extra=['-device', 'amd-iommu']),
+        Row(Qemu, None, 2, scenarios.iommu_stuck, plans.iommu_stuck, name='intel-iommu-stuck',
+            extra=['-device', 'intel-iommu,intremap=on']),
+        Row(Qemu, None, 2, scenarios.iommu_was_off, plans.iommu_off, name='intel-iommu-off',
+            extra=['-device', 'intel-iommu,intremap=on']),
+        Row(Qemu, None, 2, scenarios.held_memory, plans.held, extra=plans.held_dmar()),
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
         Row(Qemu, None, 2, scenarios.display, plans.display),
         Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
@@ -76,6 +87,7 @@ def rows(which):
         Row(Bochs, 'corei7_skylake_x', 5, scenarios.two_linux, plans.two_linux),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.test_guests, plans.guests_time, name='test-guests-time'),
+        Row(Bochs, 'corei7_skylake_x', 4, scenarios.hyperv, plans.hyperv),
         Row(Bochs, 'corei5_arrandale_m520', 3, scenarios.test_guests, plans.guests_small, name='test-guests'),
         Row(Bochs, 'core2_penryn_t9600', 2, scenarios.no_ept, plans.hello),
         # The first EPT generation has no unrestricted guest: refused in words (docs/caveats.md).
@@ -84,6 +96,7 @@ def rows(which):
         Row(Bochs, 'zambezi', 2, scenarios.exitbench, plans.exitbench),
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.check_report, plans.hello_check),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
+        Row(Bochs, 'corei7_skylake_x', 3, scenarios.ovmf_shell, plans.ovmf_shell, ci=False),
         Row(Bochs, 'zambezi', 8, scenarios.test_guests, plans.guests_a, ci=False, name='test-guests-a'),
         Row(Bochs, 'corei7_haswell_4770', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),
         Row(Bochs, 'corei7_icelake_u', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),
@@ -128,7 +141,7 @@ def image(plan):
 
 def prepare(chosen):
     """Guests and images that the rows need."""
-    subprocess.run(['make', '-s', 'test-guests', 'build/test/lockvmx.efi'], check=True)
+    subprocess.run(['make', '-s', 'test-guests', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
     if any(r.plan.needs_linux for r in chosen):
         subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
     for r in chosen:

@@ -2,6 +2,7 @@
 """The plans that scenarios boot: text and files."""
 import os
 import shutil
+import struct
 import subprocess
 
 LINUX = 'build/guests/two-linux'
@@ -62,6 +63,10 @@ disks = Plan('disks', linux_guest('left', 2, '192MiB', extra='disk = [{ image = 
              + linux_guest('right', 1, '160MiB', extra='disk = [{ image = "b.img", readonly = true }]'),
              {'a.img': bytes(4 << 20), 'b.img': b'bulkhead\n' * 512, 'c.img': bytes(2 << 20), 'cd.iso': b'CD' * 2048},
              linux=True)
+hyperv_linux = Plan('hyperv-linux', linux_guest('left', 2, '192MiB', extra='hyperv = true'), linux=True)
+
+# Firmware alone, no disks: mkesp.sh brings Debian's OVMF.
+ovmf_shell = Plan('ovmf-shell', '[guest.fw]\ncores = 2\nmemory = "256MiB"\nboot = { type = "uefi" }\nrestart = "on-failure"\n')
 
 hello = elf_plan('hello', [('hello', {})])
 two_hello = elf_plan('two-hello', [('tick', dict(cmdline='n=0')), ('storm', dict(cmdline='n=0'))])
@@ -100,20 +105,30 @@ display_linux = Plan('display-linux', '[guest.pc]\ncores = 1\nmemory = "384MiB"\
                          'vmlinuz.efi': f'{LINUX}/vmlinuz', 'initrd.img': f'{LINUX}/initrd.img', 'startup.nsh':
                          b'fs0:\r\nvmlinuz.efi initrd=\\initrd.img bulkhead.name=pc console=ttyS0 console=tty0\r\n'})})
 display_linux.needs_linux = True
+iommu_on = elf_plan('iommu-on', [('hello', {})], option='', before='iommuon.efi\r\n')
+iommu_on.files['iommuon.efi'] = 'build/test/iommuon.efi'
+iommu_stuck = elf_plan('iommu-stuck', [('hello', {})], option='', before='iommuon.efi stuck\r\n')
+iommu_stuck.files['iommuon.efi'] = 'build/test/iommuon.efi'
+iommu_off = elf_plan('iommu-off', [('hello', {})])
+held = elf_plan('held', [('hello', {})])
 hello_screen = elf_plan('hello-screen', [('hello', {})])
 
 guests_a = elf_plan('guests-a', [
     ('hello', {}), ('badinsn', {}), ('wildmsr', {}), ('wildport', {}), ('wildmem', {}), ('wildfetch', {}), ('triple', {}),
 ])
 guests_b = elf_plan('guests-b', [
-    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}), ('wildcross', {}),
+    ('realmode', dict(cores=2)), ('smp', dict(cores=2)), ('multiboot', {}), ('wildcross', {}), ('devinsn', {}),
+])
+hyperv = elf_plan('hyperv', [
+    ('hyperv', dict(cores=2, extra='hyperv = true')),
+    ('hvcrash', dict(file='hyperv', cmdline='crash', extra='hyperv = true')),
 ])
 # Time is judged only where it is exact: Bochs, and QEMU 10 with icount.
 guests_time = elf_plan('guests-time', [('timer', {}), ('tick', dict(cmdline='n=2')), ('storm', dict(cmdline='n=0'))])
 guests_small = elf_plan('guests-small', [('badinsn', {}), ('timer', {})])
 
 # What a test guest's end must look like: result of the test device, or the id of the kill.
-KILLED = {'wildfetch': 'GUEST-FETCH', 'triple': 'GUEST-TRIPLE-FAULT'}
+KILLED = {'wildfetch': 'GUEST-FETCH', 'triple': 'GUEST-TRIPLE-FAULT', 'hvcrash': 'GUEST-PANIC'}
 
 
 def truncated(path, size):
@@ -125,6 +140,20 @@ def truncated(path, size):
             open(out, 'wb').write(open(path, 'rb').read()[:size])
             return out
     return Cut()
+
+
+HELD = (0x2000000, 0x40000000)      # most of 1536 MiB, which the memory map calls usable
+
+
+def held_dmar():
+    """Body of a DMAR without units: memory that the disk controller and one behind a bridge use for good, and rubbish."""
+    scopes = b''.join(struct.pack('<BBHBB', 1, 6 + len(path), 0, 0, 0) + path for path in (b'\x1f\x02', b'\x04\0\x05\0'))
+    os.makedirs('build/test', exist_ok=True)
+    path = os.path.abspath('build/test/held.dmar')
+    open(path, 'wb').write(struct.pack('<BB10x', 38, 0) + struct.pack('<HHHHQQ', 1, 24 + len(scopes), 0, 0, HELD[0], HELD[1] - 1)
+                           + scopes + struct.pack('<HH', 1, 0))
+    return ['-acpitable', f'sig=DMAR,rev=1,data={path}', '-device', 'pci-bridge,id=br,chassis_nr=1,addr=4',
+            '-device', 'ich9-ahci,bus=br,addr=5']
 
 
 _kernel = 'boot = { type = "linux", kernel = "vmlinuz" }\n'
@@ -149,6 +178,10 @@ bad = [
          {'vmlinuz': f'{GUEST}/hello.elf', 'x.img': bytes(1000)}, expect='IMAGE-SECTORS'),
     Plan('disk-missing', '[guest.a]\ncores = 1\nmemory = "64MiB"\ncdrom = "x.iso"\n' + _kernel,
          {'vmlinuz': f'{GUEST}/hello.elf'}, expect='IMAGE-MISSING'),
+    Plan('firmware-missing', '[guest.a]\ncores = 1\nmemory = "64MiB"\nboot = { type = "uefi", firmware = "none.fd" }\n',
+         expect='IMAGE-MISSING'),
+    Plan('firmware-is-none', '[guest.a]\ncores = 1\nmemory = "64MiB"\nboot = { type = "uefi", firmware = "hello.elf" }\n',
+         {'hello.elf': f'{GUEST}/hello.elf'}, expect='IMAGE-FORMAT'),
     Plan('image-too-big', '[guest.a]\ncores = 1\nmemory = "16MiB"\nboot = { type = "linux", kernel = "vmlinuz", '
          'initrd = "initrd.img" }\n', linux=True, expect='IMAGE-TOO-BIG'),
 ]

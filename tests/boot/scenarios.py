@@ -182,11 +182,56 @@ def panic(m, plan):
     shell(m, 'start left', r'guest left: running')
 
 
+def hyperv_linux(m, plan):
+    """Linux takes the hypervisor with the highest leaves: KVM, behind Hyper-V as in front of nothing."""
+    linux_boots(m, ['left'])
+    linux_sees_what_it_owns(m, '1', 'left', 2, 192)
+    in_guest(m, '1', 'left', 'cat /sys/devices/system/clocksource/clocksource0/current_clocksource', r'\nkvm-clock')
+
+
 # -- small guests --------------------------------------------------------------
 
 def one_guest(m, plan):
     ready(m)
     m.expect(r'guest hello: ended result=0', 30 * m.patience)
+
+
+def iommu_taken(m, plan):
+    """Firmware left the IOMMU on, with tables in RAM that guests get."""
+    m.expect(r'iommuon: all on', BOOT * m.patience)
+    line = m.expect(r'iommu: (VT-d|AMD-Vi) at 0x\w+ was left on by firmware: switched off', BOOT * m.patience).group(0)
+    one_guest(m, plan)
+    shell(m, 'check', r'IOMMU +1 described by firmware, not used; .*now off: 1')
+    return line
+
+
+def iommu_stuck(m, plan):
+    """An IOMMU that does not let itself be switched off: nothing starts, and the report says why."""
+    m.expect(r'iommuon: all on', BOOT * m.patience)
+    line = m.expect(r'error FW-IOMMU-ON: 1 of 1 IOMMUs cannot be switched off at 0x\w+: .*', BOOT * m.patience).group(0)
+    m.expect(r'IOMMU +1 described by firmware, 1 cannot be switched off: FW-IOMMU-ON', 20 * m.patience)
+    nothing_started(m)
+    shell(m, 'version', r'(?i)bulkhead')
+    return line.strip()
+
+
+def iommu_was_off(m, plan):
+    one_guest(m, plan)
+    assert 'was left on by firmware' not in m.text, 'the IOMMU was not on'
+    shell(m, 'check', r'IOMMU +1 described by firmware, not used; .*now off: 0')
+
+
+def held_memory(m, plan):
+    """RAM that ACPI gives to devices, and those devices: the one is not given out, the others keep the bus."""
+    one_guest(m, plan)
+    free = m.at
+    shell(m, 'memory', r'Audit: every frame has one owner')
+    spans = [int(a, 16) for a in re.findall(r'guest \w+ -> machine (0x\w+)', m.text[free:])]
+    assert spans and not any(plans.HELD[0] <= a < plans.HELD[1] for a in spans), f'held memory was given out: {spans}'
+    shell(m, 'check', r'held memory +992 MiB')
+    shell(m, 'devices', r'00:1f.2 keeps bus mastering')
+    m.expect(r'01:05.0 keeps bus mastering', 5)
+    assert 'malformed' in m.text, 'the rubbish at the end of the table was not said'
 
 
 def one_core(m, plan):
@@ -213,7 +258,7 @@ def test_guests(m, plan):
         if how.get('cmdline') == 'n=0':
             continue                # runs for ever, to disturb the others
         m.at = start
-        end = m.expect(rf'guest {name}: (ended result=(\d+)|killed ([\w-]+))', 120 * m.patience)
+        end = m.expect(rf'guest {name}: (ended result=(\d+)\s|killed ([\w-]+):)', 120 * m.patience)
         want = plans.KILLED.get(name)
         if (want and end.group(3) != want) or (not want and end.group(2) != '0'):
             bad.append(f'{end.group(0)}, expected {want or "result=0"}')
@@ -226,9 +271,50 @@ def test_guests(m, plan):
     shell(m, 'memory', r'Audit: every frame has one owner')
 
 
+def hyperv(m, plan):
+    """The crash parameters of a guest are told at once, and stand in its end."""
+    test_guests(m, plan)
+    told = '0xb0 0xb1 0xb2 0xb3 0xb4'
+    assert f' crash parameters {told}' in m.text, 'the crash was not told'
+    assert f'killed GUEST-PANIC: its kernel panicked: {told} (rip=' in m.text, 'the end does not have the parameters'
+    shell(m, 'guests hvcrash', rf'reason: +GUEST-PANIC: its kernel panicked: {told}')
+
+
 def exitbench(m, plan):
     ready(m)
     m.expect(r'guest exitbench: ended result=0', 120 * m.patience)
+
+
+# -- firmware ------------------------------------------------------------------
+
+VARIABLE = 'setvar bulkhead -guid 11111111-2222-3333-4444-555555555555'
+
+
+def ovmf_shell(m, plan):
+    """Unmodified OVMF to its own shell on the serial console: what it knows of this PC; variables that outlive a reset and a
+    power-off; processors that answer; both ends from inside."""
+    ready(m)
+    m.expect(r'guest fw: running', 30 * m.patience)
+    view(m, '1')
+    m.expect(r'Shell> ', 120 * m.patience)
+    for command, expect in (('pci', r'8086 Device 29C0[\s\S]*8086 Device 2918'), ('smbiosview -t 1', r'SerialNumber: fw'),
+                            ('mm 0xb0000000 -w 4 -n', r'(?i)29C08086'),
+                            (VARIABLE + ' -bs -nv =0x1234', r'Shell> '), (VARIABLE, r'(?i)34 12')):
+        shell(m, command, expect, 40)
+    m.type('reset\r')
+    m.expect(r'guest fw: rebooting', 30 * m.patience)
+    m.expect(r'Shell> ', 120 * m.patience)
+    shell(m, VARIABLE, r'(?i)34 12', 40)
+    m.type('reset -s\r')
+    m.expect(r'guest fw: powered off', 30 * m.patience)
+    view(m, '0')
+    shell(m, 'memory', r'flash +-> machine[\s\S]*Audit: every frame has one owner')
+    shell(m, 'start fw', r'guest fw: running', 40)
+    view(m, '1')
+    m.expect(r'Shell> ', 120 * m.patience)
+    shell(m, VARIABLE, r'(?i)34 12', 40)
+    view(m, '0')
+    shell(m, 'devices fw', r'flash-vars +memory +0xffc00000-0xffc83fff')
 
 
 # -- the operator --------------------------------------------------------------

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_virt.h"
 
+#include <hv/host.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -315,6 +317,12 @@ static int fake_dump(struct vcpu *v, char *to, size_t size)
 {
 	note(FAKE_DUMP, size, 0, 0);
 	return fmt_print(to, size, "fake backend, exit %s\n", vmexit_name(v->exit.kind));
+}
+
+/* Nested tables are not faked: nothing is mapped anywhere. */
+bool host_device_executable(const struct guest *g, u64 gpa)
+{
+	return false;
 }
 
 const struct virt_ops fake_ops = {

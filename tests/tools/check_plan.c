@@ -161,7 +161,7 @@ static void print_summary(const struct options *o)
 		for (u32 c = 0; c < g->core_count && used < (int)sizeof(cores); c++)
 			used += fmt_print(cores + used, sizeof(cores) - (size_t)used, "%s%u", c ? "," : "", g->core[c]);
 		printf("%-20s %-6s %-8s %-6u %-24s %s", g->plan->name,
-		       g->plan->boot.type == BOOT_LINUX ? "linux" : "elf",
+		       g->plan->boot.type == BOOT_LINUX ? "linux" : g->plan->boot.type == BOOT_ELF ? "elf" : "uefi",
 		       plan_format_memory(memory, sizeof(memory), g->plan->memory), g->range_count, cores,
 		       g->kernel->name);
 		if (g->initrd)

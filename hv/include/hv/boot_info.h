@@ -13,6 +13,10 @@
 #define BOOT_UARTS_MAX 4
 #define BOOT_IOAPICS_MAX 32
 #define BOOT_TEXT_MAX 128
+#define BOOT_IOMMUS_MAX 128
+#define BOOT_HELD_MAX 64
+#define BOOT_DMA_DEVICES_MAX 64
+#define BOOT_PATH_MAX 6
 
 /* Files that are loaded although a plan need not name them: with the text "uefi" anywhere in it. */
 #define BOOT_UEFI_WORD "uefi"
@@ -77,6 +81,29 @@ struct boot_gas {
 	uint32_t reserved;
 };
 
+enum boot_iommu_kind { BOOT_IOMMU_VTD = 1, BOOT_IOMMU_AMD };
+
+struct boot_iommu {
+	uint64_t base;			/* of its registers */
+	uint16_t segment;
+	uint8_t kind;			/* enum boot_iommu_kind */
+	uint8_t reserved[5];
+};
+
+/* Memory that a device uses all the time on behalf of firmware (RMRR, IVMD): it is no RAM, whatever the memory map says. */
+struct boot_held {
+	uint64_t base, size;		/* page aligned; in no order, may overlap */
+};
+
+/* Which PCI functions of segment 0 use it. With hops: the function at the end of a path, each step but the last a bridge;
+ * else all from first to last. */
+struct boot_dma_device {
+	uint16_t first, last;		/* bus << 8 | device << 3 | function */
+	uint8_t bus, hops;		/* where the path starts, its length */
+	uint8_t behind;			/* the last step is a bridge, and all that is behind it is meant */
+	uint8_t path[BOOT_PATH_MAX];	/* device << 3 | function */
+};
+
 struct boot_acpi {
 	uint64_t rsdp;			/* 0: the machine has no ACPI tables */
 	uint64_t facs_lock;
@@ -97,6 +124,13 @@ struct boot_acpi {
 	uint64_t hpet_base;
 	uint32_t has_dmar, has_ivrs;	/* an IOMMU is described */
 	uint32_t dmar_flags;		/* bit 1: x2APIC opt-out */
+	uint32_t iommu_malformed;	/* the tables break off in rubbish: units and ranges may be missing */
+	uint32_t iommu_count, iommu_lost;	/* units; lost: did not fit */
+	struct boot_iommu iommus[BOOT_IOMMUS_MAX];
+	uint32_t held_count, held_joined;	/* joined: did not fit, so others were made large enough */
+	struct boot_held held[BOOT_HELD_MAX];
+	uint32_t dma_device_count, dma_device_lost;	/* lost: did not fit, or cannot be told apart */
+	struct boot_dma_device dma_devices[BOOT_DMA_DEVICES_MAX];
 	uint32_t ioapic_count;
 	uint32_t ioapics[BOOT_IOAPICS_MAX];	/* addresses; more are left as firmware left them */
 };
@@ -115,6 +149,7 @@ struct boot_info {
 
 	uint64_t image_base, image_size;	/* the hypervisor's ELF segments as placed, 2 MiB aligned, contiguous */
 	uint64_t pool_base, pool_size;		/* free memory for the hypervisor, 2 MiB aligned, contiguous, not zeroed */
+	uint64_t pool_tables;			/* how much of it, from its start, is for page tables; whole 2 MiB */
 	uint64_t trampoline;			/* one page below 1 MiB for starting cores */
 	uint64_t tsc_at_entry;			/* TSC when firmware started us */
 	uint64_t tsc_at_exit;			/* TSC at ExitBootServices */

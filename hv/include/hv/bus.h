@@ -58,7 +58,8 @@ struct bus {
 /* Empty the bus: nothing is claimed. Control core. */
 void bus_init(struct bus *bus);
 
-/* fn answers for range from now on. -E_BUSY: overlaps another claim; -E_NOSPC: table full; -E_RANGE: empty or wraps.
+/* fn answers for range from now on. -E_BUSY: overlaps another claim; -E_NOSPC: table full; -E_RANGE: empty, wraps, or
+ * more than half of all addresses.
  * Control core, before the guest runs. */
 int bus_claim(struct bus *bus, struct bus_range range, io_fn *fn, void *device, const char *name);
 
@@ -80,7 +81,7 @@ void bus_move(struct bus *bus, u32 claim, u64 base, u64 size);
  *     16 MiB (flash: pages of 4 KiB),
  *   - no other claim answers in that 2 MiB block (page): an earlier claim keeps its registers, a later one gives way.
  * Everything else still comes to fn, which must therefore answer for all of it, from the same memory; so mapping is
- * only about speed - but for execution: what is not mapped cannot be executed. Call it again to change prot (0: every
+ * only about speed - but for execution, which works in the last 16 MiB only. Call it again to change prot (0: every
  * access exits) or m; it holds for all cores of the guest when the calling one enters it again. -E_NOSPC: more than
  * BUS_BACKED_MAX. At build on the control core, later under the device lock on one of the guest's cores, perhaps inside
  * of bus_access(). Costs an NMI to each other core of the guest where something was taken away. */
@@ -96,9 +97,4 @@ const u8 *bus_memory(const struct bus *bus, u64 gpa, u64 len);
 
 /* Perform one access at addr. What nobody claims, or what crosses the end of a claim, reads ones and drops writes.
  * The caller holds the guest's device lock. Returns false when nobody answered. */
-bool bus_access_port(struct bus *bus, u64 port, struct io *io);
-bool bus_access_memory(struct bus *bus, u64 gpa, struct io *io);
-static inline bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io)
-{
-	return space == BUS_PORT ? bus_access_port(bus, addr, io) : bus_access_memory(bus, addr, io);
-}
+bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io);

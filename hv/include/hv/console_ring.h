@@ -39,3 +39,6 @@ size_t console_ring_read(const struct console_ring *r, u64 *at, u8 *to, size_t s
 /* One byte in or out. put: false when full. get: -1 when empty. */
 bool input_ring_put(struct input_ring *r, u8 byte);
 int input_ring_get(struct input_ring *r);
+
+/* Forget what waits. The writer, while nobody reads. */
+void input_ring_drop(struct input_ring *r);

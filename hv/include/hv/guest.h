@@ -53,6 +53,13 @@ enum guest_panic_event {
 	GUEST_CRASH_KERNEL = 2,		/* it panicked and a crash kernel of its own takes over */
 };
 
+/* What Hyper-V's MSRs hold of the whole guest; hv/x86/hyperv.c. */
+struct guest_hyperv {
+	u64 os_id, hypercall, reference_tsc;
+	u64 crash[5];
+	bool tsc_moved;			/* the TSC of some vcpu, by itself */
+};
+
 /* One boot file as the guest's cores see it. */
 struct image_mapping {
 	u64 va;				/* page aligned */
@@ -113,6 +120,9 @@ struct guest {
 	struct console_ring *firmware_log;	/* (a) the same; null: no firmware that keeps one */
 	struct input_ring *input;	/* (a) the control core writes, the guest reads under the device lock */
 
+	u32 broken;			/* (a) its hardware failed: RAM or cores are not to be touched again; never cleared */
+
+	struct guest_hyperv hyperv;	/* (d) */
 	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */
 	u64 tsc_start;			/* (b) host TSC that the guest's TSC 0 stands for */
 	u64 device_deadline;		/* (d) next TSC at which models want attention; U64_MAX none */

@@ -11,8 +11,22 @@ NORETURN void host_enter(const struct boot_info *info, void (*next)(u64));
 /* Local APIC timer's rate against the TSC. */
 void host_timers(void);
 
-/* Silence every device that firmware left running. */
-void host_quiesce(void);
+/* What became of the machine's DMA at boot. Sealed. */
+#define HOST_SPARED_MAX 64
+struct host_dma {
+	u32 units;		/* IOMMUs that firmware describes */
+	u32 taken;		/* of them were on, and are off now */
+	u32 silent;		/* of them: nothing answers */
+	u32 stubborn;		/* could not be switched off, or not be looked at: no guest may start */
+	u64 stubborn_base;	/* the first of these, 0: no one in particular; and what is wrong with it */
+	const char *stubborn_why;
+	u32 spared_count;	/* PCI functions that keep mastering the bus, as firmware asks; more are not in the list */
+	u16 spared[HOST_SPARED_MAX];	/* bus << 8 | device << 3 | function */
+};
+extern struct host_dma host_dma;
+
+/* Silence every device that firmware left running, and switch IOMMUs off. -E_TIMEOUT: host_dma says which one goes on. */
+int host_quiesce(void);
 
 /* Start the other cores; each enters core_main(). Returns how many are up. */
 u32 host_start_cores(u64 trampoline);
@@ -27,8 +41,12 @@ int host_build_guest(struct guest *g);
 int host_map_files(const struct boot_info *info);
 const void *host_file_ptr(u64 hpa);
 
-/* Physical address that g's nested tables give for gpa; ~0: none. For the audit. */
-u64 host_guest_hpa(const struct guest *g, u64 gpa);
+/* The first guest-physical address of this range of g's RAM that its nested tables do not lead to where it belongs;
+ * ~0: none. For the audit. */
+u64 host_guest_other(const struct guest *g, u32 range);
+
+/* May gpa be executed, as memory of a device (flash) that is mapped at this moment? Own cores. */
+bool host_device_executable(const struct guest *g, u64 gpa);
 
 /* Leaves of g's table for devices that do not lead into its own device RAM; 0 is right. For the audit. */
 u64 host_count_foreign(const struct guest *g);

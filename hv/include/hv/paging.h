@@ -48,6 +48,9 @@ u64 pt_lookup(const struct pagetable *pt, u64 va, int *level);
 /* The physical address that va translates to; ~0: not mapped. */
 u64 pt_lookup_hpa(const struct pagetable *pt, u64 va);
 
+/* The first address of [va, va+size) that does not translate to its place in [hpa, hpa+size); va+size: all do. */
+u64 pt_find_other(const struct pagetable *pt, u64 va, u64 hpa, u64 size);
+
 enum cache { CACHE_UNCACHED, CACHE_COMBINING, CACHE_BACK };
 
 /* Map device memory of the host for all cores. Null: no room. Boot, before the seal. */

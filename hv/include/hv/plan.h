@@ -104,6 +104,7 @@ struct plan_guest {
 	bool autostart;			/* default true */
 	enum plan_restart restart;	/* default on-failure */
 	bool test_device;		/* default false */
+	bool hyperv;			/* default false */
 	enum plan_apic apic;		/* virtual */
 	bool display;			/* default false */
 	u32 disk_count;

@@ -19,5 +19,8 @@ void policy_trap(struct vcpu *v);
 u64 policy_cr4_allowed(const struct vcpu *v);
 u64 policy_xcr0_allowed(const struct vcpu *v);
 
+/* VMEXIT_HYPERCALL of a guest that has told its name (guest.hyperv.os_id). NEXT or FAULT. hv/x86/hyperv.c */
+enum verdict hyperv_hypercall(struct vcpu *v);
+
 enum verdict exit_cpuid(struct vcpu *v);
 enum verdict exit_msr(struct vcpu *v);

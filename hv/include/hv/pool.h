@@ -7,13 +7,15 @@
 
 enum pool_owner { POOL_FREE, POOL_TABLE, POOL_CORE, POOL_GUEST, POOL_OTHER, POOL_OWNERS };
 
-/* Take over [base, base+size). Until pool_move() it is reached by its physical address. */
-void pool_init(hpa_t base, u64 size);
+/* Take over [base, base+size), its first `tables` bytes (whole 2 MiB, for the seal) for page tables. Until pool_move() it is
+ * reached by its physical address. */
+void pool_init(hpa_t base, u64 size, u64 tables);
 
 /* From now on the pool is reached at va: own page tables are live. */
 void pool_move(hva_t va);
 
-/* count zeroed pages in a row; null when there are none. POOL_TABLE pages come from the block that the seal protects. */
+/* count zeroed pages in a row; null when there are none. POOL_TABLE pages come from the block that the seal protects, and
+ * stay: they cannot be freed. */
 void *pool_alloc(u64 count, enum pool_owner owner);
 void pool_free(void *p, u64 count);
 

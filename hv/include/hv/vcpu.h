@@ -10,11 +10,11 @@
 
 struct guest;
 
-/* Bits in vcpu_public.requests; set by anyone with fetch_or, then vcpu_kick(). */
+/* Bits in vcpu_public.requests; set by anyone with vcpu_request(), INIT and SIPI with vcpu_request_start(). */
 enum vcpu_request {
 	REQ_NMI = 1,		/* one NMI for the guest */
 	REQ_INIT = 2,
-	REQ_SIPI = 4,		/* sipi_vector holds the page */
+	REQ_SIPI = 4,		/* the page is in REQ_SIPI_PAGE */
 	REQ_PARK = 8,		/* leave the guest and report to the control core */
 	REQ_EVENTS = 16,	/* guest.events is non-zero (vcpu 0 only) */
 	REQ_PIC = 32,		/* the PIC's output changed (vcpu 0 only) */
@@ -22,6 +22,7 @@ enum vcpu_request {
 	REQ_POSTED = 128,	/* posted[] holds vectors */
 	REQ_FLUSH = 256,	/* the guest's nested tables lost something */
 };
+#define REQ_SIPI_PAGE(requests) ((requests) >> 24)	/* the word's last byte */
 
 struct exit_stat {
 	u64 count;
@@ -31,7 +32,6 @@ struct exit_stat {
 
 struct vcpu_public {
 	u32 requests;			/* (a) enum vcpu_request */
-	u32 sipi_vector;		/* (a) */
 	u64 posted[4];			/* (a) vectors other cores sent: 256 bits */
 	u64 posted_level[4];		/* (a) which of them are level triggered */
 	u32 running;			/* (a) 1 between start and park */
@@ -77,7 +77,7 @@ struct vcpu {
 	struct vlapic lapic;
 	u64 mtrr_def_type, mtrr_fix[11], mtrr_var[16];
 	u64 misc_enable, bios_sign, patch_level, tsc_adjust;
-	u64 pvclock_msr, wall_msr;
+	u64 pvclock_msr, wall_msr, pveoi_msr, hyperv_assist;
 	u64 spec_ctrl;
 	u64 msr_refused;		/* RDMSR and WRMSR answered with #GP */
 
@@ -107,6 +107,11 @@ void vcpu_kick(struct guest *g, u32 vcpu);
 
 /* Set request bits of a vcpu, then kick it. Any core of the guest, and the control core. */
 void vcpu_request(struct guest *g, u32 vcpu, u32 requests);
+
+/* INIT (page below 0) or SIPI to a vcpu, then kick it: whoever looks at both at once must find what their order left. An
+ * INIT takes a SIPI back that nobody has looked at; of two SIPIs the second finds a vcpu that does not wait any more.
+ * SDM 3A "MP Initialization Protocol Algorithm". Any core of the guest. */
+void vcpu_request_start(struct guest *g, u32 vcpu, int page);
 
 /* Length of the instruction at v->exit.rip where the hardware gave none: bytes are fetched from guest memory and must be
  * one of what v->exit.kind can be. 0: could not be fetched or is none of them. hv/x86/decode.c. Own core. */

@@ -34,6 +34,8 @@ struct vlapic {
 	u64 tsc_deadline;	/* MSR 6E0H in guest ticks; 0 not armed */
 	u8 isrv;		/* highest vector in service; 0 none */
 	u8 irrv;		/* highest vector pending; 0 none */
+	bool eoi_armed;		/* isrv is the only one in service, and the guest may end it in *eoi_word */
+	u32 *eoi_word;		/* in guest RAM; null: every EOI is an access */
 
 	/* Set at power-on from the timebase: 1 GHz counts to ticks and back, as fractions of 2^32. */
 	u64 tick_mul, count_mul;
@@ -63,6 +65,11 @@ void vlapic_set_irr(struct vcpu *v, u8 vector, bool level);
 /* Highest deliverable vector above the processor priority, or -1. accept: move it from IRR to ISR. */
 int vlapic_pending(struct vcpu *v);
 void vlapic_accept(struct vcpu *v, u8 vector);
+
+/* Bit 0 of the word tells the guest that the interrupt in service needs no EOI access: it clears the bit instead. That is
+ * so while nothing else is pending and it is edge triggered. word: guest RAM, checked; null: no longer. Lasts until INIT. */
+#define VLAPIC_EOI_SKIP 1u
+void vlapic_set_eoi_word(struct vcpu *v, u32 *word);
 
 /* Task priority as CR8 shows it (0..15). */
 u64 vlapic_get_cr8(struct vcpu *v);

@@ -10,9 +10,6 @@
 #include "../x86.h"
 #include "enter.h"
 
-#define UNLIKELY(x) __builtin_expect(!!(x), 0)
-#define NOINLINE __attribute__((noinline))
-
 #define VM_CR_LOCK BIT(3)
 #define VM_CR_SVMDIS BIT(4)
 #define MSR_TSC 0x10

@@ -245,11 +245,11 @@ static inline bool vmcb_exit_head(const struct vmcb *b, u64 longest, struct vmex
 	x->rip = rip;
 	x->rflags = b->rflags;
 	x->len = (u32)len;
-	if (__builtin_expect(len > longest, 0))
+	if (UNLIKELY(len > longest))
 		x->len = 0;
 	x->flags = VMEXIT_FLAGS_NONE;
 	x->reason = code;
-	if (__builtin_expect(code >= EXIT_KINDS || vmcb_exit_kind[code] <= 0, 0))
+	if (UNLIKELY(code >= EXIT_KINDS || vmcb_exit_kind[code] <= 0))
 		return false;
 	x->kind = (enum vmexit_kind)vmcb_exit_kind[code];
 	return true;

@@ -2,6 +2,8 @@
 /* What the processor can do, judged from its capability MSRs: control bits, the lines of the hardware report. Pure. */
 #include "vmx.h"
 
+#define ARCH_CAP_PSCHANGE_MC_NO BIT(6)	/* IA32_ARCH_CAPABILITIES: SDM 4 "IF_PSCHANGE_MC_NO" */
+
 u32 vmx_control_adjust(u64 cap, u32 wanted)
 {
 	return (wanted | (u32)cap) & (u32)(cap >> 32);
@@ -15,6 +17,35 @@ bool vmx_control_has(u64 cap, u32 wanted)
 u64 vmx_ept_pointer(u64 root)
 {
 	return root | EPT_POINTER_WB_WALK_4;
+}
+
+/* A processor that nobody says is safe is not: only the small cores and Xeon Phi, by Intel's list, were never affected. */
+bool vmx_has_multihit(bool intel, u32 signature, u64 arch_capabilities)
+{
+	static const u8 safe[] = {
+		0x1c, 0x26, 0x27, 0x35, 0x36,			/* Bonnell, Saltwell */
+		0x37, 0x4a, 0x4d, 0x4c, 0x5a, 0x75,		/* Silvermont, Airmont */
+		0x5c, 0x5f, 0x7a, 0x86,				/* Goldmont, Goldmont Plus, Tremont D */
+		0x57, 0x85,					/* Knights Landing, Knights Mill */
+	};
+	u32 family = signature >> 8 & 15, model = (signature >> 4 & 15) | (signature >> 12 & 0xf0);
+
+	if (arch_capabilities & ARCH_CAP_PSCHANGE_MC_NO)
+		return false;
+	for (size_t i = 0; intel && family == 6 && i < ARRAY_COUNT(safe); i++)
+		if (safe[i] == model)
+			return false;
+	return true;
+}
+
+/* Small leaves from the start, instead of large ones that are split when code turns up: that would end in the same tables
+ * (a guest's code is everywhere in the end), and change tables that are read-only after the seal.
+ * 2 MiB leaves are a needed feature (see below), larger ones a useful one. */
+int vmx_max_leaf(const struct vmx_caps *caps)
+{
+	if (caps->small_pages)
+		return 1;
+	return caps->ept_vpid & EPT_PAGES_1G ? 3 : 2;
 }
 
 static void feature(struct virt_report *r, bool present, const char *id, const char *name, const char *lost)
@@ -68,6 +99,8 @@ static void features_needed(struct virt_report *r, const struct vmx_caps *c)
 static void features_useful(struct virt_report *r, const struct vmx_caps *c)
 {
 	feature(r, c->ept_vpid & EPT_PAGES_1G, NULL, "EPT with 1 GiB pages", "more table walks in guests with much memory");
+	feature(r, !c->small_pages, NULL, "Immune to iTLB multihit (CVE-2018-12207)",
+		"guests' RAM is mapped in 4 KiB pages, so that no guest can stop the machine: more table walks");
 	feature(r, vmx_control_has(c->proc2, PROC2_VPID) && c->ept_vpid & EPT_INVVPID, NULL,
 		"Tagged translations (VPID)", "each exit costs the guest its cached translations");
 	feature(r, vmx_control_has(c->proc2, PROC2_RDTSCP), NULL, "RDTSCP in guests", "guests do without RDTSCP");

@@ -78,15 +78,6 @@ static void decode_pio(struct vmexit *x, u64 q, u32 info)
 	x->pio.seg = x->pio.in ? SEG_ES : (u8)(info >> 15 & 7);
 }
 
-/* SDM 3C "Exit Qualification for EPT Violations": without bit 8 the access was one to the guest's own tables. */
-static void decode_mmio(struct vmexit *x, const struct vmx_exit_fields *f)
-{
-	x->mmio.gpa = GPA(f->guest_physical);
-	x->mmio.write = f->qualification >> 1 & 1;
-	x->mmio.fetch = f->qualification >> 2 & 1;
-	x->mmio.in_walk = !(f->qualification >> 8 & 1);
-}
-
 static void decode_exception(struct vmexit *x, const struct vmx_exit_fields *f)
 {
 	if (EVENT_TYPE(f->event) == EVENT_NMI) {
@@ -111,7 +102,7 @@ void vmx_exit_decode(struct vmexit *x, const struct vmx_exit_fields *f)
 	case REASON_WBINVD:		x->cache.wbinvd = true; break;
 	case REASON_VMCALL:		x->cpl = f->ss_attr >> 5 & 3; break;
 	case REASON_EPT_VIOLATION:
-	case REASON_EPT_BROKEN:		decode_mmio(x, f); break;
+	case REASON_EPT_BROKEN:		vmx_mmio_decode(x, f->qualification, f->guest_physical); break;
 	default:			break;
 	}
 }

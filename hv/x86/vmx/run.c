@@ -105,7 +105,6 @@ static const char *failed_state(u64 reason, struct vmx *m)
 
 	switch (reason & 0xffff) {
 	case REASON_BAD_MSR_LOAD:	return "an MSR of the entry list could not be loaded";
-	case REASON_MACHINE_CHECK:	return "machine check during VM entry";
 	case REASON_BAD_GUEST_STATE:	break;
 	default:			return "VM entry failed for an unknown reason";
 	}
@@ -114,10 +113,22 @@ static const char *failed_state(u64 reason, struct vmx *m)
 	return words ? words : "invalid guest state: no check that is known here fails";
 }
 
+/* One on the way in is as one inside: SDM 3C "Machine-Check Events During VM Entry". */
+static void machine_check(struct vmexit *x)
+{
+	*x = (struct vmexit){ .kind = VMEXIT_EXCEPTION, .rip = vmread(GUEST_RIP), .rflags = vmread(GUEST_RFLAGS), .cpl = 0xff,
+		.reason = REASON_MACHINE_CHECK };
+	x->exception.vector = VEC_MC;
+}
+
 static NOINLINE void run_failed(struct vcpu *v, u64 reason)
 {
 	struct vmexit *x = &v->exit;
 
+	if (reason == (REASON_ENTRY_FAILED | REASON_MACHINE_CHECK)) {
+		machine_check(x);
+		return;
+	}
 	x->kind = VMEXIT_ENTRY_FAILED;
 	x->rip = vmread(GUEST_RIP);
 	x->rflags = vmread(GUEST_RFLAGS);
@@ -210,20 +221,41 @@ static NOINLINE void run_all_details(struct vcpu *v, u8 needs)
 		debug_registers_update(x);
 }
 
+/* IN and OUT, not the string forms. */
+static inline bool run_port(struct vmexit *x)
+{
+	u64 q = vmread(EXIT_QUALIFICATION);
+
+	if (q & BIT(4))
+		return false;
+	x->qual1 = q;
+	vmx_pio_decode(x, q);
+	return true;
+}
+
+/* An access to a device, no event involved. */
+static inline bool run_device(struct vmexit *x)
+{
+	u64 q = vmread(EXIT_QUALIFICATION);
+
+	if (q & EVENT_NMI_UNBLOCKED || vmread(VECTORING_EVENT) & EVENT_VALID)
+		return false;
+	x->len = 0;
+	x->qual1 = q;
+	x->qual2 = vmread(GUEST_PHYSICAL);
+	vmx_mmio_decode(x, q, x->qual2);
+	return true;
+}
+
 /* What only some exits need. The frequent ones come first and read only what they use. */
 static NOINLINE void run_details(struct vcpu *v, u8 needs)
 {
 	struct vmexit *x = &v->exit;
-	u64 q;
 
-	if (x->kind == VMEXIT_PIO) {
-		q = vmread(EXIT_QUALIFICATION);
-		if (!(q & BIT(4))) {
-			x->qual1 = q;
-			vmx_pio_decode(x, q);
-			return;
-		}
-	}
+	if (x->kind == VMEXIT_PIO && run_port(x))
+		return;
+	if (x->kind == VMEXIT_MMIO && run_device(x))
+		return;
 	if (x->kind == VMEXIT_MSR) {
 		x->cpl = 0;
 		x->msr.write = x->reason == REASON_WRMSR;

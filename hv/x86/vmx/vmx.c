@@ -8,6 +8,7 @@
 #include "vmx.h"
 
 #define CPUID_VMX BIT32(5)
+#define CPUID_ARCH_CAPABILITIES BIT32(29)
 
 struct vmx_caps vmx_caps __attribute__((section(".sealed")));
 
@@ -21,12 +22,24 @@ u32 vmx_phys_bits(void)
 	return cpuid(0x80000000, 0).eax >= 0x80000008 ? cpuid(0x80000008, 0).eax & 0xff : 36;
 }
 
+static bool small_pages(void)
+{
+	struct cpuid_regs zero = cpuid(0, 0);
+	bool intel = zero.ebx == 0x756e6547 && zero.edx == 0x49656e69 && zero.ecx == 0x6c65746e;	/* GenuineIntel */
+	u64 told = 0;
+
+	if (zero.eax >= 7 && cpuid(7, 0).edx & CPUID_ARCH_CAPABILITIES)
+		rdmsr_safe(MSR_ARCH_CAPABILITIES, &told);
+	return vmx_has_multihit(intel, cpuid(1, 0).eax, told);
+}
+
 /* An MSR of the list exists only when another says so: reading blindly would fault on old processors. */
 static void caps_read(struct vmx_caps *c)
 {
 	*c = (struct vmx_caps){ .basic = rdmsr(MSR_VMX_BASIC), .misc = rdmsr(MSR_VMX_MISC),
 		.cr0_fixed0 = rdmsr(MSR_VMX_CR0_FIXED0), .cr0_fixed1 = rdmsr(MSR_VMX_CR0_FIXED1),
-		.cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0), .cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1) };
+		.cr4_fixed0 = rdmsr(MSR_VMX_CR4_FIXED0), .cr4_fixed1 = rdmsr(MSR_VMX_CR4_FIXED1),
+		.small_pages = small_pages() };
 	if (!(c->basic & BASIC_TRUE_CONTROLS))
 		return;
 	c->pin = rdmsr(MSR_VMX_TRUE_PIN);
@@ -167,10 +180,9 @@ static void vmx_core_disable(void)
 	write_cr4(read_cr4() & ~CR4_VMXE);
 }
 
-/* 2 MiB leaves are a needed feature (caps.c), larger ones a useful one. */
 static int vmx_nested_max_leaf(void)
 {
-	return vmx_caps.ept_vpid & EPT_PAGES_1G ? 3 : 2;
+	return vmx_max_leaf(&vmx_caps);
 }
 
 const struct virt_ops vmx_ops = {

@@ -14,6 +14,7 @@ struct vmx_caps {
 	u64 pin, proc, proc2, exit, entry;	/* low half: must be 1; high half: may be 1 */
 	u64 ept_vpid;
 	u64 cr0_fixed0, cr0_fixed1, cr4_fixed0, cr4_fixed1;
+	u64 small_pages;			/* not 0: vmx_has_multihit() forbids large executable leaves */
 };
 extern struct vmx_caps vmx_caps;
 
@@ -63,6 +64,14 @@ u32 vmx_control_adjust(u64 cap, u32 wanted);
 bool vmx_control_has(u64 cap, u32 wanted);
 
 u64 vmx_ept_pointer(u64 root);
+
+/* "Machine Check Error on Page Size Change" (CVE-2018-12207, iTLB multihit): a guest that changes the size of a page it
+ * runs from can stop the whole machine, where its nested tables have large executable leaves. Has this processor with VMX
+ * the erratum? intel: the vendor's name; signature: CPUID 1 EAX; arch_capabilities: MSR 10AH, 0 without it. */
+bool vmx_has_multihit(bool intel, u32 signature, u64 arch_capabilities);
+
+/* Level of the largest leaf for a guest's RAM, all of which it may execute: 1 4 KiB, 2 2 MiB, 3 1 GiB. */
+int vmx_max_leaf(const struct vmx_caps *caps);
 
 /* The report's lines from capabilities; feature_control: the MSR as it is. caps all 0 when VMX is absent. */
 void vmx_report_fill(struct virt_report *r, bool has_vmx, u64 feature_control, const struct vmx_caps *caps);
@@ -125,6 +134,15 @@ static inline void vmx_pio_decode(struct vmexit *x, u64 q)
 	x->pio.rep = false;
 	x->pio.addr_size = 0;
 	x->pio.seg = 0xff;
+}
+
+/* SDM 3C "Exit Qualification for EPT Violations": without bit 8 the access was one to the guest's own tables. */
+static inline void vmx_mmio_decode(struct vmexit *x, u64 q, u64 gpa)
+{
+	x->mmio.gpa = GPA(gpa);
+	x->mmio.write = q >> 1 & 1;
+	x->mmio.fetch = q >> 2 & 1;
+	x->mmio.in_walk = !(q & BIT(8));
 }
 
 /* The first of the SDM's checks that g fails, in words written to to; null when it passes all that are known here. */

@@ -156,6 +156,36 @@ static void test_overlap_allows_least(void **state)
 }
 
 /* Nothing of ours makes hypervisor memory of what firmware says is not RAM. */
+/* A device's memory inside of RAM: never handed over, never allocated from, whatever else is kept there. */
+static void test_held(void **state)
+{
+	struct map_input in;
+
+	(void)state;
+	add(FREE, 0x1000000, 0x1000, WB);
+	add(RT_DATA, 0x2000000, 1, WB);
+	kept[kept_count++] = (struct map_kept){ 0x1400000, 0x200000, BOOT_RESERVED };
+	kept[kept_count++] = (struct map_kept){ 0x1800000, 0x400000, BOOT_RESERVED };
+	kept[kept_count++] = (struct map_kept){ 0x1a00000, 0x200000, BOOT_HYPERVISOR };
+	kept[kept_count++] = (struct map_kept){ 0x2000000, 0x1000, BOOT_RESERVED };
+	translate();
+	assert_int_equal(kind_at(0x17ff000), BOOT_RAM);
+	assert_int_equal(kind_at(0x1800000), BOOT_RESERVED);
+	assert_int_equal(kind_at(0x1a00000), BOOT_RESERVED);
+	assert_int_equal(kind_at(0x1bff000), BOOT_RESERVED);
+	assert_int_equal(kind_at(0x1c00000), BOOT_RAM);
+	assert_int_equal(kind_at(0x2000000), BOOT_RUNTIME_DATA);
+	in = input();
+	assert_int_equal(map_find_free(&in, 0x200000, 0x200000, 0, 1ull << 32), 0x1e00000);
+	assert_int_equal(map_find_free(&in, 0x400000, 0x1000, 0, 1ull << 32), 0x1c00000);
+	assert_int_equal(map_find_free(&in, 0x400001, 0x1000, 0, 1ull << 32), 0);
+	assert_int_equal(map_find_free(&in, 0x200000, 0x200000, 0, 0x1c00000), 0x1600000);
+	assert_int_equal(map_find_free(&in, 0x400000, 0x200000, 0, 0x1c00000), 0x1000000);
+	assert_int_equal(map_find_free(&in, 0x200000, 0x200000, 0, 0x1700000), 0x1200000);
+	assert_int_equal(map_find_free(&in, 0x201000, 0x1000, 0x1200000, 0x1c00000), 0);
+	assert_int_equal(map_find_free(&in, 0x200000, 0x200000, 0x1400000, 0x1600000), 0);
+}
+
 static void test_kept_over_reserved(void **state)
 {
 	(void)state;
@@ -237,6 +267,22 @@ static void test_top_and_readable(void **state)
 	assert_true(map_is_readable(&in, 0x200000, 0));
 }
 
+/* What guests may get, before anything is taken from it: also what firmware still uses until it is left. */
+static void test_sum_ram(void **state)
+{
+	struct map_input in = input();
+
+	assert_int_equal(map_sum_ram(&in), 0);
+	add(FREE, 0x100000, 0x100, WB);
+	add(BOOT_DATA, 0x200000, 0x10, WB);
+	add(RT_DATA, 0x210000, 0x10, WB);
+	add(IO, 0xfec00000, 1, 0);
+	add(UNACCEPTED, 0x80000000, 0x1000, WB);
+	add(FREE, 0x100000000, 0x100000, WB);
+	in = input();
+	assert_true(map_sum_ram(&in) == 0x100000 + 0x10000 + 0x100000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,10 +293,12 @@ int main(void)
 		cmocka_unit_test_setup(test_kept, setup),
 		cmocka_unit_test_setup(test_overlap_allows_least, setup),
 		cmocka_unit_test_setup(test_kept_over_reserved, setup),
+		cmocka_unit_test_setup(test_held, setup),
 		cmocka_unit_test_setup(test_rubbish, setup),
 		cmocka_unit_test_setup(test_too_many, setup),
 		cmocka_unit_test_setup(test_odd_stride, setup),
 		cmocka_unit_test_setup(test_find_free, setup),
+		cmocka_unit_test_setup(test_sum_ram, setup),
 		cmocka_unit_test_setup(test_top_and_readable, setup),
 	};
 

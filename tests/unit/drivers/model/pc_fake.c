@@ -3,6 +3,11 @@
 
 #include "../../../../drivers/model/acpi.h"
 
+#include <hv/gmem.h>
+
+/* Where a test links the real one, that is taken. */
+#define WEAK __attribute__((weak))
+
 struct fake fake;
 struct timebase timebase;
 struct core core_private;
@@ -34,6 +39,11 @@ void vcpu_request(struct guest *g, u32 vcpu, u32 requests)
 	fake.requests[vcpu]++;
 }
 
+void vcpu_request_start(struct guest *g, u32 vcpu, int page)
+{
+	vcpu_request(g, vcpu, page < 0 ? REQ_INIT : REQ_SIPI | (u32)page << 24);
+}
+
 void core_ring_doorbell(u32 index)
 {
 	assert_int_equal(index, control_core);
@@ -56,10 +66,70 @@ void guest_panicked(struct guest *g, struct vcpu *v, u32 events)
 	fake.panic_events = events;
 }
 
-int acpi_build(struct guest *g, gpa_t *rsdp)
+const struct device_ram *guest_device_ram(const struct guest *g, enum device_ram_kind kind)
+{
+	return &g->device_ram[kind];
+}
+
+WEAK bool gmem_read(const struct guest *g, gpa_t gpa, void *to, u64 len)
+{
+	void *p = gmem_ptr(g, gpa, len);
+
+	return p && memcpy(to, p, len);
+}
+
+WEAK bool gmem_write(const struct guest *g, gpa_t gpa, const void *from, u64 len)
+{
+	void *p = gmem_ptr(g, gpa, len);
+
+	return p && memcpy(p, from, len);
+}
+
+WEAK bool gmem_zero(const struct guest *g, gpa_t gpa, u64 len)
+{
+	void *p = gmem_ptr(g, gpa, len);
+
+	return p && memset(p, 0, len);
+}
+
+WEAK void acpi_build_file(const struct guest *g, u8 *to, size_t size, struct acpi_places *p)
+{
+	memset(to, 0, size);
+}
+
+WEAK u32 acpi_file_pointers(const struct acpi_places *p, struct acpi_patch patch[ACPI_PATCHES_MAX])
+{
+	return 0;
+}
+
+WEAK u32 acpi_file_sums(const struct acpi_places *p, struct acpi_sum sum[ACPI_SUMS_MAX])
+{
+	return 0;
+}
+
+WEAK int acpi_build(struct guest *g, gpa_t *rsdp)
 {
 	*rsdp = GPA(0xe0000);
 	return 0;
+}
+
+/* RAM that a test has put there; without it nothing is RAM. */
+void *gmem_ptr(const struct guest *g, gpa_t gpa, u64 len)
+{
+	if (!g->ram || !len || gpa.v >= g->ram_low || len > g->ram_low - gpa.v)
+		return NULL;
+	return g->ram + gpa.v;
+}
+
+void random_seed(struct random *r, u64 who)
+{
+	r->uses = who;
+}
+
+void random_fill(struct random *r, void *to, size_t n)
+{
+	r->uses++;
+	memset(to, 0x5a, n);
 }
 
 struct vcpu *fake_vcpu(u32 index)
@@ -78,6 +148,7 @@ struct guest *fake_guest_new(void)
 	noise_state = 88172645463325252ul;
 	plan->test_device = true;
 	g->plan = plan;
+	g->name = "fake";
 	g->vcpu_count = FAKE_VCPUS;
 	g->ram_low = 3 * GiB;
 	g->ram_high = 5 * GiB;

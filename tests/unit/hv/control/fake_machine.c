@@ -32,6 +32,7 @@ WEAK struct core core_private;
 WEAK struct guest *guests[PLAN_GUESTS_MAX];
 WEAK u32 guest_count;
 WEAK const struct boot_info *boot_info;
+WEAK struct host_dma host_dma;
 WEAK const struct plan *machine_plan;
 WEAK const struct resolved_plan *machine_resolved;
 WEAK const struct virt_report *machine_report;

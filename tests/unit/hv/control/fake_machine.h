@@ -15,6 +15,7 @@
 
 #include <hv/core.h>
 #include <hv/guest.h>
+#include <hv/host.h>
 #include <hv/keys.h>
 #include <hv/lib.h>
 #include <hv/log.h>

@@ -182,6 +182,26 @@ static void test_announcements(void **state)
 	assert_string_equal(fake_serial, "guest web: powered off\r\nREDRAW");
 }
 
+/* What was typed ahead for one run never reaches the next; it may be a password. */
+static void test_typed_ahead_for_another_run(void **state)
+{
+	struct guest *g = &fake_guest[0];
+
+	type("\x01" "1");
+	for (u32 i = 0; i < INPUT_RING_BYTES + 20; i++)
+		hub_input('x');
+	while (input_ring_get(g->input) == 'x')
+		;
+	life_of(g)->starts++;
+	hub_output();
+	assert_int_equal(input_ring_get(g->input), -1);
+	type("new");
+	assert_int_equal(input_ring_get(g->input), 'n');
+	assert_int_equal(input_ring_get(g->input), 'e');
+	assert_int_equal(input_ring_get(g->input), 'w');
+	assert_int_equal(input_ring_get(g->input), -1);
+}
+
 /* A port that is full takes no view bytes, loses none, and announcements still find room. */
 static void test_slow_port(void **state)
 {
@@ -364,6 +384,7 @@ int main(void)
 		cmocka_unit_test_setup(test_typed_ahead_stays, setup),
 		cmocka_unit_test_setup(test_guest_that_is_off, setup),
 		cmocka_unit_test_setup(test_announcements, setup),
+		cmocka_unit_test_setup(test_typed_ahead_for_another_run, setup),
 		cmocka_unit_test_setup(test_slow_port, setup),
 		cmocka_unit_test_setup(test_room, setup),
 		cmocka_unit_test_setup(test_screen_follows_the_view, setup),

@@ -131,6 +131,39 @@ static void test_start(void **state)
 	assert_string_equal(life_start(web, now), "it runs already");
 }
 
+/* A machine check hit it: nobody touches its RAM or cores again, whatever the plan or the operator wants. */
+static void test_broken_hardware_stays_off(void **state)
+{
+	struct message m;
+
+	((struct plan_guest *)web->plan)->restart = PLAN_RESTART_ALWAYS;
+	start_web();
+	web->broken = 1;
+	end_web(END_KILLED, 0, "GUEST-MACHINE-CHECK");
+	assert_int_equal(web->state, GUEST_KILLED);
+	assert_string_equal(life_of(web)->last.id, "GUEST-MACHINE-CHECK");
+	now += 600 * HZ;
+	life_tick(now);
+	assert_false(fake_core_get(1, &m));		/* neither MSG_ZERO nor MSG_RUN */
+	assert_non_null(strstr(life_start(web, now), "hardware"));
+	assert_false(fake_core_get(1, &m));
+	assert_int_equal(web->state, GUEST_KILLED);
+}
+
+/* ... also when it was about to be reset. */
+static void test_broken_hardware_is_not_reset(void **state)
+{
+	struct message m;
+
+	start_web();
+	assert_null(life_reset(web, now));
+	web->broken = 1;
+	park_web();
+	assert_false(fake_core_get(1, &m));
+	assert_true(life_is_quiet(web));
+	assert_non_null(life_start(web, now));
+}
+
 static void test_start_needs_its_cores(void **state)
 {
 	core_table[2].state = CORE_FAILED;
@@ -400,19 +433,40 @@ static void test_cleared_at_rest(void **state)
 }
 
 /* Not when it starts again: then it is cleared anyway. When the operator cancels that, it is. */
-static void test_not_cleared_between_runs(void **state)
+/* A start clears RAM itself; a wait before it is no time for what the last run left. */
+static void test_cleared_while_it_waits(void **state)
 {
 	struct message m;
 
 	start_web();
 	end_web(END_REBOOT, 0, "");
-	run_web();
+	assert_true(fake_core_get(1, &m));
+	assert_int_equal(m.type, MSG_RUN);		/* at once, and nothing before it */
+	assert_true(fake_core_get(2, &m));
+	fake_core_put(1, MSG_STARTED, web, 0);
+	deliver();
 	end_web(END_KILLED, 0, "X");
-	assert_false(fake_core_get(1, &m));
-	assert_string_equal(life_state_word(web), "killed");
-	assert_non_null(life_kill(web, now));
-	core_takes_zero();
 	assert_string_equal(life_state_word(web), "clearing");
+	core_takes_zero();
+	fake_core_put(1, MSG_ZEROED, web, 0);
+	deliver();
+	assert_string_equal(life_state_word(web), "killed");
+	assert_non_null(life_kill(web, now));		/* the wait is over: once is enough */
+	assert_false(fake_core_get(1, &m));
+}
+
+/* What was typed and not read belongs to the run that it was typed for. */
+static void test_typed_bytes_end_with_the_run(void **state)
+{
+	start_web();
+	input_ring_put(web->input, 'x');
+	input_ring_put(web->input, 'y');
+	assert_int_equal(input_ring_get(web->input), 'x');
+	end_web(END_REBOOT, 0, "");
+	assert_int_equal(input_ring_get(web->input), -1);
+	input_ring_put(web->input, 'z');		/* typed while it starts */
+	run_web();
+	assert_int_equal(input_ring_get(web->input), 'z');
 }
 
 static void test_start_while_clearing(void **state)
@@ -641,6 +695,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_start, setup),
 		cmocka_unit_test_setup(test_start_needs_its_cores, setup),
+		cmocka_unit_test_setup(test_broken_hardware_stays_off, setup),
+		cmocka_unit_test_setup(test_broken_hardware_is_not_reset, setup),
 		cmocka_unit_test_setup(test_full_ring, setup),
 		cmocka_unit_test_setup(test_results, setup),
 		cmocka_unit_test_setup(test_killed, setup),
@@ -659,7 +715,8 @@ int main(void)
 		cmocka_unit_test_setup(test_operator_cancels_restart, setup),
 		cmocka_unit_test_setup(test_hold, setup),
 		cmocka_unit_test_setup(test_cleared_at_rest, setup),
-		cmocka_unit_test_setup(test_not_cleared_between_runs, setup),
+		cmocka_unit_test_setup(test_cleared_while_it_waits, setup),
+		cmocka_unit_test_setup(test_typed_bytes_end_with_the_run, setup),
 		cmocka_unit_test_setup(test_start_while_clearing, setup),
 		cmocka_unit_test_setup(test_clearing_waits_for_the_ring, setup),
 		cmocka_unit_test_setup(test_not_cleared_when_going_down, setup),

@@ -41,6 +41,11 @@ enum verdict emulate_string_io(struct vcpu *t)
 	return elsewhere(t, "string");
 }
 
+enum verdict hyperv_hypercall(struct vcpu *t)
+{
+	return elsewhere(t, "hyperv");
+}
+
 enum verdict exit_cpuid(struct vcpu *t)
 {
 	return elsewhere(t, "cpuid");
@@ -59,6 +64,11 @@ enum verdict exit_cr(struct vcpu *t)
 enum verdict exit_xsetbv(struct vcpu *t)
 {
 	return elsewhere(t, "xsetbv");
+}
+
+enum verdict exit_machine_check(struct vcpu *t)
+{
+	return elsewhere(t, "machine check");
 }
 
 void vcpu_set_dr6(struct vcpu *t, u64 causes)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/admission.c hv/core/admission_memory.c hv/core/resolved_plan.c hv/core/plan_show.c hv/core/plan.c hv/core/plan_boot.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/format.c */
+/* SOURCES: hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_devices.c hv/core/resolved_plan.c hv/core/plan_show.c hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/format.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -398,6 +398,47 @@ static void test_modules(void **state)
 	assert_null(resolved.guest[0].initrd);
 }
 
+/* Disks. */
+
+#define DISKS(name, rest) "[guest." name "]\ncores = 1\nmemory = \"64MiB\"\n" ELF rest
+
+static void test_disks(void **state)
+{
+	(void)state;
+	make_machine(4);
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" }]"), "error IMAGE-MISSING: p.toml:5: guest.a.disk: the file \"d\"");
+	add_image("d", IMAGE_WHOLE, 4096);
+	add_image("e", IMAGE_WHOLE, 513);
+	admit_text(DISKS("a", "disk = [{ image = \"d\" }]"));
+	assert_ptr_equal(resolved.guest[0].disk[0], &facts.image[1]);
+	assert_null(resolved.guest[0].cdrom);
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" },\n{ image = \"e\" }]"),
+		    "error IMAGE-SECTORS: p.toml:6: guest.a.disk: a raw image, a multiple of 512 bytes; \"e\" has 513 bytes");
+	refuse_text(DISKS("a", "cdrom = \"e\""), "error IMAGE-SECTORS: p.toml:5: guest.a.cdrom: ");
+	admit_text(DISKS("a", "disk = [{ image = \"d\", readonly = true }]\ncdrom = \"d\"\n")
+		   DISKS("b", "disk = [{ image = \"d\", readonly = true }]\n"));
+	assert_ptr_equal(resolved.guest[0].cdrom, resolved.guest[1].disk[0]);
+	facts.image[1].status = IMAGE_CUT;
+	refuse_text(DISKS("a", "cdrom = \"d\""), "error IMAGE-TRUNCATED: p.toml:5: guest.a.cdrom: ");
+}
+
+static void test_shared_disks(void **state)
+{
+	(void)state;
+	make_machine(4);
+	add_image("d", IMAGE_WHOLE, 4096);
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" }]\n") DISKS("b", "disk = [{ image = \"d\", readonly = true }]\n"),
+		    "error IMAGE-SHARED: p.toml:10: guest.b.disk: a file of its own, or readonly = true at both: \"d\" is "
+		    "also in guest.a.disk (line 5)");
+	refuse_text(DISKS("a", "disk = [{ image = \"d\", readonly = true }]\n") DISKS("b", "disk = [{ image = \"d\" }]\n"),
+		    "error IMAGE-SHARED: p.toml:10: guest.b.disk: ");
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" }, { image = \"d\" }]\n"), "error IMAGE-SHARED: p.toml:5: ");
+	refuse_text(DISKS("a", "disk = [{ image = \"d\" }]\ncdrom = \"d\"\n"), "error IMAGE-SHARED: p.toml:6: guest.a.cdrom: ");
+	facts.image[0].size = 512;
+	refuse_text(DISKS("a", "disk = [{ image = \"k\" }]\n"), "error IMAGE-SHARED: p.toml:5: guest.a.disk: ");
+	refuse_text(DISKS("a", "") DISKS("b", "disk = [{ image = \"k\" }]\n"), "error IMAGE-SHARED: ");
+}
+
 static u32 checks;
 
 static int check_image(enum boot_type type, const void *bytes, u64 size, char *text, size_t text_size)
@@ -616,7 +657,7 @@ static void test_show_is_a_plan(void **state)
 	add_image("i", IMAGE_WHOLE, 7);
 	fmt_print(text, sizeof(text), "[machine]\nname = \"R\"\ncontrol = 3\nserial = \"none\"\nserial_baud = 9600\n"
 		  "screen = false\nlog = \"error\"\n[guest.a]\ncores = 2\nmemory = \"4GiB\"\nrestart = \"never\"\n"
-		  "test_device = true\nautostart = false\n"
+		  "test_device = true\nautostart = false\nhyperv = true\n"
 		  "boot = { type = \"linux\", kernel = \"k\", initrd = \"i\", cmdline = '\"\\%s\\\"' }\n"
 		  "[guest.b]\ncores = [5, 4]\nmemory = \"66MiB\"\n"
 		  "boot = { type = \"elf\", file = \"k\", modules = [\"i\", \"k\"] }\n", line);
@@ -638,6 +679,77 @@ static void test_show_is_a_plan(void **state)
 	assert_memory_equal(&first_resolved, &resolved, sizeof(resolved));
 }
 
+/* Firmware: two files that become flash, a piece of RAM beside the guest's own. */
+
+#define UEFI "boot = { type = \"uefi\" }\n"
+
+static const char *broken_file;
+
+static int check_named(enum boot_type type, const void *bytes, u64 size, char *to, size_t to_size)
+{
+	bool vars = type == BOOT_UEFI_VARS;
+
+	assert_true(type == BOOT_UEFI || vars);
+	fmt_print(to, to_size, "broken");
+	return broken_file && !strcmp(broken_file, vars ? "vars" : "code") ? -E_INVAL : 0;
+}
+
+static void make_uefi_machine(void)
+{
+	make_machine(4);
+	add_image("OVMF_CODE_4M.fd", IMAGE_WHOLE, 3653632);
+	add_image("OVMF_VARS_4M.fd", IMAGE_WHOLE, 540672);
+	facts.check_image = check_named;
+	broken_file = NULL;
+}
+
+static void test_firmware(void **state)
+{
+	const char two[] = "[guest.a]\ncores = 1\nmemory = \"3GiB\"\n" UEFI "[guest.b]\ncores = 1\nmemory = \"16MiB\"\n" UEFI;
+	const struct facts_ram *a, *b;
+
+	(void)state;
+	make_uefi_machine();
+	admit_text(two);
+	a = &resolved.guest[0].device[DEVICE_RAM_FLASH];
+	b = &resolved.guest[1].device[DEVICE_RAM_FLASH];
+	assert_true(a->size == 4 * MiB && b->size == 4 * MiB);
+	assert_true(a->base.v + a->size <= b->base.v || b->base.v + b->size <= a->base.v);
+	assert_int_equal(resolved.guest[0].device[DEVICE_RAM_SCREEN].size, 0);
+	/* Firmware's own window begins at 2.75 GiB: RAM ends at 2 GiB there. */
+	for (u32 i = 0; i < resolved.guest[0].range_count; i++) {
+		const struct ram_range *r = &resolved.guest[0].range[i];
+
+		assert_true(r->gpa + r->size <= 2 * GiB || r->gpa >= 4 * GiB);
+	}
+	((struct facts_ram *)a)->base = HPA(a->base.v + PAGE_SIZE);
+	assert_int_equal(resolved_plan_verify(&plan, &facts, &resolved, why, sizeof(why)), -E_INVAL);
+	((struct facts_ram *)a)->base = b->base;
+	assert_int_equal(resolved_plan_verify(&plan, &facts, &resolved, why, sizeof(why)), -E_INVAL);
+	((struct facts_ram *)a)->size = 0;
+	assert_int_equal(resolved_plan_verify(&plan, &facts, &resolved, why, sizeof(why)), -E_INVAL);
+}
+
+static void test_firmware_refusals(void **state)
+{
+	const char one[] = "[guest.a]\ncores = 1\nmemory = \"16MiB\"\n" UEFI;
+	const char whole[] = "[guest.a]\ncores = 1\nmemory = \"64MiB\"\n" UEFI;
+
+	(void)state;
+	make_machine(4);
+	refuse_text(one, "IMAGE-MISSING: p.toml:4: guest.a.boot.firmware: the file \"OVMF_CODE_4M.fd\"");
+	refuse_text(one, "IMAGE-MISSING: p.toml:4: guest.a.boot.vars: the file \"OVMF_VARS_4M.fd\"");
+	make_uefi_machine();
+	broken_file = "code";
+	refuse_text(one, "IMAGE-FORMAT: p.toml:4: guest.a.boot.firmware: UEFI firmware (OVMF's code); \"OVMF_CODE_4M.fd\": broken");
+	broken_file = "vars";
+	refuse_text(one, "IMAGE-FORMAT: p.toml:4: guest.a.boot.vars: UEFI variables (OVMF's); \"OVMF_VARS_4M.fd\": broken");
+	make_uefi_machine();
+	facts.ram_count = 0;
+	add_ram(64 * MiB, 64 * MiB);
+	refuse_text(whole, "PLAN-MEMORY: p.toml:3: guest.a.boot.firmware: 4MiB in one piece");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -656,6 +768,8 @@ int main(void)
 		cmocka_unit_test(test_facts_that_overlap),
 		cmocka_unit_test(test_image_refusals),
 		cmocka_unit_test(test_modules),
+		cmocka_unit_test(test_disks),
+		cmocka_unit_test(test_shared_disks),
 		cmocka_unit_test(test_image_check),
 		cmocka_unit_test(test_all_errors_at_once),
 		cmocka_unit_test(test_no_guest),
@@ -663,6 +777,8 @@ int main(void)
 		cmocka_unit_test(test_verify_cores),
 		cmocka_unit_test(test_verify_memory),
 		cmocka_unit_test(test_show_is_a_plan),
+		cmocka_unit_test(test_firmware),
+		cmocka_unit_test(test_firmware_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,7 +147,8 @@ static void test_impossible_ranges_are_refused(void **state)
 	assert_int_equal(claim(BUS_PORT, 0xffff, 2, &a), -E_RANGE);
 	assert_int_equal(claim(BUS_PORT, 0x10000, 1, &a), -E_RANGE);
 	assert_int_equal(claim(BUS_MEMORY, UINT64_MAX, 2, &a), -E_RANGE);
-	assert_int_equal(claim(BUS_MEMORY, 1, UINT64_MAX, &a), 0);
+	assert_int_equal(claim(BUS_MEMORY, 0, (1ul << 63) + 1, &a), -E_RANGE);
+	assert_int_equal(claim(BUS_MEMORY, 1, 1ul << 63, &a), 0);
 	assert_int_equal(claim(BUS_PORT, 0xffff, 1, &a), 0);
 }
 
@@ -163,6 +164,79 @@ static void test_table_full(void **state)
 	assert_false(bus_access(&bus, BUS_PORT, BUS_CLAIMS_MAX, &io));
 }
 
+/* Memory behind claims. */
+
+static u8 memory[4 * PAGE_SIZE];
+static u32 remaps, remap_claim;
+
+static void note_remap(struct bus *b, u32 nr)
+{
+	assert_ptr_equal(b, &bus);
+	remaps++;
+	remap_claim = nr;
+}
+
+static u64 mappable(u64 base, u64 size)
+{
+	u32 prot = 0;
+	u64 hpa = bus_mappable(&bus, base, size, &prot);
+
+	assert_true(hpa == ~0ul || prot);
+	return hpa;
+}
+
+static void test_backed_claims(void **state)
+{
+	const struct device_ram m = { memory, HPA(0x200000), sizeof(memory) };
+	struct device d = { 0 }, other = { 0 };
+	u32 a, late;
+
+	remaps = 0;
+	bus.remap = note_remap;
+	assert_int_equal(claim(BUS_MEMORY, 0xc0001000, 0x100, &other), 0);
+	a = (u32)bus_claim_movable(&bus, BUS_MEMORY, device_io, &d, "frame");
+	late = (u32)bus_claim_movable(&bus, BUS_MEMORY, device_io, &other, "late");
+	assert_int_equal(remaps, 0);				/* nothing is backed yet */
+	assert_int_equal(bus_back(&bus, a, &m, BUS_READ | BUS_WRITE), 0);
+	assert_true(remaps == 1 && remap_claim == a);
+	assert_true(mappable(0xc0000000, PAGE_SIZE) == ~0ul);	/* it is nowhere */
+	assert_null(bus_memory(&bus, 0, 1));
+	bus_move(&bus, a, 0xc0000000, sizeof(memory));
+	assert_true(remaps == 2 && remap_claim == BUS_CLAIMS_MAX);
+	assert_true(mappable(0xc0000000, PAGE_SIZE) == 0x200000);
+	assert_true(mappable(0xc0001000, PAGE_SIZE) == ~0ul);	/* the earlier claim has a part of it */
+	assert_true(mappable(0xc0003000, PAGE_SIZE) == 0x203000);
+	assert_true(mappable(0xc0004000, PAGE_SIZE) == ~0ul);
+	assert_true(mappable(0xc0002000, 4 * PAGE_SIZE) == ~0ul);
+	bus_move(&bus, late, 0xc0000000, PAGE_SIZE);		/* a later one gives way */
+	assert_true(mappable(0xc0000000, PAGE_SIZE) == 0x200000);
+	assert_ptr_equal(bus_memory(&bus, 0xc0003ff0, 16), memory + 0x3ff0);
+	assert_null(bus_memory(&bus, 0xc0003ff0, 17));
+	assert_null(bus_memory(&bus, 0xbfffffff, 2));
+	bus_move(&bus, a, U64_MAX - sizeof(memory) + 1, sizeof(memory));
+	assert_null(bus_memory(&bus, U64_MAX, 2));
+	bus_move(&bus, a, 0xc0000800, sizeof(memory));		/* not on a page */
+	assert_true(mappable(0xc0002000, PAGE_SIZE) == ~0ul);
+	assert_int_equal(bus_back(&bus, a, &m, 0), 0);
+	assert_null(bus_memory(&bus, 0xc0002000, 1));
+}
+
+static void test_backing_is_the_bound(void **state)
+{
+	const struct device_ram m = { memory, HPA(0), PAGE_SIZE };
+	struct device d = { 0 };
+	u32 a = (u32)bus_claim_movable(&bus, BUS_MEMORY, device_io, &d, "frame");
+
+	assert_int_equal(bus_back(&bus, a, &m, BUS_READ), 0);
+	bus_move(&bus, a, 0, 16 * PAGE_SIZE);			/* larger than what is behind it */
+	assert_null(bus_memory(&bus, PAGE_SIZE, 1));
+	assert_true(mappable(PAGE_SIZE, PAGE_SIZE) == ~0ul);
+	assert_true(mappable(0, PAGE_SIZE) == 0);
+	for (u32 i = 1; i < BUS_BACKED_MAX; i++)
+		assert_int_equal(bus_back(&bus, (u32)bus_claim_movable(&bus, BUS_MEMORY, device_io, &d, "x"), &m, 0), 0);
+	assert_int_equal(bus_back(&bus, (u32)bus_claim_movable(&bus, BUS_MEMORY, device_io, &d, "x"), &m, 0), -E_NOSPC);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +248,8 @@ int main(void)
 		cmocka_unit_test_setup(test_overlaps_are_refused, setup),
 		cmocka_unit_test_setup(test_impossible_ranges_are_refused, setup),
 		cmocka_unit_test_setup(test_table_full, setup),
+		cmocka_unit_test_setup(test_backed_claims, setup),
+		cmocka_unit_test_setup(test_backing_is_the_bound, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

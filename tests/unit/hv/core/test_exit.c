@@ -48,6 +48,39 @@ static void test_fault_injects_and_leaves_rip(void **state)
 	alive();
 }
 
+/* At the end of 4 GiB: legacy and compatibility code goes on at 0, 64-bit code goes on. At the end of 64 KiB nothing is
+ * special: the code segment's limit says whether there is more. */
+static void test_rip_wraps_at_32_bits(void **state)
+{
+	static const struct { u64 efer; u32 attr; u64 cr0, rip; u32 len; u64 next; } cases[] = {
+		{ 0, SEG_ATTR_DB, CR0_PE, 0xfffffffe, 2, 0 },
+		{ 0, SEG_ATTR_DB, CR0_PE, 0xffffffff, 15, 14 },
+		{ 0, SEG_ATTR_DB, CR0_PE, 0xfffffff0, 15, 0xffffffff },
+		{ 0, 0, 0, 0xfffffffe, 3, 1 },
+		{ 0, 0, 0, 0xfffe, 2, 0x10000 },
+		{ EFER_LMA, SEG_ATTR_DB, CR0_PE | CR0_PG, 0xfffffffe, 2, 0 },
+		{ EFER_LMA, 0, CR0_PE | CR0_PG, 0xfffffffe, 4, 2 },
+		{ EFER_LMA, SEG_ATTR_L, CR0_PE | CR0_PG, 0xfffffffe, 2, 0x100000000 },
+		{ EFER_LMA, SEG_ATTR_L, CR0_PE | CR0_PG, 0xffffffff80000000 - 2, 2, 0xffffffff80000000 },
+		{ EFER_LMA, SEG_ATTR_L, CR0_PE | CR0_PG, ~0ul - 1, 2, 0 },
+	};
+
+	for (u32 i = 0; i < ARRAY_COUNT(cases); i++)
+		for (u32 told = 0; told < 2; told++) {
+			struct vmexit x = an_exit(VMEXIT_CPUID);
+
+			fake.state.efer = cases[i].efer;
+			fake.state.cr0 = cases[i].cr0;
+			fake.state.seg[SEG_CS].attr = cases[i].attr;
+			x.rip = cases[i].rip;
+			x.len = told ? cases[i].len : 0;
+			length = cases[i].len;
+			judge(x);
+			assert_true(rip() == cases[i].next);
+			alive();
+		}
+}
+
 static void test_kill_without_words(void **state)
 {
 	answer = KILL;
@@ -264,6 +297,17 @@ static void test_exception_code(void **state)
 }
 
 /* XSA-156: 1000 in a row are one instruction's worth of patience. */
+/* The machine's, not the guest's: it is never injected. */
+static void test_machine_check(void **state)
+{
+	answer = KILL;
+	judge(exception(VEC_MC, false));
+	assert_string_equal(asked, "machine check");
+	assert_int_equal(fake.count[FAKE_INJECT], 0);
+	assert_int_equal(g->record.ready, 1);
+	assert_true(rip() == RIP);
+}
+
 static void test_exception_loop_ends(void **state)
 {
 	u32 n = 0;
@@ -316,10 +360,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_next_moves_rip_once), T(test_again_leaves_rip), T(test_fault_injects_and_leaves_rip),
+		T(test_rip_wraps_at_32_bits),
 		T(test_kill_without_words), T(test_length_from_bytes), T(test_length_unknown_kills),
 		T(test_length_only_for_next), T(test_every_kind), T(test_unknown_says_the_hardware_reason),
 		T(test_names), T(test_hypercall), T(test_hlt_sleeps_behind_it), T(test_event_takes_interrupts),
-		T(test_exceptions_go_on), T(test_exception_code), T(test_exception_loop_ends),
+		T(test_exceptions_go_on), T(test_exception_code), T(test_machine_check), T(test_exception_loop_ends),
 		T(test_exception_loop_is_broken_by_progress), T(test_first_record_wins), T(test_entry_failed_words),
 	};
 

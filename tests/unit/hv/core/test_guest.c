@@ -283,6 +283,30 @@ static void test_request_kicks_once(void **state)
 	assert_int_equal(g->vcpu[1].requests, REQ_NMI | REQ_POSTED | REQ_INIT);
 }
 
+/* One word holds what the order of INIT and SIPI leaves, whatever else is in it. */
+static void test_request_start(void **state)
+{
+	u32 *word = &g->vcpu[1].requests;
+
+	vcpu_request(g, 1, REQ_NMI);
+	vcpu_request_start(g, 1, 0xfe);
+	assert_int_equal(*word, REQ_NMI | REQ_SIPI | 0xfe000000);
+	assert_int_equal(fake_core.rings[1], 2);
+	vcpu_request_start(g, 1, 0x01);
+	assert_int_equal(REQ_SIPI_PAGE(*word), 0xfe);
+	assert_int_equal(fake_core.rings[1], 2);
+	vcpu_request_start(g, 1, -1);
+	assert_int_equal(*word, REQ_NMI | REQ_INIT);
+	assert_int_equal(fake_core.rings[1], 3);
+	vcpu_request_start(g, 1, -1);
+	assert_int_equal(fake_core.rings[1], 3);
+	vcpu_request_start(g, 1, 0);
+	assert_int_equal(*word, REQ_NMI | REQ_INIT | REQ_SIPI);
+	vcpu_request(g, 1, REQ_POSTED);
+	vcpu_request_start(g, 1, -1);
+	assert_int_equal(*word, REQ_NMI | REQ_INIT | REQ_POSTED);
+}
+
 static void test_request_to_own_core(void **state)
 {
 	vcpu_request(g, 0, REQ_NMI);
@@ -340,7 +364,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_end), T(test_end_rings), T(test_kill), T(test_kill_shows_registers), T(test_long_words_are_cut),
 		T(test_first_wins), T(test_end_before_kill), T(test_loser_touches_nothing), T(test_race),
-		T(test_full_ring_waits), T(test_request_kicks_once), T(test_request_to_own_core),
+		T(test_full_ring_waits), T(test_request_kicks_once), T(test_request_start), T(test_request_to_own_core),
 		T(test_kick_goes_to_the_core), T(test_requests_from_many),
 	};
 

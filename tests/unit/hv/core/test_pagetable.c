@@ -196,6 +196,46 @@ static void test_max_leaf(void **state)
 	assert_int_equal(level_at(BASE), 1);
 }
 
+/* 4 KiB leaves throughout, where large ones are forbidden: one table for 2 MiB, and no large leaf whatever is mapped over
+ * whatever. */
+static void test_small_leaves_only(void **state)
+{
+	begin(&pt_ept, 1);
+	assert_int_equal(pt_map(&pt, BASE, 8 * GiB, 96 * M2, PT_READ | PT_WRITE | PT_EXEC), 0);
+	assert_int_equal(arena_used, 3 + 96);
+	assert_int_equal(pt_map(&pt, BASE + M2 + PAGE_SIZE, 16 * GiB, 2 * M2, PT_READ | PT_WRITE | PT_EXEC), 0);
+	for (u64 off = 0; off < 96 * M2; off += PAGE_SIZE) {
+		u64 second = off - M2 - PAGE_SIZE;
+
+		assert_int_equal(level_at(BASE + off), 1);
+		assert_true(pt_lookup_hpa(&pt, BASE + off) == (second < 2 * M2 ? 16 * GiB + second : 8 * GiB + off));
+	}
+	assert_int_equal(arena_used, 3 + 96);
+}
+
+/* The audit's question, with leaves of all sizes and each kind of mistake. */
+static void test_find_other(void **state)
+{
+	u64 size = 2 * GiB + 5 * M2 + 7 * PAGE_SIZE, wrong[] = { 0, PAGE_SIZE, M2 + PAGE_SIZE, GiB, 2 * GiB + 3 * M2,
+		2 * GiB + 5 * M2 + 6 * PAGE_SIZE };
+
+	for (int max = 1; max <= 3; max++)
+		for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
+			begin(&pt_ept, max);
+			assert_true(pt_find_other(&pt, BASE, 8 * GiB, size) == BASE);
+			map(BASE, 8 * GiB, size);
+			assert_true(pt_find_other(&pt, BASE, 8 * GiB, size) == BASE + size);
+			assert_true(pt_find_other(&pt, BASE, 8 * GiB, size + PAGE_SIZE) == BASE + size);
+			assert_true(pt_find_other(&pt, BASE + PAGE_SIZE, 8 * GiB + PAGE_SIZE, M2) == BASE + PAGE_SIZE + M2);
+			map(BASE + wrong[i], GiB, PAGE_SIZE);
+			assert_true(pt_find_other(&pt, BASE, 8 * GiB, size) == BASE + wrong[i]);
+			assert_int_equal(pt_unmap(&pt, BASE + wrong[i], PAGE_SIZE), 0);
+			assert_true(pt_find_other(&pt, BASE, 8 * GiB, size) == BASE + wrong[i]);
+			assert_true(pt_find_other(&pt, BASE, 8 * GiB, wrong[i]) == BASE + wrong[i]);
+		}
+	assert_true(pt_find_other(&pt, BASE, 0, 0) == BASE);
+}
+
 static void test_one_page(void **state)
 {
 	begin(&pt_host, 3);
@@ -423,7 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_largest_leaves), cmocka_unit_test(test_leaves_grow_inside_a_range),
 		cmocka_unit_test(test_both_addresses_decide), cmocka_unit_test(test_max_leaf),
-		cmocka_unit_test(test_one_page),
+		cmocka_unit_test(test_small_leaves_only), cmocka_unit_test(test_find_other), cmocka_unit_test(test_one_page),
 		cmocka_unit_test(test_not_aligned), cmocka_unit_test(test_rights_and_types),
 		cmocka_unit_test(test_same_size_again_needs_no_table), cmocka_unit_test(test_unmap_holes),
 		cmocka_unit_test(test_unmap_whole_leaves), cmocka_unit_test(test_out_of_tables),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/plan.c hv/core/plan_boot.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/format.c */
+/* SOURCES: hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/format.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,7 +59,7 @@ static void test_everything_live(void **state)
 		"}\n"
 		"autostart = false\nrestart = \"always\"\ntest_device = true\napic = \"virtual\"\n"
 		"[guest.db.boot]\ntype = \"elf\"\nfile = \"k.elf\"\nmodules = [\"a\",\n \"b\"]\n"
-		"[guest.db]\ncores = 64\nmemory = \"16MiB\"\n");
+		"[guest.db]\ncores = 64\nmemory = \"16MiB\"\nhyperv = true\n");
 	assert_string_equal(plan.file, "bulkhead.toml");
 	assert_string_equal(plan.machine.name, "Rack-7.a");
 	assert_int_equal(plan.machine.control, 3);
@@ -83,6 +83,7 @@ static void test_everything_live(void **state)
 	assert_false(g->autostart);
 	assert_int_equal(g->restart, PLAN_RESTART_ALWAYS);
 	assert_true(g->test_device);
+	assert_false(g->hyperv);
 	assert_int_equal(g->apic, PLAN_APIC_VIRTUAL);
 	assert_int_equal(g->line[PLAN_KEY_SELF], 8);
 	assert_int_equal(g->line[PLAN_KEY_CORES], 9);
@@ -90,6 +91,7 @@ static void test_everything_live(void **state)
 	g = &plan.guest[1];
 	assert_int_equal(g->boot.type, BOOT_ELF);
 	assert_int_equal(g->cores.count, 64);
+	assert_true(g->hyperv);
 	assert_int_equal(g->boot.module_count, 2);
 	assert_string_equal(g->boot.module[1], "b");
 	assert_int_equal(g->boot.module_line[1], 20);
@@ -113,6 +115,7 @@ static void test_defaults(void **state)
 	assert_true(g->autostart);
 	assert_int_equal(g->restart, PLAN_RESTART_ON_FAILURE);
 	assert_false(g->test_device);
+	assert_false(g->hyperv);
 	assert_int_equal(g->apic, PLAN_APIC_VIRTUAL);
 	assert_false(g->cores.is_list);
 	assert_string_equal(g->boot.initrd, "");
@@ -153,8 +156,19 @@ static const struct {
 	{ GUEST("a") "locked = true", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.locked: ", "locking" },
 	{ GUEST("a") "display = 1",
 	  "error PLAN-TYPE: bulkhead.toml:5: guest.a.display: ", "true or false, not a number" },
-	{ GUEST("a") "cdrom = \"x\"", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.cdrom: ", "CD-ROM" },
-	{ GUEST("a") "disk = []", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.disk: ", "disks" },
+	{ GUEST("a") "cdrom = \"../x\"", "error PLAN-VALUE: bulkhead.toml:5: guest.a.cdrom: ", "folder" },
+	{ GUEST("a") "disk = [\"x\"]", "error PLAN-TYPE: bulkhead.toml:5: guest.a.disk: ", "table" },
+	{ GUEST("a") "disk = [{}]", "error PLAN-MISSING-KEY: bulkhead.toml:5: guest.a.disk.image: ", "disk image" },
+	{ GUEST("a") "disk = [{ image = \"\" }]", "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk.image: ",
+	  "not empty" },
+	{ GUEST("a") "disk = [{ image = \"x\", ring = \"round\" }]",
+	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk.ring: ", "split" },
+	{ GUEST("a") "disk = [{ volume = \"x\" }]", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.disk.volume: ",
+	  "volumes" },
+	{ GUEST("a") "disk = [{ image = \"x\", write = true }]",
+	  "error PLAN-UNKNOWN-KEY: bulkhead.toml:5: guest.a.disk.write: ", "image, readonly" },
+	{ GUEST("a") "disk = [{image=\"1\"}, {image=\"2\"}, {image=\"3\"}, {image=\"4\"}, {image=\"5\"}]",
+	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk: ", "at most 4" },
 	{ GUEST("a") "net = [{}]", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.net: ", "network" },
 	{ GUEST("a") "net = [1]", "error PLAN-TYPE: bulkhead.toml:5: guest.a.net: ", "a table, not a number" },
 	{ GUEST("a") "[switch.lan]\nnat = true",
@@ -284,7 +298,14 @@ static void test_boot(void **state)
 	check_boot("{}", "PLAN-MISSING-KEY");
 	check_boot("{ type = 1 }", "PLAN-TYPE");
 	check_boot("{ type = \"bios\" }", "PLAN-VALUE");
-	check_boot("{ type = \"uefi\" }", "PLAN-NOT-YET");
+	check_boot("{ type = \"uefi\" }", NULL);
+	assert_string_equal(plan.guest[0].boot.kernel, "OVMF_CODE_4M.fd");
+	assert_string_equal(plan.guest[0].boot.initrd, "OVMF_VARS_4M.fd");
+	check_boot("{ type = \"uefi\", firmware = \"a.fd\", vars = \"b.fd\" }", NULL);
+	assert_string_equal(plan.guest[0].boot.kernel, "a.fd");
+	assert_string_equal(plan.guest[0].boot.initrd, "b.fd");
+	check_boot("{ type = \"uefi\", firmware = \"\" }", "PLAN-VALUE");
+	check_boot("{ type = \"uefi\", kernel = \"k\" }", "PLAN-UNKNOWN-KEY");
 	check_boot("{ type = \"linux\" }", "PLAN-MISSING-KEY");
 	check_boot("{ type = \"elf\" }", "PLAN-MISSING-KEY");
 	check_boot("{ type = \"linux\", kernel = \"k\", file = \"f\" }", "PLAN-UNKNOWN-KEY");

@@ -46,7 +46,7 @@ static int setup_memory(void **state)
 static int setup(void **state)
 {
 	memset(memory, 0xa5, SIZE);
-	pool_init(HPA(memory), SIZE);
+	pool_init(HPA(memory), SIZE, BLOCK_SIZE);
 	return 0;
 }
 
@@ -171,8 +171,11 @@ static void test_misuse_is_an_assertion(void **state)
 	expect_assert_failure(pool_ptr(HPA((u64)memory - 1)));
 	pool_free(p, 2);
 	expect_assert_failure(pool_free(p, 1));
-	expect_assert_failure(pool_init(HPA(memory + PAGE_SIZE), SIZE));
-	expect_assert_failure(pool_init(HPA(memory), BLOCK_SIZE));
+	expect_assert_failure(pool_free(pool_alloc(1, POOL_TABLE), 1));
+	expect_assert_failure(pool_init(HPA(memory + PAGE_SIZE), SIZE, BLOCK_SIZE));
+	expect_assert_failure(pool_init(HPA(memory), BLOCK_SIZE, BLOCK_SIZE));
+	expect_assert_failure(pool_init(HPA(memory), SIZE, 0));
+	expect_assert_failure(pool_init(HPA(memory), SIZE, PAGE_SIZE));
 }
 
 static void test_move(void **state)
@@ -191,13 +194,29 @@ static void test_move(void **state)
 	assert_int_equal(p[5], 0);
 }
 
-/* A machine may set aside more than the books can hold. */
+/* A machine may set aside more than the books can hold; tables need no book. */
 static void test_large_pool_is_cut(void **state)
 {
-	pool_init(HPA(1ul << 40), 512 * MiB);
-	assert_int_equal(pool_total(), 128 * MiB / PAGE_SIZE);
-	assert_int_equal(pool_pages(POOL_FREE), 128 * MiB / PAGE_SIZE);
-	expect_assert_failure(pool_ptr(HPA((1ul << 40) + 128 * MiB)));
+	u64 tables = 6 * GiB, pages = (tables + 128 * MiB) / PAGE_SIZE;
+
+	pool_init(HPA(1ul << 40), tables + 512 * MiB, tables);
+	assert_int_equal(pool_total(), pages);
+	assert_int_equal(pool_pages(POOL_FREE), pages);
+	expect_assert_failure(pool_ptr(HPA((1ul << 40) + tables + 128 * MiB)));
+}
+
+/* As many tables as boot/ wanted, whatever else there is. */
+static void test_most_may_be_tables(void **state)
+{
+	pool_init(HPA(memory), SIZE, SIZE - BLOCK_SIZE);
+	assert_non_null(pool_alloc(PAGES - TABLES - 1, POOL_TABLE));
+	assert_int_equal(page_of(pool_alloc(1, POOL_GUEST)), PAGES - TABLES);
+	assert_null(pool_alloc(2, POOL_TABLE));
+	assert_int_equal(page_of(pool_alloc(1, POOL_TABLE)), PAGES - TABLES - 1);
+	assert_null(pool_alloc(1, POOL_TABLE));
+	assert_null(pool_alloc(TABLES, POOL_OTHER));
+	assert_non_null(pool_alloc(TABLES - 1, POOL_OTHER));
+	books_balance();
 }
 
 struct piece { u8 *p; u64 count; u8 tag; };
@@ -218,7 +237,7 @@ static void test_random(void **state)
 			continue;
 		}
 		x->count = 1 + (u32)rand_r(&seed) % 40;
-		x->p = pool_alloc(x->count, (enum pool_owner)(1 + turn % (POOL_OWNERS - 1)));
+		x->p = pool_alloc(x->count, (enum pool_owner)(POOL_CORE + turn % (POOL_OWNERS - POOL_CORE)));
 		x->tag = (u8)turn;
 		for (u64 i = 0; x->p && i < x->count; i++)
 			x->p[i * PAGE_SIZE + 17] = x->tag;
@@ -233,7 +252,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_starts_free), T(test_pages_are_zeroed), T(test_tables_stay_in_their_block),
 		T(test_others_stay_out_of_it), T(test_largest_run), T(test_a_hole_must_be_whole), T(test_free_in_parts),
-		T(test_misuse_is_an_assertion), T(test_move), T(test_large_pool_is_cut), T(test_random),
+		T(test_misuse_is_an_assertion), T(test_move), T(test_large_pool_is_cut), T(test_most_may_be_tables),
+		T(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, setup_memory, NULL);

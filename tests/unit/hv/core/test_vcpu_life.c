@@ -419,8 +419,8 @@ static void test_guest_events(void **state)
 
 static void sipi(u64 deadline)
 {
-	store_release(&v->pub->sipi_vector, 0x9a);
-	others_ask(REQ_SIPI);
+	vcpu_request_start(g, v->index, 0x9a);
+	others_ask(0);
 }
 
 static void test_second_vcpu_waits_for_sipi(void **state)
@@ -445,15 +445,15 @@ static void test_sipi_starts_at_zero(void **state)
 
 static void sipi_page_ff(u64 deadline)
 {
-	store_release(&v->pub->sipi_vector, 0xffffff01);
-	others_ask(REQ_SIPI);
+	vcpu_request_start(g, v->index, 0xff);
+	others_ask(0);
 }
 
 static void test_sipi_is_one_byte(void **state)
 {
 	fake_core.asleep = sipi_page_ff;
 	play(STEP(CLOSED));
-	assert_int_equal(fake.state.seg[SEG_CS].base, 0x1000);
+	assert_int_equal(fake.state.seg[SEG_CS].base, 0xff000);
 }
 
 static void everything_but_sipi(u64 deadline)
@@ -530,6 +530,61 @@ static void init_and_sipi(struct vcpu *t)
 {
 	others_ask(REQ_INIT);
 	sipi(0);
+}
+
+static void sipi_and_init(struct vcpu *t)
+{
+	sipi(0);
+	vcpu_request_start(g, v->index, -1);
+}
+
+static void nmi_then_sipi(u64 deadline)
+{
+	if (fake_core.idles == 1)
+		others_ask(REQ_NMI);
+	else
+		sipi(0);
+}
+
+/* The other way round: the SIPI found nobody waiting, so that the vcpu waits for the next. */
+static void test_sipi_then_init_waits(void **state)
+{
+	v->activity = VCPU_RUNNABLE;
+	fake_core.asleep = nmi_then_sipi;
+	play(STEP_DO(sipi_and_init, OPEN), STEP(OPEN));
+	assert_int_equal(fake.count[FAKE_RESET], 1);
+	assert_int_equal(fake_core.idles, 2);
+	assert_int_equal(fake.state.seg[SEG_CS].sel, 0x9a00);
+}
+
+static void two_sipis(struct vcpu *t)
+{
+	vcpu_request_start(g, v->index, -1);
+	vcpu_request_start(g, v->index, 0x12);
+	sipi(0);
+}
+
+/* The first starts it; there is nobody left for the second. */
+static void test_the_first_sipi_counts(void **state)
+{
+	v->activity = VCPU_RUNNABLE;
+	play(STEP_DO(two_sipis, OPEN), STEP(OPEN));
+	assert_int_equal(fake_core.idles, 0);
+	assert_int_equal(fake.state.seg[SEG_CS].sel, 0x1200);
+}
+
+static void init_between(struct vcpu *t)
+{
+	vcpu_request_start(g, v->index, 0x12);
+	vcpu_request_start(g, v->index, -1);
+	sipi(0);
+}
+
+static void test_init_takes_the_page_back(void **state)
+{
+	v->activity = VCPU_RUNNABLE;
+	play(STEP_DO(init_between, OPEN), STEP(OPEN));
+	assert_int_equal(fake.state.seg[SEG_CS].sel, 0x9a00);
 }
 
 /* Both seen in one look: INIT is first, or the vcpu would wait for ever. */
@@ -612,6 +667,7 @@ int main(void)
 		T2(test_second_vcpu_waits_for_sipi),
 		T2(test_sipi_starts_at_zero), T2(test_sipi_is_one_byte), T2(test_only_sipi_starts_it),
 		T2(test_second_sipi_is_ignored), T2(test_init_stops_the_second), T2(test_init_and_sipi_at_once),
+		T2(test_sipi_then_init_waits), T2(test_the_first_sipi_counts), T2(test_init_takes_the_page_back),
 		T(test_init_restarts_the_first), T(test_init_wakes_from_hlt), T2(test_init_drops_a_queued_event),
 		T(test_fault_words),
 	};

@@ -307,6 +307,137 @@ static void test_take_posted(void **state)
 	assert_int_equal(v->pub->posted[2], 0);
 }
 
+/* --- The word that saves the EOI --- */
+
+static void accept_next(u8 vector)
+{
+	assert_int_equal(vlapic_pending(v), vector);
+	vlapic_accept(v, vector);
+}
+
+static void test_eoi_in_memory(void **state)
+{
+	u32 word = 0xf0;
+
+	vlapic_set_eoi_word(v, &word);
+	vlapic_set_irr(v, 0x41, false);
+	accept_next(0x41);
+	assert_int_equal(word, 0xf1);
+	word &= ~1u;				/* as the guest does */
+	assert_int_equal(x2(0x812), 0);		/* nothing is in service */
+	assert_int_equal(x2(0x80a), 0);
+	vlapic_set_irr(v, 0x42, false);
+	accept_next(0x42);
+	word &= ~1u;
+	vlapic_set_irr(v, 0x43, false);		/* of the same class: comes at once */
+	accept_next(0x43);
+	assert_int_equal(word, 0xf1);
+	assert_int_equal(x2(0x812), 1u << 3);	/* still in service; asking takes the leave back */
+	assert_int_equal(word, 0xf0);
+	assert_true(vlapic_msr_write(v, 0x80b, 0));
+	assert_int_equal(x2(0x812), 0);
+}
+
+static void test_eoi_in_memory_is_taken_back(void **state)
+{
+	u32 word = 0;
+
+	vlapic_set_eoi_word(v, &word);
+	vlapic_set_irr(v, 0x41, false);
+	accept_next(0x41);
+	vlapic_set_irr(v, 0x42, false);		/* must wait: the EOI has to be seen */
+	assert_int_equal(vlapic_pending(v), -1);
+	assert_int_equal(word, 0);
+	vlapic_set_irr(v, 0x61, false);		/* nested, with another one waiting */
+	accept_next(0x61);
+	assert_int_equal(word, 0);
+	assert_true(vlapic_msr_write(v, 0x80b, 0));
+	assert_true(vlapic_msr_write(v, 0x80b, 0));
+	vlapic_set_irr(v, 0x61, false);		/* one behind it: its EOI has to be seen, too */
+	accept_next(0x61);
+	assert_int_equal(word, 0);
+	assert_true(vlapic_msr_write(v, 0x80b, 0));
+	accept_next(0x42);
+	assert_int_equal(word, 1);
+	vlapic_set_irr(v, 0x71, false);		/* nested: only the inner one could clear the bit */
+	accept_next(0x71);
+	assert_int_equal(word, 0);
+	assert_int_equal(v->lapic.isrv, 0x71);
+}
+
+static void test_eoi_in_memory_not_for_level(void **state)
+{
+	u32 word = 0;
+
+	vlapic_set_eoi_word(v, &word);
+	vlapic_set_irr(v, 0x41, true);
+	accept_next(0x41);
+	assert_int_equal(word, 0);
+	assert_true(vlapic_msr_write(v, 0x80b, 0));
+	vlapic_set_irr(v, 0x41, false);
+	accept_next(0x41);
+	assert_int_equal(word, 1);
+	assert_true(vlapic_msr_write(v, 0x80b, 0));	/* by access all the same */
+	assert_int_equal(word, 0);
+	assert_int_equal(v->lapic.isrv, 0);
+	vlapic_set_irr(v, 0x41, false);
+	accept_next(0x41);
+	vlapic_set_eoi_word(v, NULL);
+	assert_int_equal(word, 0);
+	assert_int_equal(v->lapic.isrv, 0x41);
+}
+
+static void test_eoi_in_memory_ends_with_init(void **state)
+{
+	u32 word = 0;
+
+	vlapic_set_eoi_word(v, &word);
+	vlapic_set_irr(v, 0x41, false);
+	accept_next(0x41);
+	vlapic_reset(v, true);
+	assert_int_equal(word, 0);
+	assert_null(v->lapic.eoi_word);
+	assert_int_equal(v->lapic.isrv, 0);
+}
+
+/* Two APICs that get the same, one with the word and one without: they deliver the same at the same time. */
+static void test_eoi_in_memory_changes_nothing(void **state)
+{
+	struct vcpu *plain = fake_vcpu(0);
+	u32 word = 0, saved = 0, eois = 0;
+
+	assert_true(vlapic_msr_write(plain, MSR_BASE, BASE_X2 | APIC_BASE_BSP));
+	assert_true(vlapic_msr_write(plain, 0x80f, 0x1ff));
+	vlapic_set_eoi_word(v, &word);
+	for (u32 n = 0; n < 300000; n++) {
+		u32 r = noise();
+		u8 vector = (u8)(32 + (r >> 8) % 96);
+
+		if (r % 16 == 0) {
+			vlapic_set_irr(v, vector, (vector & 7) == 0);
+			vlapic_set_irr(plain, vector, (vector & 7) == 0);
+		} else if (r % 4 == 1 && plain->lapic.isrv) {
+			eois++;
+			saved += word & 1;
+			if (word & 1)
+				word = 0;
+			else
+				assert_true(vlapic_msr_write(v, 0x80b, 0));
+			assert_true(vlapic_msr_write(plain, 0x80b, 0));
+		} else {
+			int next = vlapic_pending(plain);
+
+			assert_int_equal(vlapic_pending(v), next);
+			if (next >= 0) {
+				vlapic_accept(v, (u8)next);
+				vlapic_accept(plain, (u8)next);
+			}
+		}
+		assert_true(!(word & 1) || v->lapic.isrv == plain->lapic.isrv);
+	}
+	assert_true(saved > 1000 && eois > saved);
+}
+
 static u8 highest(const u64 bits[4])
 {
 	u8 n = 0;
@@ -398,6 +529,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_errors, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_error_lvt_does_not_recurse, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_take_posted, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_eoi_in_memory, setup_x2, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_eoi_in_memory_is_taken_back, setup_x2, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_eoi_in_memory_not_for_level, setup_x2, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_eoi_in_memory_ends_with_init, setup_x2, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_eoi_in_memory_changes_nothing, setup_x2, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_random_operations, setup, fake_teardown),
 	};
 

@@ -153,8 +153,8 @@ static void test_nmi_init_sipi(void **state)
 	send(3, MODE(DELIVER_INIT) | 0x4000);
 	assert_int_equal(requested(REQ_INIT), 8);
 	send(3, MODE(DELIVER_STARTUP) | 0x9a);
+	assert_int_equal(REQ_SIPI_PAGE(fake_vcpu(3)->pub->requests), 0x9a);
 	assert_int_equal(requested(REQ_SIPI), 8);
-	assert_int_equal(fake_vcpu(3)->pub->sipi_vector, 0x9a);
 	send(1, MODE(DELIVER_INIT) | 0x4000);			/* itself, by its id */
 	assert_int_equal(requested(REQ_INIT), 2);
 	send(1, SELF | MODE(DELIVER_INIT) | 0x4000);		/* not with the shorthand */

@@ -29,6 +29,11 @@ enum verdict emulate_string_io(struct vcpu *t)
 	return NEXT;
 }
 
+enum verdict hyperv_hypercall(struct vcpu *t)
+{
+	return NEXT;
+}
+
 enum verdict exit_cpuid(struct vcpu *t)
 {
 	assert_ptr_equal(t, v);
@@ -46,6 +51,11 @@ enum verdict exit_msr(struct vcpu *t)
 enum verdict exit_cr(struct vcpu *t)
 {
 	return NEXT;
+}
+
+enum verdict exit_machine_check(struct vcpu *t)
+{
+	return KILL;
 }
 
 enum verdict exit_xsetbv(struct vcpu *t)

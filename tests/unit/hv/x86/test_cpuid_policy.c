@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/x86/cpuid_policy.c hv/x86/cpuid_exit.c hv/x86/gmem.c hv/x86/walk.c tests/unit/hv/x86/x86_support.c */
+/* SOURCES: hv/x86/cpuid_policy.c hv/x86/cpuid_hyperv.c hv/x86/cpuid_exit.c hv/x86/gmem.c hv/core/bus.c hv/x86/walk.c tests/unit/hv/x86/x86_support.c */
 /* What guests learn by CPUID, on invented machines: everything on, everything off, random, Intel and AMD, and this one. */
 #include "x86_support.h"
 
@@ -152,7 +152,7 @@ static void check_always(void)
 	assert_int_equal(r.eax, 0x40000010);
 	assert_memory_equal(&r.ebx, "KVMKVMKVM\0\0\0", 12);
 	r = ask(0x40000001, 0);
-	assert_int_equal(r.eax, BIT(1) | BIT(3) | BIT(15) | BIT(24));
+	assert_int_equal(r.eax, BIT(1) | BIT(3) | BIT(6) | BIT(15) | BIT(24));
 	assert_int_equal(ask(0x40000010, 0).eax, 2400000);
 	assert_int_equal(ask(0x40000010, 0).ebx, 1000000);
 	r = ask(0x80000008, 0);
@@ -337,6 +337,41 @@ static void this_machine(void **state)
 	check_consistent();
 }
 
+static void hyperv_in_front_of_kvm(void **state)
+{
+	struct cpuid_regs r;
+
+	build(true, ~0u, 7, 3);
+	r = ask(0x40000000, 0);
+	assert_memory_equal(&r.ebx, "KVMKVMKVM\0\0\0", 12);
+	assert_int_equal(ask(0x40000100, 0).eax, 0);
+	cpuid_hyperv_set(&table);
+	r = ask(0x40000000, 0);
+	assert_int_equal(r.eax, 0x40000005);
+	assert_memory_equal(&r.ebx, "Microsoft Hv", 12);
+	r = ask(0x40000001, 0);
+	assert_memory_equal(&r.eax, "Hv#1", 4);
+	r = ask(0x40000003, 0);
+	assert_int_equal(r.eax, 0xa72);
+	assert_int_equal(r.edx, 0x500);
+	assert_int_equal(ask(0x40000005, 0).eax, 3);
+	assert_int_equal(ask(0x40000006, 0).eax | ask(0x40000010, 0).eax, 0);
+	r = ask(0x40000100, 0);
+	assert_int_equal(r.eax, 0x40000110);
+	assert_memory_equal(&r.ebx, "KVMKVMKVM\0\0\0", 12);
+	assert_int_equal(ask(0x40000110, 0).eax, 2400000);
+	assert_int_equal(ask(0x40000111, 0).eax, 0);
+}
+
+static void plan_chooses_hyperv(void **state)
+{
+	static struct plan_guest chosen = { .hyperv = true };
+
+	assert_false(policy_build_cpuid(&w->g)->has_hyperv);
+	w->g.plan = &chosen;
+	assert_true(policy_build_cpuid(&w->g)->has_hyperv);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +383,8 @@ int main(void)
 		cmocka_unit_test_setup(frequencies_agree, setup),
 		cmocka_unit_test_setup(arch_capabilities_are_cut, setup),
 		cmocka_unit_test_setup(this_machine, setup),
+		cmocka_unit_test_setup(hyperv_in_front_of_kvm, setup),
+		cmocka_unit_test_setup(plan_chooses_hyperv, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

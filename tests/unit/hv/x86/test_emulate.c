@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/x86/emulate.c hv/x86/emulate_string.c hv/x86/alu.c hv/x86/decode.c hv/x86/decode_fast.c hv/x86/decode_zydis.c hv/x86/operand.c hv/x86/gmem.c hv/x86/walk.c hv/lib/format.c tests/unit/hv/x86/x86_support.c zydis */
+/* SOURCES: hv/x86/emulate.c hv/x86/emulate_string.c hv/x86/emulate_stack.c hv/x86/emulate_vector.c hv/x86/alu.c hv/x86/decode.c hv/x86/decode_fast.c hv/x86/decode_zydis.c hv/x86/operand.c hv/x86/gmem.c hv/core/bus.c hv/x86/walk.c hv/lib/format.c tests/unit/hv/x86/x86_support.c zydis */
 /* Instructions on device memory against the same instruction run by the processor that runs this test. */
 #include "x86_support.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
+#include <cpuid.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -77,7 +78,7 @@ static void native_insn(const u8 *insn, u32 len)
 
 /* One instruction of the grammar that the emulator promises. */
 struct shape {
-	u8 bytes[2];
+	u8 bytes[3];
 	u8 n;
 	u8 imm;			/* immediate: 0 none, 1 a byte, 4 by operand size, 9 by the low opcode bit */
 	s8 ext;			/* ModR/M reg field, -1: a register */
@@ -88,6 +89,7 @@ struct shape {
 #define R2(op) { { 0x0f, op }, 2, 0, -1, 0, false }
 #define X(op, ext, imm) { { op }, 1, imm, ext, 0, false }
 #define X2(op, ext, imm) { { 0x0f, op }, 2, imm, ext, 0, false }
+#define CONDITION(n) R2(0x40 + (n)), X2(0x90 + (n), (n) & 7, 0)
 #define ALU(o) R((o) << 3), R((o) << 3 | 1), R((o) << 3 | 2), R((o) << 3 | 3), \
 	X(0x80, o, 1), X(0x81, o, 4), X(0x83, o, 1)
 
@@ -97,6 +99,15 @@ static const struct shape shapes[] = {
 	ALU(0), ALU(1), ALU(2), ALU(3), ALU(4), ALU(5), ALU(6), ALU(7),
 	R(0x84), R(0x85), X(0xf6, 0, 1), X(0xf7, 0, 4), X(0xf6, 2, 0), X(0xf7, 2, 0), X(0xf6, 3, 0), X(0xf7, 3, 0),
 	X(0xfe, 0, 0), X(0xfe, 1, 0), X(0xff, 0, 0), X(0xff, 1, 0), R(0x86), R(0x87),
+	X(0xc0, 0, 1), X(0xc0, 1, 1), X(0xc0, 2, 1), X(0xc0, 3, 1), X(0xc0, 4, 1), X(0xc0, 5, 1), X(0xc0, 7, 1),
+	X(0xc1, 0, 1), X(0xc1, 1, 1), X(0xc1, 2, 1), X(0xc1, 3, 1), X(0xc1, 4, 1), X(0xc1, 5, 1), X(0xc1, 7, 1),
+	X(0xd0, 0, 0), X(0xd0, 1, 0), X(0xd0, 2, 0), X(0xd0, 3, 0), X(0xd0, 4, 0), X(0xd0, 5, 0), X(0xd0, 7, 0),
+	X(0xd1, 0, 0), X(0xd1, 1, 0), X(0xd1, 2, 0), X(0xd1, 3, 0), X(0xd1, 4, 0), X(0xd1, 5, 0), X(0xd1, 7, 0),
+	X(0xd2, 0, 0), X(0xd2, 1, 0), X(0xd2, 2, 0), X(0xd2, 3, 0), X(0xd2, 4, 0), X(0xd2, 5, 0), X(0xd2, 7, 0),
+	X(0xd3, 0, 0), X(0xd3, 1, 0), X(0xd3, 2, 0), X(0xd3, 3, 0), X(0xd3, 4, 0), X(0xd3, 5, 0), X(0xd3, 7, 0),
+	CONDITION(0), CONDITION(1), CONDITION(2), CONDITION(3), CONDITION(4), CONDITION(5), CONDITION(6), CONDITION(7),
+	CONDITION(8), CONDITION(9), CONDITION(10), CONDITION(11), CONDITION(12), CONDITION(13), CONDITION(14), CONDITION(15),
+	X2(0xc7, 1, 0), { { 0x0f, 0x38, 0xf0 }, 3, 0, -1, 0, false }, { { 0x0f, 0x38, 0xf1 }, 3, 0, -1, 0, false },
 	R2(0xa3), R2(0xab), R2(0xb3), R2(0xbb), R2(0xb0), R2(0xb1), R2(0xc0), R2(0xc1), X2(0xba, 4, 1), X2(0xba, 5, 1), X2(0xba, 6, 1), X2(0xba, 7, 1),
 };
 
@@ -113,10 +124,26 @@ static bool counts_bits(const struct shape *t)
 	return t->n == 2 && t->ext < 0 && (t->bytes[1] & 0xe7) == 0xa3;
 }
 
+static bool is_pair(const struct shape *t)
+{
+	return t->n == 2 && t->bytes[1] == 0xc7;
+}
+
+static bool is_shift(const struct shape *t)
+{
+	return t->n == 1 && ((t->bytes[0] & 0xfe) == 0xc0 || (t->bytes[0] & 0xfc) == 0xd0);
+}
+
 static u32 bytes_in_memory(const struct shape *t, u32 size)
 {
 	u8 op = t->bytes[t->n - 1];
 
+	if (t->n == 3)
+		return size;
+	if (is_pair(t))
+		return size == 8 ? 16 : 8;
+	if (t->n == 2 && (op & 0xf0) == 0x90)
+		return 1;
 	if (t->n == 1)
 		return op == 0x63 ? 4 : op & 1 ? size : 1;
 	if ((op & 0xf7) == 0xb7)
@@ -168,6 +195,8 @@ static void build(struct built *b, const struct shape *t)
 	b->len = 0;
 	b->size = bytes_in_memory(t, size);
 	b->off = rnd() % 3 ? 64 + (u32)(rnd() % 8000) : (u32)PAGE_SIZE - 9 + (u32)(rnd() % 12);
+	if (is_pair(t) && rexw)
+		b->off &= ~15u;		/* else #GP */
 	for (u32 i = 0; i < 16; i++)
 		b->gpr[i] = rnd() % 4 ? rnd() : rnd() & 1 ? ~0ul : 0;
 	if (sib) {
@@ -198,10 +227,26 @@ static void build(struct built *b, const struct shape *t)
 }
 
 /* Flags that the manual leaves undefined for this instruction. */
-static u64 undefined_flags(const struct shape *t)
+static u64 undefined_by_shift(const struct shape *t, const struct built *b)
+{
+	u8 op = t->bytes[0];
+	u32 count = (op & 0xfe) == 0xc0 ? b->bytes[b->len - 1] : op & 2 ? (u32)b->gpr[RCX] : 1;
+
+	count &= b->size == 8 ? 63 : 31;
+	if (!count)
+		return 0;
+	return (t->ext >= 4 ? RFLAGS_AF : 0) | (count > 1 ? RFLAGS_OF : 0) |
+		(t->ext >= 4 && t->ext < 7 && count >= 8 * b->size ? RFLAGS_CF : 0);
+}
+
+static u64 undefined_flags(const struct shape *t, const struct built *b)
 {
 	u8 op = t->bytes[t->n - 1];
-	u32 group = t->n == 1 && op >= 0x80 && op <= 0x83 ? (u32)t->ext : t->n == 1 && op < 0x40 ? op >> 3 : 8;
+	u32 group;
+
+	if (is_shift(t))
+		return undefined_by_shift(t, b);
+	group = t->n == 1 && op >= 0x80 && op <= 0x83 ? (u32)t->ext : t->n == 1 && op < 0x40 ? op >> 3 : 8;
 
 	if ((t->n == 2 && op == 0xba) || counts_bits(t))
 		return FLAGS_STATUS & ~(RFLAGS_CF | RFLAGS_ZF);
@@ -253,15 +298,20 @@ static bool memory_same(const bool ram[2])
 
 static void compare_one(const struct shape *t)
 {
-	u64 flags = (rnd() & FLAGS_STATUS) | RFLAGS_FIXED, mask = FLAGS_STATUS & ~undefined_flags(t);
+	u64 flags = (rnd() & FLAGS_STATUS) | RFLAGS_FIXED, mask;
 	struct built b;
 	bool ram[2];
 
 	build(&b, t);
+	mask = FLAGS_STATUS & ~undefined_flags(t, &b);
 	for (u32 i = 0; i < 32; i++)
 		data_page[b.off - 16 + i] = rnd() % 4 ? (u8)rnd() : 0;
 	if (rnd() % 4 == 0)
 		memcpy(data_page + b.off, &b.gpr[RAX], 8);	/* so that CMPXCHG is often equal */
+	if (is_pair(t) && rnd() % 2) {
+		memcpy(data_page + b.off, &b.gpr[RAX], b.size / 2);
+		memcpy(data_page + b.off + b.size / 2, &b.gpr[RDX], b.size / 2);
+	}
 
 	memcpy(w->v.gpr, b.gpr, sizeof(b.gpr));
 	w->s.rflags = flags;
@@ -290,9 +340,62 @@ static void compare_one(const struct shape *t)
 
 static void same_as_processor(void **state)
 {
-	for (u32 round = 0; round < 1500; round++)
+	u32 a, b, c, d;
+	bool movbe = __get_cpuid(1, &a, &b, &c, &d) && c & BIT32(22);
+
+	for (u32 round = 0; round < 1000; round++)
 		for (u32 i = 0; i < ARRAY_COUNT(shapes); i++)
-			compare_one(&shapes[i]);
+			if (shapes[i].n < 3 || movbe)
+				compare_one(&shapes[i]);
+}
+
+/* String instructions with all prefixes, sizes and directions, between RAM and devices, until they have ended. */
+static void compare_string(void)
+{
+	static const u8 op[] = { 0xa4, 0xa6, 0xaa, 0xac, 0xae };
+	static const u8 prefix[] = { 0, 0xf2, 0xf3 };
+	u8 code[4], kind = op[rnd() % sizeof(op)], rep = prefix[rnd() % 3];
+	u64 flags = (rnd() & FLAGS_STATUS) | (rnd() & RFLAGS_DF) | RFLAGS_FIXED;
+	struct built b = { .off = 0, .size = 2 * PAGE_SIZE };
+	u32 n = 0, rounds = 0;
+	bool ram[2];
+
+	for (u32 i = 0; i < 2 * PAGE_SIZE; i++)
+		data_page[i] = rnd() % 32 ? 0x55 : (u8)rnd();
+	for (u32 i = 0; i < 16; i++)
+		b.gpr[i] = rnd() % 2 ? rnd() : 0x5555555555555555;
+	b.gpr[RCX] = rnd() % 200;
+	b.gpr[RSI] = (u64)data_page + PAGE_SIZE - 1600 + rnd() % 3200;
+	b.gpr[RDI] = (u64)data_page + PAGE_SIZE - 1600 + rnd() % 3200;
+	if (rep)
+		code[n++] = rep;
+	if (rnd() % 3 == 0)
+		code[n++] = 0x66;
+	if (rnd() % 3 == 0)
+		code[n++] = 0x48;
+	code[n++] = kind | (rnd() & 1);
+	memcpy(b.bytes, code, n);
+	b.len = n;
+	memcpy(w->v.gpr, b.gpr, sizeof(b.gpr));
+	w->s.rflags = flags;
+	world_code(0x4000 + rnd() % 4096, code, n, VMEXIT_MMIO);
+	place_operand(&b, ram);
+	memcpy(native_regs.gpr, b.gpr, sizeof(b.gpr));
+	native_regs.rflags = flags;
+	native_insn(code, n);
+	for (; emulate_mmio(&w->v) == AGAIN; rounds++)
+		assert_true(rounds < 4);
+	if (memcmp(w->v.gpr, native_regs.gpr, 4 * 8) || w->v.gpr[RSI] != native_regs.gpr[RSI] ||
+	    w->v.gpr[RDI] != native_regs.gpr[RDI] || ((w->s.rflags ^ native_regs.rflags) & FLAGS_STATUS) || !memory_same(ram)) {
+		explain(&b);
+		fail_msg("a string instruction differs: %#lx %#lx", w->s.rflags, native_regs.rflags);
+	}
+}
+
+static void strings_as_processor(void **state)
+{
+	for (u32 round = 0; round < 6000; round++)
+		compare_string();
 }
 
 /* --- Single cases --- */
@@ -500,17 +603,130 @@ static void vector_moves_not_enabled(void **state)
 	assert_int_equal(w->device_writes, 0);
 }
 
+static void vex_moves(void **state)
+{
+	static const struct { const char *code; u8 n, size; bool store; } table[] = {
+		{ "\xc5\xf8\x10\x0b", 4, 16, false },	{ "\xc5\xf8\x11\x0b", 4, 16, true },	/* vmovups */
+		{ "\xc5\xfc\x10\x0b", 4, 32, false },	{ "\xc5\xfc\x11\x0b", 4, 32, true },
+		{ "\xc5\xfd\x6f\x0b", 4, 32, false },	{ "\xc5\xfd\x7f\x0b", 4, 32, true },	/* vmovdqa */
+		{ "\xc5\xfe\x6f\x0b", 4, 32, false },	{ "\xc5\xfe\x7f\x0b", 4, 32, true },	/* vmovdqu */
+		{ "\xc5\xfd\xe7\x0b", 4, 32, true },	{ "\xc5\xfc\x2b\x0b", 4, 32, true },	/* vmovnt.. */
+		{ "\xc4\xe2\x7d\x2a\x0b", 5, 32, false },	/* vmovntdqa */
+		{ "\xc5\xf9\x6e\x0b", 4, 4, false },	{ "\xc5\xf9\x7e\x0b", 4, 4, true },	/* vmovd */
+		{ "\xc5\xfa\x7e\x0b", 4, 8, false },	{ "\xc5\xf9\xd6\x0b", 4, 8, true },	/* vmovq */
+		{ "\xc5\xfa\x10\x0b", 4, 4, false },	{ "\xc5\xfb\x11\x0b", 4, 8, true },	/* vmovss, vmovsd */
+	};
+	u8 want[32];
+
+	w->s.cr4 |= CR4_OSXSAVE;
+	w->v.xcr0 = 7;
+	for (u32 i = 0; i < ARRAY_COUNT(table); i++) {
+		u64 off = i % 3 ? 0xff0 : 0x208;	/* also over the end of a page */
+
+		for (u32 k = 0; k < 32; k++) {
+			w->device[off + k] = (u8)rnd();
+			w->xmm[1][k] = (u8)rnd();
+		}
+		memset(want, 0, 32);
+		memcpy(want, table[i].store ? w->xmm[1] : w->device + off, table[i].size);
+		if (table[i].store)
+			memcpy(want + table[i].size, w->device + off + table[i].size, 32u - table[i].size);
+		w->v.gpr[RBX] = DEV_VA + off;
+		assert_int_equal(emulate(table[i].code, table[i].n, DEVICE_GPA + off), NEXT);
+		assert_memory_equal(table[i].store ? w->device + off : w->xmm[1], want, 32);
+	}
+}
+
+static void vex_moves_not_enabled(void **state)
+{
+	w->v.gpr[RBX] = DEV_VA;
+	w->v.xcr0 = 7;
+	assert_int_equal(emulate("\xc5\xfc\x11\x03", 4, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.vector, VEC_UD);
+	w->s.cr4 |= CR4_OSXSAVE;
+	w->v.xcr0 = 3;
+	assert_int_equal(emulate("\xc5\xf8\x11\x03", 4, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.vector, VEC_UD);
+	w->v.xcr0 = 7;
+	w->s.cr0 |= CR0_TS;
+	assert_int_equal(emulate("\xc5\xfc\x10\x03", 4, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.vector, VEC_NM);
+	assert_int_equal(w->device_writes + w->device_reads, 0);
+}
+
+/* --- The stack --- */
+
+static void push_and_pop(void **state)
+{
+	memcpy(w->device + 0x10, "12345678", 8);
+	w->v.gpr[RBX] = DEV_VA + 0x10;
+	w->v.gpr[RSP] = 0x9004;				/* over the end of a page */
+	assert_int_equal(emulate("\xff\x33", 2, DEVICE_GPA + 0x10), NEXT);
+	assert_memory_equal(w->g.ram + 0x8ffc, "12345678", 8);
+	assert_int_equal(w->v.gpr[RSP], 0x8ffc);
+	assert_int_equal(w->device_reads, 1);
+	assert_int_equal(emulate("\x66\x8f\x43\x20", 4, DEVICE_GPA + 0x30), NEXT);	/* popw 0x20(%rbx) */
+	assert_memory_equal(w->device + 0x30, "12\0", 3);
+	assert_int_equal(w->v.gpr[RSP], 0x8ffe);
+	/* The address after RSP has moved; the stack is the device, too. */
+	memcpy(w->device + 0x40, "abcdefgh", 8);
+	w->v.gpr[RSP] = DEV_VA + 0x40;
+	assert_int_equal(emulate("\x8f\x04\x24", 3, DEVICE_GPA + 0x40), NEXT);		/* pop (%rsp) */
+	assert_memory_equal(w->device + 0x48, "abcdefgh", 8);
+	assert_int_equal(w->v.gpr[RSP], DEV_VA + 0x48);
+	assert_int_equal(emulate("\xff\x34\x24", 3, DEVICE_GPA + 0x48), NEXT);		/* push (%rsp): before */
+	assert_int_equal(w->v.gpr[RSP], DEV_VA + 0x40);
+	assert_int_equal(w->s.gpr[RSP], DEV_VA + 0x40);
+}
+
+static void push_and_pop_fault(void **state)
+{
+	w->v.gpr[RBX] = DEV_VA;
+	w->v.gpr[RSP] = 0x9000;
+	world_map(0x8000, 0x8000, 1);
+	assert_int_equal(emulate("\xff\x33", 2, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.cr2, 0x8ff8);
+	assert_int_equal(w->v.fault.code, 3);
+	world_map(DEV_VA, DEVICE_GPA, 1);
+	assert_int_equal(emulate("\x8f\x03", 2, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.cr2, DEV_VA);
+	assert_int_equal(w->v.gpr[RSP], 0x9000);
+	assert_int_equal(w->device_reads + w->device_writes, 0);
+}
+
+/* A 16-bit stack wraps at 64 KiB and leaves the upper half of ESP. */
+static void push_and_pop_short(void **state)
+{
+	w->s.cr0 = CR0_PE;
+	w->s.efer = 0;
+	w->s.seg[SEG_CS] = (struct segment){ .attr = 0xc09b, .limit = ~0u };
+	w->s.seg[SEG_SS] = (struct segment){ .attr = 0x0093, .limit = 0xffff, .base = 0x10000 };
+	memcpy(w->device, "1234", 4);
+	w->v.gpr[RBX] = DEVICE_GPA;
+	w->v.gpr[RSP] = 0xabcd0000;
+	assert_int_equal(emulate("\xff\x33", 2, DEVICE_GPA), NEXT);
+	assert_int_equal(w->v.gpr[RSP], 0xabcdfffc);
+	assert_memory_equal(w->g.ram + 0x1fffc, "1234", 4);
+	assert_int_equal(emulate("\x8f\x43\x08", 3, DEVICE_GPA + 8), NEXT);
+	assert_int_equal(w->v.gpr[RSP], 0xabcd0000);
+	assert_memory_equal(w->device + 8, "1234", 4);
+	w->s.seg[SEG_SS].limit = 0xfff;
+	assert_int_equal(emulate("\xff\x33", 2, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.vector, VEC_SS);
+}
+
 static void refused_instructions(void **state)
 {
 	static const struct { const char *b; u8 n; } bad[] = {
 		{ "\x0f\x7f\x03", 3 },			/* movq, MMX */
-		{ "\xc5\xf8\x11\x03", 4 },			/* vmovups */
 		{ "\x0f\x13\x03", 3 },			/* movlps */
-		{ "\xff\x33", 2 },			/* push */
-		{ "\x0f\xc7\x0b", 3 },			/* cmpxchg8b */
+		{ "\xff\x13", 2 }, { "\xff\x23", 2 },	/* call, jmp */
+		{ "\x53", 1 }, { "\x5b", 1 },		/* a stack in a device */
+		{ "\x62\xf1\x7c\x48\x11\x03", 6 },		/* vmovups %zmm0 */
+		{ "\xc4\xe2\x7d\x18\x03", 5 },		/* vbroadcastss */
 		{ "\x8c\x1b", 2 }, { "\x8e\x1b", 2 },	/* segment registers */
-		{ "\xd1\x23", 2 },			/* shl */
-		{ "\x0f\x0b", 2 }, { "\xc3", 1 }, { "\xa6", 1 },
+		{ "\x0f\xa5\x03", 3 }, { "\x0f\xaf\x03", 3 },	/* shld, imul */
+		{ "\x0f\x0b", 2 }, { "\xc3", 1 },
 		{ "\x6c", 1 }, { "\x6e", 1 },		/* ports exit as such, before memory is touched */
 	};
 
@@ -613,6 +829,26 @@ static void movs_fault_order(void **state)
 	world_map(0x9000, 0x9000, 3);
 	assert_int_equal(emulate("\xa5", 1, DEVICE_GPA), FAULT);
 	assert_int_equal(*world_pte(0x9000) & 0x60, 0);
+}
+
+/* A fault in a later element: registers tell the progress, flags are those from before. */
+static void compare_faults_keep_flags(void **state)
+{
+	memcpy(w->g.ram + 0x9000 - 8, "aaaaaaab", 8);
+	memset(w->device, 'a', 16);
+	world_map(0x9000, 0x9000, 0);
+	w->v.gpr[RCX] = 16;
+	w->v.gpr[RSI] = DEV_VA;
+	w->v.gpr[RDI] = 0x9000 - 7;
+	w->s.rflags |= RFLAGS_CF;
+	w->g.ram[0x8fff] = 'a';
+	assert_int_equal(emulate("\xf3\xa6", 2, DEVICE_GPA), FAULT);
+	assert_int_equal(w->v.fault.cr2, 0x9000);
+	assert_int_equal(w->v.fault.code, 0);		/* a read */
+	assert_int_equal(w->v.gpr[RCX], 9);
+	assert_int_equal(w->v.gpr[RSI], DEV_VA + 7);
+	assert_int_equal(w->s.rflags & FLAGS_STATUS, RFLAGS_CF);
+	assert_int_equal(w->device_reads, 7);
 }
 
 /* With TF set each repetition traps; the last one's trap is set_rip()'s. */
@@ -719,6 +955,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(same_as_processor, setup),
+		cmocka_unit_test_setup(strings_as_processor, setup),
 		cmocka_unit_test_setup(moves_touch_once, setup),
 		cmocka_unit_test_setup(page_end, setup),
 		cmocka_unit_test_setup(end_of_ram, setup),
@@ -727,6 +964,12 @@ int main(void)
 		cmocka_unit_test_setup(vector_moves, setup_strings),
 		cmocka_unit_test_setup(vector_registers_and_page_ends, setup_strings),
 		cmocka_unit_test_setup(vector_moves_not_enabled, setup_strings),
+		cmocka_unit_test_setup(vex_moves, setup_strings),
+		cmocka_unit_test_setup(vex_moves_not_enabled, setup_strings),
+		cmocka_unit_test_setup(push_and_pop, setup_strings),
+		cmocka_unit_test_setup(push_and_pop_fault, setup_strings),
+		cmocka_unit_test_setup(push_and_pop_short, setup_strings),
+		cmocka_unit_test_setup(compare_faults_keep_flags, setup_strings),
 		cmocka_unit_test_setup(refused_instructions, setup),
 		cmocka_unit_test_setup(code_that_vanished, setup),
 		cmocka_unit_test_setup(rep_stos_to_device, setup_strings),

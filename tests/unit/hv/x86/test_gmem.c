@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/x86/gmem.c hv/x86/walk.c tests/unit/hv/x86/x86_support.c */
+/* SOURCES: hv/x86/gmem.c hv/core/bus.c hv/x86/walk.c tests/unit/hv/x86/x86_support.c */
 /* Bounds of guest memory, page walks in every mode against a model written the other way round, fetching. */
 #include "x86_support.h"
 

@@ -55,11 +55,42 @@ static void numbers_are_the_processors(void **state)
 	SAME_AS(8); SAME_AS(9); SAME_AS(10); SAME_AS(11); SAME_AS(12); SAME_AS(13); SAME_AS(14); SAME_AS(15);
 }
 
+/* Kept in one piece of assembly as above. */
+static void write_then_read_wide(u32 n, const void *from, u32 m, void *to)
+{
+	__asm__ volatile(
+		"call ymm_write\n\t"
+		"mov %k2, %%edi\n\t"
+		"mov %3, %%rsi\n\t"
+		"call ymm_read"
+		: "+D"(n), "+S"(from) : "r"((u64)m), "r"(to)
+		: "rax", "memory", "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+		  "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15");
+}
+
+static void wide_registers_by_number(void **state)
+{
+	u8 from[40], to[40];
+
+	if (!__builtin_cpu_supports("avx"))
+		skip();
+	for (u32 n = 0; n < 16; n++) {
+		memset(to, 0xee, sizeof(to));
+		for (u32 i = 0; i < 40; i++)
+			from[i] = (u8)(17 * n + i + 1);
+		write_then_read_wide(n, from + 3, n, to + 5);
+		assert_memory_equal(to + 5, from + 3, 32);
+		assert_int_equal(to[4], 0xee);
+		assert_int_equal(to[37], 0xee);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(registers_by_number),
 		cmocka_unit_test(numbers_are_the_processors),
+		cmocka_unit_test(wide_registers_by_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

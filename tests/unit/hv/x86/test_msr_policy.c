@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/x86/msr_policy.c hv/x86/pvclock.c hv/x86/gmem.c hv/x86/walk.c tests/unit/hv/x86/x86_support.c */
+/* SOURCES: hv/x86/msr_policy.c hv/x86/pvclock.c hv/x86/pveoi.c hv/x86/hyperv.c hv/x86/gmem.c hv/core/bus.c hv/x86/walk.c hv/lib/format.c tests/unit/hv/x86/x86_support.c */
 /* MSRs of guests: default deny over all numbers, and what those in the table do. */
 #include "x86_support.h"
 
@@ -38,7 +38,7 @@ static bool known(u32 msr)
 {
 	static const u32 single[] = { 0x10, 0x11, 0x12, 0x17, 0x1b, 0x2a, 0x3a, 0x3b, 0x48, 0x49, 0x79, 0x8b, 0xfe, 0x10a, 0x10b,
 		0x174, 0x175, 0x176, 0x179, 0x17a, 0x1a0, 0x1d9, 0x250, 0x258, 0x259, 0x277, 0x2ff, 0x6e0, 0x4b564d00,
-		0x4b564d01, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102,
+		0x4b564d01, 0x4b564d04, 0xc0000080, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102,
 		0xc0010010, 0xc0010015, 0xc001001f, 0xc0010020, 0xc0011029 };
 
 	for (u32 i = 0; i < ARRAY_COUNT(single); i++)
@@ -283,6 +283,21 @@ static void clock_addresses_are_checked(void **state)
 	timebase.wall_seconds = timebase.wall_tsc = 0;
 }
 
+static void eoi_word_is_checked(void **state)
+{
+	u64 val;
+
+	assert_false(msr_policy_write(&w->v, 0x4b564d04, RAM_LOW | 1));
+	assert_false(msr_policy_write(&w->v, 0x4b564d04, 0x8003));
+	assert_false(msr_policy_write(&w->v, 0x4b564d04, 0x8002));
+	assert_null(w->eoi_word);
+	assert_true(msr_policy_write(&w->v, 0x4b564d04, (RAM_LOW - 4) | 1));
+	assert_ptr_equal(w->eoi_word, w->g.ram + RAM_LOW - 4);
+	assert_true(msr_policy_read(&w->v, 0x4b564d04, &val) && val == ((RAM_LOW - 4) | 1));
+	assert_true(msr_policy_write(&w->v, 0x4b564d04, RAM_LOW));
+	assert_null(w->eoi_word);
+}
+
 static void stock_kernel_habits(void **state)
 {
 	u64 val;
@@ -313,6 +328,7 @@ int main(void)
 		cmocka_unit_test_setup(tsc_and_adjust_move_together, setup),
 		cmocka_unit_test_setup(clock_runs_with_the_tsc, setup),
 		cmocka_unit_test_setup(clock_addresses_are_checked, setup),
+		cmocka_unit_test_setup(eoi_word_is_checked, setup),
 		cmocka_unit_test_setup(stock_kernel_habits, setup),
 	};
 

@@ -53,6 +53,7 @@ enum { R = 1, W = 2, X = 4 };
 
 struct core core_private;
 struct core_public core_table[CORES_LIMIT];
+u32 control_core;
 static struct boot_info info;
 static u8 *pool_memory;
 
@@ -76,7 +77,8 @@ static int setup(void **state)
 	info.image_size = 0x250000;
 	info.pool_base = (u64)pool_memory;
 	info.pool_size = POOL_SIZE;
-	pool_init(HPA(pool_memory), POOL_SIZE);
+	info.pool_tables = 2 * BLOCK_SIZE;
+	pool_init(HPA(pool_memory), POOL_SIZE, info.pool_tables);
 	assert_int_equal(space_init(&info), 0);
 	for (u32 i = 0; i < CORES; i++)
 		assert_int_equal(space_add_core(i), 0);
@@ -288,9 +290,16 @@ static void build_guests(void)
 		g->range[0] = (struct ram_range){ .gpa = 0, .hpa = HPA((10 + i) * GiB), .size = GiB };
 		g->range[1] = (struct ram_range){ .gpa = 4 * GiB, .hpa = HPA((20 + i) * GiB + BLOCK_SIZE),
 			.size = 3 * BLOCK_SIZE };
-		g->image_count = 1;
-		g->image_map[0] = (struct image_mapping){ GUEST_IMAGES_VA, HPA(30 * GiB + i * BLOCK_SIZE),
-			5 * PAGE_SIZE };
+		g->image_count = 2;
+		g->image_map[0] = (struct image_mapping){ .va = GUEST_IMAGES_VA, .hpa = HPA(30 * GiB + i * BLOCK_SIZE),
+			.size = 5 * PAGE_SIZE };
+		g->image_map[1] = (struct image_mapping){ .va = GUEST_IMAGES_VA + BLOCK_SIZE, .size = 3 * PAGE_SIZE,
+			.hpa = HPA(40 * GiB + i * BLOCK_SIZE), .writable = true };
+		for (u32 kind = 0; kind < DEVICE_RAM_KINDS; kind++) {
+			u64 hpa = (60 + 4 * i + kind) * GiB;
+
+			g->device_ram[kind] = (struct device_ram){ (u8 *)(GUEST_DEVICE_VA + hpa), HPA(hpa), 2 * BLOCK_SIZE };
+		}
 	}
 	guest[0].vcpu_count = 2;
 	guest[0].core_of[1] = 3;
@@ -313,7 +322,28 @@ static void test_guest(void **state)
 		absent(core, GUEST_RAM_VA + 4 * GiB + 3 * BLOCK_SIZE);
 		is(core, GUEST_IMAGES_VA + 5 * PAGE_SIZE - 1, 30 * GiB + 5 * PAGE_SIZE - 1, R);
 		absent(core, GUEST_IMAGES_VA + 5 * PAGE_SIZE);
+		is(core, GUEST_IMAGES_VA + BLOCK_SIZE + 3 * PAGE_SIZE - 1, 40 * GiB + 3 * PAGE_SIZE - 1, R | W);
+		absent(core, GUEST_IMAGES_VA + BLOCK_SIZE + 3 * PAGE_SIZE);
 	}
+}
+
+/* Flash is its guest's alone; a screen is also looked at from the control core. */
+static void test_device_ram(void **state)
+{
+	const u64 flash = GUEST_DEVICE_VA + 60 * GiB, screen = flash + GiB;
+
+	build_guests();
+	is(1, flash, 60 * GiB, R | W);
+	is(3, flash + 2 * BLOCK_SIZE - 1, 60 * GiB + 2 * BLOCK_SIZE - 1, R | W);
+	absent(1, flash + 2 * BLOCK_SIZE);
+	absent(2, flash);
+	absent(0, flash);
+	is(1, screen, 61 * GiB, R | W);
+	is(0, screen, 61 * GiB, R);
+	absent(2, screen);
+	is(2, screen + 4 * GiB, 65 * GiB, R | W);
+	guest[0].device_ram[DEVICE_RAM_FLASH].hpa = HPA(GUEST_DEVICE_VA_SIZE);
+	assert_int_equal(space_add_guest(&guest[0]), -E_NOMEM);
 }
 
 /* The RAM of a guest is seen by its cores alone: not by the control core, not by its neighbour's. */
@@ -327,8 +357,9 @@ static void test_guests_are_apart(void **state)
 			for (u32 r = 0; r < guest[i].range_count; r++)
 				assert_int_equal(leaves_into(core, guest[i].range[r].hpa.v,
 					guest[i].range[r].size) != 0, own);
-			assert_int_equal(leaves_into(core, guest[i].image_map[0].hpa.v,
-				guest[i].image_map[0].size) != 0, own);
+			for (u32 r = 0; r < guest[i].image_count; r++)
+				assert_int_equal(leaves_into(core, guest[i].image_map[r].hpa.v,
+					guest[i].image_map[r].size) != 0, own);
 		}
 }
 
@@ -451,7 +482,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_image), T(test_pool), T(test_no_leaf_is_writable_and_executable),
 		T(test_seal_has_no_second_door),
-		T(test_private_half), T(test_private_half_is_private), T(test_guest), T(test_guests_are_apart),
+		T(test_private_half), T(test_private_half_is_private), T(test_guest), T(test_guests_are_apart), T(test_device_ram),
 		T(test_large_guest), T(test_files), T(test_devices), T(test_large_devices_take_large_pages),
 		T(test_devices_that_cannot_be), T(test_device_window_ends), T(test_start_root), T(test_out_of_tables),
 	};

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <hv/core.h>
 #include <hv/exit_cpu.h>
 #include <hv/log.h>
 #include <hv/time.h>
@@ -127,6 +128,21 @@ void xmm_write(u32 n, const void *from)
 	memcpy(w->xmm[n], from, 16);
 }
 
+void ymm_read(u32 n, void *to)
+{
+	memcpy(to, w->xmm[n], 32);
+}
+
+void ymm_write(u32 n, const void *from)
+{
+	memcpy(w->xmm[n], from, 32);
+}
+
+__attribute__((weak)) u64 xcr0_read(void)
+{
+	return w->v.xcr0;
+}
+
 u32 pkru_read(void)
 {
 	return w->pkru;
@@ -212,6 +228,39 @@ void vlapic_tsc_moved(struct vcpu *v)
 	w->tsc_moves++;
 }
 
+void vlapic_set_eoi_word(struct vcpu *v, u32 *word)
+{
+	w->eoi_word = word;
+}
+
+u32 vlapic_mmio_read(struct vcpu *v, u32 off)
+{
+	w->vlapic_calls++;
+	return off;
+}
+
+void vlapic_mmio_write(struct vcpu *v, u32 off, u32 val)
+{
+	w->vlapic_calls++;
+	w->apic_reg = off;
+	w->apic_val = val;
+}
+
+/* There is one core, so every lock is free. */
+__attribute__((weak)) struct core core_private;
+
+__attribute__((weak)) void spin_wait(struct spinlock *l, u32 me)
+{
+	abort();
+}
+
+void guest_panicked(struct guest *g, struct vcpu *v, u32 events)
+{
+	if (!g->device_lock.held)
+		abort();
+	w->panics++;
+}
+
 static void world_alloc(void)
 {
 	u8 *ram;
@@ -287,6 +336,7 @@ void world_reset(void)
 	w->g.ram_low = RAM_LOW;
 	w->g.ram_high = RAM_HIGH;
 	w->g.vcpu_count = 1;
+	w->g.plan = &w->plan;
 	w->v.guest = &w->g;
 	w->v.pub = &w->g.vcpu[0];
 	w->v.decode = decode;

@@ -20,7 +20,7 @@ struct world {
 	u8 device[DEVICE_SIZE];
 	u32 device_reads, device_writes, unclaimed;
 	u32 last_size, biggest;		/* bytes of device accesses */
-	u8 xmm[16][16];
+	u8 xmm[16][32];			/* 16 bytes of XMM, 32 of YMM */
 	u32 pkru;
 	u8 port_out[256];
 	u32 port_out_count, port_in_count;
@@ -31,6 +31,10 @@ struct world {
 	u32 trap_calls;
 	bool vlapic_ok;			/* what the local APIC's MSRs answer */
 	u32 vlapic_calls, tsc_moves;
+	u32 apic_reg, apic_val;		/* the last write to the xAPIC page */
+	u32 *eoi_word;
+	u32 panics;
+	struct plan_guest plan;
 };
 extern struct world *w;
 

@@ -475,7 +475,7 @@ static void test_list(void **state)
 
 	vpci_intx_set(F, true);
 	pc_list(g, see_line);
-	assert_int_equal(lines_seen, 1 + 2 + 3 * 5);
+	assert_int_equal(lines_seen, 1 + 2 + 4 + 3 * 5);
 	assert_non_null(strstr(lines_text, "00:1f.0   isa-bridge"));
 	assert_non_null(strstr(lines_text, "1234:5678 class ff0000"));
 	assert_non_null(strstr(lines_text, "INTA on GSI 19 high, 1 interrupts"));

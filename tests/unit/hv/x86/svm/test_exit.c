@@ -237,6 +237,11 @@ static void exceptions(void **state)
 	assert_int_equal(x.kind, VMEXIT_EXCEPTION);
 	assert_int_equal(x.exception.vector, VEC_AC);
 	assert_true(x.exception.has_code);
+	exit_with(EXIT_EXCEPTION + VEC_MC, 0x55, 0);
+	decode(SVM_NRIPS);
+	assert_int_equal(x.kind, VMEXIT_EXCEPTION);
+	assert_int_equal(x.exception.vector, VEC_MC);
+	assert_false(x.exception.has_code);
 	exit_with(EXIT_EXCEPTION + VEC_DB, 0x55, 0);
 	b.dr6 = 0xffff4ff1;
 	decode(0);

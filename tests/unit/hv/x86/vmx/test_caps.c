@@ -136,6 +136,62 @@ static void useful_ones_do_not_refuse(void **state)
 	assert_true(absent >= 7);
 }
 
+/* CVE-2018-12207: no processor gets large executable leaves that does not say, or is not known, to stand them. */
+static void large_leaves_only_where_they_are_safe(void **state)
+{
+	struct vmx_caps c = skylake;
+
+	(void)state;
+	assert_int_equal(vmx_max_leaf(&c), 3);
+	c.small_pages = 1;
+	assert_int_equal(vmx_max_leaf(&c), 1);
+	c.ept_vpid &= ~EPT_PAGES_1G;
+	assert_int_equal(vmx_max_leaf(&c), 1);
+	c.small_pages = 0;
+	assert_int_equal(vmx_max_leaf(&c), 2);
+}
+
+static void who_has_the_erratum(void **state)
+{
+	static const struct { bool intel; u32 signature; u64 told; bool affected; } cases[] = {
+		{ true, 0x50654, 0, true },		/* Skylake X */
+		{ true, 0x50657, 0x2b, true },		/* Cascade Lake: other bits tell nothing */
+		{ true, 0x50657, 0x6b, false },
+		{ true, 0x106e5, 0, true },		/* Nehalem */
+		{ true, 0x90672, 0x40, false },		/* Alder Lake */
+		{ true, 0x506f1, 0, false },		/* Goldmont D */
+		{ true, 0x30678, 0, false },		/* Silvermont */
+		{ true, 0x50671, 0, false },		/* Knights Landing */
+		{ true, 0xf64, 0, true },		/* family 15, model of Silvermont's digits or not */
+		{ true, 0x30f78, 0, true },
+		{ false, 0x506f1, 0, true },		/* another vendor's model numbers say nothing */
+		{ true, 0, 0, true },
+	};
+
+	(void)state;
+	for (u32 i = 0; i < ARRAY_COUNT(cases); i++)
+		assert_int_equal(vmx_has_multihit(cases[i].intel, cases[i].signature, cases[i].told), cases[i].affected);
+}
+
+static void the_report_names_it(void **state)
+{
+	struct vmx_caps c = skylake;
+	struct virt_report r;
+	u32 named = 0;
+
+	(void)state;
+	for (c.small_pages = 0; c.small_pages < 2; c.small_pages++) {
+		vmx_report_fill(&r, true, 5, &c);
+		assert_true(r.usable);
+		for (u32 i = 0; i < r.count; i++)
+			if (strstr(r.feature[i].name, "CVE-2018-12207")) {
+				named++;
+				assert_int_equal(r.feature[i].state, c.small_pages ? FEATURE_ABSENT : FEATURE_PRESENT);
+			}
+	}
+	assert_int_equal(named, 2);
+}
+
 static void controls_are_adjusted(void **state)
 {
 	(void)state;
@@ -159,6 +215,8 @@ int main(void)
 		cmocka_unit_test(firmware_lock), cmocka_unit_test(each_needed_feature_has_its_id),
 		cmocka_unit_test(first_ept_generation), cmocka_unit_test(useful_ones_do_not_refuse),
 		cmocka_unit_test(controls_are_adjusted), cmocka_unit_test(ept_pointer),
+		cmocka_unit_test(large_leaves_only_where_they_are_safe), cmocka_unit_test(who_has_the_erratum),
+		cmocka_unit_test(the_report_names_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

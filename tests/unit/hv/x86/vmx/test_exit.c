@@ -144,6 +144,10 @@ static void exceptions(void **state)
 	assert_int_equal(x.exception.code, 0);
 	x = decode(REASON_EXCEPTION, (struct vmx_exit_fields){ .event = 0x80000202 });
 	assert_int_equal(x.kind, VMEXIT_EVENT);
+	x = decode(REASON_EXCEPTION, (struct vmx_exit_fields){ .event = 0x80000312 });
+	assert_int_equal(x.kind, VMEXIT_EXCEPTION);
+	assert_int_equal(x.exception.vector, VEC_MC);
+	assert_false(x.exception.has_code);
 }
 
 static void hypercall_tells_the_ring(void **state)

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* A guest with one RAM disk behind virtio-blk and a little driver for it, for tests of queues. Its RAM and its image are
+ * malloc()ed, so that the sanitizers see every byte beyond them. */
+
+#include "unit/drivers/model/pc_fake.h"
+
+#include <hv/lib.h>
+
+#define RAM_SIZE (256 * KiB)
+#define IMAGE_SIZE (64 * KiB)
+#define QUEUE_SIZE_MAX 128u
+#define RING_DESC 0x1000u		/* queue n's areas are at n * 0x4000 + these */
+#define RING_DRIVER 0x2000u
+#define RING_DEVICE 0x3000u
+#define RING_STEP 0x4000u
+#define DATA 0x20000u			/* free memory for requests */
+
+enum drv_feature { DRV_INDIRECT = 28, DRV_EVENT = 29, DRV_V1 = 32, DRV_PACKED = 34, DRV_RESET = 40 };
+enum drv_flags { D_NEXT = 1, D_WRITE = 2, D_INDIRECT = 4 };
+enum blk_type { BLK_IN = 0, BLK_OUT = 1, BLK_FLUSH = 4, BLK_GET_ID = 8, BLK_DISCARD = 11, BLK_ZEROES = 13 };
+
+struct drv {
+	struct guest *g;
+	struct vblk *b;
+	u8 *image;
+	u64 features;
+	u16 size, next;			/* of queue 0; next: descriptor (split: also available index) to use */
+	bool wrap;
+	u16 used;
+	bool used_wrap;
+	u16 avail;
+};
+
+extern struct drv drv;
+
+/* A guest with the disk, reset; nothing is negotiated. */
+struct guest *drv_guest_new(bool readonly);
+void drv_guest_free(struct guest *g);
+
+/* Registers of the disk's BAR 4. */
+u64 drv_read(u32 off, u8 size);
+void drv_write(u32 off, u8 size, u64 val);
+
+/* All steps to a running disk with queue 0 of this size. Returns the status at the end. */
+u8 drv_start(u64 features, u16 size);
+
+/* Put one descriptor at place `at` of a table. tail: next or id. */
+void drv_desc(u64 table, u32 at, u64 addr, u32 len, u16 flags, u16 tail);
+
+/* Make one chain available, of queue 0: n descriptors {addr, len, flags without D_NEXT}, in the ring or (indirect) in a
+ * table at `table`. Does not notify. */
+struct piece {
+	u64 addr;
+	u32 len;
+	u16 flags;
+};
+void drv_put(const struct piece *p, u16 n, u64 table);
+void drv_kick(void);
+
+/* What came back: 1 and its length; 0: nothing. */
+int drv_get(u32 *len);
+
+/* One request of the disk's, header and status around data pieces; returns the status, 0xff: did not come back. */
+u8 drv_request(u32 type, u64 sector, const struct piece *data, u16 n, u64 table);
+
+static inline u8 *ram(u64 at)
+{
+	return drv.g->ram + at;
+}
+static inline void ram_put(u64 at, u64 val, u32 size)
+{
+	memcpy(ram(at), &val, size);
+}
+static inline u16 ram16(u64 at)
+{
+	return (u16)(ram(at)[0] | ram(at)[1] << 8);
+}
+static inline u32 ram32(u64 at)
+{
+	return ram16(at) | (u32)ram16(at + 2) << 16;
+}
+
+int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
