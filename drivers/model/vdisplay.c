@@ -120,7 +120,7 @@ static void describe(const void *device, char *to, size_t size)
 	if (vdisplay_picture(d, &p))
 		fmt_print(to, size, "%u x %u pixels, mode set %lu times", p.width, p.height, load_relaxed(&d->modes));
 	else
-		str_copy(to, size, "no picture");
+		fmt_print(to, size, "no picture");
 }
 
 static const struct vpci_desc display_desc = {
