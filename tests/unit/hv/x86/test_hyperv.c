@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/x86/hyperv.c hv/x86/gmem.c hv/x86/walk.c hv/lib/format.c tests/unit/hv/x86/x86_support.c */
+/* SOURCES: hv/x86/hyperv.c hv/x86/gmem.c hv/core/bus.c hv/x86/walk.c hv/lib/format.c tests/unit/hv/x86/x86_support.c */
 /* Hyper-V's MSRs: refused without the plan's word, pages only in RAM, time by the page as by the MSR, crashes recorded. */
 #include "x86_support.h"
 
