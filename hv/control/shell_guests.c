@@ -238,28 +238,12 @@ static void devices_of(const struct guest *g)
 		    load_relaxed(&g->bus.unclaimed[BUS_MEMORY]));
 }
 
-static void devices_of_host(void)
-{
-	char words[80];
-
-	sinks_describe_serial(words, sizeof(words));
-	shell_print("host\n  serial         %s\n", words);
-	sinks_describe_screen(words, sizeof(words));
-	shell_print("  screen         %s\n", words);
-	shell_print("  power button   %s\n", boot_info->acpi.pm1a_evt ? "polled" : "none");
-	shell_print("  IOMMU          %u, all off%s\n", host_dma.units, host_dma.stubborn ? " but those of FW-IOMMU-ON" : "");
-	for (u32 i = 0; i < MIN(host_dma.spared_count, (u32)HOST_SPARED_MAX); i++)
-		shell_print("  firmware's     %02x:%02x.%u keeps bus mastering\n", host_dma.spared[i] >> 8,
-			    host_dma.spared[i] >> 3 & 31, host_dma.spared[i] & 7);
-	shell_line("`devices GUEST` shows those of a guest");
-}
-
 void shell_devices(int argc, char **argv)
 {
 	struct guest *g;
 
 	if (argc == 1) {
-		devices_of_host();
+		shell_devices_host();
 		return;
 	}
 	g = shell_find_guest(argv[1]);

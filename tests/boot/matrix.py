@@ -42,6 +42,10 @@ class Row:
         out('    ' + '\n    '.join(text[-2500:].splitlines()))
 
 
+USB = ['-device', 'pcie-root-port,id=behind', '-device', 'qemu-xhci,id=xhci,bus=behind', '-device', 'usb-tablet,bus=xhci.0,port=1',
+       '-device', 'usb-kbd,bus=xhci.0,id=kbd,port=2']
+
+
 def rows(which):
     table = [
         # QEMU: SVM
@@ -70,6 +74,10 @@ def rows(which):
             extra=['-device', 'intel-iommu,intremap=on']),
         Row(Qemu, None, 2, scenarios.held_memory, plans.held, extra=plans.held_dmar()),
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
+        Row(Qemu, None, 2, scenarios.display, plans.display),
+        Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
+        Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-ps2'),
+        Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-usb', extra=USB),
     ]
     table += [Row(Qemu, None, 3, scenarios.refused, p, name='bad-' + p.name, extra_name=None) for p in plans.bad]
     for r in table:
@@ -134,7 +142,7 @@ def image(plan):
 def prepare(chosen):
     """Guests and images that the rows need."""
     subprocess.run(['make', '-s', 'test-guests', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
-    if any(r.plan.linux for r in chosen):
+    if any(r.plan.needs_linux for r in chosen):
         subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
     for r in chosen:
         image(r.plan)

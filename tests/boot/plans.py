@@ -3,6 +3,7 @@
 import os
 import shutil
 import struct
+import subprocess
 
 LINUX = 'build/guests/two-linux'
 GUEST = 'build/guest'
@@ -15,6 +16,7 @@ class Plan:
         self.before = before        # what the UEFI shell runs first
         self.expect = expect        # bad plans: error id
         self.made = False
+        self.needs_linux = linux    # the files of the Linux guests must be there
 
     def write(self, folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -75,6 +77,34 @@ exitbench = elf_plan('exitbench', [('exitbench', dict(memory='128MiB', cmdline='
 hello_check = elf_plan('hello-check', [('hello', {})], option='check')
 vmx_locked = elf_plan('vmx-locked', [('hello', {})], option='', before='lockvmx.efi\r\n')
 vmx_locked.files['lockvmx.efi'] = 'build/test/lockvmx.efi'
+OVMF = '/usr/share/OVMF'
+display = Plan('display', '[guest.pc]\ncores = 1\nmemory = "256MiB"\nboot = { type = "uefi" }\ndisplay = true\n',
+               {f: f'{OVMF}/{f}' for f in ('OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd')})
+
+
+class FatDisk(os.PathLike):
+    """A FAT image with these files; made when the plan is written. name in the image -> path or bytes"""
+    def __init__(self, name, files, mib=48):
+        self.name, self.files, self.mib = name, files, mib
+
+    def __fspath__(self):
+        out = f'build/test/{self.name}'
+        os.makedirs('build/test', exist_ok=True)
+        open(out, 'wb').truncate(self.mib << 20)
+        subprocess.run(['mformat', '-i', out, '-F', '::'], check=True)
+        for name, source in self.files.items():
+            data = source if isinstance(source, bytes) else open(source, 'rb').read()
+            subprocess.run(['mcopy', '-i', out, '-', f'::{name}'], input=data, check=True)
+        return out
+
+
+# Firmware's shell starts Linux by its EFI stub, without a boot loader: efifb on the screen, the console's shell on tty1.
+display_linux = Plan('display-linux', '[guest.pc]\ncores = 1\nmemory = "384MiB"\nboot = { type = "uefi" }\ndisplay = true\n'
+                     'disk = [{ image = "esp.img" }]\n',
+                     dict(display.files) | {'esp.img': FatDisk('esp.img', {
+                         'vmlinuz.efi': f'{LINUX}/vmlinuz', 'initrd.img': f'{LINUX}/initrd.img', 'startup.nsh':
+                         b'fs0:\r\nvmlinuz.efi initrd=\\initrd.img bulkhead.name=pc console=ttyS0 console=tty0\r\n'})})
+display_linux.needs_linux = True
 iommu_on = elf_plan('iommu-on', [('hello', {})], option='', before='iommuon.efi\r\n')
 iommu_on.files['iommuon.efi'] = 'build/test/iommuon.efi'
 iommu_stuck = elf_plan('iommu-stuck', [('hello', {})], option='', before='iommuon.efi stuck\r\n')

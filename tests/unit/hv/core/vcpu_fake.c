@@ -104,6 +104,10 @@ void pc_event_input(struct guest *t)
 	pc_fake.inputs++;
 }
 
+void pc_event_keys(struct guest *g)
+{
+}
+
 void pc_event_power_button(struct guest *t)
 {
 	locked();
