@@ -13,14 +13,19 @@ here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# It looks for EFI/debian/grub.cfg on the partition that it comes from.
-deb_file grub-efi-amd64-bin usr/lib/grub/x86_64-efi/monolithic/grubx64.efi "$work/grubx64.efi"
+# It looks for EFI/debian/grub.cfg on the partition that it comes from, and there for what is not linked in: multiboot.
+modules=./usr/lib/grub/x86_64-efi
+dpkg-deb --fsys-tarfile "$(deb grub-efi-amd64-bin)" | tar x -C "$work" --strip-components=5 $modules/monolithic/grubx64.efi \
+	$modules/{multiboot,multiboot2,relocator,mmap,video,boot,acpi,net,lsefi}.mod $modules/{command,moddep,fs,partmap,terminal,crypto}.lst
+mkdir "$work/x86_64-efi"
+mv "$work"/*.mod "$work"/*.lst "$work/x86_64-efi/"
 mib=$(($(du -sm --apparent-size "$folder" | cut -f 1) + 6))
 [ $mib -ge 36 ] || mib=36
 truncate -s ${mib}M "$work/esp"
 mkfs.vfat -F 32 -s 1 -n ESP -i b01c4ead "$work/esp" >/dev/null
 mmd -i "$work/esp" ::/EFI ::/EFI/BOOT ::/EFI/debian
-mcopy -i "$work/esp" "$work/grubx64.efi" ::/EFI/BOOT/BOOTX64.EFI
+mcopy -s -i "$work/esp" "$work/x86_64-efi" ::/EFI/debian/
+mcopy -i "$work/esp" "$work/monolithic/grubx64.efi" ::/EFI/BOOT/BOOTX64.EFI
 mcopy -i "$work/esp" "$menu" ::/EFI/debian/grub.cfg
 for f in "$folder"/*; do
 	[ ! -e "$f" ] || mcopy -s -i "$work/esp" "$f" ::/
