@@ -199,23 +199,33 @@ static bool is_loaded(const struct boot_info *info, const char *name)
 	return false;
 }
 
+static void load_if_file(struct boot_info *info, struct volume *v, const char *name)
+{
+	EFI_FILE_HANDLE file;
+	uint64_t size;
+
+	if (!scan_is_file_name(name) || is_loaded(info, name) ||
+	    file_open(v, v->plan_folder, name, &file, &size) != EFI_SUCCESS)
+		return;
+	if (info->file_count < BOOT_FILES_MAX) {
+		load(info, file, name, size, ~0ull);
+	} else {
+		info->file_lost++;
+		file->Close(file);
+	}
+}
+
 static void load_named_files(struct boot_info *info, struct volume *v)
 {
 	struct scan scan = { (const char *)info->files[0].base, info->files[0].size, 0 };
 	char name[BOOT_TEXT_MAX];
-	EFI_FILE_HANDLE file;
-	uint64_t size;
 
 	for (unsigned int i = 0; i < STRINGS_MAX && scan_next_string(&scan, name, sizeof(name)); i++) {
-		if (!scan_is_file_name(name) || is_loaded(info, name) ||
-		    file_open(v, v->plan_folder, name, &file, &size) != EFI_SUCCESS)
+		load_if_file(info, v, name);
+		if (!text_equal(name, BOOT_UEFI_WORD))
 			continue;
-		if (info->file_count < BOOT_FILES_MAX) {
-			load(info, file, name, size, ~0ull);
-		} else {
-			info->file_lost++;
-			file->Close(file);
-		}
+		load_if_file(info, v, BOOT_UEFI_CODE_NAME);
+		load_if_file(info, v, BOOT_UEFI_VARS_NAME);
 	}
 }
 

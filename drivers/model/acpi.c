@@ -102,15 +102,17 @@ struct madt_ioapic { u8 type, length, id, reserved; u32 address, gsi_base; } PAC
 struct madt_override { u8 type, length, bus, source; u32 gsi; u16 flags; } PACKED;
 struct madt_nmi { u8 type, length, uid; u16 flags; u8 lint; } PACKED;
 
-/* Tables one after another in the guest's RAM. */
+/* Tables one after another in the guest's RAM, or in a file for its firmware, which places them: addresses are then
+ * offsets. */
 struct acpi_area {
 	u8 *base;
-	size_t used;
+	u64 gpa;		/* of base */
+	size_t size, used;
 };
 
 static void *acpi_at(const struct acpi_area *a, u64 gpa)
 {
-	return a->base + (gpa - GUEST_ACPI_GPA);
+	return a->base + (gpa - a->gpa);
 }
 
 /* Room for one table; all tables together are far below the area (a DSDT with 64 processors takes 6 KiB). */
@@ -119,11 +121,11 @@ static u64 acpi_reserve(struct acpi_area *a, size_t size)
 	u64 at = ALIGN_UP(a->used, 64);
 
 	a->used = at + size;
-	assert(a->used <= GUEST_ACPI_SIZE);
-	return GUEST_ACPI_GPA + at;
+	assert(a->used <= a->size);
+	return a->gpa + at;
 }
 
-static u8 acpi_sum(const void *from, size_t size)
+static u8 sum_of(const void *from, size_t size)
 {
 	const u8 *p = from;
 	u8 sum = 0;
@@ -148,7 +150,7 @@ static void acpi_finish(struct acpi_header *h, size_t length)
 {
 	h->length = (u32)length;
 	h->checksum = 0;
-	h->checksum = (u8)-acpi_sum(h, length);
+	h->checksum = (u8)-sum_of(h, length);
 }
 
 /* id: an EISA id ("PNP0501"), or an ACPI id ("QEMU0001"), which is one character longer. */
@@ -198,7 +200,7 @@ static void dsdt_body(struct aml *a, const struct guest *g)
 	aml_close(a);
 	aml_scope(a, "\\_SB");
 	dsdt_processors(a, g->vcpu_count);
-	acpi_memory_device(a, "ECAM", "PNP0C02", VPCI_ECAM, VPCI_ECAM_SIZE);
+	acpi_memory_device(a, "ECAM", "PNP0C02", vpci_ecam(g).base, vpci_ecam(g).size);
 	acpi_memory_device(a, "HPET", "PNP0103", VHPET_ADDRESS, VHPET_SIZE);
 	acpi_pci_open(a, g);
 	aml_device(a, "LPC");
@@ -225,7 +227,7 @@ static u64 acpi_put_dsdt(struct acpi_area *area, const struct guest *g)
 	struct aml a;
 
 	*h = acpi_header("DSDT", 2);
-	aml_init(&a, h + 1, GUEST_ACPI_SIZE - area->used);
+	aml_init(&a, h + 1, area->size - area->used);
 	dsdt_body(&a, g);
 	assert(!a.full && !a.depth);
 	area->used += a.used;
@@ -305,10 +307,10 @@ static u64 acpi_put_madt(struct acpi_area *area, u32 vcpus)
 
 /* PCI Firmware Specification "MCFG Table Description". Bus 0 alone, although the window has room for 256: there are
  * no bridges, and Linux looks at all slots of all buses that are named here. */
-static u64 acpi_put_mcfg(struct acpi_area *area)
+static u64 acpi_put_mcfg(struct acpi_area *area, const struct guest *g)
 {
 	const struct { u64 reserved, base; u16 segment; u8 first_bus, last_bus; u32 reserved1; } PACKED body =
-		{ 0, VPCI_ECAM, 0, 0, 0, 0 };
+		{ 0, vpci_ecam(g).base, 0, 0, 0, 0 };
 	u64 gpa = acpi_reserve(area, sizeof(struct acpi_header) + sizeof(body));
 	struct acpi_header *h = acpi_at(area, gpa);
 
@@ -370,25 +372,76 @@ static void acpi_put_rsdp(struct acpi_rsdp *r, u64 xsdt)
 	*r = (struct acpi_rsdp){ .revision = 2, .length = sizeof(*r), .xsdt = xsdt };
 	memcpy(r->signature, "RSD PTR ", sizeof(r->signature));
 	memcpy(r->oem_id, OEM_ID, sizeof(r->oem_id));
-	r->checksum = (u8)-acpi_sum(r, 20);	/* the part that revision 0 had */
-	r->checksum_all = (u8)-acpi_sum(r, sizeof(*r));
+	r->checksum = (u8)-sum_of(r, 20);	/* the part that revision 0 had */
+	r->checksum_all = (u8)-sum_of(r, sizeof(*r));
+}
+
+static void acpi_put_all(struct acpi_area *area, const struct guest *g, struct acpi_places *p)
+{
+	p->rsdp = acpi_reserve(area, sizeof(struct acpi_rsdp));
+	p->facs = acpi_put_facs(area);
+	p->dsdt = acpi_put_dsdt(area, g);
+	p->table[0] = acpi_put_fadt(area, g, p->facs, p->dsdt);
+	p->table[1] = acpi_put_madt(area, g->vcpu_count);
+	p->table[2] = acpi_put_spcr(area);
+	p->table[3] = acpi_put_mcfg(area, g);
+	p->table[4] = acpi_put_hpet(area);
+	p->xsdt = acpi_put_xsdt(area, p->table, ACPI_TABLES);
+	acpi_put_rsdp(acpi_at(area, p->rsdp), p->xsdt);
 }
 
 int acpi_build(struct guest *g, gpa_t *rsdp)
 {
-	struct acpi_area area = { .base = gmem_ptr(g, GPA(GUEST_ACPI_GPA), GUEST_ACPI_SIZE) };
-	u64 facs, dsdt, table[5];
+	struct acpi_area area = { .base = gmem_ptr(g, GPA(GUEST_ACPI_GPA), GUEST_ACPI_SIZE), .gpa = GUEST_ACPI_GPA,
+		.size = GUEST_ACPI_SIZE };
+	struct acpi_places p;
 
 	if (!area.base)
 		return -E_NOSPC;
-	*rsdp = GPA(acpi_reserve(&area, sizeof(struct acpi_rsdp)));
-	facs = acpi_put_facs(&area);
-	dsdt = acpi_put_dsdt(&area, g);
-	table[0] = acpi_put_fadt(&area, g, facs, dsdt);
-	table[1] = acpi_put_madt(&area, g->vcpu_count);
-	table[2] = acpi_put_spcr(&area);
-	table[3] = acpi_put_mcfg(&area);
-	table[4] = acpi_put_hpet(&area);
-	acpi_put_rsdp(acpi_at(&area, rsdp->v), acpi_put_xsdt(&area, table, ARRAY_COUNT(table)));
+	acpi_put_all(&area, g, &p);
+	*rsdp = GPA(p.rsdp);
 	return 0;
+}
+
+/* Only what holds pointers will be changed by firmware, and summed up anew: those sums begin as 0. */
+void acpi_build_file(const struct guest *g, u8 *to, size_t size, struct acpi_places *p)
+{
+	struct acpi_area area = { .base = to, .size = size };
+	struct acpi_rsdp *rsdp = (struct acpi_rsdp *)(void *)to;
+
+	memset(to, 0, size);
+	acpi_put_all(&area, g, p);
+	((struct acpi_header *)acpi_at(&area, p->table[0]))->checksum = 0;
+	((struct acpi_header *)acpi_at(&area, p->xsdt))->checksum = 0;
+	rsdp->checksum = rsdp->checksum_all = 0;
+}
+
+/* Pointers: RSDP to XSDT, XSDT to all tables, FADT to FACS and DSDT. */
+u32 acpi_file_pointers(const struct acpi_places *p, struct acpi_patch patch[ACPI_PATCHES_MAX])
+{
+	u64 fadt = p->table[0];
+	u32 n = 0;
+
+	patch[n++] = (struct acpi_patch){ p->rsdp + offsetof(struct acpi_rsdp, xsdt), 8 };
+	patch[n++] = (struct acpi_patch){ fadt + offsetof(struct acpi_fadt, facs), 4 };
+	patch[n++] = (struct acpi_patch){ fadt + offsetof(struct acpi_fadt, dsdt), 4 };
+	patch[n++] = (struct acpi_patch){ fadt + offsetof(struct acpi_fadt, x_dsdt), 8 };
+	for (u32 i = 0; i < ACPI_TABLES; i++)
+		patch[n++] = (struct acpi_patch){ p->xsdt + sizeof(struct acpi_header) + i * sizeof(u64), 8 };
+	return n;
+}
+
+u32 acpi_file_sums(const struct acpi_places *p, struct acpi_sum sum[ACPI_SUMS_MAX])
+{
+	const u32 at = offsetof(struct acpi_header, checksum), xsdt_size = sizeof(struct acpi_header) + ACPI_TABLES * 8;
+	const struct acpi_sum all[] = {
+		{ p->table[0] + at, p->table[0], sizeof(struct acpi_fadt) },
+		{ p->xsdt + at, p->xsdt, xsdt_size },
+		{ p->rsdp + offsetof(struct acpi_rsdp, checksum), p->rsdp, 20 },
+		{ p->rsdp + offsetof(struct acpi_rsdp, checksum_all), p->rsdp, sizeof(struct acpi_rsdp) },
+	};
+
+	_Static_assert(ARRAY_COUNT(all) == ACPI_SUMS_MAX, "room for all");
+	memcpy(sum, all, sizeof(all));
+	return ACPI_SUMS_MAX;
 }

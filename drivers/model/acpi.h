@@ -14,7 +14,27 @@
 #define ACPI_RESET_VALUE 6
 #define ACPI_SLP_TYP_S5 5		/* what \_S5 says: SLP_TYPa for soft off */
 
+#define ACPI_TABLES 5			/* that the XSDT names; the first is the FADT */
+#define ACPI_RSDP_SIZE 36
+#define ACPI_PATCHES_MAX (4 + ACPI_TABLES)
+#define ACPI_SUMS_MAX 4
+
 struct aml;
+
+/* Where acpi_build_file() has put things, in bytes from the start of the file. */
+struct acpi_places {
+	u64 rsdp, facs, dsdt, xsdt, table[ACPI_TABLES];
+};
+struct acpi_patch { u64 at; u32 size; };		/* a pointer that holds an offset in the file */
+struct acpi_sum { u64 at, from; u32 size; };		/* a byte that makes [from, from + size) sum up to 0 */
+
+/* The same tables as a file for firmware that places them itself: to is zeroed, pointers are offsets. The RSDP is its
+ * first ACPI_RSDP_SIZE bytes. Device lock. */
+void acpi_build_file(const struct guest *g, u8 *to, size_t size, struct acpi_places *p);
+
+/* What firmware has to do once it knows where the file is: pointers first, then sums, in this order. Return the count. */
+u32 acpi_file_pointers(const struct acpi_places *p, struct acpi_patch patch[ACPI_PATCHES_MAX]);
+u32 acpi_file_sums(const struct acpi_places *p, struct acpi_sum sum[ACPI_SUMS_MAX]);
 
 /* Where PCI puts things, and _OSC, as a body of \\_SB: the DSDT's PCI0 up to its last child; the caller closes it. */
 void acpi_pci_open(struct aml *a, const struct guest *g);

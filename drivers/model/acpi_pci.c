@@ -3,6 +3,7 @@
  * ACPI 6.4 "Resource Data Types for ACPI", "_PRT (PCI Routing Table)"; PCI Firmware Specification "_OSC". */
 #include "acpi.h"
 
+#include <hv/guest.h>
 #include <hv/lib.h>
 
 #include "aml.h"
@@ -50,14 +51,17 @@ static size_t put_window(u8 *to, const struct window *w)
 static void put_crs(struct aml *a, const struct guest *g)
 {
 	static const u8 own_ports[] = { 0x47, 1, 0xf8, 0x0c, 0xf8, 0x0c, 1, 8 }, end[] = { 0x79, 0 };
-	const u64 behind_ecam = VPCI_ECAM + VPCI_ECAM_SIZE;
+	const struct bus_range ecam = vpci_ecam(g);
+	const u64 low = g->plan->boot.type == BOOT_UEFI ? MAX(2 * GiB, g->ram_low) : VPCI_WINDOW32, end_low = 0xfec00000;
+	const bool inside = ecam.base > low && ecam.base + ecam.size < end_low;
+	const u64 behind_ecam = MAX(low, ecam.base + ecam.size);
 	struct window w[] = {
 		{ 2, SPACE_BUS, 0, 0, 1 },
 		{ 2, SPACE_IO, IO_ENTIRE_RANGE, 0, 0xcf8 },
 		{ 2, SPACE_IO, IO_ENTIRE_RANGE, 0xd00, 0xf300 },
 		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE | MEMORY_CACHEABLE, 0xa0000, 0x20000 },
-		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE, VPCI_WINDOW32, VPCI_WINDOW32_SIZE },
-		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE, behind_ecam, 0xfec00000 - behind_ecam },
+		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE, low, inside ? ecam.base - low : 0 },
+		{ 4, SPACE_MEMORY, MEMORY_READ_WRITE, behind_ecam, end_low - behind_ecam },
 		{ 8, SPACE_MEMORY, MEMORY_READ_WRITE | MEMORY_CACHEABLE, 0, 0 },
 	};
 	u8 buf[ARRAY_COUNT(w) * 46 + sizeof(own_ports) + sizeof(end)];
@@ -66,7 +70,8 @@ static void put_crs(struct aml *a, const struct guest *g)
 	w[ARRAY_COUNT(w) - 1].base = vpci_window64(g, &w[ARRAY_COUNT(w) - 1].size);
 	memcpy(buf, own_ports, sizeof(own_ports));
 	for (u32 i = 0; i < ARRAY_COUNT(w); i++)
-		used += put_window(buf + used, &w[i]);
+		if (w[i].size)
+			used += put_window(buf + used, &w[i]);
 	memcpy(buf + used, end, sizeof(end));
 	aml_name(a, "_CRS");
 	aml_buffer(a, buf, used + sizeof(end));

@@ -6,13 +6,14 @@
 #include <hv/lib.h>
 
 #include "acpi.h"
+#include "vdebug.h"
 #include "vpanic.h"
 #include "vreset.h"
 #include "vtest.h"
 
 #define NEVER UINT64_MAX
 
-enum model_when { ALWAYS, TEST_DEVICE, KEYBOARD, NO_KEYBOARD };
+enum model_when { ALWAYS, TEST_DEVICE, KEYBOARD, NO_KEYBOARD, FIRMWARE };
 
 struct model {
 	const char *name;
@@ -51,6 +52,8 @@ static const struct model model[] = {
 	{ "delay",	0xed,		1,	sink_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "panic",	VPANIC_PORT,	1,	vpanic_io,	WHOLE_GUEST,			BUS_PORT, ALWAYS },
 	{ "test",	0xf4,		4,	vtest_io,	WHOLE_GUEST,			BUS_PORT, TEST_DEVICE },
+	{ "firmware-log", VDEBUG_PORT,	1,	vdebug_io,	WHOLE_GUEST,			BUS_PORT, FIRMWARE },
+	{ "firmware-config", VFWCFG_PORT, VFWCFG_PORTS, vfwcfg_io, offsetof(struct pc, fwcfg),	BUS_PORT, FIRMWARE },
 	{ "ioapic",	VIOAPIC_ADDRESS, 0x1000, vioapic_io,	offsetof(struct pc, ioapic),	BUS_MEMORY, ALWAYS },
 	{ "hpet",	VHPET_ADDRESS,	VHPET_SIZE, vhpet_io,	offsetof(struct pc, hpet),	BUS_MEMORY, ALWAYS },
 };
@@ -65,7 +68,8 @@ static int pci_build(struct guest *g)
 {
 	int err = vpci_build(g);
 
-	return err ? err : q35_build(g);
+	err = err ? err : q35_build(g);
+	return err ? err : virtio_build(g);
 }
 
 static bool is_wanted(const struct guest *g, enum model_when when)
@@ -74,19 +78,21 @@ static bool is_wanted(const struct guest *g, enum model_when when)
 	case TEST_DEVICE:	return g->plan->test_device;
 	case KEYBOARD:		return vi8042_wanted(g);
 	case NO_KEYBOARD:	return !vi8042_wanted(g);
+	case FIRMWARE:		return g->plan->boot.type == BOOT_UEFI;
 	default:		return true;
 	}
 }
 
 int pc_build(struct guest *g, struct pc *pc)
 {
+	int err;
+
 	g->pc = pc;
 	g->device_deadline = NEVER;
 	pc->pic.g = pc->ioapic.g = pc->pit.g = pc->rtc.g = pc->hpet.g = pc->pm.g = pc->uart.g = pc->kbd.g = g;
 	for (u32 i = 0; i < ARRAY_COUNT(model); i++) {
 		const struct model *m = &model[i];
 		void *state = m->state == WHOLE_GUEST ? (void *)g : (char *)pc + m->state;
-		int err;
 
 		if (!is_wanted(g, m->when))
 			continue;
@@ -94,7 +100,8 @@ int pc_build(struct guest *g, struct pc *pc)
 		if (err)
 			return err;
 	}
-	return pci_build(g);
+	err = vflash_build(g, &pc->flash);
+	return err ? err : pci_build(g);
 }
 
 void pc_reset(struct guest *g)
@@ -111,8 +118,11 @@ void pc_reset(struct guest *g)
 	vhpet_reset(&pc->hpet);
 	vuart_reset(&pc->uart);
 	vi8042_reset(&pc->kbd);
+	vflash_reset(&pc->flash);
+	vfwcfg_reset(g, &pc->fwcfg);
 	vpci_reset(g);
 	q35_reset(g);
+	virtio_reset(g);
 	if (g->plan->boot.type != BOOT_UEFI) {
 		vpci_assign(g);
 		q35_assign(g);
@@ -124,7 +134,7 @@ void pc_reset(struct guest *g)
 void pc_rearm(struct guest *g)
 {
 	const struct pc *pc = g->pc;
-	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, pc->hpet.due))), was = g->device_deadline;
+	u64 due = MIN(pc->pit.due, MIN(pc->rtc.due, MIN(pc->pm.due, MIN(pc->hpet.due, pc->virtio.due)))), was = g->device_deadline;
 	struct vcpu *v = &this_core()->vcpu;
 
 	if (due == was)
@@ -146,6 +156,7 @@ void pc_run(struct guest *g, u64 now)
 	vrtc_run(&pc->rtc, now);
 	vpm_run(&pc->pm, now);
 	vhpet_run(&pc->hpet, now);
+	virtio_run(g, now);
 	pc_rearm(g);
 }
 
@@ -178,5 +189,7 @@ int pc_firmware_tables(struct guest *g)
 {
 	gpa_t rsdp;
 
+	if (g->plan->boot.type == BOOT_UEFI)
+		return 0;	/* its firmware asks for them: vfwcfg.c */
 	return acpi_build(g, &rsdp);
 }

@@ -6,6 +6,8 @@
 #include <hv/pc.h>
 
 #include "pci/q35.h"
+#include "vflash.h"
+#include "vfwcfg.h"
 #include "vhpet.h"
 #include "vi8042.h"
 #include "vioapic.h"
@@ -13,6 +15,7 @@
 #include "vpit.h"
 #include "vpm.h"
 #include "vrtc.h"
+#include "virtio/virtio_set.h"
 #include "vuart.h"
 
 struct pc {
@@ -32,6 +35,9 @@ struct pc {
 	struct vi8042 kbd;
 	struct vpci pci;
 	struct q35 q35;
+	struct vflash flash;
+	struct vfwcfg fwcfg;
+	struct virtio_set virtio;
 };
 
 /* A model's `due` changed: find g->device_deadline again; when it moved earlier vcpu 0 is told. Device lock held. */

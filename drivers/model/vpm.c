@@ -81,11 +81,19 @@ static void write_event(struct vpm *m, u32 bits, u32 mask)
 	pc_rearm(m->g);
 }
 
-/* S5 is the only sleeping state that the DSDT offers; a guest that asks for another one is left as it is. */
+/* S5 is the only sleeping state that the DSDT offers; a guest that asks for another one is left as it is. OVMF switches off
+ * without looking at tables, by the number that QEMU takes for it. */
+static bool is_off(const struct vpm *m)
+{
+	u32 type = m->control >> 10 & 7;
+
+	return type == ACPI_SLP_TYP_S5 || (type == 0 && m->g->plan->boot.type == BOOT_UEFI);
+}
+
 static void write_control(struct vpm *m, u32 bits, u32 mask)
 {
 	m->control = (u16)((m->control & ~(mask & CONTROL_MASK)) | (bits & mask & CONTROL_MASK) | CONTROL_SCI_ENABLE);
-	if ((bits & mask & CONTROL_SLEEP) && (m->control >> 10 & 7) == ACPI_SLP_TYP_S5)
+	if ((bits & mask & CONTROL_SLEEP) && is_off(m))
 		guest_end(m->g, &this_core()->vcpu, END_POWEROFF, 0);
 }
 

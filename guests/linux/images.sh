@@ -41,7 +41,8 @@ trap 'rm -rf "$work"' EXIT
 root=$work/root
 mkdir -p "$root/bin" "$root/lib/modules" "$root/proc" "$root/sys" "$root/dev" "$root/etc/acpi/PWRF" "$root/tmp"
 dpkg-deb --fsys-tarfile "$debs/$kernel" | tar x -C "$work" --wildcards './boot/vmlinuz-*' '*/evdev.ko' '*/acpi/button.ko' \
-	'*/pvpanic.ko' '*/pvpanic-mmio.ko'
+	'*/pvpanic.ko' '*/pvpanic-mmio.ko' '*/virtio/virtio*.ko' '*/virtio_blk.ko' '*/virtio-rng.ko' '*/virtio_console.ko' \
+	'*/isofs.ko'
 dpkg-deb --fsys-tarfile "$debs/$busybox" | tar x -C "$work" ./bin/busybox
 cp "$work/bin/busybox" "$root/bin/busybox"
 for applet in $("$root/bin/busybox" --list); do
@@ -50,7 +51,7 @@ done
 find "$work/lib" -name '*.ko' -exec cp {} "$root/lib/modules" \;
 cp "$src/initrd/init" "$root/init"
 cp "$src/initrd/do.sh" "$root/bin/do"
-for action in hash e820 ipi pci panic triple; do
+for action in hash e820 ipi pci disks panic triple; do
 	ln -s do "$root/bin/$action"
 done
 echo "alias hash=/bin/hash" > "$root/etc/shrc"

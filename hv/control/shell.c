@@ -20,7 +20,7 @@ const struct command shell_command[] = {
 	{ "stop",	"GUEST [SECONDS]",	"press its power button; after 30 s end it",	shell_stop,	true },
 	{ "reset",	"GUEST",		"end it and start it at once",			shell_reset,	true },
 	{ "kill",	"GUEST",		"end it at once",				shell_kill,	true },
-	{ "console",	"GUEST [log [LINES]]",	"its console; its record with time stamps",	shell_console,	true },
+	{ "console",	"GUEST [log|firmware [LINES]]",	"its console; its record, its firmware's, with times",	shell_console,	true },
 	{ "stats",	"[GUEST]",		"exits by kind: count, cycles; by vcpu",	shell_stats,	true },
 	{ "plan",	"",			"who got which cores and RAM, as a plan",	shell_plan,	false },
 	{ "cores",	"",			"the machine's cores and what runs there",	shell_cores,	false },

@@ -162,12 +162,12 @@ void shell_kill(int argc, char **argv)
 
 /* The record of a console, line by line: cursor counts lines since power-on. */
 
-static const struct guest *log_guest;
+static const struct console_ring *log_ring;
 static u64 log_line_end;
 
 static bool console_log_more(u64 *cursor)
 {
-	const struct console_ring *r = log_guest->console;
+	const struct console_ring *r = log_ring;
 	const struct console_stamp *stamp = &r->stamp[*cursor % CONSOLE_STAMPS];
 	u64 at = stamp->position, end = load_acquire(&r->head);
 	char text[161], when[24];
@@ -188,12 +188,16 @@ static bool console_log_more(u64 *cursor)
 	return true;
 }
 
-static void console_log(const struct guest *g, u64 lines)
+static void console_log(const struct console_ring *r, u64 lines)
 {
-	log_guest = g;
-	log_line_end = load_acquire(&g->console->stamp_head);
+	if (!r) {
+		shell_line("it has no firmware of its own");
+		return;
+	}
+	log_ring = r;
+	log_line_end = load_acquire(&r->stamp_head);
 	if (!log_line_end)
-		shell_line("its console has shown nothing yet");
+		shell_line("nothing has been written there yet");
 	shell_stream(console_log_more, log_line_end - MIN(lines, log_line_end));
 }
 
@@ -201,15 +205,16 @@ void shell_console(int argc, char **argv)
 {
 	struct guest *g = shell_find_guest(argv[1]);
 	u64 lines = CONSOLE_STAMPS - 1;
+	bool firmware = argc > 2 && !strcmp(argv[2], "firmware");
 
 	if (!g)
 		return;
 	if (argc == 2)
 		hub_switch(g->index + 1);
-	else if (strcmp(argv[2], "log") || (argc > 3 && !shell_number(argv[3], CONSOLE_STAMPS - 1, &lines)))
-		shell_print("usage: console GUEST [log [LINES]], LINES at most %u\n", CONSOLE_STAMPS - 1);
+	else if ((!firmware && strcmp(argv[2], "log")) || (argc > 3 && !shell_number(argv[3], CONSOLE_STAMPS - 1, &lines)))
+		shell_print("usage: console GUEST [log|firmware [LINES]], LINES at most %u\n", CONSOLE_STAMPS - 1);
 	else
-		console_log(g, lines);
+		console_log(firmware ? g->firmware_log : g->console, lines);
 }
 
 static void devices_of(const struct guest *g)

@@ -194,9 +194,8 @@ static const struct facts_image *image_find(const struct machine_facts *facts, c
 	return NULL;
 }
 
-/* The file name, whole and not empty; else reported, and null. */
-static const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,
-					     const char *name, u32 line)
+const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,
+				      const char *name, u32 line)
 {
 	const struct facts_image *image = image_find(a->facts, name);
 	char key[64];
@@ -218,16 +217,18 @@ static const struct facts_image *admit_image(struct admission *a, const struct p
 	return image;
 }
 
-static void check_format(struct admission *a, const struct plan_guest *g, const struct facts_image *image,
-			 const char *what)
+static void check_format(struct admission *a, const struct plan_guest *g, enum boot_type type,
+			 const struct facts_image *image, const char *what)
 {
+	static const char *const expected[] = { [BOOT_LINUX] = "a Linux bzImage", [BOOT_ELF] = "an ELF to boot",
+		[BOOT_UEFI] = "UEFI firmware (OVMF's code)", [BOOT_UEFI_VARS] = "UEFI variables (OVMF's)" };
+	u32 line = g->line[type == BOOT_UEFI_VARS ? PLAN_KEY_INITRD : PLAN_KEY_KERNEL];
 	char key[64], why[120] = "";
 
-	if (!a->facts->check_image || !a->facts->check_image(g->boot.type, image->bytes, image->size, why, sizeof(why)))
+	if (!a->facts->check_image || !a->facts->check_image(type, image->bytes, image->size, why, sizeof(why)))
 		return;
-	plan_error_add(a->errors, "IMAGE-FORMAT", g->line[PLAN_KEY_KERNEL], admission_key(key, sizeof(key), g, what),
-		       "%s; \"%.40s\": %s", g->boot.type == BOOT_LINUX ? "a Linux bzImage" : "an ELF to boot",
-		       image->name, why);
+	plan_error_add(a->errors, "IMAGE-FORMAT", line, admission_key(key, sizeof(key), g, what), "%s; \"%.40s\": %s",
+		       expected[type], image->name, why);
 }
 
 /* All images of a guest and room to run must fit into its RAM. Sizes are below 2^63 each; the sum is checked. */
@@ -258,15 +259,22 @@ static void check_room(struct admission *a, const struct plan_guest *g, const st
 
 static void admit_guest_images(struct admission *a, const struct plan_guest *g, struct resolved_guest *rg)
 {
-	const char *what = g->boot.type == BOOT_LINUX ? "boot.kernel" : "boot.file";
+	static const char *const key[] = { [BOOT_LINUX] = "boot.kernel", [BOOT_ELF] = "boot.file",
+		[BOOT_UEFI] = "boot.firmware" };
+	const char *what = key[g->boot.type], *second = g->boot.type == BOOT_UEFI ? "boot.vars" : "boot.initrd";
 	bool all = true;
 
 	rg->kernel = admit_image(a, g, what, g->boot.kernel, g->line[PLAN_KEY_KERNEL]);
 	if (rg->kernel)
-		check_format(a, g, rg->kernel, what);
+		check_format(a, g, g->boot.type, rg->kernel, what);
 	if (*g->boot.initrd) {
-		rg->initrd = admit_image(a, g, "boot.initrd", g->boot.initrd, g->line[PLAN_KEY_INITRD]);
+		rg->initrd = admit_image(a, g, second, g->boot.initrd, g->line[PLAN_KEY_INITRD]);
 		all = rg->initrd;
+	}
+	if (g->boot.type == BOOT_UEFI) {
+		if (rg->initrd)
+			check_format(a, g, BOOT_UEFI_VARS, rg->initrd, second);
+		return;		/* they go into flash, not into the guest's memory */
 	}
 	for (u32 i = 0; i < g->boot.module_count; i++) {
 		rg->module[i] = admit_image(a, g, "boot.modules", g->boot.module[i], g->boot.module_line[i]);
@@ -304,6 +312,9 @@ int plan_admit(const struct plan *plan, const struct machine_facts *facts, struc
 	admit_cores(&a);
 	admit_memory(&a);
 	admit_images(&a);
+	admit_disks(&a);
+	if (errors->count + errors->lost == before)
+		admit_devices(&a);
 	if (errors->count + errors->lost == before &&
 	    resolved_plan_verify(plan, facts, resolved, why, sizeof(why)) != 0)
 		plan_error_add(errors, "PLAN-INVARIANT", 1, "-", "a machine whose facts agree: %s", why);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The three parts of admission; each reports what it finds and goes on. Between hv/core/admission*.c only. */
+/* The parts of admission; each reports what it finds and goes on. Between hv/core/admission*.c only. */
 
 #include <hv/plan.h>
 
@@ -14,9 +14,21 @@ struct admission {
 void admit_cores(struct admission *a);
 void admit_memory(struct admission *a);
 void admit_images(struct admission *a);
+void admit_devices(struct admission *a);	/* last, and only while there are no errors */
+
+/* Bytes that rg's devices of this kind need, in whole blocks; 0: none. Pure: admission and the audit ask. */
+u64 admission_device_ram(const struct resolved_guest *rg, enum device_ram_kind kind);
+
+/* Take size bytes, whole blocks, in one piece out of what is free. false: there is none. */
+bool admission_take(struct resolved_plan *rp, u64 size, struct facts_ram *piece);
+void admit_disks(struct admission *a);
 
 /* "guest.web.cores" into buf. */
 const char *admission_key(char *buf, size_t size, const struct plan_guest *g, const char *key);
+
+/* The file name, whole and not empty; else reported, and null. what: the key in g. */
+const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,
+				      const char *name, u32 line);
 
 /* Whole blocks of RAM that the machine has for guests, sorted, into free[RESOLVED_FREE_MAX]. Returns how many. */
 u32 admission_free_ram(const struct machine_facts *facts, struct facts_ram *free);

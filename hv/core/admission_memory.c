@@ -84,6 +84,17 @@ static void take(struct resolved_plan *rp, const struct hole *h)
 	rp->free_count = rp->free_count + parts - 1;
 }
 
+bool admission_take(struct resolved_plan *rp, u64 size, struct facts_ram *piece)
+{
+	struct hole h;
+
+	if (!find_fit(rp, size, BLOCK_SIZE, &h))
+		return false;
+	take(rp, &h);
+	*piece = (struct facts_ram){ HPA(h.base), size };
+	return true;
+}
+
 /* Choose the next piece for size bytes at gpa. */
 static bool choose(const struct resolved_plan *rp, u64 gpa, u64 size, bool big_pages, struct hole *h)
 {
@@ -116,7 +127,7 @@ static bool place(struct resolved_plan *rp, struct resolved_guest *rg, u64 gpa, 
 
 static bool place_guest(struct resolved_plan *rp, struct resolved_guest *rg, bool big_pages)
 {
-	u64 low = MIN(rg->plan->memory, PLAN_LOW_MAX);
+	u64 low = MIN(rg->plan->memory, plan_low_max(rg->plan));
 
 	rg->range_count = 0;
 	return place(rp, rg, 0, low, big_pages) && place(rp, rg, PLAN_HIGH_BASE, rg->plan->memory - low, big_pages);

@@ -89,14 +89,30 @@ static void facts_images(struct machine_facts *f, const struct boot_info *info)
 /* Building one guest */
 
 /* Where the guest's cores find one of its files; the same file twice is mapped twice. */
-static void add_image(struct guest *g, struct guest_image *to, const struct facts_image *from, u64 *next)
+static void *map_image(struct guest *g, const struct facts_image *from, bool writable, u64 *next)
 {
 	struct image_mapping *m = &g->image_map[g->image_count++];
 
 	*m = (struct image_mapping){ .va = *next, .hpa = HPA((u64)from->bytes - (u64)host_file_ptr(0)),
-		.size = ALIGN_UP(from->size, PAGE_SIZE) };
+		.size = ALIGN_UP(from->size, PAGE_SIZE), .writable = writable };
 	*next = ALIGN_UP(*next + m->size + PAGE_SIZE, BLOCK_SIZE);
-	*to = (struct guest_image){ .name = from->name, .bytes = (const void *)m->va, .size = from->size };
+	return (void *)m->va;
+}
+
+static void add_image(struct guest *g, struct guest_image *to, const struct facts_image *from, u64 *next)
+{
+	*to = (struct guest_image){ .name = from->name, .bytes = map_image(g, from, false, next), .size = from->size };
+}
+
+static struct guest_disk *add_disk(struct guest *g, const struct facts_image *from, bool readonly, u64 *next)
+{
+	u32 nr = g->disk_count++;
+	struct guest_disk *d = &g->disk[nr];
+
+	*d = (struct guest_disk){ .bytes = map_image(g, from, !readonly, next), .size = from->size,
+		.readonly = readonly };
+	fmt_print(d->serial, sizeof(d->serial), "disk%u", nr);
+	return d;
 }
 
 static void set_images(struct guest *g, const struct resolved_guest *r)
@@ -109,6 +125,10 @@ static void set_images(struct guest *g, const struct resolved_guest *r)
 	g->module_count = r->module_count;
 	for (u32 i = 0; i < r->module_count; i++)
 		add_image(g, &g->module[i], r->module[i], &next);
+	for (u32 i = 0; i < r->plan->disk_count; i++)
+		add_disk(g, r->disk[i], r->plan->disk[i].readonly, &next)->split = r->plan->disk[i].split;
+	if (r->cdrom)
+		str_copy(add_disk(g, r->cdrom, true, &next)->serial, sizeof(g->disk[0].serial), "cdrom");
 }
 
 static void set_ram(struct guest *g, const struct resolved_guest *r)
@@ -121,6 +141,14 @@ static void set_ram(struct guest *g, const struct resolved_guest *r)
 		else
 			g->ram_high += r->range[i].size;
 	}
+}
+
+static void set_device_ram(struct guest *g, const struct resolved_guest *r)
+{
+	for (u32 i = 0; i < DEVICE_RAM_KINDS; i++)
+		if (r->device[i].size)
+			g->device_ram[i] = (struct device_ram){ .at = (u8 *)(GUEST_DEVICE_VA + r->device[i].base.v),
+				.hpa = r->device[i].base, .size = r->device[i].size };
 }
 
 static void set_cores(struct guest *g, const struct resolved_guest *r)
@@ -140,7 +168,9 @@ static int alloc_parts(struct guest *g)
 	g->console = pool_alloc(pages_of(sizeof(*g->console)), POOL_GUEST);
 	g->input = pool_alloc(pages_of(sizeof(*g->input)), POOL_GUEST);
 	g->pc = pool_alloc(pages_of(pc_size()), POOL_GUEST);
-	ok = g->console && g->input && g->pc;
+	if (g->plan->boot.type == BOOT_UEFI)
+		g->firmware_log = pool_alloc(pages_of(sizeof(*g->firmware_log)), POOL_GUEST);
+	ok = g->console && g->input && g->pc && (g->firmware_log || g->plan->boot.type != BOOT_UEFI);
 	for (u32 i = 0; i < g->vcpu_count && ok; i++) {
 		g->decode[i] = pool_alloc(pages_of(decode_cache_size()), POOL_GUEST);
 		ok = g->decode[i];
@@ -161,6 +191,7 @@ static int build_guest(u32 index, const struct resolved_guest *r)
 	g->device_deadline = ~0ul;
 	set_cores(g, r);
 	set_ram(g, r);
+	set_device_ram(g, r);
 	set_images(g, r);
 	if (alloc_parts(g))
 		return -E_NOMEM;
@@ -265,6 +296,16 @@ int frames_audit(void (*line)(const char *text))
 				line(text);
 				bad = -E_INVAL;
 			}
+	for (u32 i = 0; i < guest_count; i++) {
+		u64 foreign = host_count_foreign(guests[i]);
+
+		if (!foreign)
+			continue;
+		fmt_print(text, sizeof(text), "audit: guest %s: %lu pages of its devices lead elsewhere", guests[i]->name,
+			foreign);
+		line(text);
+		bad = -E_INVAL;
+	}
 	if (wx) {
 		fmt_print(text, sizeof(text), "audit: %lu pages of the hypervisor are writable and executable", wx);
 		line(text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <hv/bus.h>
 
+#include <hv/atomic.h>
 #include <hv/lib.h>
 
 #define PORT_COUNT 65536ul
@@ -38,6 +39,8 @@ static void bus_list_memory(struct bus *bus)
 	for (u32 i = 0; i < bus->claim_count; i++)
 		if (bus->claim[i].on && bus->claim[i].range.space == BUS_MEMORY)
 			bus->memory[bus->memory_count++] = (u8)i;
+	if (bus->backed_count && bus->remap)
+		bus->remap(bus, BUS_CLAIMS_MAX);
 }
 
 /* Who answers at port now: the earliest claim that is on and holds it. */
@@ -142,4 +145,58 @@ bool bus_access_memory(struct bus *bus, u64 gpa, struct io *io)
 			return access_claim(bus, BUS_MEMORY, c, gpa, io);
 	}
 	return access_nobody(bus, BUS_MEMORY, io);
+}
+
+/* Memory behind claims. */
+
+int bus_back(struct bus *bus, u32 claim, const struct device_ram *m, u32 prot)
+{
+	struct bus_claim *c = &bus->claim[claim];
+	u32 i = 0;
+
+	while (i < bus->backed_count && bus->backed[i] != claim)
+		i++;
+	if (i == BUS_BACKED_MAX)
+		return -E_NOSPC;
+	bus->backed[i] = (u8)claim;
+	c->backing = *m;
+	c->prot = prot;
+	if (i == bus->backed_count)
+		store_release(&bus->backed_count, i + 1);	/* pairs with bus_memory() */
+	if (bus->remap)
+		bus->remap(bus, claim);
+	return 0;
+}
+
+/* Only the first claim that has a part of the range may be asked there: it must have all of it. */
+u64 bus_mappable(const struct bus *bus, u64 base, u64 size, u32 *prot)
+{
+	const struct bus_range want = { BUS_MEMORY, base, size };
+
+	for (u32 i = 0; i < bus->memory_count; i++) {
+		const struct bus_claim *c = &bus->claim[bus->memory[i]];
+		u64 off = base - c->range.base;
+
+		if (!range_overlaps(&c->range, &want))
+			continue;
+		if (off >= c->range.size || size > c->range.size - off || off > c->backing.size ||
+		    size > c->backing.size - off || !c->prot || !IS_ALIGNED(c->backing.hpa.v + off, size))
+			return ~0ul;
+		*prot = c->prot;
+		return c->backing.hpa.v + off;
+	}
+	return ~0ul;
+}
+
+/* Other cores may move the claim meanwhile: whatever is read, nothing outside of the backing is named. */
+const u8 *bus_memory(const struct bus *bus, u64 gpa, u64 len)
+{
+	for (u32 i = 0; i < load_acquire(&bus->backed_count); i++) {
+		const struct bus_claim *c = &bus->claim[bus->backed[i]];
+		u64 off = gpa - load_relaxed(&c->range.base), size = MIN(load_relaxed(&c->range.size), c->backing.size);
+
+		if (load_relaxed(&c->prot) & BUS_READ && off < size && len <= size - off)
+			return c->backing.at + off;
+	}
+	return NULL;
 }

@@ -6,6 +6,7 @@
 #include <hv/emulate.h>
 #include <hv/exit_cpu.h>
 #include <hv/guest.h>
+#include <hv/host.h>
 #include <hv/lock.h>
 #include <hv/policy.h>
 #include <hv/time.h>
@@ -121,10 +122,24 @@ bool mmio_access(struct vcpu *v, u64 gpa, struct io *io)
 	return answered;
 }
 
+/* Memory of a device may have been mapped since the exit, by another vcpu. */
+static bool is_executable(struct guest *g, u64 gpa)
+{
+	u64 page = ALIGN_DOWN(gpa, PAGE_SIZE);
+	u32 prot = 0;
+
+	spin_lock(&g->device_lock);
+	bus_mappable(&g->bus, page, PAGE_SIZE, &prot);
+	spin_unlock(&g->device_lock);
+	return prot & BUS_EXEC && host_guest_hpa(g, page) != ~0ul;
+}
+
 static enum verdict exit_mmio(struct vcpu *v)
 {
 	u64 gpa = v->exit.mmio.gpa.v;
 
+	if (v->exit.mmio.fetch && is_executable(v->guest, gpa))
+		return AGAIN;
 	if (v->exit.mmio.fetch) {
 		guest_kill(v, "GUEST-FETCH", "instruction fetch from %#lx, where there is no memory", gpa);
 		return KILL;

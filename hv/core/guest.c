@@ -6,6 +6,11 @@
 #include <hv/lib.h>
 #include <hv/virt.h>
 
+const struct device_ram *guest_device_ram(const struct guest *g, enum device_ram_kind kind)
+{
+	return &g->device_ram[kind];
+}
+
 void vcpu_kick(struct guest *g, u32 vcpu)
 {
 	u32 core = g->core_of[vcpu];

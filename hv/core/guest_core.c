@@ -41,6 +41,15 @@ static bool zero_ram(struct guest *g, const struct vcpu *v)
 	return true;
 }
 
+/* Once, before devices put anything into it; what they keep there outlives starts of the guest. */
+static void zero_device_ram(struct guest *g)
+{
+	for (u32 i = 0; i < DEVICE_RAM_KINDS && !g->device_ram_zeroed; i++)
+		if (g->device_ram[i].size)
+			memset(g->device_ram[i].at, 0, g->device_ram[i].size);
+	g->device_ram_zeroed = true;
+}
+
 /* The other vcpus' local APICs must be there before the first one sends them anything. They come up in moments; a
  * core that cannot ends the guest, which parks us. */
 static bool wait_for_vcpus(const struct guest *g, const struct vcpu *v)
@@ -62,6 +71,7 @@ static bool prepare_guest(struct guest *g, struct vcpu *v)
 
 	if (!zero_ram(g, v) || !wait_for_vcpus(g, v))
 		return false;
+	zero_device_ram(g);
 	spin_lock(&g->device_lock);
 	pc_reset(g);
 	spin_unlock(&g->device_lock);

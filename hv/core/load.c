@@ -175,6 +175,18 @@ void load_state_long(struct cpu_state *s, u64 rip, u64 cr3)
 	s->efer = EFER_LME | EFER_LMA;
 }
 
+void load_state_reset(struct cpu_state *s)
+{
+	load_state_init(s, 0xfff0, 0x9b);
+	s->cr0 = CR0_ET | CR0_CD | CR0_NW;
+	for (int i = SEG_ES; i <= SEG_GS; i++)
+		s->seg[i] = (struct segment){ .attr = 0x93, .limit = 0xffff };
+	s->seg[SEG_CS] = (struct segment){ .sel = 0xf000, .attr = 0x9b, .limit = 0xffff, .base = 0xffff0000 };
+	s->seg[SEG_LDTR] = (struct segment){ .attr = 0x82, .limit = 0xffff };
+	s->seg[SEG_TR] = (struct segment){ .attr = 0x8b, .limit = 0xffff };
+	s->gdtr.limit = s->idtr.limit = 0xffff;
+}
+
 int load_check(enum boot_type type, const void *bytes, u64 size, char *why, size_t why_size)
 {
 	struct load l = { .bytes = bytes, .size = size, .why = why, .why_size = why_size };
@@ -182,7 +194,9 @@ int load_check(enum boot_type type, const void *bytes, u64 size, char *why, size
 	switch (type) {
 	case BOOT_LINUX:	return linux_check(&l);
 	case BOOT_ELF:		return elf_check(&l);
-	default:		return load_refuse(&l, -E_INVAL, "this boot type cannot be started yet");
+	case BOOT_UEFI:		return uefi_check(&l);
+	case BOOT_UEFI_VARS:	return uefi_vars_check(&l);
+	default:		return load_refuse(&l, -E_INVAL, "a boot type that does not exist");
 	}
 }
 
@@ -193,6 +207,10 @@ int load_guest(struct guest *g, struct cpu_state *start, char *why, size_t why_s
 
 	if (r)
 		return r;
+	if (g->plan->boot.type == BOOT_UEFI) {
+		load_state_reset(start);
+		return 0;
+	}
 	r = load_claim(&l, GUEST_LOW_END, MiB - GUEST_LOW_END, "the firmware's tables");
 	if (r)
 		return r;

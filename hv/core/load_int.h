@@ -54,11 +54,16 @@ int load_modules(struct load *l, u64 gpa[PLAN_MODULES_MAX]);
 void load_state_flat32(struct cpu_state *s, u64 rip);
 void load_state_long(struct cpu_state *s, u64 rip, u64 cr3);
 
+/* At the reset vector, in real mode. SDM 3A "Processor State After Reset". */
+void load_state_reset(struct cpu_state *s);
+
 /* One a protocol: *_check looks at headers only (l->g null); *_load does the work. */
 int linux_check(struct load *l);
 int linux_load(struct load *l, struct cpu_state *start);
 int elf_check(struct load *l);
 int elf_load(struct load *l, struct cpu_state *start);
+int uefi_check(struct load *l);		/* the code: a firmware volume and a reset vector behind it */
+int uefi_vars_check(struct load *l);	/* the variables' volume */
 
 /* Hand-over structures of the two ELF protocols. pvh: ebx points to the start info; multiboot: the information. */
 int pvh_hand_over(struct load *l, u64 entry, struct cpu_state *start);

@@ -24,6 +24,15 @@ static void guest_rows(line_fn *line, const struct guest *g)
 			g->range[i].hpa.v, fmt_bytes(size, sizeof(size), g->range[i].size));
 		line(text);
 	}
+	for (u32 i = 0; i < DEVICE_RAM_KINDS; i++) {
+		static const char *const kind[DEVICE_RAM_KINDS] = { "flash", "screen" };
+
+		if (!g->device_ram[i].size)
+			continue;
+		fmt_print(text, sizeof(text), "      %-22s -> machine %#014lx  %s", kind[i], g->device_ram[i].hpa.v,
+			fmt_bytes(size, sizeof(size), g->device_ram[i].size));
+		line(text);
+	}
 }
 
 static u64 sum_kind(enum boot_range_kind kind)

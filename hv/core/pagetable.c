@@ -46,7 +46,7 @@ static bool is_leaf(const struct pt_format *f, u64 entry, int level)
 	return level == 1 || (entry & f->large);
 }
 
-static u64 make_leaf(const struct pt_format *f, u64 hpa, u32 prot, int level)
+u64 pt_leaf(const struct pt_format *f, u64 hpa, u32 prot, int level)
 {
 	u64 e = hpa | f->leaf;
 
@@ -99,6 +99,16 @@ static u64 *leaf_entry(struct pagetable *pt, u64 va, int leaf)
 	return table ? &table[level_index(va, leaf)] : NULL;
 }
 
+int pt_link(struct pagetable *pt, u64 va, int level, u64 table_hpa)
+{
+	u64 *entry = leaf_entry(pt, va, level);
+
+	if (!entry)
+		return -E_NOMEM;
+	store_release(entry, table_hpa | pt->format->table);
+	return 0;
+}
+
 static int best_leaf(const struct pagetable *pt, u64 va, u64 hpa, u64 size)
 {
 	int level = pt->max_leaf;
@@ -119,7 +129,7 @@ int pt_map(struct pagetable *pt, u64 va, u64 hpa, u64 size, u32 prot)
 
 		if (!entry)
 			return -E_NOMEM;
-		store_release(entry, make_leaf(pt->format, hpa, prot, level));
+		store_release(entry, pt_leaf(pt->format, hpa, prot, level));
 		va += step;
 		hpa += step;
 		size -= step;

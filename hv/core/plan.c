@@ -204,7 +204,7 @@ static void read_apic(struct plan_reader *r, void *object, const struct toml_nod
 		plan_bad(r, "PLAN-NOT-YET", n, "\"virtual\": this version has no local APIC owned by guests yet");
 }
 
-/* Elements of disk and net are tables; what they hold is read by the parts to come. */
+/* Elements of net are tables; what they hold is read by the part to come. */
 static void check_tables(struct plan_reader *r, void *object, const struct toml_node *n)
 {
 	(void)object;
@@ -222,8 +222,8 @@ static const struct plan_rule guest_rules[] = {
 	{ "apic",        TYPE(STRING),  read_apic,                PLAN_KEY_APIC,        NULL },
 	{ "locked",      TYPE(BOOLEAN), NULL,         0, "locking of guests" },
 	{ "display",     TYPE(BOOLEAN), NULL,         0, "display for guests" },
-	{ "cdrom",       TYPE(STRING),  NULL,         0, "CD-ROM for guests" },
-	{ "disk",        TYPE(ARRAY),   check_tables, 0, "disks for guests" },
+	{ "cdrom",       TYPE(STRING),  plan_read_cdrom,          PLAN_KEY_CDROM,       NULL },
+	{ "disk",        TYPE(ARRAY),   plan_read_disks,          0,                    NULL },
 	{ "net",         TYPE(ARRAY),   check_tables, 0, "network for guests" },
 };
 
@@ -342,5 +342,9 @@ void plan_each_image(const struct plan *plan, plan_image_fn *fn, void *context)
 			fn(context, boot->initrd);
 		for (u32 m = 0; m < boot->module_count; m++)
 			fn(context, boot->module[m]);
+		for (u32 d = 0; d < plan->guest[i].disk_count; d++)
+			fn(context, plan->guest[i].disk[d].image);
+		if (*plan->guest[i].cdrom)
+			fn(context, plan->guest[i].cdrom);
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* boot = { ... } of a guest: what it starts from. */
 
+#include <hv/boot_info.h>
 #include <hv/lib.h>
 
 #include "plan_schema.h"
@@ -29,7 +30,7 @@ static const char *path_fault(const char *s)
 	}
 }
 
-static bool read_path(struct plan_reader *r, const struct toml_node *n, char path[PLAN_PATH_SIZE])
+bool plan_read_path(struct plan_reader *r, const struct toml_node *n, char path[PLAN_PATH_SIZE])
 {
 	const char *fault = path_fault(n->text);
 
@@ -43,12 +44,12 @@ static bool read_path(struct plan_reader *r, const struct toml_node *n, char pat
 
 static void read_kernel(struct plan_reader *r, void *object, const struct toml_node *n)
 {
-	read_path(r, n, ((struct plan_boot *)object)->kernel);
+	plan_read_path(r, n, ((struct plan_boot *)object)->kernel);
 }
 
 static void read_initrd(struct plan_reader *r, void *object, const struct toml_node *n)
 {
-	read_path(r, n, ((struct plan_boot *)object)->initrd);
+	plan_read_path(r, n, ((struct plan_boot *)object)->initrd);
 }
 
 static void read_cmdline(struct plan_reader *r, void *object, const struct toml_node *n)
@@ -77,7 +78,7 @@ static void read_modules(struct plan_reader *r, void *object, const struct toml_
 		return;
 	}
 	for (const struct toml_node *m = n->first; m; m = m->next) {
-		if (!plan_check_type(r, m, TYPE(STRING)) || !read_path(r, m, boot->module[boot->module_count]))
+		if (!plan_check_type(r, m, TYPE(STRING)) || !plan_read_path(r, m, boot->module[boot->module_count]))
 			continue;
 		boot->module_line[boot->module_count++] = m->line;
 	}
@@ -98,8 +99,19 @@ static const struct plan_rule elf_rules[] = {
 };
 
 static const struct plan_rule uefi_rules[] = {
-	{ "type",    TYPE(STRING), NULL,         PLAN_KEY_TYPE,    NULL },
+	{ "type",     TYPE(STRING), NULL,        PLAN_KEY_TYPE,    NULL },
+	{ "firmware", TYPE(STRING), read_kernel, PLAN_KEY_KERNEL,  NULL },
+	{ "vars",     TYPE(STRING), read_initrd, PLAN_KEY_INITRD,  NULL },
 };
+
+/* What is not named is looked for under the names that Debian gives it; boot/ knows them too. */
+static void default_path(char path[PLAN_PATH_SIZE], const char *name, u32 *line, enum plan_key key)
+{
+	if (line[key])
+		return;
+	str_copy(path, PLAN_PATH_SIZE, name);
+	line[key] = line[PLAN_KEY_TYPE];
+}
 
 void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct plan_boot *boot, u32 *line)
 {
@@ -126,8 +138,10 @@ void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct
 		break;
 	case BOOT_UEFI:
 		plan_read_table(r, table, uefi_rules, ARRAY_COUNT(uefi_rules), boot, line);
-		plan_bad(r, "PLAN-NOT-YET", type,
-			 "\"linux\" or \"elf\": this version has no UEFI firmware for guests yet");
+		default_path(boot->kernel, BOOT_UEFI_CODE_NAME, line, PLAN_KEY_KERNEL);
+		default_path(boot->initrd, BOOT_UEFI_VARS_NAME, line, PLAN_KEY_INITRD);
+		break;
+	default:
 		break;
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Tables of keys: how one object of the plan is read. Between plan.c, plan_boot.c and plan_schema.c only. */
+/* Tables of keys: how one object of the plan is read. Between plan*.c only. */
 
 #include <hv/plan.h>
 
@@ -40,6 +40,13 @@ bool plan_check_type(struct plan_reader *r, const struct toml_node *n, u32 types
 
 /* The position of n's text in words[count]; an error and -1 when it is none of them. */
 int plan_read_word(struct plan_reader *r, const struct toml_node *n, const char *const *words, u32 count);
+
+/* A file name into path. false: reported. */
+bool plan_read_path(struct plan_reader *r, const struct toml_node *n, char path[PLAN_PATH_SIZE]);
+
+/* Keys of a guest: disk, a list of tables; cdrom, a file. */
+void plan_read_disks(struct plan_reader *r, void *guest, const struct toml_node *n);
+void plan_read_cdrom(struct plan_reader *r, void *guest, const struct toml_node *n);
 
 /* The guest's boot table into boot and line. */
 void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct plan_boot *boot, u32 *line);

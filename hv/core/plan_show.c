@@ -56,12 +56,12 @@ static void show_machine(const struct show *s, const struct plan_machine *m, u32
 
 static void show_boot(const struct show *s, const struct plan_boot *b)
 {
-	bool is_linux = b->type == BOOT_LINUX;
+	static const char *const type[] = { "linux", "elf", "uefi" }, *const first[] = { "kernel", "file", "firmware" };
 
-	show(s, "boot = { type = \"%s\", %s = ", is_linux ? "linux" : "elf", is_linux ? "kernel" : "file");
+	show(s, "boot = { type = \"%s\", %s = ", type[b->type], first[b->type]);
 	show_text(s, b->kernel);
 	if (*b->initrd) {
-		show(s, ", initrd = ");
+		show(s, ", %s = ", b->type == BOOT_UEFI ? "vars" : "initrd");
 		show_text(s, b->initrd);
 	}
 	if (*b->cmdline) {
@@ -77,9 +77,27 @@ static void show_boot(const struct show *s, const struct plan_boot *b)
 	show(s, "%s }\n", b->module_count ? "]" : "");
 }
 
+static void show_disks(const struct show *s, const struct plan_guest *g)
+{
+	for (u32 i = 0; i < g->disk_count; i++) {
+		show(s, "%s{ image = ", i ? ", " : "disk = [");
+		show_text(s, g->disk[i].image);
+		show(s, "%s%s }", g->disk[i].readonly ? ", readonly = true" : "",
+		     g->disk[i].split ? ", ring = \"split\"" : "");
+	}
+	if (g->disk_count)
+		show(s, "]\n");
+	if (!*g->cdrom)
+		return;
+	show(s, "cdrom = ");
+	show_text(s, g->cdrom);
+	show(s, "\n");
+}
+
 static void show_guest(const struct show *s, const struct resolved_guest *rg)
 {
 	static const char *const restart[] = { "never", "on-failure", "always" };
+	static const char *const kind[DEVICE_RAM_KINDS] = { "flash", "screen" };
 	const struct plan_guest *g = rg->plan;
 	char text[24];
 
@@ -90,7 +108,12 @@ static void show_guest(const struct show *s, const struct resolved_guest *rg)
 	for (u32 i = 0; i < rg->range_count; i++)
 		show(s, "# %s at 0x%lx is the machine's RAM at 0x%lx\n",
 		     plan_format_memory(text, sizeof(text), rg->range[i].size), rg->range[i].gpa, rg->range[i].hpa.v);
+	for (u32 i = 0; i < DEVICE_RAM_KINDS; i++)
+		if (rg->device[i].size)
+			show(s, "# %s for its %s is the machine's RAM at 0x%lx\n",
+			     plan_format_memory(text, sizeof(text), rg->device[i].size), kind[i], rg->device[i].base.v);
 	show_boot(s, &g->boot);
+	show_disks(s, g);
 	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\napic = \"%s\"\n", g->autostart ? "true" : "false",
 	     restart[g->restart], g->test_device ? "true" : "false", g->apic == PLAN_APIC_OWNED ? "owned" : "virtual");
 }

@@ -108,9 +108,12 @@ static u32 times_owned(const struct resolved_plan *rp, u64 base, u64 size)
 {
 	u32 n = 0;
 
-	for (u32 g = 0; g < rp->guest_count; g++)
+	for (u32 g = 0; g < rp->guest_count; g++) {
 		for (u32 i = 0; i < rp->guest[g].range_count; i++)
 			n += overlap(base, size, rp->guest[g].range[i].hpa.v, rp->guest[g].range[i].size);
+		for (u32 i = 0; i < DEVICE_RAM_KINDS; i++)
+			n += overlap(base, size, rp->guest[g].device[i].base.v, rp->guest[g].device[i].size);
+	}
 	for (u32 i = 0; i < rp->free_count; i++)
 		n += overlap(base, size, rp->free[i].base.v, rp->free[i].size);
 	return n;
@@ -119,14 +122,14 @@ static u32 times_owned(const struct resolved_plan *rp, u64 base, u64 size)
 static int verify_guest_memory(const struct verify *v, u32 guest)
 {
 	const struct resolved_guest *rg = &v->rp->guest[guest];
-	u64 gpa = 0, memory = rg->plan->memory, total = 0;
+	u64 gpa = 0, memory = rg->plan->memory, total = 0, low_max = plan_low_max(rg->plan);
 
 	for (u32 i = 0; i < rg->range_count; i++) {
 		const struct ram_range *r = &rg->range[i];
 
 		if (!r->size || !IS_ALIGNED(r->size | r->hpa.v | r->gpa, BLOCK_SIZE) || r->hpa.v + r->size < r->hpa.v)
 			return broken(v, "RAM of guest %s is not in whole blocks", rg->plan->name);
-		if (r->gpa != gpa || (gpa < PLAN_HIGH_BASE && r->size > PLAN_LOW_MAX - gpa))
+		if (r->gpa != gpa || (gpa < PLAN_HIGH_BASE && r->size > low_max - gpa))
 			return broken(v, "RAM of guest %s is not where it should be", rg->plan->name);
 		if (!inside_ram(v->facts, r->hpa.v, r->size))
 			return broken(v, "guest %s has RAM at 0x%lx that is not there", rg->plan->name, r->hpa.v);
@@ -134,11 +137,30 @@ static int verify_guest_memory(const struct verify *v, u32 guest)
 			return broken(v, "RAM at 0x%lx has more than one owner", r->hpa.v);
 		total += r->size;
 		gpa += r->size;
-		if (gpa == PLAN_LOW_MAX)
+		if (gpa == low_max)
 			gpa = PLAN_HIGH_BASE;
 	}
 	if (total != memory)
 		return broken(v, "guest %s has 0x%lx bytes of RAM", rg->plan->name, total);
+	return 0;
+}
+
+static int verify_device_memory(const struct verify *v, u32 guest)
+{
+	const struct resolved_guest *rg = &v->rp->guest[guest];
+
+	for (u32 i = 0; i < DEVICE_RAM_KINDS; i++) {
+		u64 base = rg->device[i].base.v, size = rg->device[i].size;
+
+		if (size != admission_device_ram(rg, (enum device_ram_kind)i))
+			return broken(v, "guest %s has 0x%lx bytes of RAM for devices", rg->plan->name, size);
+		if (!size)
+			continue;
+		if (!IS_ALIGNED(base | size, BLOCK_SIZE) || !inside_ram(v->facts, base, size))
+			return broken(v, "guest %s has RAM for devices at 0x%lx that is not there", rg->plan->name, base);
+		if (times_owned(v->rp, base, size) != 1)
+			return broken(v, "RAM at 0x%lx has more than one owner", base);
+	}
 	return 0;
 }
 
@@ -176,6 +198,8 @@ int resolved_plan_verify(const struct plan *plan, const struct machine_facts *fa
 		err = verify_guest_cores(&v, i);
 		if (!err)
 			err = verify_guest_memory(&v, i);
+		if (!err)
+			err = verify_device_memory(&v, i);
 	}
 	for (u32 i = 0; i < resolved->free_count && !err; i++) {
 		const struct facts_ram *f = &resolved->free[i];

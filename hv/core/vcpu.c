@@ -63,6 +63,8 @@ static bool take_requests(struct vcpu *v)
 
 	if (r & REQ_PARK)
 		return false;
+	if (r & REQ_FLUSH)
+		virt->flush(v);
 	if (r & REQ_INIT)
 		take_init(v);
 	if (r & REQ_SIPI)

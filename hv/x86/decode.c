@@ -111,7 +111,7 @@ static u32 fetch_noted(struct decode_entry *e, struct vcpu *v, const struct cpu_
 		return 0;
 	if (!gmem_walk_traced(v->guest, s, linear, access, &gpa, &v->fault, &trace) || !note_steps(e, &trace))
 		return 0;
-	e->window = gmem_ptr(v->guest, GPA(gpa.v - before), WINDOW);
+	e->window = gmem_read_ptr(v->guest, GPA(gpa.v - before), WINDOW);
 	if (!e->window)
 		return 0;
 	memcpy(bytes, e->window + before, n);

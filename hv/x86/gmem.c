@@ -20,13 +20,20 @@ void *gmem_ptr(const struct guest *g, gpa_t gpa, u64 len)
 	return NULL;
 }
 
+const void *gmem_read_ptr(const struct guest *g, gpa_t gpa, u64 len)
+{
+	const void *p = gmem_ptr(g, gpa, len);
+
+	return LIKELY(p != NULL) ? p : bus_memory(&g->bus, gpa.v, len);
+}
+
 bool gmem_read(const struct guest *g, gpa_t gpa, void *to, u64 len)
 {
 	const void *from;
 
 	if (!len)
 		return true;
-	from = gmem_ptr(g, gpa, len);
+	from = gmem_read_ptr(g, gpa, len);
 	if (!from)
 		return false;
 	memcpy(to, from, len);

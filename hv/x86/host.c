@@ -12,6 +12,7 @@
 #include <hv/virt.h>
 
 #include "core_arch.h"
+#include "device_map.h"
 #include "lapic.h"
 #include "quiesce.h"
 #include "smp.h"
@@ -126,6 +127,7 @@ int host_build_guest(struct guest *g)
 	for (u32 i = 0; i < g->range_count && !err; i++)
 		err = pt_map(&pt, g->range[i].gpa, g->range[i].hpa.v, g->range[i].size, PT_READ | PT_WRITE | PT_EXEC);
 	g->ram = (u8 *)GUEST_RAM_VA;
+	err = err ? err : device_map_build(g, &pt);
 	return err ? err : space_add_guest(g);
 }
 

@@ -155,6 +155,23 @@ int space_add_core(u32 index)
 	return map_private(&pt, index);
 }
 
+/* The control core shows what is on a guest's screen; it changes nothing there. */
+static int map_device_ram(const struct guest *g, enum device_ram_kind kind, struct pagetable *pt)
+{
+	const struct device_ram *m = &g->device_ram[kind];
+	struct pagetable control = host_table(table_ptr(core_table[control_core].root.v));
+	int err;
+
+	if (!m->size)
+		return 0;
+	if (m->hpa.v >= GUEST_DEVICE_VA_SIZE || m->size > GUEST_DEVICE_VA_SIZE - m->hpa.v)
+		return -E_NOMEM;
+	err = pt_map(pt, (u64)m->at, m->hpa.v, m->size, PT_READ | PT_WRITE);
+	if (!err && kind == DEVICE_RAM_SCREEN)
+		err = pt_map(&control, (u64)m->at, m->hpa.v, m->size, PT_READ);
+	return err;
+}
+
 int space_add_guest(struct guest *g)
 {
 	u64 *root = table_alloc();
@@ -164,7 +181,10 @@ int space_add_guest(struct guest *g)
 	for (u32 i = 0; i < g->range_count && !err; i++)
 		err = pt_map(&pt, GUEST_RAM_VA + g->range[i].gpa, g->range[i].hpa.v, g->range[i].size, PT_READ | PT_WRITE);
 	for (u32 i = 0; i < g->image_count && !err; i++)
-		err = pt_map(&pt, g->image_map[i].va, g->image_map[i].hpa.v, g->image_map[i].size, PT_READ);
+		err = pt_map(&pt, g->image_map[i].va, g->image_map[i].hpa.v, g->image_map[i].size,
+			     PT_READ | (g->image_map[i].writable ? PT_WRITE : 0));
+	for (u32 i = 0; i < DEVICE_RAM_KINDS && !err; i++)
+		err = map_device_ram(g, (enum device_ram_kind)i, &pt);
 	for (u32 i = 0; i < g->vcpu_count && !err; i++) {
 		u64 *core_root = table_ptr(core_table[g->core_of[i]].root.v);
 

@@ -75,7 +75,7 @@ static bool is_canonical(u64 va, u32 bits)
 /* Read one entry; memory that is not RAM reads as all ones. */
 static u64 entry_read(const struct guest *g, const struct paging_mode *m, u64 gpa, struct walk_trace *trace)
 {
-	const void *p = gmem_ptr(g, GPA(gpa), m->entry_size);
+	const void *p = gmem_read_ptr(g, GPA(gpa), m->entry_size);
 	u64 e = m->entry_size == 4 ? 0xffffffffu : ~0ul;
 
 	if (p)

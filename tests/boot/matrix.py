@@ -48,6 +48,7 @@ def rows(which):
         Row(Qemu, None, 5, scenarios.two_linux, plans.two_linux),
         Row(Qemu, 'max,+svm,+npt', 3, scenarios.two_linux_short, plans.three_cores, machine='pc'),
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
+        Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 1, scenarios.one_core, plans.hello),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello),
         Row(Qemu, None, 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),

@@ -54,6 +54,13 @@ two_linux = Plan('two-linux', linux_guest('left', 2, '192MiB') + linux_guest('ri
 three_cores = Plan('three-cores', linux_guest('left', 1, '160MiB') + linux_guest('right', 1, '160MiB'), linux=True)
 panic = Plan('panic', linux_guest('left', 1, '128MiB', extra='restart = "on-failure"', panic=''), linux=True)
 
+# RAM disks: of one guest's own, shared but read-only, and an ISO in the place of a CD-ROM (any bytes will do here).
+disks = Plan('disks', linux_guest('left', 2, '192MiB', extra='disk = [{ image = "a.img" }, { image = "b.img", readonly = '
+                                  'true }, { image = "c.img", ring = "split" }]\ncdrom = "cd.iso"')
+             + linux_guest('right', 1, '160MiB', extra='disk = [{ image = "b.img", readonly = true }]'),
+             {'a.img': bytes(4 << 20), 'b.img': b'bulkhead\n' * 512, 'c.img': bytes(2 << 20), 'cd.iso': b'CD' * 2048},
+             linux=True)
+
 hello = elf_plan('hello', [('hello', {})])
 two_hello = elf_plan('two-hello', [('tick', dict(cmdline='n=0')), ('storm', dict(cmdline='n=0'))])
 console = elf_plan('console', [('tick', dict(cmdline='n=0')), ('tightloop', {})])
@@ -105,6 +112,13 @@ bad = [
     Plan('kernel-no-kernel', '[guest.a]\ncores = 1\nmemory = "64MiB"\n' + _kernel,
          {'vmlinuz': b'#!/bin/sh\necho this is no kernel\n' * 100}, expect='IMAGE-FORMAT'),
     Plan('elf-truncated', elf_guest('a', 'hello'), {'hello.elf': truncated(f'{GUEST}/hello.elf', 60)}, expect='IMAGE-FORMAT'),
+    Plan('disk-shared', '[guest.a]\ncores = 1\nmemory = "64MiB"\ndisk = [{ image = "x.img" }]\n' + _kernel
+         + '[guest.b]\ncores = 1\nmemory = "64MiB"\ndisk = [{ image = "x.img", readonly = true }]\n' + _kernel,
+         {'vmlinuz': f'{GUEST}/hello.elf', 'x.img': bytes(512)}, expect='IMAGE-SHARED'),
+    Plan('disk-sectors', '[guest.a]\ncores = 1\nmemory = "64MiB"\ndisk = [{ image = "x.img" }]\n' + _kernel,
+         {'vmlinuz': f'{GUEST}/hello.elf', 'x.img': bytes(1000)}, expect='IMAGE-SECTORS'),
+    Plan('disk-missing', '[guest.a]\ncores = 1\nmemory = "64MiB"\ncdrom = "x.iso"\n' + _kernel,
+         {'vmlinuz': f'{GUEST}/hello.elf'}, expect='IMAGE-MISSING'),
     Plan('image-too-big', '[guest.a]\ncores = 1\nmemory = "16MiB"\nboot = { type = "linux", kernel = "vmlinuz", '
          'initrd = "initrd.img" }\n', linux=True, expect='IMAGE-TOO-BIG'),
 ]

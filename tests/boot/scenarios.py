@@ -80,6 +80,41 @@ def two_linux_short(m, plan):
     shell(m, 'kill left', r'guest left: killed')
 
 
+def disks(m, plan):
+    """RAM disks behind virtio-blk: written, read back, kept over a restart of the guest; random numbers."""
+    files = plan.files
+    linux_boots(m, ['left', 'right'])
+    for start in range(2):
+        view(m, '1')
+        m.type('\r')
+        m.expect(r'left# ', 30 * m.patience)
+        m.type(f'disks {start}\r')
+        text = m.expect(rf'DISK begin {start}[\s\S]*?DISK done {start}', 120 * m.patience).group(0)
+        for name, serial, file, ro, queues in (('vda', 'disk0', 'a.img', 0, 2), ('vdb', 'disk1', 'b.img', 1, 2),
+                                               ('vdc', 'disk2', 'c.img', 0, 2), ('vdd', 'cdrom', 'cd.iso', 1, 2)):
+            data = files[file]
+            if start and not ro:    # what the first run left
+                data = (b'bulkhead\n' * (1 << 20))[:1 << 20] + bytes(len(data) - (1 << 20))
+            for want in (f'{name} serial={serial} sectors={len(data) // 512} ro={ro} queues={queues} ',
+                         f'{name} holds {hashlib.sha256(data).hexdigest()}') + \
+                        ((f'{name} cannot be written',) if ro else
+                         (f'{name} 4096 ok', f'{name} 65536 ok', f'{name} 1048576 ok', f'{name} zeros=0')):
+                assert f'DISK {want}' in text, f'no "DISK {want}" in: {text}'
+        assert 'RNG virtio_rng.0 256 bytes' in text, text
+        view(m, '0')
+        queue = shell(m, 'devices left', r'virtio-blk [\s\S]*queue 0: packed with events of 128, \d+ requests[^\n]*').group(0)
+        assert 'NEEDS-RESET' not in queue and '0 errors' in queue, queue
+        if not start:
+            shell(m, 'reset left', r'guest left: running', 60)
+            view(m, '1')
+            m.expect(r'left: shell ready', 90 * m.patience)
+    view(m, '2')
+    in_guest(m, '2', 'right', 'disks', rf'DISK vda holds {hashlib.sha256(files["b.img"]).hexdigest()}')
+    m.expect(r'DISK vda cannot be written', 30 * m.patience)
+    view(m, '0')
+    shell(m, 'memory', r'Audit: every frame has one owner')
+
+
 def gap_of_ticks(m, digit, name):
     """Longest gap in ms that the tick log shows since it was started."""
     view(m, '0')

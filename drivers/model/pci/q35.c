@@ -28,6 +28,7 @@ static const struct vpci_reg host_reg[] = {
 
 /* ACPI_CNTL 44H: the PM block is on, SCI is interrupt 9. SERIRQ 64H, decode ranges 80H: kept, without effect. */
 static const struct vpci_reg lpc_reg[] = {
+	{ VPCI_COMMAND, 1, VPCI_CMD_IO | VPCI_CMD_MEMORY, 0 },	/* it decodes, always: OVMF asks before it looks for a UART */
 	{ 0x40, 4, ACPI_PM1A_EVT | 1, 0 },
 	{ 0x44, 1, 0x80, 0x80 },
 	{ PIRQ_A, 4, 0x80808080, 0x8f8f8f8f },

@@ -92,6 +92,13 @@ void vpci_move_ecam(struct guest *g, u64 base, u64 size)
 	bus_move(&g->bus, g->pc->pci.ecam_claim, base, size);
 }
 
+struct bus_range vpci_ecam(const struct guest *g)
+{
+	const struct bus_claim *c = &g->bus.claim[g->pc->pci.ecam_claim];
+
+	return c->on ? c->range : (struct bus_range){ BUS_MEMORY, VPCI_ECAM, VPCI_ECAM_SIZE };
+}
+
 int vpci_add(struct guest *g, struct vpci_function *f, const struct vpci_desc *d, void *device, u8 slot)
 {
 	struct vpci *pci = &g->pc->pci;
@@ -164,10 +171,24 @@ static void describe_interrupts(const struct vpci_function *f, char *to, size_t 
 		fmt_print(to, size, "no interrupt in use");
 }
 
+/* What the device says of itself, each of its lines. */
+static void list_state(char *state, void (*line)(const char *text))
+{
+	char text[240], *end;
+
+	for (; state; state = end) {
+		end = strchr(state, '\n');
+		if (end)
+			*end++ = 0;
+		fmt_print(text, sizeof(text), "            %s", state);
+		line(text);
+	}
+}
+
 void vpci_list(const struct guest *g, void (*line)(const char *text))
 {
 	const struct bus_claim *ecam = &g->bus.claim[g->pc->pci.ecam_claim];
-	char text[200], irq[48], state[120];
+	char text[200], irq[48], state[1600];
 
 	fmt_print(text, sizeof(text), "  pci-ecam         memory  0x%lx+0x%lx%s, %lu accesses", ecam->range.base,
 		  ecam->range.size, ecam->on ? "" : " off", load_relaxed(&ecam->accesses));
@@ -187,7 +208,6 @@ void vpci_list(const struct guest *g, void (*line)(const char *text))
 		if (!f->desc->describe)
 			continue;
 		f->desc->describe(f->device, state, sizeof(state));
-		fmt_print(text, sizeof(text), "            %s", state);
-		line(text);
+		list_state(state, line);
 	}
 }

@@ -67,7 +67,7 @@ struct vpci_desc {
 	const struct vpci_reg *reg;
 	u32 reg_count;
 	vpci_config_fn *config;		/* null: nothing to hear */
-	/* One line about driver state and counters for the shell; null: none. CONTROL core, no lock: reads only. */
+	/* Lines about driver state and counters for the shell, between them '\n'; null: none. CONTROL core, no lock: reads only. */
 	void (*describe)(const void *device, char *to, size_t size);
 };
 
@@ -122,6 +122,9 @@ void vpci_assign(struct guest *g);
 
 /* The configuration mechanism's second door covers [base, base + size); size 0: closed. */
 void vpci_move_ecam(struct guest *g, u64 base, u64 size);
+
+/* Where it is now; while it is closed: where we would put it. */
+struct bus_range vpci_ecam(const struct guest *g);
 
 /* One line of text after another about every function. CONTROL core, no lock: what it says may be a moment old. */
 void vpci_list(const struct guest *g, void (*line)(const char *text));

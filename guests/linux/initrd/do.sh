@@ -34,11 +34,41 @@ pci)	# functions with their BARs; what the kernel has to complain about PCI and 
 	dmesg | grep -iE "(acpi|pci|ecam|mmconfig|hpet).*(error|warn|exception|fail|bug|conflict|can't|cannot|not reserved)" |
 		grep -v nocrs | sed 's/^/COMPLAINT /'
 	echo "PCI done" ;;
+disks)	# virtio disks and random numbers, with the kernel's own drivers; a word to know this run by
+	for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk virtio-rng; do
+		insmod "/lib/modules/$m.ko" 2>/dev/null
+	done
+	echo "DISK begin $1"
+	for disk in /sys/block/vd*; do
+		name=${disk##*/}
+		echo "DISK $name serial=$(cat "$disk/serial") sectors=$(cat "$disk/size") ro=$(cat "$disk/ro")" \
+			"queues=$(ls "$disk/mq" | wc -l) cache=$(cat "$disk/queue/write_cache")"
+		echo "DISK $name holds $(sha256sum < "/dev/$name" | cut -c 1-64)"
+		if [ "$(cat "$disk/ro")" = 1 ]; then
+			dd if=/dev/zero of="/dev/$name" count=1 conv=fsync 2>/dev/null && echo "DISK $name was written" ||
+				echo "DISK $name cannot be written"
+			continue
+		fi
+		for block in 4096 65536 1048576; do
+			count=$(($(cat "$disk/size") * 512 / block))
+			dd if=/dev/urandom of=/tmp/pattern bs=$block count=$count 2>/dev/null
+			dd if=/tmp/pattern of="/dev/$name" bs=$block oflag=direct conv=fsync 2>/dev/null || echo "DISK $name failed"
+			echo 3 > /proc/sys/vm/drop_caches
+			a=$(sha256sum < /tmp/pattern) b=$(dd if="/dev/$name" bs=$block iflag=direct 2>/dev/null | sha256sum)
+			[ "$a" = "$b" ] && echo "DISK $name $block ok" || echo "DISK $name $block differs: $a $b"
+		done
+		blkdiscard "/dev/$name" 2>/dev/null || echo "DISK $name: no blkdiscard"
+		echo 3 > /proc/sys/vm/drop_caches
+		echo "DISK $name zeros=$(tr -d '\0' < "/dev/$name" | wc -c)"
+		yes bulkhead | head -c 1048576 | dd of="/dev/$name" bs=64k conv=fsync 2>/dev/null
+	done
+	echo "RNG $(cat /sys/class/misc/hw_random/rng_current) $(dd if=/dev/hwrng bs=64 count=4 2>/dev/null | wc -c) bytes"
+	echo "DISK done $1" ;;
 panic)
 	echo c > /proc/sysrq-trigger ;;
 triple)	# Linux' own way to reset by a triple fault
 	echo triple > /sys/kernel/reboot/type
 	reboot -f ;;
 *)
-	echo "do: hash e820 ipi pci panic triple ticks SECONDS" ;;
+	echo "do: hash e820 ipi pci disks panic triple ticks SECONDS" ;;
 esac

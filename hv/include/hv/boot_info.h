@@ -14,6 +14,11 @@
 #define BOOT_IOAPICS_MAX 32
 #define BOOT_TEXT_MAX 128
 
+/* Files that are loaded although a plan need not name them: with the text "uefi" anywhere in it. */
+#define BOOT_UEFI_WORD "uefi"
+#define BOOT_UEFI_CODE_NAME "OVMF_CODE_4M.fd"
+#define BOOT_UEFI_VARS_NAME "OVMF_VARS_4M.fd"
+
 enum boot_range_kind {
 	BOOT_RAM = 1,		/* free for guests and for the hypervisor after the hand-over */
 	BOOT_RESERVED,		/* firmware's, devices', unknown: never touched */

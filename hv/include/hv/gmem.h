@@ -8,7 +8,16 @@
 /* Host pointer to [gpa, gpa+len) if all of it is RAM of the guest, else null. len > 0. */
 void *gmem_ptr(const struct guest *g, gpa_t gpa, u64 len);
 
-/* Copy out of / into / clear guest RAM. false, and nothing done, when any byte is outside. */
+/* The same for reading only, also where memory of a device (flash) can be read without an exit. */
+const void *gmem_read_ptr(const struct guest *g, gpa_t gpa, u64 len);
+
+/* A piece of guest RAM that gmem_ptr() has passed. */
+struct gmem_piece {
+	u8 *at;
+	u32 len;
+};
+
+/* Copy out of (flash too) / into / clear guest RAM. false, and nothing done, when any byte is outside. */
 bool gmem_read(const struct guest *g, gpa_t gpa, void *to, u64 len);
 bool gmem_write(const struct guest *g, gpa_t gpa, const void *from, u64 len);
 bool gmem_zero(const struct guest *g, gpa_t gpa, u64 len);

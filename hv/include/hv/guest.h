@@ -15,6 +15,13 @@
 #define GUEST_VCPUS_MAX 64
 #define GUEST_RANGES_MAX 8
 
+#define DEVICE_TABLE_BASE (3 * GiB)	/* of a guest's addresses, GiB: where memory of devices is mapped */
+#define DEVICE_PAGE_TABLES 8u
+
+/* Where device RAM is seen: its physical address + this; on its guest's cores, some on the control core. */
+#define GUEST_DEVICE_VA 0xffffe00000000000ul
+#define GUEST_DEVICE_VA_SIZE (16384 * GiB)
+
 /* Where a guest's core sees the RAM of its guest: gpa + this. See docs/memory-map.md. */
 #define GUEST_RAM_VA 0xffff800000000000ul
 /* ... and the boot images of its guest, read-only, one after another. */
@@ -50,13 +57,24 @@ struct image_mapping {
 	u64 va;				/* page aligned */
 	hpa_t hpa;
 	u64 size;			/* whole pages */
+	bool writable;			/* a disk that the guest may write: of no other guest */
 };
-#define GUEST_IMAGES_MAX (2 + PLAN_MODULES_MAX)
+#define GUEST_IMAGES_MAX (2 + PLAN_MODULES_MAX + GUEST_DISKS_MAX)
+#define GUEST_DISKS_MAX (PLAN_DISKS_MAX + 1)	/* the CD-ROM comes last */
 
 struct guest_image {
 	const char *name;
 	const void *bytes;		/* on the guest's cores; on the control core see window.h */
 	u64 size;
+};
+
+/* A disk in RAM. */
+struct guest_disk {
+	void *bytes;			/* on the guest's cores */
+	u64 size;			/* whole sectors */
+	bool readonly;
+	bool split;			/* packed rings are not offered */
+	char serial[8];			/* "disk0", "cdrom" */
 };
 
 struct pc;				/* the models of this guest, drivers/model/models.h */
@@ -73,9 +91,14 @@ struct guest {
 	u64 ram_low, ram_high;		/* (b) bytes of RAM from 0, and from 4 GiB */
 	u8 *ram;			/* (b) GUEST_RAM_VA; a test's own memory in unit tests */
 	u64 ept_root;			/* (b) hpa of the EPT/NPT root table */
+	struct device_ram device_ram[DEVICE_RAM_KINDS];	/* (b) */
+	bool device_ram_zeroed;		/* vcpu 0's core */
+	u64 *device_table;		/* (b) nested table of 3 to 4 GiB, one entry a block; null: no device RAM */
+	u64 *device_pages;		/* (b) tables of 4 KiB pages of its last DEVICE_PAGE_TABLES blocks; (d) contents of both */
 
 	struct guest_image kernel, initrd, module[PLAN_MODULES_MAX];	/* (b) kernel: also the ELF */
-	u32 module_count;
+	u32 module_count, disk_count;	/* (b) */
+	struct guest_disk disk[GUEST_DISKS_MAX];	/* (b) contents: (d) */
 	u32 image_count;		/* (b) */
 	struct image_mapping image_map[GUEST_IMAGES_MAX];	/* (b) */
 
@@ -86,6 +109,7 @@ struct guest {
 	struct bus bus;			/* (d) */
 	struct pc *pc;			/* (d) */
 	struct console_ring *console;	/* (a) single producer (device lock), the control core reads */
+	struct console_ring *firmware_log;	/* (a) the same; null: no firmware that keeps one */
 	struct input_ring *input;	/* (a) the control core writes, the guest reads under the device lock */
 
 	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */

@@ -30,6 +30,9 @@ const void *host_file_ptr(u64 hpa);
 /* Physical address that g's nested tables give for gpa; ~0: none. For the audit. */
 u64 host_guest_hpa(const struct guest *g, u64 gpa);
 
+/* Leaves of g's table for devices that do not lead into its own device RAM; 0 is right. For the audit. */
+u64 host_count_foreign(const struct guest *g);
+
 /* Take over what the control core changed in this core's tables. */
 void host_reload_tables(void);
 

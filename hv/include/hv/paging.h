@@ -37,6 +37,11 @@ int pt_map(struct pagetable *pt, u64 va, u64 hpa, u64 size, u32 prot);
 /* Remove all leaves in the range (whole leaves; splits where needed). */
 int pt_unmap(struct pagetable *pt, u64 va, u64 size);
 
+/* The leaf entry of level (1..3) for hpa; link a table that the caller keeps below the entry of va at level, so that it can
+ * be changed after the seal: 0, or -E_NOMEM. */
+u64 pt_leaf(const struct pt_format *f, u64 hpa, u32 prot, int level);
+int pt_link(struct pagetable *pt, u64 va, int level, u64 table_hpa);
+
 /* The leaf entry that translates va and its level (1..3); 0: not mapped. */
 u64 pt_lookup(const struct pagetable *pt, u64 va, int *level);
 

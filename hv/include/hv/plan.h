@@ -3,6 +3,7 @@
 /* The plan (bulkhead.toml) and the resolved plan: who owns which cores and RAM on this machine. Everything here is
  * pure: the same code runs at boot before anything is mapped, in `make check-plan` and in unit tests. Any one core. */
 
+#include <hv/device_ram.h>
 #include <hv/log.h>
 #include <hv/toml.h>
 #include <hv/types.h>
@@ -12,6 +13,7 @@
 #define PLAN_GUESTS_MAX 16
 #define PLAN_VCPUS_MAX 64		/* cores of one guest */
 #define PLAN_MODULES_MAX 8
+#define PLAN_DISKS_MAX 4		/* of one guest, without its CD-ROM */
 #define PLAN_RANGES_MAX 8		/* pieces of RAM of one guest */
 #define PLAN_NAME_SIZE 32
 #define PLAN_PATH_SIZE 128		/* a file name, with its NUL */
@@ -51,13 +53,14 @@ enum plan_key {
 	PLAN_KEY_SELF, PLAN_KEY_NAME, PLAN_KEY_CONTROL, PLAN_KEY_SERIAL, PLAN_KEY_SERIAL_BAUD, PLAN_KEY_SCREEN,
 	PLAN_KEY_LOG, PLAN_KEY_CORES, PLAN_KEY_MEMORY, PLAN_KEY_BOOT, PLAN_KEY_TYPE, PLAN_KEY_KERNEL, PLAN_KEY_INITRD,
 	PLAN_KEY_CMDLINE, PLAN_KEY_MODULES, PLAN_KEY_AUTOSTART, PLAN_KEY_RESTART, PLAN_KEY_TEST_DEVICE, PLAN_KEY_APIC,
+	PLAN_KEY_CDROM,
 	PLAN_KEYS
 };
 
 enum plan_serial { PLAN_SERIAL_AUTO, PLAN_SERIAL_COM1, PLAN_SERIAL_COM2, PLAN_SERIAL_NONE };
 enum plan_restart { PLAN_RESTART_NEVER, PLAN_RESTART_ON_FAILURE, PLAN_RESTART_ALWAYS };
 enum plan_apic { PLAN_APIC_OWNED, PLAN_APIC_VIRTUAL };
-enum boot_type { BOOT_LINUX, BOOT_ELF, BOOT_UEFI };
+enum boot_type { BOOT_LINUX, BOOT_ELF, BOOT_UEFI, BOOT_UEFI_VARS /* of check_image only */ };
 
 struct plan_machine {
 	char name[PLAN_NAME_SIZE];	/* "": none given */
@@ -77,12 +80,19 @@ struct plan_cores {
 
 struct plan_boot {
 	enum boot_type type;
-	char kernel[PLAN_PATH_SIZE];	/* linux: kernel; elf: file */
-	char initrd[PLAN_PATH_SIZE];	/* "": none */
+	char kernel[PLAN_PATH_SIZE];	/* linux: kernel; elf: file; uefi: firmware */
+	char initrd[PLAN_PATH_SIZE];	/* "": none; uefi: vars */
 	char cmdline[PLAN_CMDLINE_SIZE];
 	u32 module_count;
 	char module[PLAN_MODULES_MAX][PLAN_PATH_SIZE];
 	u32 module_line[PLAN_MODULES_MAX];
+};
+
+struct plan_disk {
+	char image[PLAN_PATH_SIZE];
+	bool readonly;			/* default false */
+	bool split;			/* no packed rings; default false */
+	u32 line;
 };
 
 struct plan_guest {
@@ -94,8 +104,18 @@ struct plan_guest {
 	enum plan_restart restart;	/* default on-failure */
 	bool test_device;		/* default false */
 	enum plan_apic apic;		/* virtual */
+	u32 disk_count;
+	struct plan_disk disk[PLAN_DISKS_MAX];
+	char cdrom[PLAN_PATH_SIZE];	/* "": none */
 	u32 line[PLAN_KEYS];
 };
+
+/* RAM of this guest below 4 GiB. Firmware of guests has PCI's configuration window at 2.75 GiB (OVMF up to 2024), so its RAM
+ * ends at 2 GiB there, as on the PC that it knows. */
+static inline u64 plan_low_max(const struct plan_guest *g)
+{
+	return g->boot.type == BOOT_UEFI ? 2 * GiB : PLAN_LOW_MAX;
+}
 
 struct plan {
 	char file[PLAN_PATH_SIZE];
@@ -168,6 +188,9 @@ struct resolved_guest {
 	const struct facts_image *kernel, *initrd;	/* initrd null: none */
 	u32 module_count;
 	const struct facts_image *module[PLAN_MODULES_MAX];
+	struct facts_ram device[DEVICE_RAM_KINDS];	/* RAM of its devices beside its own; size 0: none */
+	const struct facts_image *disk[PLAN_DISKS_MAX];	/* plan->disk_count of them */
+	const struct facts_image *cdrom;	/* null: none */
 };
 
 /* Who owns a core: a guest's position in the plan, or one of these. */

@@ -20,6 +20,7 @@ enum vcpu_request {
 	REQ_PIC = 32,		/* the PIC's output changed (vcpu 0 only) */
 	REQ_DEADLINE = 64,	/* guest.device_deadline moved (vcpu 0 only) */
 	REQ_POSTED = 128,	/* posted[] holds vectors */
+	REQ_FLUSH = 256,	/* the guest's nested tables lost something */
 };
 
 struct exit_stat {

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* A disk: virtio-blk in front of a struct block_store. VIRTIO 1.2 "Block Device". */
+
+#include <hv/block.h>
+
+#include "virtio.h"
+
+#define VBLK_SLOTS 16u			/* requests that the store works on at once */
+
+struct vblk_slot {
+	struct block_request rq;
+	struct vblk *disk;
+	u8 *status;			/* the guest's last byte to write */
+	u32 written;			/* bytes, if all goes well */
+	u16 queue;
+	bool kicking;			/* submit() has not returned yet */
+	struct virtq_chain chain;
+};
+
+struct vblk {
+	struct virtio_device d;
+	struct block_store store;
+	u32 free;			/* slots, a bit each */
+	u32 starved;			/* queues that found no slot, a bit each */
+	u64 reads, writes, flushes, others;
+	struct vblk_slot slot[VBLK_SLOTS];
+};
+
+/* Put a disk with this->store on the bus. Control core, when the guest is built. */
+int vblk_add(struct guest *g, struct vblk *b, u8 slot);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "virtio_set.h"
+
+#include <hv/guest.h>
+#include <hv/lib.h>
+
+#include "../models.h"
+
+static int build_disk(struct guest *g, const struct guest_disk *from)
+{
+	struct virtio_set *s = &g->pc->virtio;
+	struct vblk *b = &s->disk[s->disks];
+
+	int err;
+
+	block_image_init(&b->store, from->bytes, from->size, from->readonly, from->serial);
+	err = vblk_add(g, b, (u8)(VIRTIO_SLOT_DISK + s->disks++));
+	if (from->split)
+		b->d.offered &= ~BIT(VIRTIO_F_RING_PACKED);
+	return err;
+}
+
+int virtio_build(struct guest *g)
+{
+	bool stock = g->plan->boot.type == BOOT_LINUX || g->plan->boot.type == BOOT_UEFI;
+	int err = stock ? vrng_add(g, &g->pc->virtio.rng) : 0;
+
+	g->pc->virtio.due = U64_MAX;
+	for (u32 i = 0; i < g->disk_count && !err; i++)
+		err = build_disk(g, &g->disk[i]);
+	return err;
+}
+
+/* Every device that there is; null ends the walk. */
+static struct virtio_device *device(struct virtio_set *s, u32 nr)
+{
+	if (!nr)
+		return &s->rng.d;
+	return nr - 1 < s->disks ? &s->disk[nr - 1].d : NULL;
+}
+
+void virtio_reset(struct guest *g)
+{
+	struct virtio_set *s = &g->pc->virtio;
+	struct virtio_device *d;
+
+	s->due = U64_MAX;
+	for (u32 i = 0; (d = device(s, i)); i++)
+		if (d->kind)
+			virtio_power_on(d);
+}
+
+void virtio_run(struct guest *g, u64 now)
+{
+	struct virtio_set *s = &g->pc->virtio;
+	struct virtio_device *d;
+
+	if (now < s->due)
+		return;
+	s->due = U64_MAX;
+	for (u32 i = 0; (d = device(s, i)); i++)
+		if (d->again)
+			virtio_continue(d);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What split and packed queues have in common. */
+#include "virtq_int.h"
+
+int virtq_break(struct virtq *q, const char *why)
+{
+	if (!q->broken)
+		q->broken = why;
+	return -E_INVAL;
+}
+
+void virtq_reset(struct virtq *q, struct guest *g)
+{
+	memset(q, 0, sizeof(*q));
+	q->g = g;
+	q->size = VIRTQ_SIZE_MAX;
+	q->vector = VIRTIO_NO_VECTOR;
+	q->take_wrap = q->give_wrap = true;
+}
+
+static u8 *area(struct virtq *q, u64 gpa, u64 size, u64 align)
+{
+	return IS_ALIGNED(gpa, align) ? gmem_ptr(q->g, GPA(gpa), size) : NULL;
+}
+
+bool virtq_enable(struct virtq *q, u64 features)
+{
+	u64 n = q->size;
+
+	q->packed = features & BIT(VIRTIO_F_RING_PACKED);
+	q->event_idx = features & BIT(VIRTIO_F_EVENT_IDX);
+	q->indirect = features & BIT(VIRTIO_F_INDIRECT_DESC);
+	if (!n || n > VIRTQ_SIZE_MAX || (!q->packed && (n & (n - 1)))) {
+		virtq_break(q, "size of the queue");
+		return false;
+	}
+	q->desc = area(q, q->desc_gpa, n * DESC_SIZE, 16);
+	q->driver = area(q, q->driver_gpa, q->packed ? 4 : 6 + 2 * n, q->packed ? 4 : 2);
+	q->device = area(q, q->device_gpa, q->packed ? 4 : 6 + 8 * n, 4);
+	if (!q->desc || !q->driver || !q->device) {
+		virtq_break(q, "address of the queue");
+		return false;
+	}
+	q->enabled = true;
+	return true;
+}
+
+/* Zero bytes are nothing to read or write. */
+int virtq_add_piece(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d)
+{
+	u32 count = (u32)c->readable + c->writable;
+	bool write = d->flags & DESC_WRITE;
+	u8 *at;
+
+	if (!write && c->writable)
+		return virtq_break(q, "memory to read behind memory to write");
+	if (!d->len)
+		return 0;
+	if (count == VIRTQ_PIECES_MAX)
+		return virtq_break(q, "chain with too many pieces");
+	at = gmem_ptr(q->g, GPA(d->addr), d->len);
+	if (!at)
+		return virtq_break(q, "memory outside of RAM");
+	c->piece[count] = (struct gmem_piece){ at, d->len };
+	if (write) {
+		c->writable++;
+		c->write_bytes += d->len;
+	} else {
+		c->readable++;
+		c->read_bytes += d->len;
+	}
+	return 0;
+}
+
+const u8 *virtq_indirect(struct virtq *q, const struct virtq_desc *d, u32 *entries)
+{
+	const u8 *table = NULL;
+
+	if (!q->indirect || d->flags & DESC_NEXT)
+		virtq_break(q, "indirect descriptor where none may be");
+	else if (!d->len || d->len % DESC_SIZE)
+		virtq_break(q, "length of an indirect table");
+	else if (!(table = gmem_ptr(q->g, GPA(d->addr), d->len)))
+		virtq_break(q, "indirect table outside of RAM");
+	*entries = d->len / DESC_SIZE;
+	return table;
+}
+
+int virtq_take(struct virtq *q, struct virtq_chain *c)
+{
+	int got;
+
+	if (q->broken || !q->enabled)
+		return q->broken ? -E_INVAL : 0;
+	c->readable = c->writable = 0;
+	c->read_bytes = c->write_bytes = 0;
+	got = q->packed ? packed_take(q, c) : split_take(q, c);
+	if (got > 0)
+		q->requests++;
+	return got;
+}
+
+void virtq_give(struct virtq *q, const struct virtq_chain *c, u32 written)
+{
+	if (q->packed)
+		packed_give(q, c, written);
+	else
+		split_give(q, c, written);
+}
+
+bool virtq_flush(struct virtq *q)
+{
+	u16 added = q->given;
+
+	q->given = 0;
+	if (!added)
+		return false;
+	return q->packed ? packed_flush(q, added) : split_flush(q, added);
+}
+
+void virtq_quiet(struct virtq *q)
+{
+	if (q->packed)
+		packed_quiet(q);
+	else
+		split_quiet(q);
+}
+
+bool virtq_listen(struct virtq *q)
+{
+	return q->packed ? packed_listen(q) : split_listen(q);
+}
+
+/* The part of piece i that is to be copied, after skip bytes of it and its predecessors. */
+static u64 copy_part(const struct gmem_piece *p, u64 *skip, u64 left)
+{
+	u64 over = MIN(*skip, p->len);
+
+	*skip -= over;
+	return MIN(left, p->len - over);
+}
+
+u64 virtq_copy_from(const struct virtq_chain *c, u32 first, u32 count, u64 skip, void *to, u64 n)
+{
+	u64 done = 0;
+
+	for (u32 i = first; i < first + count && done < n; i++) {
+		u64 off = MIN(skip, c->piece[i].len), part = copy_part(&c->piece[i], &skip, n - done);
+
+		memcpy((u8 *)to + done, c->piece[i].at + off, part);
+		done += part;
+	}
+	return done;
+}
+
+u64 virtq_copy_to(const struct virtq_chain *c, u32 first, u32 count, u64 skip, const void *from, u64 n)
+{
+	u64 done = 0;
+
+	for (u32 i = first; i < first + count && done < n; i++) {
+		u64 off = MIN(skip, c->piece[i].len), part = copy_part(&c->piece[i], &skip, n - done);
+
+		memcpy(c->piece[i].at + off, (const u8 *)from + done, part);
+		done += part;
+	}
+	return done;
+}

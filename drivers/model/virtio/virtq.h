@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* One queue of a virtio device, split or packed: takes what the driver made available, gives it back. Whatever the
+ * driver writes is read once into a copy here and checked; a queue that breaks the rules says so and is not looked at
+ * again. Virtual I/O Device (VIRTIO) Version 1.2 "Split Virtqueues", "Packed Virtqueues".
+ * One of the guest's own cores, device lock held. */
+
+#include <hv/gmem.h>
+
+#define VIRTQ_SIZE_MAX 128u
+#define VIRTQ_PIECES_MAX 66u		/* of one chain: 64 of data, a header, a status */
+#define VIRTIO_NO_VECTOR 0xffffu
+
+enum virtio_feature { VIRTIO_F_INDIRECT_DESC = 28, VIRTIO_F_EVENT_IDX = 29, VIRTIO_F_VERSION_1 = 32,
+	VIRTIO_F_ACCESS_PLATFORM = 33, VIRTIO_F_RING_PACKED = 34, VIRTIO_F_RING_RESET = 40 };
+
+struct virtq {
+	struct guest *g;
+	bool enabled;
+	bool resetting;			/* asked for, waits until the device is not busy */
+	bool packed, event_idx, indirect;	/* as negotiated; constant while enabled */
+	bool take_wrap, give_wrap;	/* packed: the wrap counters */
+	u16 size;			/* what the driver set, at most VIRTQ_SIZE_MAX */
+	u16 vector;			/* entry of the MSI-X table */
+	u64 desc_gpa, driver_gpa, device_gpa;
+	u8 *desc, *driver, *device;	/* while enabled: the three areas in the guest's RAM */
+	u16 take_at;			/* next to take: free-running (split), position in the ring (packed) */
+	u16 seen;			/* split: the available index as last read */
+	u16 give_at;
+	u16 given;			/* since the driver was last asked whether it wants an interrupt */
+	const char *broken;		/* the rule that the driver broke; null: none */
+	u64 kicks, requests, interrupts;
+};
+
+/* One request: what the device reads, then what it writes. */
+struct virtq_chain {
+	u16 id;
+	u16 slots;			/* places in the ring (packed) */
+	u16 readable, writable;		/* pieces; the readable ones come first */
+	u64 read_bytes, write_bytes;
+	struct gmem_piece piece[VIRTQ_PIECES_MAX];
+};
+
+/* As after power-on: off, of full size, nothing counted. */
+void virtq_reset(struct virtq *q, struct guest *g);
+
+/* The driver has set size and the three addresses: check them all and begin. features: as negotiated. false: broken
+ * says why. */
+bool virtq_enable(struct virtq *q, u64 features);
+
+/* Take the next request. 1: c is filled. 0: there is none. -E_INVAL: the driver broke a rule, now or before. */
+int virtq_take(struct virtq *q, struct virtq_chain *c);
+
+/* The request that was taken last breaks a rule of its kind of device. Returns -E_INVAL. */
+int virtq_break(struct virtq *q, const char *why);
+
+/* Hand a request back with the count of bytes written. Seen by the driver after virtq_flush() at the latest. */
+void virtq_give(struct virtq *q, const struct virtq_chain *c, u32 written);
+
+/* Publish what was given. true: the driver wants an interrupt for it. */
+bool virtq_flush(struct virtq *q);
+
+/* Ask the driver not to notify, as the queue is being looked at; and to do so from now on. listen returns true when
+ * something came in between: look again. */
+void virtq_quiet(struct virtq *q);
+bool virtq_listen(struct virtq *q);
+
+/* Copy bytes between buffers and a chain's pieces: n bytes of piece[first..first+count), from byte `skip` on; less when
+ * they hold less. Returns how many. */
+u64 virtq_copy_from(const struct virtq_chain *c, u32 first, u32 count, u64 skip, void *to, u64 n);
+u64 virtq_copy_to(const struct virtq_chain *c, u32 first, u32 count, u64 skip, const void *from, u64 n);

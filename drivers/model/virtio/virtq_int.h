@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Between virtq.c and the two ring formats. */
+
+#include <hv/atomic.h>
+#include <hv/lib.h>
+
+#include "virtq.h"
+
+enum virtq_desc_flags { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4, DESC_AVAIL = 0x80, DESC_USED = 0x8000 };
+
+#define DESC_SIZE 16u
+
+/* A descriptor as the driver wrote it, in our own memory. tail: `next` in a split ring, `id` in a packed one. */
+struct virtq_desc {
+	u64 addr;
+	u32 len;
+	u16 flags, tail;
+};
+
+/* Fields of the rings, each call exactly one access. Rings are aligned; indirect tables need not be, and this processor
+ * does not mind. */
+struct any16 { u16 v; } PACKED;
+struct any32 { u32 v; } PACKED;
+struct any64 { u64 v; } PACKED;
+
+static inline u16 ring16(const u8 *at)
+{
+	return ((const volatile struct any16 *)(const void *)at)->v;
+}
+
+static inline void ring16_set(u8 *at, u16 val)
+{
+	((volatile struct any16 *)(void *)at)->v = val;
+}
+
+static inline void ring32_set(u8 *at, u32 val)
+{
+	((volatile struct any32 *)(void *)at)->v = val;
+}
+
+static inline u64 ring64(const u8 *at)
+{
+	return ((const volatile struct any64 *)(const void *)at)->v;
+}
+
+static inline void ring64_set(u8 *at, u64 val)
+{
+	((volatile struct any64 *)(void *)at)->v = val;
+}
+
+/* Add the memory of one descriptor to the chain. */
+int virtq_add_piece(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d);
+
+/* The indirect table that d names: its address and entries. null: broken. */
+const u8 *virtq_indirect(struct virtq *q, const struct virtq_desc *d, u32 *entries);
+
+/* Does the driver, which has seen `added` new ones up to `now`, want an interrupt when `event` passes? */
+static inline bool virtq_passed(u16 event, u16 now, u16 added)
+{
+	return (u16)(now - event - 1) < added;
+}
+
+int split_take(struct virtq *q, struct virtq_chain *c);
+void split_give(struct virtq *q, const struct virtq_chain *c, u32 written);
+bool split_flush(struct virtq *q, u16 added);
+void split_quiet(struct virtq *q);
+bool split_listen(struct virtq *q);
+
+int packed_take(struct virtq *q, struct virtq_chain *c);
+void packed_give(struct virtq *q, const struct virtq_chain *c, u32 written);
+bool packed_flush(struct virtq *q, u16 added);
+void packed_quiet(struct virtq *q);
+bool packed_listen(struct virtq *q);

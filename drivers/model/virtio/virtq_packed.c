@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The packed ring: descriptors are made available and used in place; a wrap counter tells the rounds apart. VIRTIO 1.2
+ * "Packed Virtqueues". */
+#include "virtq_int.h"
+
+#define DESC_FLAGS 14u
+#define EVENT_FLAGS 2u			/* of both event areas; the position is at 0 */
+#define EVENT_WRAP 0x8000u
+enum event_flags { EVENT_ALWAYS = 0, EVENT_NEVER = 1, EVENT_AT = 2 };
+
+static u8 *desc_at(const struct virtq *q, u16 at)
+{
+	return q->desc + (u64)at * DESC_SIZE;
+}
+
+static struct virtq_desc desc_read(const u8 *p, u16 flags)
+{
+	u64 low = ring64(p), high = ring64(p + 8);
+
+	return (struct virtq_desc){ low, (u32)high, flags, (u16)(high >> 32) };
+}
+
+static bool is_available(u16 flags, bool wrap)
+{
+	return !!(flags & DESC_AVAIL) == wrap && !!(flags & DESC_USED) != wrap;
+}
+
+/* n places on in the ring, n <= size. */
+static void advance(const struct virtq *q, u16 *at, bool *wrap, u16 n)
+{
+	u32 next = (u32)*at + n;
+
+	if (next >= q->size) {
+		next -= q->size;
+		*wrap = !*wrap;
+	}
+	*at = (u16)next;
+}
+
+/* All entries of an indirect table, one after another. */
+static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d)
+{
+	u32 entries;
+	const u8 *table = virtq_indirect(q, d, &entries);
+
+	if (!table)
+		return -E_INVAL;
+	if (entries > VIRTQ_SIZE_MAX)
+		return virtq_break(q, "indirect table longer than a queue");
+	for (u32 i = 0; i < entries; i++) {
+		const u8 *p = table + i * DESC_SIZE;
+		struct virtq_desc inner = desc_read(p, ring16(p + DESC_FLAGS));
+
+		if (inner.flags & DESC_INDIRECT)
+			return virtq_break(q, "indirect table in an indirect table");
+		if (virtq_add_piece(q, c, &inner))
+			return -E_INVAL;
+	}
+	return 1;
+}
+
+int packed_take(struct virtq *q, struct virtq_chain *c)
+{
+	u16 at = q->take_at, flags = load_acquire((u16 *)(void *)(desc_at(q, at) + DESC_FLAGS));
+	bool wrap = q->take_wrap;
+
+	if (!is_available(flags, wrap))
+		return 0;
+	for (c->slots = 1;; c->slots++) {
+		struct virtq_desc d = desc_read(desc_at(q, at), flags);
+		int err = d.flags & DESC_INDIRECT ? take_indirect(q, c, &d) : virtq_add_piece(q, c, &d);
+
+		if (err < 0)
+			return err;
+		c->id = d.tail;
+		advance(q, &at, &wrap, 1);
+		if (!(d.flags & DESC_NEXT))
+			break;
+		if (c->slots == q->size)
+			return virtq_break(q, "chain of descriptors without end");
+		flags = ring16(desc_at(q, at) + DESC_FLAGS);
+	}
+	q->take_at = at;
+	q->take_wrap = wrap;
+	return 1;
+}
+
+/* The flags last: with them the place is the driver's again. */
+void packed_give(struct virtq *q, const struct virtq_chain *c, u32 written)
+{
+	u16 flags = (u16)((q->give_wrap ? DESC_AVAIL | DESC_USED : 0) | (written ? DESC_WRITE : 0));
+	u8 *p = desc_at(q, q->give_at);
+
+	ring32_set(p + 8, written);
+	ring16_set(p + 12, c->id);
+	store_release((u16 *)(void *)(p + DESC_FLAGS), flags);
+	advance(q, &q->give_at, &q->give_wrap, c->slots);
+	q->given = (u16)(q->given + c->slots);
+}
+
+bool packed_flush(struct virtq *q, u16 added)
+{
+	u16 flags, event;
+
+	fence_full();		/* what was given is seen before we read whether anybody waits for it */
+	flags = load_acquire((u16 *)(void *)(q->driver + EVENT_FLAGS));
+	if (flags != EVENT_AT || !q->event_idx)
+		return flags != EVENT_NEVER;
+	event = ring16(q->driver);
+	if (!!(event & EVENT_WRAP) == q->give_wrap)
+		event &= (u16)~EVENT_WRAP;
+	else
+		event = (u16)((event & ~EVENT_WRAP) - q->size);
+	return virtq_passed(event, q->give_at, added);
+}
+
+void packed_quiet(struct virtq *q)
+{
+	ring16_set(q->device + EVENT_FLAGS, EVENT_NEVER);
+}
+
+bool packed_listen(struct virtq *q)
+{
+	if (q->event_idx)
+		ring16_set(q->device, (u16)(q->take_at | (q->take_wrap ? EVENT_WRAP : 0)));
+	store_release((u16 *)(void *)(q->device + EVENT_FLAGS), q->event_idx ? (u16)EVENT_AT : (u16)EVENT_ALWAYS);
+	fence_full();		/* asked before we look for the last time */
+	return is_available(ring16(desc_at(q, q->take_at) + DESC_FLAGS), q->take_wrap);
+}
