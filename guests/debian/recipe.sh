@@ -10,8 +10,10 @@ cache=${BULKHEAD_CACHE:-$HOME/.cache/bulkhead}/debian
 key=${SSH_KEY:-/dev/null}
 [ -r "$key" ] || { echo "recipe.sh: SSH_KEY=$key: a readable public key was expected" >&2; exit 1; }
 "$here/../../tests/tools/setup.sh" debian
+. "$here/../lib/debs.sh"
+uefi_firmware "$out"
 
-stamp=$(cat "$here/recipe.sh" "$here/build.sh" "$here"/files/* "$key" <(echo "${FIO:-yes}") | sha256sum | cut -c 1-16)
+stamp=$(cat "$here/build.sh" "$here"/files/* "$key" <(echo "${FIO:-yes}") | sha256sum | cut -c 1-16)
 disk=$cache/disk-$stamp.img
 cp "$here/bulkhead.toml" "$out/"
 if [ ! -s "$disk" ]; then

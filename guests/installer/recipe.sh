@@ -9,6 +9,7 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 "$here/../../tests/tools/setup.sh" installer
 . "$here/../lib/debs.sh"
 cp "$here/bulkhead.toml" "$out/"
+uefi_firmware "$out"
 package=$(deb debian-installer-12-netboot-amd64)
 stamp=$(cat "$here/recipe.sh" "$here/grub.cfg" "$here/../lib/espdisk.sh" <(basename "$package") | sha256sum)
 [ "$(cat "$out/.stamp" 2>/dev/null)" != "$stamp" ] || exit 0

@@ -18,3 +18,10 @@ deb_newest() { find "$debs" -name "${1}_*.deb" | sort -V | tail -n 1; }
 
 # deb_file PACKAGE PATH OUT: one file of a package.
 deb_file() { dpkg-deb --fsys-tarfile "$(deb "$1")" | tar xO "./$2" >"$3"; }
+
+# uefi_firmware OUTDIR: Debian's unmodified OVMF under the names that the plan expects.
+uefi_firmware() {
+	for part in OVMF_CODE_4M.fd OVMF_VARS_4M.fd; do
+		[ -s "$1/$part" ] || deb_file ovmf usr/share/OVMF/$part "$1/$part"
+	done
+}

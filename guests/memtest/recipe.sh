@@ -7,6 +7,7 @@ out=$(mkdir -p "$1" && cd "$1" && pwd)
 "$here/../../tests/tools/setup.sh" installer
 . "$here/../lib/debs.sh"
 cp "$here/bulkhead.toml" "$out/"
+uefi_firmware "$out"
 package=$(deb memtest86+)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

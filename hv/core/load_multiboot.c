@@ -157,9 +157,10 @@ int multiboot_hand_over(struct load *l, u64 entry, struct cpu_state *start)
 	int r = load_modules(l, gpa);
 
 	if (!r)
-		r = load_cmdline(l, LOAD_HIGHEST, &cmdline, &length);
+		r = load_cmdline(l, LOAD_LOWEST, &cmdline, &length);
+	/* As low as it goes: Xen puts its real-mode code right below the end of low memory before it has read all of this. */
 	if (!r)
-		r = load_place(l, sizeof(struct multiboot_block), 16, PAGE_SIZE, GUEST_LOW_END, LOAD_HIGHEST,
+		r = load_place(l, sizeof(struct multiboot_block), 16, PAGE_SIZE, GUEST_LOW_END, LOAD_LOWEST,
 			       "the multiboot information", &base);
 	if (r)
 		return r;
