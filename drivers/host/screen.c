@@ -41,6 +41,9 @@ void screen_open(struct screen *s, const struct boot_screen *info, void *pixels)
 	memset(s->drawn, ' ', sizeof(s->drawn));
 	s->pixels = pixels;
 	s->pitch = info->pitch;
+	s->width = info->width;
+	s->height = info->height;
+	s->red_low = info->pixel == BOOT_PIXEL_RGBX;
 	s->scale = info->width >= LARGE_WIDTH ? 2 : 1;
 	s->cols = MIN(info->width / (GLYPH_WIDTH * s->scale), SCREEN_COLS_MAX);
 	s->rows = MIN(info->height / (GLYPH_HEIGHT * s->scale), SCREEN_ROWS_MAX);

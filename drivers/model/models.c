@@ -69,6 +69,7 @@ static int pci_build(struct guest *g)
 	int err = vpci_build(g);
 
 	err = err ? err : q35_build(g);
+	err = err ? err : vdisplay_build(g, &g->pc->display);
 	return err ? err : virtio_build(g);
 }
 
@@ -120,6 +121,7 @@ void pc_reset(struct guest *g)
 	vi8042_reset(&pc->kbd);
 	vflash_reset(&pc->flash);
 	vfwcfg_reset(g, &pc->fwcfg);
+	vdisplay_reset(&pc->display);
 	vpci_reset(g);
 	q35_reset(g);
 	virtio_reset(g);
@@ -163,6 +165,19 @@ void pc_run(struct guest *g, u64 now)
 void pc_event_input(struct guest *g)
 {
 	vuart_receive(&g->pc->uart);
+}
+
+void pc_event_keys(struct guest *g)
+{
+	u16 event;
+
+	while (key_ring_get(&g->keys, &event))
+		vi8042_key(&g->pc->kbd, (u16)(event & ~KEY_RING_UP & 0xffffu), !(event & KEY_RING_UP));
+}
+
+bool pc_picture(const struct guest *g, struct picture *p)
+{
+	return vdisplay_wanted(g) && vdisplay_picture(&g->pc->display, p);
 }
 
 void pc_event_power_button(struct guest *g)

@@ -6,6 +6,7 @@
 #include <hv/pc.h>
 
 #include "pci/q35.h"
+#include "vdisplay.h"
 #include "vflash.h"
 #include "vfwcfg.h"
 #include "vhpet.h"
@@ -37,6 +38,7 @@ struct pc {
 	struct q35 q35;
 	struct vflash flash;
 	struct vfwcfg fwcfg;
+	struct vdisplay display;
 	struct virtio_set virtio;
 };
 

@@ -30,7 +30,7 @@ struct vi8042 {
 /* Does this guest have one? A guest that has none keeps the reset pulse at port 64H (vreset.h). Pure. */
 static inline bool vi8042_wanted(const struct guest *g)
 {
-	return g->plan->boot.type == BOOT_UEFI;
+	return g->plan->boot.type == BOOT_UEFI || g->plan->display;
 }
 
 void vi8042_reset(struct vi8042 *k);

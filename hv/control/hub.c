@@ -8,6 +8,7 @@
 
 #include <hv/lib.h>
 #include <hv/machine.h>
+#include <hv/pc.h>
 #include <hv/time.h>
 
 #define ESCAPE_KEY 0x01		/* Ctrl-A */
@@ -23,6 +24,7 @@ static struct {
 	bool escape;
 	bool at_line_start;	/* the last byte queued for the port was a newline */
 	bool hinted;		/* about typing to a guest that is off */
+	bool picture[PLAN_GUESTS_MAX + 1];	/* of a guest with a screen: show that */
 	u64 shown[PLAN_GUESTS_MAX + 1];
 	u64 on_screen;		/* of the present view */
 	u32 pending_count, pending_at;
@@ -108,6 +110,8 @@ void hub_switch(u32 view)
 	port_leave_guest();
 	if (view_guest())
 		store_release(&view_guest()->console->wake, 1u);
+	if (hub.picture[hub.view] || hub.picture[view])
+		screen_anew();
 	hub.view = view;
 	hub.pending_count = hub.pending_at = 0;
 	hub.hinted = false;
@@ -122,11 +126,54 @@ void hub_switch(u32 view)
 	hub.on_screen = hub.shown[view];
 }
 
+static bool guest_listens(const struct guest *g)
+{
+	return g->state == GUEST_RUNNING || g->state == GUEST_STOPPING || g->state == GUEST_STARTING;
+}
+
+struct guest *hub_screen_guest(void)
+{
+	return hub.picture[hub.view] && screen_alive() ? view_guest() : NULL;
+}
+
+void hub_key(u16 key, bool down)
+{
+	struct guest *g = hub_screen_guest();
+
+	if (!g || !guest_listens(g) || !key_ring_put(&g->keys, (u16)(key | (down ? 0 : KEY_RING_UP))))
+		return;
+	fetch_or(&g->events, (u32)GUEST_EVENT_KEYS);
+	vcpu_request(g, 0, REQ_EVENTS);
+}
+
+/* Console or screen of the guest in view. */
+static void toggle_picture(void)
+{
+	struct guest *g = view_guest();
+	char line[128];
+
+	if (!g) {
+		port_line("[the shell has no screen of its own: Ctrl-A 1..9 shows a guest, then Ctrl-A d]");
+	} else if (!g->plan->display) {
+		fmt_print(line, sizeof(line), "[guest %s has no screen: display = true in the plan gives it one]", g->name);
+		port_line(line);
+		screen_say(line);
+	} else if (!screen_alive()) {
+		port_line("[this machine has no screen; `shot` in the shell takes a picture]");
+	} else {
+		hub.picture[hub.view] = !hub.picture[hub.view];
+		port_line(hub.picture[hub.view] ? "[the machine's screen and keyboard are this guest's; Ctrl-A d: its console]" :
+			  "[the machine's screen shows this guest's console]");
+		screen_anew();
+	}
+}
+
 static void hub_help(void)
 {
 	port_line("Ctrl-A 0       the shell");
 	port_line("Ctrl-A 1..9    console of that guest");
 	port_line("Ctrl-A n       the next view");
+	port_line("Ctrl-A d       screen or console of the guest in view, on the machine's screen");
 	port_line("Ctrl-A Ctrl-A  send one Ctrl-A");
 	port_line("Ctrl-A ?       this help");
 	hub_redraw();
@@ -148,11 +195,6 @@ static void pending_flush(void)
 		return;
 	fetch_or(&g->events, (u32)GUEST_EVENT_INPUT);
 	vcpu_request(g, 0, REQ_EVENTS);
-}
-
-static bool guest_listens(const struct guest *g)
-{
-	return g->state == GUEST_RUNNING || g->state == GUEST_STOPPING || g->state == GUEST_STARTING;
 }
 
 static void deliver(u8 byte)
@@ -180,6 +222,8 @@ static void escape_command(u8 byte)
 		hub_switch((u32)(byte - '0'));
 	else if (byte == 'n' || byte == 'N')
 		hub_switch((hub.view + 1) % (guest_count + 1));
+	else if (byte == 'd' || byte == 'D')
+		toggle_picture();
 	else if (byte == ESCAPE_KEY)
 		deliver(byte);
 	else if (byte == '?' || byte == 'h')
@@ -241,7 +285,15 @@ bool hub_output(void)
 	return true;
 }
 
-bool hub_show(void)
+/* The guest's screen in place of text. */
+static bool show_picture(const struct guest *g, u64 now)
+{
+	struct picture p;
+
+	return screen_show(pc_picture(g, &p) ? &p : NULL, now);
+}
+
+bool hub_show(u64 now)
 {
 	const struct console_ring *r = view_ring(hub.view);
 	u64 head = load_acquire(&r->head);
@@ -250,6 +302,8 @@ bool hub_show(void)
 
 	if (!screen_alive())
 		return false;
+	if (hub_screen_guest())
+		return show_picture(hub_screen_guest(), now);
 	if (head - hub.on_screen > SCREEN_BEHIND)
 		hub.on_screen = MAX(text_last_lines(r, screen_lines()), head - SCREEN_BEHIND / 2);
 	for (u32 sent = 0; n && sent < SCREEN_BYTES; sent += (u32)n) {

@@ -21,7 +21,13 @@ void hub_switch(u32 view);
 u32 hub_view(void);
 
 /* Move some of the view's record to the screen, which shows the same view. Returns whether there is more. */
-bool hub_show(void);
+bool hub_show(u64 now);
+
+/* The guest whose screen is shown instead of its console, and which the machine's keyboard types into; null: text. */
+struct guest *hub_screen_guest(void);
+
+/* A key for that guest's own keyboard. */
+void hub_key(u16 key, bool down);
 
 /* A line that must be seen at once on the serial port, whatever the view; only while there is room for it (also without
  * a port: false). Afterwards, and after lines for the screen alone, the shell's line is shown again. */

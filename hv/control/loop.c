@@ -7,11 +7,14 @@
 #include "shell.h"
 #include "shutdown.h"
 #include "sinks.h"
+#include "typing.h"
 
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/keys.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/pci.h>
 #include <hv/time.h>
 
 /* The serial port has no interrupt: a FIFO of 16 bytes lasts 1.4 ms at 115200 baud. Nobody types that fast, but a
@@ -33,6 +36,7 @@ void loop_init(void)
 	life_init();
 	shutdown_init();
 	hub_init();
+	typing_init();
 	shell_init();
 }
 
@@ -68,6 +72,18 @@ static void take_input(u64 now)
 		typed_at = now;
 		hub_input((u8)byte);
 	}
+}
+
+static void take_keys(u64 now)
+{
+	struct key_event event;
+
+	while (keys_get(&event)) {
+		typed_at = now;
+		typing_key(&event, now);
+	}
+	if (typing_tick(now))
+		typed_at = now;
 }
 
 static void take_button(u64 now)
@@ -117,7 +133,9 @@ u64 loop_turn(u64 now)
 	bool more;
 
 	take_messages(now);
+	drivers_poll(now);
 	take_input(now);
+	take_keys(now);
 	take_button(now);
 	until = life_tick(now);
 	shutdown_tick(now);
@@ -125,8 +143,8 @@ u64 loop_turn(u64 now)
 	show_output();
 	show_log();
 	show_output();
-	more = hub_show();
-	if (screen_poll() || more)
+	more = hub_show(now);
+	if (more || (!hub_screen_guest() && screen_poll()))
 		return now;
 	poll = serial_waiting() || now - typed_at < ns_to_ticks(POLL_BUSY_FOR_NS) ? POLL_BUSY_NS : POLL_NS;
 	return MIN(until, now + ns_to_ticks(poll));
@@ -135,6 +153,7 @@ u64 loop_turn(u64 now)
 void control_run(void)
 {
 	loop_init();
+	drivers_start();
 	loop_autostart(tsc_now());
 	log_notice("ready");
 	for (;;) {

@@ -11,6 +11,7 @@
 #define ARGS_MAX 8
 #define TYPED_AHEAD 256u
 #define BACKLOG_MAX 8192u	/* long output pauses while so much of it has not left the serial port */
+#define PIECES_A_TURN 64u	/* that say little or nothing take time all the same */
 #define CTRL_C 0x03
 
 const struct command shell_command[] = {
@@ -21,6 +22,7 @@ const struct command shell_command[] = {
 	{ "reset",	"GUEST",		"end it and start it at once",			shell_reset,	true },
 	{ "kill",	"GUEST",		"end it at once",				shell_kill,	true },
 	{ "console",	"GUEST [log|firmware [LINES]]",	"its console; its record, its firmware's, with times",	shell_console,	true },
+	{ "shot",	"GUEST",		"a picture of its screen: PNG in base64",	shell_shot,	true },
 	{ "stats",	"[GUEST]",		"exits by kind: count, cycles; by vcpu",	shell_stats,	true },
 	{ "plan",	"",			"who got which cores and RAM, as a plan",	shell_plan,	false },
 	{ "cores",	"",			"the machine's cores and what runs there",	shell_cores,	false },
@@ -304,7 +306,7 @@ void shell_input(u8 byte)
 
 bool shell_poll(void)
 {
-	while (shell.more && hub_shell_backlog() < BACKLOG_MAX) {
+	for (u32 i = 0; shell.more && i < PIECES_A_TURN && hub_shell_backlog() < BACKLOG_MAX; i++) {
 		if (!shell.more(&shell.cursor))
 			stream_end();
 	}

@@ -57,5 +57,9 @@ void shell_check(int argc, char **argv);
 void shell_poweroff(int argc, char **argv);
 void shell_reboot(int argc, char **argv);
 void shell_version(int argc, char **argv);
+/* shell_shot.c: */
+void shell_shot(int argc, char **argv);
+/* shell_devices.c: `devices` without a guest */
+void shell_devices_host(void);
 /* shell.c: */
 void shell_help(int argc, char **argv);

@@ -235,24 +235,12 @@ static void devices_of(const struct guest *g)
 		    load_relaxed(&g->bus.unclaimed[BUS_MEMORY]));
 }
 
-static void devices_of_host(void)
-{
-	char words[80];
-
-	sinks_describe_serial(words, sizeof(words));
-	shell_print("host\n  serial         %s\n", words);
-	sinks_describe_screen(words, sizeof(words));
-	shell_print("  screen         %s\n", words);
-	shell_print("  power button   %s\n", boot_info->acpi.pm1a_evt ? "polled" : "none");
-	shell_line("`devices GUEST` shows those of a guest");
-}
-
 void shell_devices(int argc, char **argv)
 {
 	struct guest *g;
 
 	if (argc == 1) {
-		devices_of_host();
+		shell_devices_host();
 		return;
 	}
 	g = shell_find_guest(argv[1]);

@@ -10,11 +10,13 @@
 
 #define LEGACY_BAUD 115200u
 #define DRAW_CELLS 8u
+#define FRAME_NS 40000000ul
 #define DRAW_NS 500000ul	/* a turn of the event loop: a FIFO of 16 bytes fills in 1.4 ms at 115200 baud */
 
 static struct uart serial;
 static struct screen screen;
 static struct boot_screen screen_info;
+static u64 frame_next;		/* TSC: when a picture is looked at again */
 static struct {
 	u64 next;		/* lines below this were looked at */
 	u64 lost;
@@ -231,6 +233,24 @@ bool screen_poll(void)
 		more = screen_draw(&screen, DRAW_CELLS);
 	while (more && tsc_now() < until);
 	return more;
+}
+
+bool screen_show(const struct picture *p, u64 now)
+{
+	bool more;
+
+	if (!screen.pixels || now < frame_next)
+		return false;
+	more = screen_picture(&screen, p, tsc_now() + ns_to_ticks(DRAW_NS));
+	if (!more)
+		frame_next = now + ns_to_ticks(FRAME_NS);
+	return more;
+}
+
+void screen_anew(void)
+{
+	frame_next = 0;
+	screen_refresh(&screen);
 }
 
 void sinks_describe_serial(char *to, size_t size)

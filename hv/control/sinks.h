@@ -2,6 +2,7 @@
 #pragma once
 /* The sinks as the rest of the control core uses them; see hv/control.h for those that boot uses. */
 
+#include <hv/picture.h>
 #include <hv/types.h>
 
 /* The serial port's queue: bytes it takes, bytes that wait, one more (false: full, or there is no port). */
@@ -26,6 +27,11 @@ void screen_put(const u8 *bytes, size_t n);
 bool screen_alive(void);
 u32 screen_lines(void);
 bool screen_poll(void);
+
+/* A guest's picture instead of text, some of it a turn, some 25 times a second; true when more is to be drawn at once.
+ * Whoever changes between text and pictures, or between pictures, says screen_anew(). */
+bool screen_show(const struct picture *p, u64 now);
+void screen_anew(void);
 
 /* The next recorded line that an operator must see at once, in its console form; each sink has its own place in the log,
  * so that one that is slow neither loses lines nor delays the other. Lines that were overwritten meanwhile are counted in

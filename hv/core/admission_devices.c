@@ -5,6 +5,8 @@
 
 #include "admission.h"
 
+#define SCREEN_SIZE (16 * MiB)		/* the display model's framebuffer (drivers/model/vdisplay.h) */
+
 /* Code and variables of the firmware, as they lie below 4 GiB. */
 static u64 flash_wanted(const struct resolved_guest *rg)
 {
@@ -17,6 +19,7 @@ u64 admission_device_ram(const struct resolved_guest *rg, enum device_ram_kind k
 {
 	switch (kind) {
 	case DEVICE_RAM_FLASH:	return ALIGN_UP(flash_wanted(rg), BLOCK_SIZE);
+	case DEVICE_RAM_SCREEN:	return rg->plan->display ? SCREEN_SIZE : 0;
 	default:		return 0;
 	}
 }
@@ -24,6 +27,7 @@ u64 admission_device_ram(const struct resolved_guest *rg, enum device_ram_kind k
 void admit_devices(struct admission *a)
 {
 	static const char *const key_of[DEVICE_RAM_KINDS] = { "boot.firmware", "display" };
+	static const u8 line_of[DEVICE_RAM_KINDS] = { PLAN_KEY_MEMORY, PLAN_KEY_DISPLAY };
 	char key[64], text[24];
 
 	for (u32 i = 0; i < a->plan->guest_count; i++) {
@@ -34,7 +38,7 @@ void admit_devices(struct admission *a)
 
 			if (!size || admission_take(a->resolved, size, &rg->device[kind]))
 				continue;
-			plan_error_add(a->errors, "PLAN-MEMORY", rg->plan->line[PLAN_KEY_MEMORY],
+			plan_error_add(a->errors, "PLAN-MEMORY", rg->plan->line[line_of[kind]],
 				       admission_key(key, sizeof(key), rg->plan, key_of[kind]),
 				       "%s in one piece beside the guests' memory: this machine has no such piece left",
 				       plan_format_memory(text, sizeof(text), size));

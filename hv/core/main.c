@@ -6,6 +6,7 @@
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/pci.h>
 #include <hv/pool.h>
 #include <hv/time.h>
 
@@ -134,6 +135,8 @@ static bool bring_up(void)
 	}
 	host_timers();
 	host_quiesce();
+	pci_init(&info.acpi);
+	drivers_probe();
 	if (!choose_virt() || check_only) {
 		report_print(&report, sink_line);
 		if (check_only)

@@ -194,6 +194,12 @@ static void read_test_device(struct plan_reader *r, void *object, const struct t
 	((struct plan_guest *)object)->test_device = n->boolean;
 }
 
+static void read_display(struct plan_reader *r, void *object, const struct toml_node *n)
+{
+	(void)r;
+	((struct plan_guest *)object)->display = n->boolean;
+}
+
 static void read_apic(struct plan_reader *r, void *object, const struct toml_node *n)
 {
 	static const char *const words[] = { "owned", "virtual" };
@@ -221,7 +227,7 @@ static const struct plan_rule guest_rules[] = {
 	{ "test_device", TYPE(BOOLEAN), read_test_device,         PLAN_KEY_TEST_DEVICE, NULL },
 	{ "apic",        TYPE(STRING),  read_apic,                PLAN_KEY_APIC,        NULL },
 	{ "locked",      TYPE(BOOLEAN), NULL,         0, "locking of guests" },
-	{ "display",     TYPE(BOOLEAN), NULL,         0, "display for guests" },
+	{ "display",     TYPE(BOOLEAN), read_display,             PLAN_KEY_DISPLAY,     NULL },
 	{ "cdrom",       TYPE(STRING),  plan_read_cdrom,          PLAN_KEY_CDROM,       NULL },
 	{ "disk",        TYPE(ARRAY),   plan_read_disks,          0,                    NULL },
 	{ "net",         TYPE(ARRAY),   check_tables, 0, "network for guests" },

@@ -113,6 +113,8 @@ static void show_guest(const struct show *s, const struct resolved_guest *rg)
 			show(s, "# %s for its %s is the machine's RAM at 0x%lx\n",
 			     plan_format_memory(text, sizeof(text), rg->device[i].size), kind[i], rg->device[i].base.v);
 	show_boot(s, &g->boot);
+	if (g->display)
+		show(s, "display = true\n");
 	show_disks(s, g);
 	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\napic = \"%s\"\n", g->autostart ? "true" : "false",
 	     restart[g->restart], g->test_device ? "true" : "false", g->apic == PLAN_APIC_OWNED ? "owned" : "virtual");

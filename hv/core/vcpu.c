@@ -51,6 +51,8 @@ static void take_guest_events(struct vcpu *v)
 	spin_lock(&g->device_lock);
 	if (events & GUEST_EVENT_INPUT)
 		pc_event_input(g);
+	if (events & GUEST_EVENT_KEYS)
+		pc_event_keys(g);
 	if (events & GUEST_EVENT_POWER_BUTTON)
 		pc_event_power_button(g);
 	spin_unlock(&g->device_lock);

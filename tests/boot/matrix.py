@@ -42,6 +42,10 @@ class Row:
         out('    ' + '\n    '.join(text[-2500:].splitlines()))
 
 
+USB = ['-device', 'pcie-root-port,id=behind', '-device', 'qemu-xhci,id=xhci,bus=behind', '-device', 'usb-tablet,bus=xhci.0,port=1',
+       '-device', 'usb-kbd,bus=xhci.0,id=kbd,port=2']
+
+
 def rows(which):
     table = [
         # QEMU: SVM
@@ -59,6 +63,9 @@ def rows(which):
         Row(Qemu, 'EPYC,-svm', 2, scenarios.no_svm, plans.hello, name='no-svm'),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello, name='no-framebuffer', screen=False),
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
+        Row(Qemu, None, 2, scenarios.display, plans.display),
+        Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-ps2'),
+        Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-usb', extra=USB),
     ]
     table += [Row(Qemu, None, 3, scenarios.refused, p, name='bad-' + p.name, extra_name=None) for p in plans.bad]
     for r in table:

@@ -70,6 +70,9 @@ exitbench = elf_plan('exitbench', [('exitbench', dict(memory='128MiB', cmdline='
 hello_check = elf_plan('hello-check', [('hello', {})], option='check')
 vmx_locked = elf_plan('vmx-locked', [('hello', {})], option='', before='lockvmx.efi\r\n')
 vmx_locked.files['lockvmx.efi'] = 'build/test/lockvmx.efi'
+OVMF = '/usr/share/OVMF'
+display = Plan('display', '[guest.pc]\ncores = 1\nmemory = "256MiB"\nboot = { type = "uefi" }\ndisplay = true\n',
+               {f: f'{OVMF}/{f}' for f in ('OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd')})
 hello_screen = elf_plan('hello-screen', [('hello', {})])
 
 guests_a = elf_plan('guests-a', [

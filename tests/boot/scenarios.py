@@ -2,10 +2,15 @@
 """What is done with a machine and what must come of it. Each function gets a started machine and its plan; it fails by
 AssertionError or Timeout, and may return a remark."""
 import hashlib
+import os
 import re
+import sys
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
+
 import plans
+import shot as shots
 
 HASH = hashlib.sha256((b'bulkhead\n' * (2097152 // 9 + 1))[:2097152]).hexdigest()
 BOOT = 60       # seconds from power-on to the event loop
@@ -254,6 +259,88 @@ def console(m, plan):
     shell(m, 'start nobody', r'(?i)no guest')
     m.type('reboot 2\r')
     m.wait_end(60 * m.patience)     # QEMU was told to end instead of a reboot
+
+
+KEYS = {' ': 'spc', '\r': 'ret', '-': 'minus', '.': 'dot', '_': 'shift-minus', '?': 'shift-slash'}
+
+
+def press(m, text, pause=0.15):
+    """On the machine's own keyboard; each key is held for 100 ms."""
+    for c in text:
+        key = f'ctrl-{chr(ord(c) + 96)}' if '\x01' <= c <= '\x0c' else KEYS.get(c, f'shift-{c.lower()}' if c.isupper() else c)
+        m.monitor(f'sendkey {key}')
+        time.sleep(pause)
+
+
+def host_keyboard(m, plan):
+    """A keyboard of the machine types into the shell and into the view that is shown, and switches views; with USB, one
+    that is pulled out and another that is plugged in."""
+    ready(m)
+    m.expect(r'guest tick: running', 20 * m.patience)
+    usb = any('usb-kbd' in x for x in m.extra)
+    time.sleep(2)
+    wanted = r'xhci: .*; port \d+: keyboard' if usb else r'keyboard +at the PS/2 controller'
+    shell(m, 'devices', wanted)
+    time.sleep(1)
+    press(m, 'version\r')
+    m.expect(r'version\r\nbulkhead [^\n]*SVM', 10)
+    on_screen(m, r'bulkhead> version\nbulkhead [^\n]*SVM', 10)
+    press(m, 'Version_?\x08\r')
+    m.expect(r'no command "Version_', 10)
+    m.monitor('sendkey up')         # from the line's history
+    press(m, '\x01' + '1')
+    m.expect(r'--- guest 1: tick', 10)
+    press(m, '\x01' + '0')
+    m.expect(r'--- shell', 10)
+    if not usb:
+        return
+    m.monitor('device_del kbd')
+    time.sleep(1)
+    shell(m, '\x03devices', r'xhci: 8 ports, runs, MSI-X; port 5: no keyboard\s')
+    m.monitor('device_add usb-kbd,bus=xhci.0,id=second,port=3')
+    time.sleep(2)
+    shell(m, 'devices', wanted)
+    time.sleep(0.5)
+    press(m, 'version\r')
+    m.expect(r'version\r\nbulkhead [^\n]*SVM', 10)
+
+
+def display(m, plan):
+    """A UEFI guest with a screen and nothing to boot: firmware's own shell comes up there; the machine's keyboard types into
+    it; `shot` takes the same picture that stands on the machine's screen; Ctrl-A d and Ctrl-A 0 lead back to text."""
+    ready(m)
+    m.expect(r'guest pc: running', 20 * m.patience)
+    view(m, '1')
+    view(m, 'd')
+    m.expect(r'Shell>', 120 * m.patience)
+    time.sleep(1)
+    press(m, 'ver\r')
+    m.expect(r'UEFI Interactive Shell[\s\S]*Shell>', 20 * m.patience)
+    view(m, '0')
+    shell(m, 'devices pc', r'1234:1111 [\s\S]*BAR0 memory 0x\w+-0x\w+, 0 accesses[\s\S]*\d+ x \d+ pixels')
+    on_screen(m, r'bulkhead> devices pc', 20)
+    start = m.at
+    begun = time.time()
+    shell(m, 'shot pc', r'-----END PNG pc-----', 120)
+    took = time.time() - begun
+    (_, png), = shots.find(m.text[start:])
+    width, height, rgb = shots.decode(png)
+    view(m, '1')
+    time.sleep(2)
+    m.monitor(f'screendump {m.dir}/s.ppm')
+    head, size, _, pixels = open(f'{m.dir}/s.ppm', 'rb').read().split(b'\n', 3)
+    outer, lines = map(int, size.split())
+    left, top = (outer - width) // 2, (lines - height) // 2
+    same = sum(pixels[((top + y) * outer + left) * 3:][:3 * width] == rgb[y * width * 3:(y + 1) * width * 3]
+               for y in range(height))
+    # the cursor may blink
+    assert height - same <= 4, f'{height - same} lines of the picture are not what the screen shows'
+    assert any(rgb), 'the picture is black'
+    view(m, 'd')
+    on_screen(m, r'Shell> ver', 20)
+    view(m, '0')
+    shell(m, 'memory', r'Audit: every frame has one owner')
+    return f'shot of {width}x{height}: {len(png)} bytes in {took:.1f} s'
 
 
 def power_button(m, plan):

@@ -9,6 +9,7 @@
 #include <hv/bus.h>
 #include <hv/console_ring.h>
 #include <hv/irq.h>
+#include <hv/key_ring.h>
 #include <hv/plan.h>
 #include <hv/vcpu.h>
 
@@ -123,12 +124,15 @@ struct guest {
 
 	struct vcpu_public vcpu[GUEST_VCPUS_MAX];	/* (a) */
 
+	struct key_ring keys;		/* (a) the control core writes, the guest reads under the device lock */
+
 	enum guest_state state;		/* (c) */
 };
 
 enum guest_event {
 	GUEST_EVENT_INPUT = 1,		/* bytes wait in the input ring */
 	GUEST_EVENT_POWER_BUTTON = 2,
+	GUEST_EVENT_KEYS = 4,		/* keys wait in the key ring */
 };
 
 /* The guest ends now, by its own doing or by a kill; callable on any of its cores, never on others. The first caller

@@ -4,6 +4,7 @@
  * the guest's own cores, device lock held by the caller. */
 
 #include <hv/guest.h>
+#include <hv/picture.h>
 
 /* Bytes that one guest's models need. Any core, no lock. */
 size_t pc_size(void);
@@ -20,6 +21,10 @@ void pc_run(struct guest *g, u64 now);
 /* The control core put bytes into the input ring / the operator pressed the power button. vcpu 0's core. */
 void pc_event_input(struct guest *g);
 void pc_event_power_button(struct guest *g);
+void pc_event_keys(struct guest *g);		/* it put keys into g->keys */
+
+/* What the guest's screen shows; false: it has none, or nothing is on it. CONTROL core, no lock: the guest may draw. */
+bool pc_picture(const struct guest *g, struct picture *p);
 
 /* Does the PIC want an interrupt; and take it: the vector. */
 bool pc_pic_output(const struct guest *g);

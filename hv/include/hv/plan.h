@@ -53,6 +53,7 @@ enum plan_key {
 	PLAN_KEY_SELF, PLAN_KEY_NAME, PLAN_KEY_CONTROL, PLAN_KEY_SERIAL, PLAN_KEY_SERIAL_BAUD, PLAN_KEY_SCREEN,
 	PLAN_KEY_LOG, PLAN_KEY_CORES, PLAN_KEY_MEMORY, PLAN_KEY_BOOT, PLAN_KEY_TYPE, PLAN_KEY_KERNEL, PLAN_KEY_INITRD,
 	PLAN_KEY_CMDLINE, PLAN_KEY_MODULES, PLAN_KEY_AUTOSTART, PLAN_KEY_RESTART, PLAN_KEY_TEST_DEVICE, PLAN_KEY_APIC,
+	PLAN_KEY_DISPLAY,
 	PLAN_KEY_CDROM,
 	PLAN_KEYS
 };
@@ -104,6 +105,7 @@ struct plan_guest {
 	enum plan_restart restart;	/* default on-failure */
 	bool test_device;		/* default false */
 	enum plan_apic apic;		/* virtual */
+	bool display;			/* default false */
 	u32 disk_count;
 	struct plan_disk disk[PLAN_DISKS_MAX];
 	char cdrom[PLAN_PATH_SIZE];	/* "": none */

@@ -4,16 +4,20 @@
  * on the glass, so the framebuffer is written only where something changed and never read. The control core. */
 
 #include <hv/boot_info.h>
+#include <hv/picture.h>
 #include <hv/types.h>
 
 #define SCREEN_COLS_MAX 256u
 #define SCREEN_ROWS_MAX 96u
+#define SCREEN_LINES_MAX 4096u	/* lines of pixels, for pictures */
 #define GLYPH_WIDTH 8u
 #define GLYPH_HEIGHT 16u
 
 struct screen {
 	u8 *pixels;			/* null: no screen */
 	u32 pitch;			/* bytes a line */
+	u32 width, height;		/* pixels */
+	bool red_low;			/* BOOT_PIXEL_RGBX */
 	u32 scale;			/* 2 on very large screens */
 	u32 cols, rows;
 	u32 x, y;			/* where the next character goes */
@@ -23,6 +27,8 @@ struct screen {
 	bool dirty[SCREEN_ROWS_MAX];
 	u8 shadow[SCREEN_ROWS_MAX][SCREEN_COLS_MAX];
 	u8 drawn[SCREEN_ROWS_MAX][SCREEN_COLS_MAX];
+	u32 line_next;			/* of a picture: where drawing goes on */
+	u64 line_sum[SCREEN_LINES_MAX];	/* what stands on each line of pixels; 0: not known */
 };
 
 /* Check what firmware said about the screen. 0; -E_NODEV: there is none that can be drawn on. */
@@ -41,6 +47,14 @@ void screen_line(struct screen *s, const char *text);
 
 /* Draw at most limit cells that changed. true: some are left. */
 bool screen_draw(struct screen *s, u32 limit);
+
+/* Draw some of a picture instead of text: in the middle, smaller if it does not fit; lines that did not change are left
+ * alone. Ends after one line of pixels at least when until (TSC) has passed. true: the picture is not complete yet.
+ * Null: black. */
+bool screen_picture(struct screen *s, const struct picture *p, u64 until);
+
+/* Text comes back: everything is drawn anew, or likewise for a picture. */
+void screen_refresh(struct screen *s);
 
 /* One byte a line, five bits wide (bit 4 left), eight lines, the last below the base line: drivers/host/font.c. */
 extern const u8 font_glyph[95][8];

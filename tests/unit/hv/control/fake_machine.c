@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_machine.h"
 
+#include <hv/keys.h>
+#include <hv/pc.h>
+#include <hv/pci.h>
+#include <hv/pool.h>
+
 #define WEAK __attribute__((weak))
 
 struct guest fake_guest[2];
@@ -323,4 +328,110 @@ WEAK void assert_failed(const char *what, const char *file, int line)
 {
 	fail_msg("%s at %s:%d", what, file, line);
 	abort();
+}
+
+/* PCI: two functions, one of them driven. */
+static void fake_describe(const struct host_pci *p, char *to, size_t size)
+{
+	fmt_print(to, size, "two keyboards");
+}
+
+static const struct host_driver fake_driver = { .name = "fake-usb", .describe = fake_describe };
+static struct host_pci fake_function[2] = {
+	{ .bdf = 0x00f8, .vendor = 0x8086, .device = 0x2918, .class_rev = 0x06010002 },
+	{ .bdf = 0x0310, .vendor = 0x1b36, .device = 0x000d, .class_rev = 0x0c033001, .driver = &fake_driver },
+};
+
+WEAK u32 pci_count(void)
+{
+	return 2;
+}
+
+WEAK u32 pci_lost(void)
+{
+	return 0;
+}
+
+WEAK struct host_pci *pci_at(u32 index)
+{
+	return &fake_function[index];
+}
+
+WEAK void pci_describe(char *to, size_t size)
+{
+	str_copy(to, size, "ports CF8H and CFCH");
+}
+
+WEAK const char *pci_class_words(u32 class_rev)
+{
+	return class_rev >> 16 == 0x0601 ? "ISA bridge" : "USB controller (xHCI)";
+}
+
+WEAK void drivers_poll(u64 now)
+{
+}
+
+WEAK void drivers_start(void)
+{
+}
+
+WEAK void ps2_describe(char *to, size_t size)
+{
+	str_copy(to, size, "none");
+}
+
+/* What keys_get() hands out. */
+struct key_event fake_key[64];
+u32 fake_keys;
+
+WEAK bool keys_get(struct key_event *event)
+{
+	if (!fake_keys)
+		return false;
+	*event = fake_key[0];
+	memmove(fake_key, fake_key + 1, --fake_keys * sizeof(fake_key[0]));
+	return true;
+}
+
+/* Pictures: what was shown last. */
+u32 fake_pictures, fake_black, fake_anew;
+struct picture fake_picture;
+bool fake_has_picture;
+
+WEAK bool screen_show(const struct picture *p, u64 now)
+{
+	if (p)
+		fake_pictures++;
+	else
+		fake_black++;
+	return false;
+}
+
+WEAK void screen_anew(void)
+{
+	fake_anew++;
+}
+
+WEAK bool pc_picture(const struct guest *g, struct picture *p)
+{
+	*p = fake_picture;
+	return fake_has_picture;
+}
+
+/* The pool: the build host's memory; fake_pool_used tells what was not given back. */
+u64 fake_pool_used;
+bool fake_pool_empty;
+
+WEAK void *pool_alloc(u64 count, enum pool_owner owner)
+{
+	if (fake_pool_empty)
+		return NULL;
+	fake_pool_used += count;
+	return calloc(count, PAGE_SIZE);
+}
+
+WEAK void pool_free(void *p, u64 count)
+{
+	fake_pool_used -= count;
+	free(p);
 }

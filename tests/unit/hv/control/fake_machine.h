@@ -15,9 +15,11 @@
 
 #include <hv/core.h>
 #include <hv/guest.h>
+#include <hv/keys.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/picture.h>
 #include <hv/time.h>
 
 #define HZ 1000000000ul		/* of the fake TSC */
@@ -31,6 +33,13 @@ extern char fake_screen[1 << 16];	/* everything shown, a string */
 extern bool fake_no_serial;
 extern char fake_input[4096];		/* what serial_get() hands out */
 extern bool fake_button;
+extern struct key_event fake_key[64];	/* what keys_get() hands out */
+extern u32 fake_keys;
+extern u32 fake_pictures, fake_black, fake_anew;	/* calls of screen_show() with and without a picture, of screen_anew() */
+extern struct picture fake_picture;		/* what a guest's screen shows */
+extern bool fake_has_picture;
+extern u64 fake_pool_used;			/* pages that were not given back */
+extern bool fake_pool_empty;
 extern int fake_poweroffs, fake_reboots;
 extern jmp_buf fake_halt;		/* machine_halt() jumps here */
 

@@ -225,14 +225,14 @@ static void test_screen_follows_the_view(void **state)
 {
 	hub_shell_write("help\r\n", 6);
 	guest_says(0, "web boots\r\n");
-	assert_false(hub_show());
+	assert_false(hub_show(1));
 	assert_string_equal(fake_screen, "help\r\n");
 	type("\x01" "1");
 	guest_says(0, "login: ");
 	guest_says(1, "unseen");
-	assert_false(hub_show());
+	assert_false(hub_show(1));
 	assert_string_equal(fake_screen, "help\r\n--- guest 1: web, running (Ctrl-A 0 shell, Ctrl-A ? help) ---\nweb boots\r\nlogin: ");
-	assert_false(hub_show());
+	assert_false(hub_show(1));
 }
 
 /* The screen needs no serial port. */
@@ -241,7 +241,7 @@ static void test_screen_alone(void **state)
 	fake_no_serial = true;
 	hub_shell_write("one\r\n", 5);
 	hub_output();
-	hub_show();
+	hub_show(1);
 	assert_string_equal(fake_screen, "one\r\n");
 	assert_string_equal(fake_serial, "");
 }
@@ -256,7 +256,7 @@ static void test_screen_far_behind(void **state)
 		snprintf(text, sizeof(text), "line %u\r\n", i);
 		hub_shell_write(text, strlen(text));
 	}
-	while (hub_show())
+	while (hub_show(1))
 		turns++;
 	assert_in_range(turns, 0, 5);
 	assert_null(strstr(fake_screen, "line 2900\r\n"));
@@ -265,7 +265,7 @@ static void test_screen_far_behind(void **state)
 	for (u32 i = 0; i < 60000; i++)
 		hub_shell_write("x", 1);	/* lines of any length */
 	hub_shell_write("end", 3);
-	for (turns = 0; hub_show(); turns++)
+	for (turns = 0; hub_show(1); turns++)
 		assert_in_range(turns, 0, 5);
 	assert_non_null(strstr(fake_screen, "xend"));
 }
@@ -298,6 +298,60 @@ static void test_shell_output(void **state)
 	assert_true(fake_has("table\r\nmore\r\n"));
 }
 
+/* Ctrl-A d: the guest's screen in place of its console, and its keyboard. */
+static void test_screen_of_a_guest(void **state)
+{
+	u16 event;
+
+	type("\x01" "d");
+	assert_true(fake_has("the shell has no screen"));
+	type("\x01" "1" "\x01" "d");
+	assert_true(fake_has("[guest web has no screen: display = true in the plan gives it one]"));
+	assert_null(hub_screen_guest());
+	hub_key(0x1e, true);
+	assert_false(key_ring_get(&fake_guest[0].keys, &event));
+
+	((struct plan_guest *)(uintptr_t)fake_guest[0].plan)->display = true;
+	type("\x01" "d");
+	assert_ptr_equal(hub_screen_guest(), &fake_guest[0]);
+	assert_int_equal(fake_anew, 1);
+	fake_screen[0] = 0;
+	fake_black = fake_pictures = 0;
+	fake_has_picture = false;
+	guest_says(0, "on the console\r\n");
+	assert_false(hub_show(1));
+	assert_int_equal(fake_black, 1);
+	fake_has_picture = true;
+	hub_show(1);
+	assert_int_equal(fake_pictures, 1);
+	assert_string_equal(fake_screen, "");
+	hub_output();
+	assert_true(fake_has("on the console"));	/* the serial port goes on with text */
+
+	fake_requests[0][0] = 0;
+	hub_key(0xe048, true);
+	hub_key(0xe048, false);
+	assert_int_equal(fake_requests[0][0], REQ_EVENTS);
+	assert_int_equal(fake_guest[0].events & GUEST_EVENT_KEYS, GUEST_EVENT_KEYS);
+	assert_true(key_ring_get(&fake_guest[0].keys, &event) && event == 0xe048);
+	assert_true(key_ring_get(&fake_guest[0].keys, &event) && event == 0xe0c8);
+	for (u32 i = 0; i < 1000; i++)
+		hub_key(0x1e, true);			/* it does not listen */
+	for (u32 i = 0; i < KEY_RING_EVENTS; i++)
+		assert_true(key_ring_get(&fake_guest[0].keys, &event));
+	assert_false(key_ring_get(&fake_guest[0].keys, &event));
+
+	type("\x01" "2");
+	assert_null(hub_screen_guest());
+	assert_int_equal(fake_anew, 2);
+	type("\x01" "1");
+	assert_ptr_equal(hub_screen_guest(), &fake_guest[0]);	/* as it was left */
+	type("\x01" "d");
+	assert_null(hub_screen_guest());
+	hub_show(1);
+	assert_true(strstr(fake_screen, "on the console"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +369,7 @@ int main(void)
 		cmocka_unit_test_setup(test_screen_follows_the_view, setup),
 		cmocka_unit_test_setup(test_screen_alone, setup),
 		cmocka_unit_test_setup(test_screen_far_behind, setup),
+		cmocka_unit_test_setup(test_screen_of_a_guest, setup),
 		cmocka_unit_test_setup(test_overrun_is_said, setup),
 		cmocka_unit_test_setup(test_shell_output, setup),
 	};

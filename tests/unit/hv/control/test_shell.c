@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/shell.c hv/control/shell_guests.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/shell.c hv/control/shell_guests.c hv/control/shell_devices.c hv/control/shell_shot.c hv/lib/png.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/typing.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* The event loop and the shell on top of everything but hardware: an operator types, the test reads the serial port. */
 #include "fake_machine.h"
 
@@ -284,6 +284,8 @@ static void test_devices(void **state)
 	expect("devices web", "  vuart            port    0x3f8-0x3ff                         77\r\n");
 	assert_true(fake_has("nobody answered: 5 ports, 0 addresses"));
 	expect("devices", "port 0x3f8, fake");
+	expect("devices", "  00:1f.0  8086:2918  ISA bridge                 no driver\r\n");
+	expect("devices", "  03:02.0  1b36:000d  USB controller (xHCI)      fake-usb: two keyboards\r\n");
 }
 
 static void test_log(void **state)
@@ -466,6 +468,72 @@ static void test_power_button(void **state)
 	assert_int_equal(fake_guest[1].events, GUEST_EVENT_POWER_BUTTON);
 }
 
+static void test_typed_on_a_keyboard(void **state)
+{
+	static const u16 keys[] = { 0x2f, 0x12, 0x13, 0x1f, 0x17, 0x18, 0x31, 0x1c };	/* "version", return */
+
+	fake_serial_clear();
+	for (u32 i = 0; i < ARRAY_COUNT(keys); i++) {
+		fake_key[fake_keys++] = (struct key_event){ keys[i], true };
+		fake_key[fake_keys++] = (struct key_event){ keys[i], false };
+	}
+	turn();
+	turn();
+	assert_true(fake_has("version\r\nbulkhead test"));
+}
+
+static u32 shot_pixels[3000 * 40];
+
+static void test_shot(void **state)
+{
+	fake_pool_used = 0;
+	fake_pool_empty = false;
+	expect("shot", "usage: shot GUEST");
+	expect("shot web", "guest web has no screen: display = true");
+	((struct plan_guest *)(uintptr_t)fake_guest[0].plan)->display = true;
+	fake_has_picture = false;
+	expect("shot web", "nothing is on the screen of guest web");
+	fake_has_picture = true;
+	fake_picture = (struct picture){ (const u8 *)shot_pixels, 2, 3, 8 };
+	expect("shot web", "-----BEGIN PNG web 2x3-----\r\niVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAMAAA");
+	assert_true(fake_has("=\r\n-----END PNG web-----\r\n") || fake_has("\r\n-----END PNG web-----\r\n"));
+	assert_int_equal(fake_pool_used, 0);
+	fake_pool_empty = true;
+	expect("shot web", "no memory left");
+	fake_pool_empty = false;
+}
+
+/* A large one takes many turns; Ctrl-C ends it, a mode change too, and nothing is left. */
+static void test_shot_ended(void **state)
+{
+	((struct plan_guest *)(uintptr_t)fake_guest[0].plan)->display = true;
+	fake_has_picture = true;
+	fake_pool_used = 0;
+	for (u32 i = 0; i < ARRAY_COUNT(shot_pixels); i++)
+		shot_pixels[i] = i * 2654435761u;
+	fake_picture = (struct picture){ (const u8 *)shot_pixels, 3000, 40, 12000 };
+	type("shot web\r");
+	turn();
+	turn();
+	assert_true(fake_has("-----BEGIN PNG web 3000x40-----"));
+	type("\x03");
+	fake_serial_clear();
+	turn();
+	assert_false(fake_has("END PNG"));
+	fake_picture = (struct picture){ (const u8 *)shot_pixels, 2, 3, 8 };
+	expect("shot web", "-----END PNG web-----");
+	assert_int_equal(fake_pool_used, 0);
+	fake_picture = (struct picture){ (const u8 *)shot_pixels, 1, 40000, 4 };
+	fake_serial_clear();
+	type("shot web\r");
+	fake_picture.width = 2;
+	turn();
+	assert_true(fake_has("changed its mode meanwhile"));
+	turn();
+	assert_true(ends_with_prompt());
+	assert_int_equal(fake_pool_used, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -491,6 +559,9 @@ int main(void)
 		cmocka_unit_test_setup(test_reboot_now, setup),
 		cmocka_unit_test_setup(test_poweroff_of_a_dead_guest, setup),
 		cmocka_unit_test_setup(test_power_button, setup),
+		cmocka_unit_test_setup(test_typed_on_a_keyboard, setup),
+		cmocka_unit_test_setup(test_shot, setup),
+		cmocka_unit_test_setup(test_shot_ended, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/sinks.c drivers/host/uart.c drivers/host/screen.c drivers/host/font.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/sinks.c drivers/host/uart.c drivers/host/screen.c drivers/host/screen_picture.c drivers/host/font.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* Sinks: each works alone, boot's log lines reach both at once. Ports that the test has: a set of COM numbers. */
 #include "fake_machine.h"
 

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every driver of PCI hardware, in one list, and their turns. docs/adding-a-driver.md */
+#include <hv/keys.h>
+#include <hv/lib.h>
+#include <hv/log.h>
+#include <hv/pci.h>
+
+#include "drivers.h"
+
+static const struct host_driver *const host_driver[] = {
+	&xhci_driver,
+};
+
+static bool matches(const struct host_driver *d, const struct host_pci *p)
+{
+	if (d->vendor && (d->vendor != p->vendor || d->device != p->device))
+		return false;
+	return d->class_mask ? (p->class_rev >> 8 & d->class_mask) == d->class_code : d->vendor != 0;
+}
+
+static void offer(struct host_pci *p)
+{
+	for (u32 i = 0; i < ARRAY_COUNT(host_driver) && !p->driver; i++) {
+		const struct host_driver *d = host_driver[i];
+
+		if (!matches(d, p))
+			continue;
+		p->why[0] = 0;
+		if (!d->probe(p)) {
+			p->driver = d;
+			continue;
+		}
+		pci_set_master(p, false);
+		log_notice("pci: %02x:%02x.%u: %s does not take it: %s", p->bdf >> 8, p->bdf >> 3 & 31, p->bdf & 7, d->name,
+			   p->why[0] ? p->why : "no reason given");
+	}
+}
+
+void drivers_probe(void)
+{
+	for (u32 i = 0; i < pci_count(); i++)
+		offer(pci_at(i));
+	ps2_init();	/* last: firmware that imitates it for a USB keyboard has let go by now */
+}
+
+void drivers_start(void)
+{
+	for (u32 i = 0; i < pci_count(); i++)
+		if (pci_at(i)->driver && pci_at(i)->driver->start)
+			pci_at(i)->driver->start(pci_at(i));
+}
+
+/* Drivers are few and functions many: those that have one are remembered. */
+void drivers_poll(u64 now)
+{
+	static struct host_pci *driven[PCI_FUNCTIONS_MAX];
+	static u32 count = ~0u;
+
+	if (count == ~0u) {
+		count = 0;
+		for (u32 i = 0; i < pci_count(); i++)
+			if (pci_at(i)->driver && pci_at(i)->driver->poll)
+				driven[count++] = pci_at(i);
+	}
+	ps2_poll();
+	for (u32 i = 0; i < count; i++)
+		driven[i]->driver->poll(driven[i], now);
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The drivers that drivers.c lists. */
+
+#include <hv/pci.h>
+
+extern const struct host_driver xhci_driver;	/* usb/xhci.c */

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* PNG (third edition) "Datastream structure", "Filtering"; RFC 1950 (zlib); RFC 1951 (deflate) "Compression with fixed Huffman
+ * codes" (3.2.6). */
+#include <hv/lib.h>
+#include <hv/png.h>
+
+#define FILTER_UP 2u
+#define RUN_MIN 3u
+#define RUN_MAX 258u
+#define ADLER_BASE 65521u
+#define COLOUR_RGB 2u
+#define COLOUR_PALETTE 3u
+
+static void out_byte(struct png *p, u8 byte)
+{
+	if (p->used < p->size)
+		p->out[p->used++] = byte;
+	else
+		p->full = true;
+}
+
+static void out_word(struct png *p, u32 val)
+{
+	for (int shift = 24; shift >= 0; shift -= 8)
+		out_byte(p, (u8)(val >> shift));
+}
+
+static void out_bytes(struct png *p, const char *bytes, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		out_byte(p, (u8)bytes[i]);
+}
+
+static u32 crc32(const u8 *bytes, u64 n)
+{
+	static const u32 nibble[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158,
+		0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
+	u32 crc = ~0u;
+
+	for (u64 i = 0; i < n; i++) {
+		crc = nibble[(crc ^ bytes[i]) & 15] ^ crc >> 4;
+		crc = nibble[(crc ^ bytes[i] >> 4) & 15] ^ crc >> 4;
+	}
+	return ~crc;
+}
+
+/* Chunks: length, type, data, CRC of type and data; the length is filled in at the end. */
+static u64 chunk_begin(struct png *p, const char *type)
+{
+	u64 at = p->used;
+
+	out_word(p, 0);
+	out_bytes(p, type, 4);
+	return at;
+}
+
+static void chunk_end(struct png *p, u64 at)
+{
+	u64 length = p->used - at - 8;
+
+	if (p->full)
+		return;
+	for (u32 i = 0; i < 4; i++)
+		p->out[at + i] = (u8)(length >> (24 - 8 * i));
+	out_word(p, crc32(p->out + at + 4, length + 4));
+}
+
+/* Deflate's bits: values lowest bit first, Huffman codes highest bit first. */
+static void put_bits(struct png *p, u32 val, u32 n)
+{
+	p->bits |= (u64)val << p->bit_count;
+	p->bit_count += n;
+	while (p->bit_count >= 8) {
+		out_byte(p, (u8)p->bits);
+		p->bits >>= 8;
+		p->bit_count -= 8;
+	}
+}
+
+static void put_code(struct png *p, u32 code, u32 n)
+{
+	u32 reversed = 0;
+
+	for (u32 i = 0; i < n; i++)
+		reversed |= (code >> i & 1) << (n - 1 - i);
+	put_bits(p, reversed, n);
+}
+
+static void put_symbol(struct png *p, u32 symbol)
+{
+	if (symbol < 144)
+		put_code(p, 0x30 + symbol, 8);
+	else if (symbol < 256)
+		put_code(p, 0x190 + symbol - 144, 9);
+	else if (symbol < 280)
+		put_code(p, symbol - 256, 7);
+	else
+		put_code(p, 0xc0 + symbol - 280, 8);
+}
+
+/* A length of 3 to 258: its symbol and extra bits. From 11 on four symbols share a number of extra bits. */
+static void put_length(struct png *p, u32 length)
+{
+	u32 extra = 0, n = length - RUN_MIN;
+
+	if (length == RUN_MAX) {
+		put_symbol(p, 285);
+		return;
+	}
+	while (n >> (extra + 3))
+		extra++;
+	put_symbol(p, 257 + 4 * extra + (n >> extra));
+	put_bits(p, n & (BIT32(extra) - 1), extra);
+}
+
+static u32 pixel_bytes(const struct png *p)
+{
+	return p->colours ? 1 : 3;
+}
+
+/* Repeats what came one pixel before: distance 1 or 3, whose codes are one less. */
+static void run_end(struct png *p)
+{
+	if (p->run >= RUN_MIN) {
+		put_length(p, p->run);
+		put_code(p, pixel_bytes(p) - 1, 5);
+	} else {
+		for (u32 i = p->run; i > 0; i--)
+			put_symbol(p, p->history[i - 1]);
+	}
+	p->run = 0;
+}
+
+/* A byte that equals the one a pixel before makes the run longer. */
+static void put_byte(struct png *p, u8 byte)
+{
+	bool repeats = p->before >= pixel_bytes(p) && byte == p->history[pixel_bytes(p) - 1];
+
+	p->adler_a += byte;
+	p->adler_a -= p->adler_a >= ADLER_BASE ? ADLER_BASE : 0;
+	p->adler_b += p->adler_a;
+	p->adler_b -= p->adler_b >= ADLER_BASE ? ADLER_BASE : 0;
+	if (!repeats || p->run == RUN_MAX)
+		run_end(p);
+	if (repeats)
+		p->run++;
+	else
+		put_symbol(p, byte);
+	memmove(p->history + 1, p->history, sizeof(p->history) - 1);
+	p->history[0] = byte;
+	p->before += p->before < 3;
+}
+
+/* The palette: an open table of twice its size. Returns the number, or PNG_COLOURS when there is no room for it. */
+static u32 colour_find(struct png *p, u32 colour, bool add)
+{
+	u32 at = (u32)(colour * 2654435761u) >> 23;
+
+	for (; p->hash[at]; at = (at + 1) % ARRAY_COUNT(p->hash))
+		if (p->colour[p->hash[at] - 1] == colour)
+			return p->hash[at] - 1;
+	if (!add || p->colours == PNG_COLOURS)
+		return PNG_COLOURS;
+	p->colour[p->colours++] = colour;
+	p->hash[at] = p->colours;
+	return p->colours - 1;
+}
+
+static void count_colours(struct png *p, const struct picture *picture)
+{
+	u32 last = ~0u;
+
+	for (u32 y = 0; y < picture->height; y++)
+		for (u32 x = 0; x < picture->width; x++) {
+			u32 colour = picture_pixel(picture, x, y);
+
+			if (colour != last && colour_find(p, colour, true) == PNG_COLOURS) {
+				p->colours = 0;
+				return;
+			}
+			last = colour;
+		}
+}
+
+void png_begin(struct png *p, const struct picture *picture, u8 *out, u64 size)
+{
+	u64 at;
+
+	memset(p, 0, sizeof(*p));
+	p->out = out;
+	p->size = size;
+	p->width = picture->width;
+	p->height = picture->height;
+	p->adler_a = 1;
+	count_colours(p, picture);
+	out_bytes(p, "\x89PNG\r\n\x1a\n", 8);
+	at = chunk_begin(p, "IHDR");
+	out_word(p, p->width);
+	out_word(p, p->height);
+	out_byte(p, 8);
+	out_byte(p, p->colours ? COLOUR_PALETTE : COLOUR_RGB);
+	out_bytes(p, "\0\0\0", 3);
+	chunk_end(p, at);
+	if (p->colours) {
+		at = chunk_begin(p, "PLTE");
+		for (u32 i = 0; i < 3 * p->colours; i++)
+			out_byte(p, (u8)(p->colour[i / 3] >> (16 - 8 * (i % 3))));
+		chunk_end(p, at);
+	}
+	p->data_at = chunk_begin(p, "IDAT");
+	out_bytes(p, "\x78\x01", 2);
+	put_bits(p, 1 | 1 << 1, 3);		/* the last block, of fixed codes */
+}
+
+/* A colour that was not there when colours were counted becomes the first one. */
+static u32 pixel_value(struct png *p, const struct picture *picture, u32 x, u32 y)
+{
+	u32 colour = picture_pixel(picture, x, y), n;
+
+	if (!p->colours)
+		return colour;
+	n = colour_find(p, colour, false);
+	return n == PNG_COLOURS ? 0 : n;
+}
+
+static void finish(struct png *p)
+{
+	u64 at;
+
+	run_end(p);
+	put_symbol(p, 256);
+	put_bits(p, 0, 7);			/* to a whole byte; what is left over is dropped */
+	out_word(p, p->adler_b << 16 | p->adler_a);
+	chunk_end(p, p->data_at);
+	at = chunk_begin(p, "IEND");
+	chunk_end(p, at);
+}
+
+bool png_line(struct png *p, const struct picture *picture)
+{
+	u32 y = p->line;
+
+	if (y >= p->height)
+		return false;
+	put_byte(p, FILTER_UP);
+	for (u32 x = 0; x < p->width; x++) {
+		u32 now = pixel_value(p, picture, x, y), above = p->above[x];
+
+		p->above[x] = now;
+		for (int shift = 8 * ((int)pixel_bytes(p) - 1); shift >= 0; shift -= 8)
+			put_byte(p, (u8)((now >> shift) - (above >> shift)));
+	}
+	if (++p->line < p->height)
+		return !p->full;
+	finish(p);
+	return false;
+}
+
+/* Nine bits a byte at most, and what stands around. */
+u64 png_bound(u32 width, u32 height)
+{
+	u64 bytes = (3ul * width + 1) * height;
+
+	return bytes + bytes / 8 + 2048;
+}
+
+u32 base64_write(char *to, const u8 *from, u32 n)
+{
+	static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	u32 used = 0;
+
+	for (u32 i = 0; i < n; i += 3) {
+		u32 left = n - i, second = left > 1 ? from[i + 1] : 0, third = left > 2 ? from[i + 2] : 0;
+		u32 three = (u32)from[i] << 16 | second << 8 | third;
+
+		to[used++] = digit[three >> 18];
+		to[used++] = digit[three >> 12 & 63];
+		to[used++] = left > 1 ? digit[three >> 6 & 63] : '=';
+		to[used++] = left > 2 ? digit[three & 63] : '=';
+	}
+	to[used] = 0;
+	return used;
+}
