@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/load.c hv/core/load_linux.c hv/core/load_elf.c hv/core/load_pvh.c hv/core/load_multiboot.c hv/lib/format.c tests/unit/guest_ram.c */
+/* SOURCES: hv/core/load.c hv/core/load_linux.c hv/core/load_elf.c hv/core/load_pvh.c hv/core/load_multiboot.c hv/core/load_uefi.c hv/lib/format.c tests/unit/guest_ram.c */
 /* ELF kernels by PVH and multiboot1, flat multiboot images, the memory map, and every way that these files can lie. */
 
 #include <elf.h>
