@@ -70,7 +70,7 @@ def login(m):
 def command(m, line, seconds=60):
     """Run a line in the login's shell -> what it printed. The echo of the line has quotes where the end has none."""
     m.type(f'{line}; echo EN""D\r')
-    text = m.expect(r'EN""D\s([\s\S]*?)^END', seconds * m.patience).group(1)
+    text = m.expect(r'EN""D\s([\s\S]*?)[\r\n]END\s', seconds * m.patience).group(1)
     m.expect(r'root@debian:~# ', 30 * m.patience)
     return re.sub(r'\x1b\[[0-9;?]*[A-Za-z]', '', text)
 
