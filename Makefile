@@ -97,9 +97,9 @@ iso: all plan-folder ## the same as an ISO
 	@boot/media/mkiso.sh $(BUILD)/$(PLAN_NAME).iso $(PLAN_DIR) $(BUILD)/bulkhead.efi
 	@echo "made $(BUILD)/$(PLAN_NAME).iso"
 run: image ## boot PLAN=folder live on this terminal, EMULATOR=qemu (default) or bochs
-	@tests/tools/run.sh $(EMULATOR) $(BUILD)/$(PLAN_NAME).img
+	@tests/tools/run.sh $(EMULATOR) $(BUILD)/$(PLAN_NAME).img $(PLAN_DIR)
 debug: image ## QEMU stopped at hv_main with gdb attached (docs/gdb.md)
-	@tests/tools/run.sh qemu-gdb $(BUILD)/$(PLAN_NAME).img
+	@tests/tools/run.sh qemu-gdb $(BUILD)/$(PLAN_NAME).img $(PLAN_DIR)
 
 .PHONY: clean help
 clean: ## remove build/
@@ -107,8 +107,8 @@ clean: ## remove build/
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(sort $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14 | sort
 	@echo
-	@echo "PLAN=folder with a bulkhead.toml (default guests/two-linux; or guests/linux, guests/three-cores, your own)"
-	@echo "EMULATOR=qemu|bochs  CORES=5  MEMORY=1536 (MiB)  SCREEN=1: show the screen too (QEMU, where there is a display)"
+	@echo "PLAN=folder with a bulkhead.toml (default guests/two-linux; or another of guests/: docs/guests.md)"
+	@echo "EMULATOR=qemu|bochs  CORES=5  MEMORY=n (MiB)  SCREEN=1: show the screen too (QEMU, where there is a display)"
 	@echo "CC=gcc|clang  V=1: show commands  T=test_name  CHECK_PLAN=\"--cores 5 --memory 8GiB\""
 
 -include $(HV_OBJ:.o=.d)

@@ -151,19 +151,34 @@ static void multiboot_put(struct load *l, u64 base, u64 cmdline, const u64 gpa[P
 	load_put(l, base, &info, sizeof(info));
 }
 
+/* The two words of the BIOS data area that kernels of this kind still ask for the end of low memory: 40EH, the segment of
+ * the extended area, and 413H, KiB. Not where an image lies itself. */
+static void multiboot_put_bios_data(struct load *l)
+{
+	const u16 segment = (u16)(GUEST_LOW_END >> 4), kib = (u16)(GUEST_LOW_END / KiB);
+
+	for (u32 i = 0; i < l->count; i++)
+		if (l->region[i].base < PAGE_SIZE)
+			return;
+	load_put(l, 0x40e, &segment, sizeof(segment));
+	load_put(l, 0x413, &kib, sizeof(kib));
+}
+
 int multiboot_hand_over(struct load *l, u64 entry, struct cpu_state *start)
 {
 	u64 base, cmdline, length, gpa[PLAN_MODULES_MAX];
 	int r = load_modules(l, gpa);
 
 	if (!r)
-		r = load_cmdline(l, LOAD_HIGHEST, &cmdline, &length);
+		r = load_cmdline(l, LOAD_LOWEST, &cmdline, &length);
+	/* As low as it goes: Xen puts its real-mode code below the end of low memory before it has read all of this. */
 	if (!r)
-		r = load_place(l, sizeof(struct multiboot_block), 16, PAGE_SIZE, GUEST_LOW_END, LOAD_HIGHEST,
+		r = load_place(l, sizeof(struct multiboot_block), 16, PAGE_SIZE, GUEST_LOW_END, LOAD_LOWEST,
 			       "the multiboot information", &base);
 	if (r)
 		return r;
 	multiboot_put(l, base, cmdline, gpa);
+	multiboot_put_bios_data(l);
 	load_state_flat32(start, entry);
 	start->gpr[RAX] = MULTIBOOT_HANDED;
 	start->gpr[RBX] = base;

@@ -401,6 +401,7 @@ static const struct msr_row rows[] = {
 	{ 0xc0010015, 0xc0010015, read_amd,		write_amd },		/* HWCR */
 	{ 0xc001001f, 0xc001001f, read_amd,		write_amd },		/* NB_CFG */
 	{ 0xc0010020, 0xc0010020, NULL,			write_amd },		/* microcode patch loader */
+	{ 0xc0010055, 0xc0010055, read_amd,		write_amd },		/* interrupt pending: Linux looks for C1E */
 	{ 0xc0011029, 0xc0011029, read_amd,		write_amd },		/* DE_CFG */
 };
 

@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 from machine import Bochs, Qemu, Qemu10
+import pcguests
 import plans
 import scenarios
 
@@ -105,6 +106,17 @@ def rows(which):
         Row(Qemu, 'EPYC-Rome,+svm,+npt', 3, scenarios.two_linux_short, plans.three_cores, ci=False),
         Row(Qemu10, 'EPYC-Rome,+svm,+npt,+x2apic', 3, scenarios.two_linux_short, plans.three_cores, ci=False),
         Row(Qemu10, 'max,+svm,+npt', 8, scenarios.test_guests, plans.guests_a, ci=False, name='test-guests-a'),
+    ]
+    table += [
+        # Whole PCs. The medium is read into RAM: the machine needs its size beside the guests' RAM.
+        Row(Qemu, None, 3, pcguests.ovmf, pcguests.debian, memory=2560),
+        Row(Qemu, None, 3, pcguests.debian_all, pcguests.debian, ci=False, name='debian', memory=2560),
+        Row(Qemu, 'max,+svm,+npt', 3, pcguests.ovmf, pcguests.debian, ci=False, memory=2560),
+        Row(Qemu, None, 4, pcguests.debians, pcguests.two_debians, ci=False, name='two-debians', memory=4096),
+        Row(Qemu, None, 2, pcguests.installer_screen, pcguests.installer, ci=False, name='installer', memory=2560),
+        Row(Qemu, None, 2, pcguests.memtest_pass, pcguests.memtest, ci=False, name='memtest'),
+        Row(Qemu, None, 2, pcguests.payload_mach, pcguests.mach, ci=False, name='payload-mach'),
+        Row(Qemu, 'EPYC,+svm,+npt,-smap', 2, pcguests.payload_xen, pcguests.xen, ci=False, name='payload-xen'),
     ]
     # Long ones first: two run at a time.
     chosen = [r for r in table if r.ci or which == 'all']

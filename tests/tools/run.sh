@@ -1,11 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Run a disk image live on this terminal: run.sh qemu|bochs|qemu-gdb IMAGE. The console is the machine's COM1.
-# CORES (5) and MEMORY (1536, MiB) say how large the machine is; SCREEN=1 shows its screen where there is a display.
+# Run a disk image live on this terminal: run.sh qemu|bochs|qemu-gdb IMAGE [PLAN_FOLDER]. The console is the machine's COM1.
+# CORES (5) and MEMORY (MiB; what the plan needs, at least 1536) say how large the machine is; SCREEN=1 shows its screen
+# where there is a display.
 # The image itself is not changed.
 set -eu
 emulator=$1 image=$2
-cores=${CORES:-5} memory=${MEMORY:-1536}
+
+# Guests' RAM, the files of the plan (they are read into RAM, disks stay there) with some room, and 640 MiB for the rest.
+plan_memory() {
+	local files ram=0 n unit
+	files=$(du -smL --apparent-size "${1:-/nowhere}" 2>/dev/null | cut -f 1)
+	while read -r n unit; do
+		ram=$((ram + (unit == 1 ? n * 1024 : n)))
+	done < <(sed -nE 's/^memory *= *"([0-9]+)(M|G)iB".*/\1 \2/p' "${1:-/nowhere}/bulkhead.toml" 2>/dev/null | sed 's/M$/0/; s/G$/1/')
+	n=$((ram + ${files:-0} * 5 / 4 + 640))
+	echo $((n > 1536 ? n : 1536))
+}
+cores=${CORES:-5} memory=${MEMORY:-$(plan_memory "${3:-}")}
 here=$(dirname "$0")
 pid=$(dirname "$image")/run.pid
 

@@ -1,12 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Install what is missing: setup.sh build|all. apt, with sudo when not root; says nothing when all is there.
+# Install what is missing: setup.sh build|all|debian|installer. apt, with sudo when not root; says nothing when all is there.
 set -eu
 BUILD="gcc make binutils libc6-dev gnu-efi python3 ca-certificates dpkg-dev xz-utils git"
 RUN="qemu-system-x86 ovmf bochs bochsbios vgabios mtools dosfstools xorriso cpio busybox-static gzip acpica-tools debootstrap libcmocka-dev clang"
+# Only for the plans that build a disk or a CD of their own.
+DEBIAN="debootstrap gdisk dosfstools mtools e2fsprogs zstd"
+INSTALLER="xorriso mtools gdisk dosfstools"
 
-want="$BUILD"
-[ "${1:-all}" = all ] && want="$BUILD $RUN"
+case ${1:-all} in
+all) want="$BUILD $RUN" ;;
+debian) want="$DEBIAN" ;;
+installer) want="$INSTALLER" ;;
+*) want="$BUILD" ;;
+esac
 missing=""
 for p in $want; do
 	dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"

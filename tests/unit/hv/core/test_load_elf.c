@@ -258,6 +258,9 @@ static void test_multiboot(void **state)
 		entries++;
 	assert_int_equal(entries, 6);
 	assert_int_equal(map, end);
+	assert_int_equal(ram_at(g, 0x413, 2), 639);
+	assert_int_equal(ram_at(g, 0x40e, 2), 0x9fc0);
+	assert_true(info < 0x10000);	/* far below the end of low memory, where kernels put their own things */
 	guest_ram_free(g);
 }
 

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests that are a whole PC: Debian behind OVMF and GRUB, the installer's CD, memtest86+, and kernels that are no Linux.
+Their files come from the recipes in guests/."""
+import os
+import re
+import subprocess
+
+import plans
+from scenarios import ready, shell, view
+
+# What stock kernels say about these emulated processors, with and without us; and where an emulator is slow (docs/caveats.md).
+KNOWN = re.compile(r'Speculative Return Stack Overflow|IMA_DISABLE_HTABLE|hpet: Lost \d+ RTC interrupts|TSC doesn\'t count|^\s*$')
+
+
+class RecipePlan(plans.Plan):
+    """A folder of guests/. change: text of its plan -> text. extra: name of a file -> name of the recipe's file."""
+
+    def __init__(self, recipe, name=None, change=None, extra=None):
+        super().__init__(name or recipe, '', {})
+        self.recipe, self.change, self.extra = recipe, change or (lambda text: text), extra or {}
+
+    def folder(self):
+        return os.path.abspath(f'build/guests/{self.recipe}')
+
+    def make(self):
+        subprocess.run([f'guests/{self.recipe}/recipe.sh', self.folder()], check=True, stdout=subprocess.DEVNULL)
+
+    def write(self, folder):
+        self.make()
+        self.text = self.change(open(f'{self.folder()}/bulkhead.toml').read())
+        names = {n: n for n in os.listdir(self.folder()) if n[0] != '.' and n not in ('versions.txt', 'bulkhead.toml')}
+        super().write(folder)
+        for name, source in (names | self.extra).items():       # no copies: the medium's maker follows links
+            os.symlink(f'{self.folder()}/{source}', f'{folder}/{name}')
+
+
+def two(text):
+    """Two Debians, each with its own disk, beside a kernel without firmware."""
+    text = text.replace('cores = 2', 'cores = 1')
+    second = text[text.index('[guest'):].replace('guest.debian', 'guest.second').replace('debian.img', 'second.img')
+    return f'{text}\n{second}\n' + plans.elf_guest('tick', cmdline='n=0')
+
+
+debian = RecipePlan('debian')
+two_debians = RecipePlan('debian', 'two-debians', two, {'second.img': 'debian.img'})
+two_debians.files['tick.elf'] = f'{plans.GUEST}/tick.elf'
+installer = RecipePlan('installer')
+memtest = RecipePlan('memtest')
+mach = RecipePlan('mach')
+xen = RecipePlan('xen')
+
+
+# -- Debian ----------------------------------------------------------------------
+
+def grub(m, digit):
+    view(m, digit)
+    m.expect(r'GNU GRUB', 90 * m.patience)
+
+
+def login(m):
+    m.expect(r'debian login: ', 240 * m.patience)
+    m.type('root\r')
+    m.expect(r'Password: ', 60 * m.patience)
+    m.type('bulkhead\r')
+    m.expect(r'root@debian:~# ', 90 * m.patience)
+    m.type('stty cols 500\r')       # no echo that is broken into lines
+    m.expect(r'root@debian:~# ', 30 * m.patience)
+
+
+def command(m, line, seconds=60):
+    """Run a line in the login's shell -> what it printed. The echo of the line has quotes where the end has none."""
+    m.type(f'{line}; echo EN""D\r')
+    text = m.expect(r'EN""D\s([\s\S]*?)[\r\n]END\s', seconds * m.patience).group(1)
+    m.expect(r'root@debian:~# ', 30 * m.patience)
+    return re.sub(r'\x1b\[[0-9;?]*[A-Za-z]', '', text)
+
+
+def quiet(m):
+    said = [line for line in command(m, 'dmesg --level=emerg,alert,crit,err,warn').splitlines() if not KNOWN.search(line)]
+    assert not said, f'the kernel complains: {said}'
+    assert '0 loaded units' in command(m, 'systemctl --failed --no-pager'), 'units failed'
+
+
+def ovmf(m, plan):
+    """OVMF, GRUB, a login, and off."""
+    ready(m)
+    m.expect(r'guest debian: running', 60 * m.patience)
+    grub(m, '1')
+    login(m)
+    quiet(m)
+    m.type('systemctl poweroff\r')
+    m.expect(r'guest debian: powered off', 90 * m.patience)
+
+
+def devices(m):
+    pci = command(m, 'lspci -vv', 90)
+    for what in ('00:00.0 Host bridge: Intel', 'ISA bridge: Intel', 'Virtio 1.0 block device', 'Kernel driver in use: virtio-pci'):
+        assert what in pci, f'lspci has no {what!r}: {pci}'
+    assert '!!!' not in pci and '<MAbort+' not in pci and 'SERR+ <PERR+' not in pci, pci
+    # Each clock times a sleep; the RTC ticks beside it.
+    for clock in ('hpet', 'acpi_pm'):
+        text = command(m, f'echo {clock} > /sys/devices/system/clocksource/clocksource0/current_clocksource; '
+                          'cat /sys/devices/system/clocksource/clocksource0/current_clocksource; c=/sys/class/rtc/rtc0/since_epoch; '
+                          'a=$(date +%s); r=$(cat $c); sleep 5; echo $(($(date +%s) - a)) $(($(cat $c) - r))')
+        took = re.search(rf'{clock}\s+(\d+) (\d+)', text)
+        assert took and 5 <= int(took[1]) <= 8 and abs(int(took[1]) - int(took[2])) <= 1, f'clocks differ: {text}'
+
+
+def fio(m):
+    """On a RAM disk inside (processor and memory alone), and on a file of the virtual disk."""
+    options = '--rw=randrw --bs=4k --iodepth=8 --ioengine=libaio --direct=1 --verify=crc32c --verify_fatal=1'
+    command(m, 'modprobe brd rd_nr=1 rd_size=16384')
+    for where in ('--filename=/dev/ram0 --size=8m', '--filename=/root/fio.tmp --size=16m'):
+        text = command(m, f'fio --name=v {where} {options}', 240)
+        assert re.search(r'err= 0', text) and 'verify:' not in text, text
+
+
+def debian_all(m, plan):
+    """What a user does with it: looks, writes, reboots, switches off."""
+    ready(m)
+    m.expect(r'guest debian: running', 60 * m.patience)
+    grub(m, '1')
+    login(m)
+    quiet(m)
+    devices(m)
+    fio(m)
+    command(m, 'rm -f /root/fio.tmp; echo kept > /root/mark; sync')
+    m.type('systemctl reboot\r')
+    m.expect(r'guest debian: rebooting', 90 * m.patience)
+    m.expect(r'GNU GRUB', 120 * m.patience)
+    login(m)
+    assert 'kept' in command(m, 'cat /root/mark'), 'the disk lost a file over a reboot'
+    quiet(m)
+    m.type('systemctl poweroff\r')
+    m.expect(r'guest debian: powered off', 90 * m.patience)
+    view(m, '0')
+    shell(m, 'memory', r'Audit: every frame has one owner')
+
+
+def debians(m, plan):
+    ready(m)
+    start = m.at
+    for name in ('debian', 'second', 'tick'):
+        m.at = start
+        m.expect(rf'guest {name}: running', 90 * m.patience)
+    for digit in '12':
+        view(m, digit)
+        login(m)
+        quiet(m)
+    for digit, name in (('1', 'debian'), ('2', 'second')):
+        view(m, digit)
+        m.type('systemctl poweroff\r')
+        m.expect(rf'guest {name}: powered off', 90 * m.patience)
+    view(m, '0')
+    shell(m, 'guests', r'tick +running')
+    shell(m, 'memory', r'Audit: every frame has one owner')
+
+
+# -- other payloads --------------------------------------------------------------
+
+def installer_screen(m, plan):
+    ready(m)
+    m.expect(r'guest installer: running', 60 * m.patience)
+    grub(m, '1')
+    m.expect(r'Select a language', 400 * m.patience)
+    m.expect(r'English', 60 * m.patience)
+
+
+def memtest_pass(m, plan):
+    """One pass without an error over the guest's RAM: all but what firmware keeps of it."""
+    ready(m)
+    m.expect(r'guest memtest: running', 60 * m.patience)
+    view(m, '1')
+    m.expect(r'Memtest86\+', 120 * m.patience)
+    mib = int(re.search(r'memory = "(\d+)MiB"', plan.text).group(1))
+    found = int(m.expect(r'\[\d+MB of (\d+)MB\]', 120 * m.patience).group(1))
+    assert mib - 16 <= found <= mib, f'memtest86+ found {found} MB of {mib}'
+    m.expect(r'Pass:\s+1\s+Errors: 0', 900 * m.patience)
+    return f'{found} of {mib} MB'
+
+
+def payload_mach(m, plan):
+    ready(m)
+    m.expect(r'guest mach: running', 60 * m.patience)
+    view(m, '1')
+    m.expect(r'GNU Mach 1\.8', 60 * m.patience)
+    m.expect(r'biosmem: physical memory map:', 30 * m.patience)
+    m.expect(r'RTC time is 20\d\d-', 60 * m.patience)
+    m.expect(r'No bootstrap code loaded with the kernel!', 60 * m.patience)
+
+
+def payload_xen(m, plan):
+    ready(m)
+    m.expect(r'guest xen: running', 60 * m.patience)
+    view(m, '1')
+    m.expect(r'\(XEN\) Xen version 4\.17', 60 * m.patience)
+    m.expect(r'dom0: shell ready', 300 * m.patience)
