@@ -66,7 +66,7 @@ def linux_boots(m, names):
         m.expect(rf'guest {name}: running', 30 * m.patience)
     for i, name in enumerate(names, 1):
         view(m, str(i))
-        m.expect(rf'{name}: shell ready', 90 * m.patience)
+        m.expect(rf'{name}: shell ready', 150 * m.patience)
 
 
 def in_guest(m, digit, name, command, expect, seconds=60):
@@ -115,7 +115,7 @@ def disks(m, plan):
         if not start:
             shell(m, 'reset left', r'guest left: running', 60)
             view(m, '1')
-            m.expect(r'left: shell ready', 90 * m.patience)
+            m.expect(r'left: shell ready', 150 * m.patience)
     view(m, '2')
     in_guest(m, '2', 'right', 'disks', rf'DISK vda holds {hashlib.sha256(files["b.img"]).hexdigest()}')
     m.expect(r'DISK vda cannot be written', 30 * m.patience)
@@ -156,7 +156,7 @@ def two_linux(m, plan):
     view(m, '0')
     shell(m, 'start left', r'guest left: running', 30)
     view(m, '1')
-    m.expect(r'left: shell ready', 90 * m.patience)
+    m.expect(r'left: shell ready', 150 * m.patience)
     in_guest(m, '1', 'left', 'reboot -f', r'guest left: rebooting')
     m.expect(r'left: shell ready', 120 * m.patience)
     in_guest(m, '1', 'left', 'panic', r'guest left: rebooting')
@@ -187,7 +187,7 @@ def panic(m, plan):
     m.expect(r'Kernel panic - not syncing', 10 * m.patience)
     m.expect(r'guest left: running', 20 * m.patience)
     view(m, '1')
-    m.expect(r'left: shell ready', 90 * m.patience)
+    m.expect(r'left: shell ready', 150 * m.patience)
     view(m, '0')
     shell(m, 'kill left', r'guest left: killed GUEST-KILLED: by the operator \(rip=0x\w{6,} exit=(hlt|event)')
     shell(m, 'start left', r'guest left: running')
