@@ -87,8 +87,8 @@ static bool translate(struct vi8042 *k, u8 *byte)
 	return true;
 }
 
-/* The next byte for port 60H when that is free: the controller's own first, then keyboard and mouse unless switched
- * off. */
+/* The next byte for port 60H when that is free: the controller's own first, also those that it passes off as the mouse's,
+ * then keyboard and mouse unless switched off. */
 static void advance(struct vi8042 *k)
 {
 	while (!(k->status & STATUS_OUT)) {
@@ -96,6 +96,8 @@ static void advance(struct vi8042 *k)
 
 		if (k->reply.count) {
 			present(k, fifo_get(&k->reply), false);
+		} else if (k->loop.count) {
+			present(k, fifo_get(&k->loop), true);
 		} else if (k->kbd.count && !(k->config & CONFIG_KBD_OFF)) {
 			byte = fifo_get(&k->kbd);
 			if (translate(k, &byte))
@@ -142,7 +144,7 @@ static void command_data(struct vi8042 *k, u8 command, u8 val)
 		vi8042_put(&k->reply, val);
 		break;
 	case WRITE_MOUSE_OUT:
-		vi8042_put(&k->mouse, val);
+		vi8042_put(&k->loop, val);
 		break;
 	default:
 		k->config &= (u8)~CONFIG_MOUSE_OFF;

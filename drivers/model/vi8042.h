@@ -19,7 +19,7 @@ struct vi8042 {
 	u8 status, config, out;
 	u8 command;			/* waits for its data byte; 0: none */
 	bool break_next;		/* translation has swallowed F0H */
-	struct vi8042_fifo reply, kbd, mouse;
+	struct vi8042_fifo reply, loop, kbd, mouse;	/* loop: of command D3H */
 	u8 kbd_command, kbd_set, kbd_leds;
 	bool kbd_scanning;
 	u8 mouse_command, mouse_rate, mouse_resolution, mouse_buttons;

@@ -442,12 +442,13 @@ def display(m, plan):
 
 
 def display_linux(m, plan):
-    """Linux on a guest's screen: it takes the framebuffer that firmware set up, and the keyboard; no complaint of it."""
+    """Linux on a guest's screen: it takes the framebuffer that firmware set up, keyboard and mouse; no complaint of it."""
     ready(m)
     m.expect(r'guest pc: running', 20 * m.patience)
     view(m, '1')
     view(m, 'd')
-    m.expect(r'input: AT Translated Set 2 keyboard', 180 * m.patience)
+    m.expect(r'serio: i8042 AUX port at', 180 * m.patience)
+    m.expect(r'input: AT Translated Set 2 keyboard', 60 * m.patience)
     m.expect(r'efifb: mode is \d+x\d+x32', 60 * m.patience)
     m.expect(r'Run /init', 60 * m.patience)
     time.sleep(8)           # the shell is on tty1: nothing tells the serial port

@@ -233,6 +233,71 @@ static void test_mouse(void **state)
 	assert_string_equal(mouse(g, 0xf5) + strlen(" m08"), " mfa");
 }
 
+/* A command, and the byte that its driver waits for; -1: none came. */
+static int ask(struct guest *g, u8 cmd)
+{
+	command(g, cmd);
+	return inb(g, 0x64) & 1 ? (int)inb(g, 0x60) : -1;
+}
+
+/* Looped back; -1: nothing came, or not as the mouse's. */
+static int loop(struct guest *g, u8 val)
+{
+	command(g, 0xd3);
+	outb(g, 0x60, val);
+	if ((inb(g, 0x64) & 0x21) != 0x21)
+		return -1;
+	return (int)inb(g, 0x60);
+}
+
+/* As Linux looks for a mouse behind firmware that has switched the interface off: loop-back, disable and enable seen in the
+ * configuration, one interrupt by loop-back, no multiplexer; then the mouse answers. */
+static void test_mouse_is_found(void **state)
+{
+	struct guest *g = *state;
+
+	g->pc->ioapic.redirection[12] = 0x52;
+	command(g, 0xaa);
+	assert_string_equal(bytes(g), " 55");
+	assert_int_equal(ask(g, 0x20) & 0x20, 0x20);
+	assert_int_equal(loop(g, 0x5a), 0x5a);
+	assert_false(line(g, 12));			/* its interrupt is off */
+	assert_int_equal(ask(g, 0xa9), 0);
+	command(g, 0xa7);
+	assert_int_equal(ask(g, 0x20) & 0x20, 0x20);
+	command(g, 0xa8);
+	assert_int_equal(ask(g, 0x20) & 0x20, 0);
+	command(g, 0x60);
+	outb(g, 0x60, 0x56);				/* mouse on, its interrupt too */
+	command(g, 0xd3);
+	outb(g, 0x60, 0xa5);
+	assert_true(line(g, 12) && (g->vcpu[0].posted[1] & BIT(0x12)));
+	assert_string_equal(bytes(g), " ma5");
+	assert_false(line(g, 12));
+	command(g, 0x60);
+	outb(g, 0x60, 0x74);
+	assert_int_equal(loop(g, 0xf0), 0xf0);
+	assert_int_equal(loop(g, 0x56), 0x56);
+	assert_int_equal(loop(g, 0xa4), 0xa4);		/* another value would be a multiplexer's version */
+	command(g, 0x60);
+	outb(g, 0x60, 0x47);
+	assert_string_equal(mouse(g, 0xf2), " mfa m00");
+	assert_string_equal(mouse(g, 0xf6), " mfa");
+}
+
+/* What is looped back does not mix with a packet under way, nor wait behind it. */
+static void test_loop_between_packets(void **state)
+{
+	struct guest *g = *state;
+
+	mouse(g, 0xf4);
+	command(g, 0xa7);
+	vi8042_mouse(KBD, 1, 2, 0);
+	assert_int_equal(loop(g, 0x33), 0x33);
+	command(g, 0xa8);
+	assert_string_equal(bytes(g), " m08 m01 m02");
+}
+
 static void test_storm(void **state)
 {
 	struct guest *g = *state;
@@ -249,7 +314,7 @@ static void test_storm(void **state)
 		else
 			inb(g, 0x60);
 		assert_true(KBD->kbd.count <= VI8042_FIFO && KBD->mouse.count <= VI8042_FIFO &&
-			    KBD->reply.count <= VI8042_FIFO);
+			    KBD->reply.count <= VI8042_FIFO && KBD->loop.count <= VI8042_FIFO);
 		assert_false(line(g, 1) && line(g, 12));
 	}
 }
@@ -258,7 +323,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_controller), T(test_reset_lines), T(test_keyboard_commands), T(test_scan_codes), T(test_full),
-		T(test_interrupts), T(test_off), T(test_mouse), T(test_storm),
+		T(test_interrupts), T(test_off), T(test_mouse), T(test_mouse_is_found),
+		T(test_loop_between_packets), T(test_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
