@@ -5,6 +5,7 @@
 #include <hv/lib.h>
 
 #include "smbios.h"
+#include "virtio/virtio.h"
 
 enum fwcfg_key { KEY_SIGNATURE = 0x00, KEY_ID = 0x01, KEY_UUID = 0x02, KEY_RAM_SIZE = 0x03, KEY_NOGRAPHIC = 0x04,
 	KEY_CPUS = 0x05, KEY_MENU = 0x0e, KEY_CPUS_MAX = 0x0f, KEY_DIR = 0x19, KEY_FILES = 0x20 };
@@ -253,6 +254,20 @@ static void say_memory(struct vfwcfg *f)
 	f->said.e820_count = n;
 }
 
+/* What to boot from: the disks in the order of the plan, the CD-ROM last. Lines are OpenFirmware paths as QEMU writes them
+ * for virtio-blk (slot in hexadecimal); firmware refuses the file unless a NUL ends it. No disks: no file. */
+static void say_boot_order(struct vfwcfg *f)
+{
+	size_t n = 0;
+
+	for (u32 i = 0; i < f->g->disk_count; i++)
+		n += (size_t)fmt_print(f->boot_order + n, sizeof(f->boot_order) - n, "%s/pci@i0cf8/scsi@%x/disk@0,0",
+				       i ? "\n" : "", VIRTIO_SLOT_DISK + i);
+	assert(n < sizeof(f->boot_order));
+	if (n)
+		add_file(f, "bootorder", f->boot_order, (u32)n + 1);
+}
+
 void vfwcfg_reset(struct guest *g, struct vfwcfg *f)
 {
 	static const u8 states[6] = { 0x80, 0, 0, 1, 0, 0x80 };	/* S0 and S5; S3 and S4 not supported */
@@ -275,4 +290,5 @@ void vfwcfg_reset(struct guest *g, struct vfwcfg *f)
 	add_file(f, RSDP_FILE, f->rsdp, sizeof(f->rsdp));
 	add_file(f, ACPI_FILE, f->acpi, sizeof(f->acpi));
 	add_file(f, LOADER_FILE, f->loader, sizeof(f->loader));
+	say_boot_order(f);
 }

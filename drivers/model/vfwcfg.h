@@ -5,6 +5,7 @@
  * read-only. Device lock, one of the guest's own cores. */
 
 #include <hv/bus.h>
+#include <hv/guest.h>
 #include <hv/load.h>
 
 #include "acpi.h"
@@ -14,9 +15,8 @@
 #define VFWCFG_ACPI_SIZE (32 * KiB)	/* the same whatever is in it: firmware asks for the size once */
 #define VFWCFG_SMBIOS_SIZE 1024u
 #define VFWCFG_FILES_MAX 12
+#define VFWCFG_BOOT_ORDER_SIZE (GUEST_DISKS_MAX * 32u)
 #define VFWCFG_LOADER_STEPS (2 + ACPI_PATCHES_MAX + ACPI_SUMS_MAX)
-
-struct guest;
 
 /* One line of the directory, big endian. */
 struct vfwcfg_file {
@@ -55,6 +55,7 @@ struct vfwcfg {
 	struct { u32 count; struct vfwcfg_file file[VFWCFG_FILES_MAX]; } dir;
 	struct vfwcfg_item file[VFWCFG_FILES_MAX];
 	struct vfwcfg_step loader[VFWCFG_LOADER_STEPS];
+	char boot_order[VFWCFG_BOOT_ORDER_SIZE];
 	u32 smbios_size;
 	u8 smbios[VFWCFG_SMBIOS_SIZE];
 	u8 rsdp[ACPI_RSDP_SIZE];

@@ -140,6 +140,35 @@ static void test_files(void **state)
 	assert_null(file(g, "", &size));
 }
 
+/* One path a disk, in the order of the plan, and a NUL that firmware insists on; without disks no such file. */
+static void test_boot_order(void **state)
+{
+	struct guest *g = *state;
+	u32 size, lines = 1;
+	char *order;
+
+	assert_null(file(g, "bootorder", &size));
+	g->disk_count = 3;
+	pc_reset(g);
+	order = (char *)file(g, "bootorder", &size);
+	assert_non_null(order);
+	assert_memory_equal(order + size - 1, "", 1);
+	assert_string_equal(order, "/pci@i0cf8/scsi@8/disk@0,0\n/pci@i0cf8/scsi@9/disk@0,0\n/pci@i0cf8/scsi@a/disk@0,0");
+	assert_int_equal(strlen(order) + 1, size);
+	free(order);
+	g->disk_count = GUEST_DISKS_MAX;
+	pc_reset(g);
+	order = (char *)file(g, "bootorder", &size);
+	for (u32 i = 0; i < size; i++)
+		lines += order[i] == '\n';
+	assert_int_equal(lines, GUEST_DISKS_MAX);
+	assert_int_equal(strlen(order) + 1, size);
+	free(order);
+	g->disk_count = 0;
+	pc_reset(g);
+	assert_null(file(g, "bootorder", &size));
+}
+
 static void test_dma(void **state)
 {
 	struct guest *g = *state;
@@ -355,8 +384,8 @@ int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, uefi_setup, uefi_teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_signature), T(test_keys), T(test_past_the_end), T(test_odd_accesses), T(test_files), T(test_dma),
-		T(test_dma_refusals), T(test_dma_onto_its_request), T(test_table_loader), T(test_tables_follow_ecam),
+		T(test_signature), T(test_keys), T(test_past_the_end), T(test_odd_accesses), T(test_files), T(test_boot_order),
+		T(test_dma), T(test_dma_refusals), T(test_dma_onto_its_request), T(test_table_loader), T(test_tables_follow_ecam),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
