@@ -265,7 +265,8 @@ static u64 acpi_put_fadt(struct acpi_area *area, const struct guest *g, u64 facs
 		.c2_latency = 101,			/* above 100 and 1000: neither state exists */
 		.c3_latency = 1001,
 		.boot_arch = (u16)(BOOT_LEGACY_DEVICES | BOOT_NO_VGA | (vi8042_wanted(g) ? BOOT_8042 : 0)),
-		.flags = FADT_WBINVD | FADT_C1 | FADT_NO_SLEEP_BUTTON | FADT_NO_RTC_WAKE | FADT_RESET | FADT_HEADLESS,
+		.flags = FADT_WBINVD | FADT_C1 | FADT_NO_SLEEP_BUTTON | FADT_NO_RTC_WAKE | FADT_RESET |
+			(g->plan->display ? 0u : FADT_HEADLESS),
 		.reset = PORT(ACPI_RESET_PORT, 1),
 		.reset_value = ACPI_RESET_VALUE,
 		.x_dsdt = dsdt,

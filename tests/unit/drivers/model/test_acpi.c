@@ -124,12 +124,29 @@ static void test_fadt(void **state)
 	assert_int_equal(f[109] & 4, 4);		/* no VGA */
 	assert_int_equal(u32_at(f + 112) & BIT32(4), 0);	/* fixed power button */
 	assert_int_not_equal(u32_at(f + 112) & BIT32(10), 0);	/* reset register */
+	assert_int_not_equal(u32_at(f + 112) & BIT32(12), 0);	/* headless */
 	assert_int_equal(f[116], 1);
 	assert_int_equal(u64_at(f + 120), 0xcf9);
 	assert_int_equal(f[128], 6);
 	assert_memory_equal(g->ram + u32_at(f + 36), "FACS", 4);
 	assert_int_equal(u32_at(f + 36) % 64, 0);
 	assert_int_equal(u32_at(f + 40), u64_at(f + 140));
+	guest_ram_free(g);
+}
+
+/* A screen: not headless, an 8042, still no VGA registers. */
+static void test_fadt_of_a_screen(void **state)
+{
+	struct guest *g = guest_ram_new(16 * MiB, 1);
+	const u8 *f;
+	gpa_t rsdp;
+
+	(void)state;
+	guest_ram_plan(g)->display = true;
+	assert_int_equal(acpi_build(g, &rsdp), 0);
+	f = find(g, "FACP");
+	assert_int_equal(f[109] & 6, 6);
+	assert_int_equal(u32_at(f + 112) & BIT32(12), 0);
 	guest_ram_free(g);
 }
 
@@ -340,6 +357,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rsdp),	     cmocka_unit_test(test_fadt),
+		cmocka_unit_test(test_fadt_of_a_screen),
 		cmocka_unit_test(test_madt_names_every_vcpu), cmocka_unit_test(test_spcr),
 		cmocka_unit_test(test_no_ram_there), cmocka_unit_test(test_mcfg), cmocka_unit_test(test_aml_lengths),
 		cmocka_unit_test(test_aml_full),     cmocka_unit_test(test_aml_names),
