@@ -64,6 +64,9 @@ int virtio_add(struct guest *g, struct virtio_device *d, const struct virtio_kin
 /* Power-on state; after vpci_reset(). */
 void virtio_power_on(struct virtio_device *d);
 
+/* May the device look into this queue now? */
+bool virtio_queue_ready(const struct virtio_device *d, u32 queue);
+
 /* Publish what was given back to queue and interrupt the driver if it wants that. */
 void virtio_flush(struct virtio_device *d, u32 queue);
 
