@@ -111,6 +111,7 @@ static void test_balloon(void **state)
 	assert_int_equal(fake_guest[0].balloon_pages, 0);
 	expect("balloon web 100", "guest web: 100 MiB asked for; `devices web`");
 	assert_int_equal(fake_guest[0].balloon_pages, 25600);
+	type("start web\r");
 	run_guest(0);
 	fake_guest[0].events = fake_requests[0][0] = 0;
 	expect("balloon web", "100 MiB asked for");
