@@ -145,6 +145,13 @@ static void kicked(struct virtio_device *d, u32 queue)
 		virtio_again(d, queue);
 }
 
+/* Linux puts up the buffer of its statistics, and kicks, before it says DRIVER_OK. */
+static void started(struct virtio_device *d)
+{
+	if (job_of(d, STATS) == STATS && virtio_queue_ready(d, STATS))
+		kicked(d, STATS);
+}
+
 static void target_set(struct vballoon *b)
 {
 	store_relaxed(&b->target, load_relaxed(&b->d.f.g->balloon_pages));
@@ -240,7 +247,7 @@ static void describe(const struct virtio_device *d, char *to, size_t size)
 
 static const struct virtio_kind balloon_kind = {
 	.pci = VIRTIO_PCI_DESC("virtio-balloon", 5, 0x00ff00u, QUEUES + 1), .config_size = CONFIG_SIZE,
-	.kicked = kicked, .reset = reset, .queue_reset = queue_reset, .config_written = config_written,
+	.kicked = kicked, .started = started, .reset = reset, .queue_reset = queue_reset, .config_written = config_written,
 	.describe = describe,
 };
 

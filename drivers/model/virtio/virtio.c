@@ -169,8 +169,11 @@ void virtio_set_status(struct virtio_device *d, u8 val)
 	if (val & VIRTIO_FEATURES_OK && (d->status & VIRTIO_FEATURES_OK || features_fit(d)))
 		set |= VIRTIO_FEATURES_OK;
 	d->status |= set;
-	if (val & VIRTIO_DRIVER_OK && d->status & VIRTIO_FEATURES_OK)
-		d->status |= VIRTIO_DRIVER_OK;
+	if (!(val & VIRTIO_DRIVER_OK) || (d->status & (VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK)) != VIRTIO_FEATURES_OK)
+		return;
+	d->status |= VIRTIO_DRIVER_OK;
+	if (d->kind->started)
+		d->kind->started(d);
 }
 
 /* In words */

@@ -26,6 +26,8 @@ struct virtio_kind {
 	/* The driver has put something into queue (which is enabled, the device live), or it is called again because
 	 * it left something there (virtio_again()). */
 	void (*kicked)(struct virtio_device *d, u32 queue);
+	/* DRIVER_OK was set. null: nothing to do. */
+	void (*started)(struct virtio_device *d);
 	/* The driver reset the device, or the guest starts: forget everything that was taken. null: nothing to do. */
 	void (*reset)(struct virtio_device *d);
 	/* The same for one queue, which is empty by now. null: nothing to do. */

@@ -195,6 +195,30 @@ static void test_statistics(void **state)
 	assert_true(broken());
 }
 
+/* Put up before DRIVER_OK, as Linux does. */
+static void test_early_statistics(void **state)
+{
+	struct piece p = { DATA, 10, 0 };
+	u32 len;
+
+	for (u32 round = 0; round < 2; round++) {
+		drv_start(round ? F_REPORT : F_STATS, 8);
+		drv_queue(STATS);
+		b->d.status &= (u8)~4u;
+		put_stat(0, 4, 1234 + round);
+		assert_false(drv_serve(&p, 1, 0));
+		assert_int_equal(b->d.ignored, round + 1);
+		assert_false(b->stats_waits);
+		drv_write(0x14, 1, 0xf);
+		assert_int_equal(b->stats_waits, !round);
+		drv_write(0x14, 1, 0xf);
+		assert_false(broken());
+		assert_int_equal(b->stat[BALLOON_FREE], 1234);
+		pc_event_balloon(*state);
+		assert_int_equal(drv_get(&len), !round);
+	}
+}
+
 /* Its buffer is forgotten with the queue. */
 static void test_statistics_reset(void **state)
 {
@@ -346,7 +370,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_negotiation), T(test_pages), T(test_pieces), T(test_bad_lists), T(test_counts), T(test_statistics),
-		T(test_statistics_reset), T(test_target), T(test_reports), T(test_bad_reports), T(test_turns), T(test_words),
+		T(test_early_statistics), T(test_statistics_reset), T(test_target), T(test_reports), T(test_bad_reports), T(test_turns), T(test_words),
 		T(test_noise),
 	};
 
