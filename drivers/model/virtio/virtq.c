@@ -144,6 +144,10 @@ u64 virtq_copy_from(const struct virtq_chain *c, u32 first, u32 count, u64 skip,
 {
 	u64 done = 0;
 
+	if (LIKELY(count && !skip && c->piece[first].len >= n)) {
+		memcpy(to, c->piece[first].at, n);
+		return n;
+	}
 	for (u32 i = first; i < first + count && done < n; i++) {
 		u64 off = MIN(skip, c->piece[i].len), part = copy_part(&c->piece[i], &skip, n - done);
 

@@ -137,6 +137,21 @@ static void test_bad_lists(void **state)
 	}
 }
 
+/* Each number of a long list is looked at. */
+static void test_long_list(void **state)
+{
+	struct piece p = { DATA, 130 * 4, 0 };
+
+	for (u32 bad = 0; bad < 130; bad++) {
+		drv_start(0, 8);
+		drv_queue(INFLATE);
+		for (u32 i = 0; i < 130; i++)
+			ram_put(DATA + i * 4, i == bad ? PAGES : 3, 4);
+		assert_false(drv_serve(&p, 1, 0));
+		assert_string_equal(b->d.queue[INFLATE].broken, "page outside of RAM");
+	}
+}
+
 static void test_counts(void **state)
 {
 	drv_start(0, 8);
@@ -369,7 +384,7 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_negotiation), T(test_pages), T(test_pieces), T(test_bad_lists), T(test_counts), T(test_statistics),
+		T(test_negotiation), T(test_pages), T(test_pieces), T(test_bad_lists), T(test_long_list), T(test_counts), T(test_statistics),
 		T(test_early_statistics), T(test_statistics_reset), T(test_target), T(test_reports), T(test_bad_reports), T(test_turns), T(test_words),
 		T(test_noise),
 	};
