@@ -59,6 +59,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello),
         Row(Qemu, None, 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),
         Row(Qemu, None, 8, scenarios.test_guests, plans.guests_b, name='test-guests-b'),
+        Row(Qemu, None, 3, scenarios.test_guests, plans.guests_retire, name='test-guests-retire'),
         Row(Qemu, None, 4, scenarios.hyperv, plans.hyperv),
         Row(Qemu, None, 3, scenarios.hyperv_linux, plans.hyperv_linux, ci=False),
         Row(Qemu, None, 3, scenarios.console, plans.console),
@@ -89,6 +90,7 @@ def rows(which):
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.test_guests, plans.guests_time, name='test-guests-time'),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.hyperv, plans.hyperv),
+        Row(Bochs, 'corei7_skylake_x', 3, scenarios.test_guests, plans.guests_retire, name='test-guests-retire'),
         Row(Bochs, 'corei5_arrandale_m520', 3, scenarios.test_guests, plans.guests_small, name='test-guests'),
         Row(Bochs, 'core2_penryn_t9600', 2, scenarios.no_ept, plans.hello),
         # The first EPT generation has no unrestricted guest: refused in words (docs/caveats.md).

@@ -125,6 +125,7 @@ hyperv = elf_plan('hyperv', [
 ])
 # Time is judged only where it is exact: Bochs, and QEMU 10 with icount.
 guests_time = elf_plan('guests-time', [('timer', {}), ('tick', dict(cmdline='n=2')), ('storm', dict(cmdline='n=0'))])
+guests_retire = elf_plan('guests-retire', [('retire', dict(cores=2, cmdline='n=16 us=100'))])
 guests_small = elf_plan('guests-small', [('badinsn', {}), ('timer', {})])
 
 # What a test guest's end must look like: result of the test device, or the id of the kill.

@@ -13,21 +13,10 @@ const char test_name[] = "smp";
 
 static volatile u32 counted[CPUS_MAX], nmis[CPUS_MAX], ring, ring_end, switch_x2;
 
-/* Which of the MADT's processors runs this. */
-static u32 me(void)
-{
-	u32 id = apic_id();
-
-	for (u32 i = 0; i < cpu_count(); i++)
-		if (cpu_apic_id(i) == id)
-			return i;
-	return 0;
-}
-
 static void on_count(struct trap *t)
 {
 	(void)t;
-	counted[me()]++;
+	counted[cpu_index()]++;
 	apic_eoi();
 }
 
@@ -36,13 +25,13 @@ static void on_ring(struct trap *t)
 	(void)t;
 	apic_eoi();
 	if (++ring < ring_end)
-		apic_send(cpu_apic_id((me() + 1) % cpu_count()), VEC_RING);
+		apic_send(cpu_apic_id((cpu_index() + 1) % cpu_count()), VEC_RING);
 }
 
 static void on_nmi(struct trap *t)
 {
 	(void)t;
-	nmis[me()]++;
+	nmis[cpu_index()]++;
 }
 
 static bool reaches(volatile u32 *what, u32 value)

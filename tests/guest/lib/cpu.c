@@ -168,6 +168,16 @@ u32 cpu_apic_id(u32 i)
 	return cpu_ids[i];
 }
 
+u32 cpu_index(void)
+{
+	u32 id = apic_id();
+
+	for (u32 i = 0; i < cpu_count(); i++)
+		if (cpu_apic_id(i) == id)
+			return i;
+	return 0;
+}
+
 const volatile u8 *ap_report(void)
 {
 	return (const volatile u8 *)(AP_PAGE + (u64)(ap_real_report - ap_code));

@@ -105,6 +105,7 @@ u64 tsc_hz(void);			/* measured once */
 /* --- other processors --- */
 u32 cpu_count(void);			/* by the MADT; 1 without */
 u32 cpu_apic_id(u32 i);
+u32 cpu_index(void);			/* which of the MADT's processors runs this */
 /* Start processor i, which runs fn(i) and then halts with interrupts on. false: did not come within 1 s. */
 bool cpu_start(u32 i, void (*fn)(u32 i));
 extern volatile u32 cpus_up;
