@@ -384,9 +384,9 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_negotiation), T(test_pages), T(test_pieces), T(test_bad_lists), T(test_long_list), T(test_counts), T(test_statistics),
-		T(test_early_statistics), T(test_statistics_reset), T(test_target), T(test_reports), T(test_bad_reports), T(test_turns), T(test_words),
-		T(test_noise),
+		T(test_negotiation), T(test_pages), T(test_pieces), T(test_bad_lists), T(test_long_list), T(test_counts),
+		T(test_statistics), T(test_early_statistics), T(test_statistics_reset), T(test_target), T(test_reports),
+		T(test_bad_reports), T(test_turns), T(test_words), T(test_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
