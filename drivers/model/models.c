@@ -177,6 +177,11 @@ void pc_event_keys(struct guest *g)
 		vi8042_key(&g->pc->kbd, (u16)(event & ~KEY_RING_UP & 0xffffu), !(event & KEY_RING_UP));
 }
 
+void pc_event_balloon(struct guest *g)
+{
+	vballoon_event(&g->pc->virtio.balloon);
+}
+
 bool pc_picture(const struct guest *g, struct picture *p)
 {
 	return vdisplay_wanted(g) && vdisplay_picture(&g->pc->display, p);

@@ -24,6 +24,7 @@ const struct command shell_command[] = {
 	{ "console",	"GUEST [log|firmware [LINES]]",
 	  "its console; its record, its firmware's, with times",	shell_console,	true },
 	{ "shot",	"GUEST",		"a picture of its screen: PNG in base64",	shell_shot,	true },
+	{ "balloon",	"GUEST [MIB]",		"how much it is to set aside; new statistics",	shell_balloon,	true },
 	{ "stats",	"[GUEST]",		"exits by kind: count, cycles; by vcpu",	shell_stats,	true },
 	{ "plan",	"",			"who got which cores and RAM, as a plan",	shell_plan,	false },
 	{ "cores",	"",			"the machine's cores and what runs there",	shell_cores,	false },

@@ -42,6 +42,7 @@ bool shell_number(const char *word, u64 max, u64 *value);
 void shell_guests(int argc, char **argv);
 void shell_start(int argc, char **argv);
 void shell_stop(int argc, char **argv);
+void shell_balloon(int argc, char **argv);
 void shell_reset(int argc, char **argv);
 void shell_kill(int argc, char **argv);
 void shell_console(int argc, char **argv);

@@ -163,6 +163,32 @@ void shell_kill(int argc, char **argv)
 		report(g, life_kill(g, tsc_now()));
 }
 
+/* The target holds over restarts. Statistics come a moment later: `devices GUEST` has them. */
+void shell_balloon(int argc, char **argv)
+{
+	struct guest *g = shell_find_guest(argv[1]);
+	u64 mib;
+
+	if (!g)
+		return;
+	if (!g->plan->balloon) {
+		shell_print("guest %s has no balloon: balloon = true in the plan gives it one\n", g->name);
+		return;
+	}
+	if (argc > 2 && !shell_number(argv[2], g->plan->memory / MiB - 1, &mib)) {
+		shell_print("\"%s\" is not an amount: whole MiB, less than its %lu\n", argv[2], g->plan->memory / MiB);
+		return;
+	}
+	if (argc > 2)
+		store_relaxed(&g->balloon_pages, (u32)(mib * MiB / PAGE_SIZE));
+	shell_print("guest %s: %lu MiB asked for; `devices %s` shows its answer\n", g->name,
+		    (u64)g->balloon_pages * PAGE_SIZE / MiB, g->name);
+	if (life_is_quiet(g))
+		return;
+	fetch_or(&g->events, (u32)GUEST_EVENT_BALLOON);
+	vcpu_request(g, 0, REQ_EVENTS);
+}
+
 /* The record of a console, line by line: cursor counts lines since power-on. */
 
 static const struct console_ring *log_ring;

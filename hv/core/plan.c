@@ -206,6 +206,12 @@ static void read_hyperv(struct plan_reader *r, void *object, const struct toml_n
 	((struct plan_guest *)object)->hyperv = n->boolean;
 }
 
+static void read_balloon(struct plan_reader *r, void *object, const struct toml_node *n)
+{
+	(void)r;
+	((struct plan_guest *)object)->balloon = n->boolean;
+}
+
 static void read_apic(struct plan_reader *r, void *object, const struct toml_node *n)
 {
 	static const char *const words[] = { "owned", "virtual" };
@@ -237,6 +243,7 @@ static const struct plan_rule guest_rules[] = {
 	{ "display",     TYPE(BOOLEAN), read_display,             PLAN_KEY_DISPLAY,     NULL },
 	{ "cdrom",       TYPE(STRING),  plan_read_cdrom,          PLAN_KEY_CDROM,       NULL },
 	{ "virtio_console", TYPE(BOOLEAN), plan_read_virtio_console, 0,                 NULL },
+	{ "balloon",     TYPE(BOOLEAN), read_balloon,             0,                    NULL },
 	{ "disk",        TYPE(ARRAY),   plan_read_disks,          0,                    NULL },
 	{ "net",         TYPE(ARRAY),   check_tables, 0, "network for guests" },
 };

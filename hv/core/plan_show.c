@@ -89,6 +89,8 @@ static void show_disks(const struct show *s, const struct plan_guest *g)
 		show(s, "]\n");
 	if (g->virtio_console)
 		show(s, "virtio_console = true\n");
+	if (g->balloon)
+		show(s, "balloon = true\n");
 	if (!*g->cdrom)
 		return;
 	show(s, "cdrom = ");

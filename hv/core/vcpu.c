@@ -54,6 +54,8 @@ static void take_guest_events(struct vcpu *v)
 		pc_event_keys(g);
 	if (events & GUEST_EVENT_POWER_BUTTON)
 		pc_event_power_button(g);
+	if (events & GUEST_EVENT_BALLOON)
+		pc_event_balloon(g);
 	spin_unlock(&g->device_lock);
 }
 

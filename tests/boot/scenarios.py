@@ -127,8 +127,25 @@ def disks(m, plan):
     m.expect(r'/dev/hvc0\s+2000\s', 30 * m.patience)
     m.type('exit\r')
     m.expect(r'right# ', 30 * m.patience)
+    balloon(m)
     view(m, '0')
     shell(m, 'memory', r'Audit: every frame has one owner')
+
+
+def balloon(m):
+    """The second guest's: 32 MiB set aside, told of in statistics, taken back."""
+    in_guest(m, '2', 'right', 'insmod /lib/modules/virtio_balloon.ko; echo loaded $?', r'loaded 0')
+    view(m, '0')
+    for mib in (32, 0):
+        shell(m, f'balloon right {mib}', rf'guest right: {mib} MiB asked for')
+        for _ in range(20):
+            text = shell(m, 'devices right', r'balloon: [\s\S]*?statistics of [^\n]*').group(0)
+            if re.search(rf'balloon: {mib} (MiB|B) asked for, {mib} (MiB|B) in it \(its driver says {mib} (MiB|B)\)', text):
+                break
+        else:
+            raise AssertionError(text)
+        assert re.search(r'in all 1\d\d(\.\d)? MiB', text), text
+    assert '8192 pages in, 8192 out' in text, text
 
 
 def gap_of_ticks(m, digit, name):

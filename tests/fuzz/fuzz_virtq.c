@@ -15,7 +15,7 @@ struct guest *drv_guest_new(bool readonly)
 	struct guest *g = fake_guest_new();
 	struct vblk *b = &g->pc->virtio.disk[0];
 
-	drv = (struct drv){ .g = g, .b = b, .image = malloc(IMAGE_SIZE) };
+	drv = (struct drv){ .g = g, .b = b, .d = &b->d, .queues = 1, .image = malloc(IMAGE_SIZE) };
 	g->ram = calloc(1, RAM_SIZE);
 	g->ram_low = RAM_SIZE;
 	g->ram_high = 0;
@@ -36,11 +36,32 @@ void drv_guest_free(struct guest *g)
 	fake_guest_free(g);
 }
 
+void drv_queue(u32 queue)
+{
+	static struct drv kept[VIRTIO_QUEUES_MAX];
+	struct drv now = drv;
+
+	kept[drv.queue] = drv;
+	now.next = kept[queue].next;
+	now.wrap = kept[queue].wrap;
+	now.used = kept[queue].used;
+	now.used_wrap = kept[queue].used_wrap;
+	now.avail = kept[queue].avail;
+	now.queue = queue;
+	drv = now;
+}
+
+/* Of the queue that is driven. */
+static u64 area(u64 which)
+{
+	return which + drv.queue * RING_STEP;
+}
+
 u64 drv_read(u32 off, u8 size)
 {
 	struct io io = { .size = size };
 
-	bus_access(&drv.g->bus, BUS_MEMORY, vpci_bar_base(&drv.b->d.f, BAR) + off, &io);
+	bus_access(&drv.g->bus, BUS_MEMORY, vpci_bar_base(&drv.d->f, BAR) + off, &io);
 	return size == 8 ? io.val : io.val & (BIT(size * 8) - 1);
 }
 
@@ -48,7 +69,7 @@ void drv_write(u32 off, u8 size, u64 val)
 {
 	struct io io = { .size = size, .val = val, .write = true };
 
-	bus_access(&drv.g->bus, BUS_MEMORY, vpci_bar_base(&drv.b->d.f, BAR) + off, &io);
+	bus_access(&drv.g->bus, BUS_MEMORY, vpci_bar_base(&drv.d->f, BAR) + off, &io);
 }
 
 u8 drv_start(u64 features, u16 size)
@@ -56,9 +77,12 @@ u8 drv_start(u64 features, u16 size)
 	features |= BIT(DRV_V1);
 	drv.features = features;
 	drv.size = size;
-	drv.next = drv.used = drv.avail = 0;
-	drv.wrap = drv.used_wrap = true;
-	memset(ram(0), 0, 4 * RING_STEP);
+	for (u32 i = drv.queues; i--; ) {
+		drv_queue(i);
+		drv.next = drv.used = drv.avail = 0;
+		drv.wrap = drv.used_wrap = true;
+	}
+	memset(ram(0), 0, MAX(4, drv.queues) * RING_STEP);
 	drv_write(0x14, 1, 0);
 	drv_write(0x14, 1, 1);
 	drv_write(0x14, 1, 3);
@@ -67,13 +91,15 @@ u8 drv_start(u64 features, u16 size)
 		drv_write(0x0c, 4, features >> i * 32 & 0xffffffff);
 	}
 	drv_write(0x14, 1, 0xb);
-	drv_write(0x16, 2, 0);
-	drv_write(0x18, 2, size);
-	drv_write(0x20, 8, RING_DESC);
-	drv_write(0x28, 4, RING_DRIVER);
-	drv_write(0x2c, 4, 0);
-	drv_write(0x30, 8, RING_DEVICE);
-	drv_write(0x1c, 2, 1);
+	for (u32 i = 0; i < drv.queues; i++) {
+		drv_write(0x16, 2, i);
+		drv_write(0x18, 2, size);
+		drv_write(0x20, 8, RING_DESC + i * RING_STEP);
+		drv_write(0x28, 4, RING_DRIVER + i * RING_STEP);
+		drv_write(0x2c, 4, 0);
+		drv_write(0x30, 8, RING_DEVICE + i * RING_STEP);
+		drv_write(0x1c, 2, 1);
+	}
 	drv_write(0x14, 1, 0xf);
 	return (u8)drv_read(0x14, 1);
 }
@@ -108,14 +134,14 @@ static void put_packed(const struct piece *p, u16 n, u64 table)
 
 		if (i == 0)
 			first_flags = flags;
-		drv_desc(RING_DESC, drv.next, table ? table : p[i].addr, table ? n * 16u : p[i].len,
+		drv_desc(area(RING_DESC), drv.next, table ? table : p[i].addr, table ? n * 16u : p[i].len,
 			 i ? flags : packed_flags(0) ^ 0x8080, 77);
 		if (++drv.next == drv.size) {
 			drv.next = 0;
 			drv.wrap = !drv.wrap;
 		}
 	}
-	ram_put(RING_DESC + first * 16 + 14, first_flags, 2);
+	ram_put(area(RING_DESC) + first * 16 + 14, first_flags, 2);
 }
 
 static void put_split(const struct piece *p, u16 n, u64 table)
@@ -126,16 +152,16 @@ static void put_split(const struct piece *p, u16 n, u64 table)
 		bool last = i + 1 == n;
 		u16 at = table ? i : drv.next, next = table ? i + 1 : (drv.next + 1) % drv.size;
 
-		drv_desc(table ? table : RING_DESC, at, p[i].addr, p[i].len, p[i].flags | (last ? 0 : D_NEXT), next);
+		drv_desc(table ? table : area(RING_DESC), at, p[i].addr, p[i].len, p[i].flags | (last ? 0 : D_NEXT), next);
 		if (!table)
 			drv.next = next;
 	}
 	if (table) {
-		drv_desc(RING_DESC, head, table, n * 16u, D_INDIRECT, 0);
+		drv_desc(area(RING_DESC), head, table, n * 16u, D_INDIRECT, 0);
 		drv.next = (drv.next + 1) % drv.size;
 	}
-	ram_put(RING_DRIVER + 4 + drv.avail % drv.size * 2, head, 2);
-	ram_put(RING_DRIVER + 2, ++drv.avail, 2);
+	ram_put(area(RING_DRIVER) + 4 + drv.avail % drv.size * 2, head, 2);
+	ram_put(area(RING_DRIVER) + 2, ++drv.avail, 2);
 }
 
 void drv_put(const struct piece *p, u16 n, u64 table)
@@ -148,12 +174,12 @@ void drv_put(const struct piece *p, u16 n, u64 table)
 
 void drv_kick(void)
 {
-	drv_write(NOTIFY, 2, 0);
+	drv_write(NOTIFY + drv.queue * 4, 2, drv.queue);
 }
 
 static int get_packed(u32 *len)
 {
-	u64 at = RING_DESC + drv.used * 16;
+	u64 at = area(RING_DESC) + drv.used * 16;
 	u16 flags = ram16(at + 14);
 
 	if (!!(flags & 0x80) != drv.used_wrap || !!(flags & 0x8000) != drv.used_wrap)
@@ -166,17 +192,37 @@ int drv_get(u32 *len)
 {
 	if (drv.features >> DRV_PACKED & 1)
 		return get_packed(len);
-	if (ram16(RING_DEVICE + 2) == drv.used)
+	if (ram16(area(RING_DEVICE) + 2) == drv.used)
 		return 0;
-	*len = ram32(RING_DEVICE + 8 + drv.used % drv.size * 8);
+	*len = ram32(area(RING_DEVICE) + 8 + drv.used % drv.size * 8);
 	return 1;
+}
+
+void drv_took(u32 steps)
+{
+	drv.used = (u16)(drv.used + steps);
+	if (drv.features >> DRV_PACKED & 1 && drv.used >= drv.size) {
+		drv.used = (u16)(drv.used - drv.size);
+		drv.used_wrap = !drv.used_wrap;
+	}
+}
+
+bool drv_serve(const struct piece *p, u16 n, u64 table)
+{
+	bool packed = drv.features >> DRV_PACKED & 1;
+	u32 len;
+
+	drv_put(p, n, table);
+	drv_kick();
+	if (!drv_get(&len))
+		return false;
+	drv_took(packed && !table ? n : 1);
+	return true;
 }
 
 u8 drv_request(u32 type, u64 sector, const struct piece *data, u16 n, u64 table)
 {
 	struct piece p[40] = { { DATA, 16, 0 } };
-	bool packed = drv.features >> DRV_PACKED & 1;
-	u32 len, steps = packed ? (table ? 1 : n + 2u) : 1;
 
 	for (u16 i = 0; i < n; i++)
 		p[i + 1] = data[i];
@@ -184,16 +230,7 @@ u8 drv_request(u32 type, u64 sector, const struct piece *data, u16 n, u64 table)
 	ram_put(DATA, type, 8);
 	ram_put(DATA + 8, sector, 8);
 	*ram(DATA + 16) = 0xff;
-	drv_put(p, n + 2, table);
-	drv_kick();
-	if (!drv_get(&len))
-		return 0xff;
-	drv.used = (u16)(drv.used + steps);
-	if (packed && drv.used >= drv.size) {
-		drv.used = (u16)(drv.used - drv.size);
-		drv.used_wrap = !drv.used_wrap;
-	}
-	return *ram(DATA + 16);
+	return drv_serve(p, n + 2, table) ? *ram(DATA + 16) : 0xff;
 }
 
 /* The fuzzer's part. */

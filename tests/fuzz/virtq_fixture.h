@@ -22,10 +22,12 @@ enum blk_type { BLK_IN = 0, BLK_OUT = 1, BLK_FLUSH = 4, BLK_GET_ID = 8, BLK_DISC
 
 struct drv {
 	struct guest *g;
+	struct virtio_device *d;	/* the one that is driven */
 	struct vblk *b;
 	u8 *image;
+	u32 queues, queue;		/* set up by drv_start(); the one that the calls below are about */
 	u64 features;
-	u16 size, next;			/* of queue 0; next: descriptor (split: also available index) to use */
+	u16 size, next;			/* of this queue; next: descriptor (split: also available index) to use */
 	bool wrap;
 	u16 used;
 	bool used_wrap;
@@ -34,21 +36,24 @@ struct drv {
 
 extern struct drv drv;
 
-/* A guest with the disk, reset; nothing is negotiated. */
+/* A guest with the disk, reset; nothing is negotiated. The disk is what is driven, its queue 0. */
 struct guest *drv_guest_new(bool readonly);
 void drv_guest_free(struct guest *g);
 
-/* Registers of the disk's BAR 4. */
+/* Drive another queue from now on. Each is as the calls before left it. */
+void drv_queue(u32 queue);
+
+/* Registers of the device's BAR 4. */
 u64 drv_read(u32 off, u8 size);
 void drv_write(u32 off, u8 size, u64 val);
 
-/* All steps to a running disk with queue 0 of this size. Returns the status at the end. */
+/* All steps to a running device with queues of this size. Returns the status at the end. */
 u8 drv_start(u64 features, u16 size);
 
 /* Put one descriptor at place `at` of a table. tail: next or id. */
 void drv_desc(u64 table, u32 at, u64 addr, u32 len, u16 flags, u16 tail);
 
-/* Make one chain available, of queue 0: n descriptors {addr, len, flags without D_NEXT}, in the ring or (indirect) in a
+/* Make one chain available: n descriptors {addr, len, flags without D_NEXT}, in the ring or (indirect) in a
  * table at `table`. Does not notify. */
 struct piece {
 	u64 addr;
@@ -60,6 +65,12 @@ void drv_kick(void);
 
 /* What came back: 1 and its length; 0: nothing. */
 int drv_get(u32 *len);
+
+/* Make a chain available, kick, and take it back when it was answered at once (else false). */
+bool drv_serve(const struct piece *p, u16 n, u64 table);
+
+/* What came back is taken, of so many places in the ring. */
+void drv_took(u32 steps);
 
 /* One request of the disk's, header and status around data pieces; returns the status, 0xff: did not come back. */
 u8 drv_request(u32 type, u64 sector, const struct piece *data, u16 n, u64 table);

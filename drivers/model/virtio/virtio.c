@@ -114,8 +114,7 @@ void virtio_flush(struct virtio_device *d, u32 queue)
 	interrupt(d, q->vector, ISR_QUEUE);
 }
 
-/* May the device look into this queue? */
-static bool queue_ready(const struct virtio_device *d, u32 queue)
+bool virtio_queue_ready(const struct virtio_device *d, u32 queue)
 {
 	const struct virtq *q = &d->queue[queue];
 
@@ -124,7 +123,7 @@ static bool queue_ready(const struct virtio_device *d, u32 queue)
 
 void virtio_notify(struct virtio_device *d, u32 queue)
 {
-	if (queue >= d->queue_count || !queue_ready(d, queue)) {
+	if (queue >= d->queue_count || !virtio_queue_ready(d, queue)) {
 		d->ignored++;
 		return;
 	}
@@ -145,7 +144,7 @@ void virtio_continue(struct virtio_device *d)
 
 	d->again = 0;
 	for (u32 i = 0; i < d->queue_count; i++)
-		if (queues >> i & 1 && queue_ready(d, i))
+		if (queues >> i & 1 && virtio_queue_ready(d, i))
 			d->kind->kicked(d, i);
 }
 
@@ -170,8 +169,11 @@ void virtio_set_status(struct virtio_device *d, u8 val)
 	if (val & VIRTIO_FEATURES_OK && (d->status & VIRTIO_FEATURES_OK || features_fit(d)))
 		set |= VIRTIO_FEATURES_OK;
 	d->status |= set;
-	if (val & VIRTIO_DRIVER_OK && d->status & VIRTIO_FEATURES_OK)
-		d->status |= VIRTIO_DRIVER_OK;
+	if (!(val & VIRTIO_DRIVER_OK) || (d->status & (VIRTIO_FEATURES_OK | VIRTIO_DRIVER_OK)) != VIRTIO_FEATURES_OK)
+		return;
+	d->status |= VIRTIO_DRIVER_OK;
+	if (d->kind->started)
+		d->kind->started(d);
 }
 
 /* In words */

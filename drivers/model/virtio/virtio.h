@@ -26,6 +26,8 @@ struct virtio_kind {
 	/* The driver has put something into queue (which is enabled, the device live), or it is called again because
 	 * it left something there (virtio_again()). */
 	void (*kicked)(struct virtio_device *d, u32 queue);
+	/* DRIVER_OK was set. null: nothing to do. */
+	void (*started)(struct virtio_device *d);
 	/* The driver reset the device, or the guest starts: forget everything that was taken. null: nothing to do. */
 	void (*reset)(struct virtio_device *d);
 	/* The same for one queue, which is empty by now. null: nothing to do. */
@@ -63,6 +65,9 @@ int virtio_add(struct guest *g, struct virtio_device *d, const struct virtio_kin
 
 /* Power-on state; after vpci_reset(). */
 void virtio_power_on(struct virtio_device *d);
+
+/* May the device look into this queue now? */
+bool virtio_queue_ready(const struct virtio_device *d, u32 queue);
 
 /* Publish what was given back to queue and interrupt the driver if it wants that. */
 void virtio_flush(struct virtio_device *d, u32 queue);

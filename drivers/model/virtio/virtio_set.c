@@ -28,6 +28,8 @@ int virtio_build(struct guest *g)
 	g->pc->virtio.due = U64_MAX;
 	if (g->plan->virtio_console && !err)
 		err = vconsole_add(g, &g->pc->virtio.console);
+	if (g->plan->balloon && !err)
+		err = vballoon_add(g, &g->pc->virtio.balloon);
 	for (u32 i = 0; i < g->disk_count && !err; i++)
 		err = build_disk(g, &g->disk[i]);
 	return err;
@@ -36,9 +38,12 @@ int virtio_build(struct guest *g)
 /* Every device that there is; null ends the walk. */
 static struct virtio_device *device(struct virtio_set *s, u32 nr)
 {
-	if (nr < 2)
-		return nr ? &s->console.d : &s->rng.d;
-	return nr - 2 < s->disks ? &s->disk[nr - 2].d : NULL;
+	struct virtio_device *const single[] = { &s->rng.d, &s->console.d, &s->balloon.d };
+	u32 singles = ARRAY_COUNT(single);
+
+	if (nr < singles)
+		return single[nr];
+	return nr - singles < s->disks ? &s->disk[nr - singles].d : NULL;
 }
 
 void virtio_reset(struct guest *g)

@@ -4,6 +4,7 @@
 
 #include <hv/plan.h>
 
+#include "vballoon.h"
 #include "vblk.h"
 #include "vconsole.h"
 #include "vrng.h"
@@ -13,6 +14,7 @@ struct virtio_set {
 	u32 disks;
 	struct vrng rng;
 	struct vconsole console;
+	struct vballoon balloon;
 	struct vblk disk[PLAN_DISKS_MAX + 1];	/* the last one: of the CD-ROM */
 };
 

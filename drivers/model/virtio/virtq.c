@@ -45,33 +45,6 @@ bool virtq_enable(struct virtq *q, u64 features)
 	return true;
 }
 
-/* Zero bytes are nothing to read or write. */
-int virtq_add_piece(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d)
-{
-	u32 count = (u32)c->readable + c->writable;
-	bool write = d->flags & DESC_WRITE;
-	u8 *at;
-
-	if (!write && c->writable)
-		return virtq_break(q, "memory to read behind memory to write");
-	if (!d->len)
-		return 0;
-	if (count == VIRTQ_PIECES_MAX)
-		return virtq_break(q, "chain with too many pieces");
-	at = gmem_ptr(q->g, GPA(d->addr), d->len);
-	if (!at)
-		return virtq_break(q, "memory outside of RAM");
-	c->piece[count] = (struct gmem_piece){ at, d->len };
-	if (write) {
-		c->writable++;
-		c->write_bytes += d->len;
-	} else {
-		c->readable++;
-		c->read_bytes += d->len;
-	}
-	return 0;
-}
-
 const u8 *virtq_indirect(struct virtq *q, const struct virtq_desc *d, u32 *entries)
 {
 	const u8 *table = NULL;
@@ -144,6 +117,10 @@ u64 virtq_copy_from(const struct virtq_chain *c, u32 first, u32 count, u64 skip,
 {
 	u64 done = 0;
 
+	if (LIKELY(count && !skip && c->piece[first].len >= n)) {
+		memcpy(to, c->piece[first].at, n);
+		return n;
+	}
 	for (u32 i = first; i < first + count && done < n; i++) {
 		u64 off = MIN(skip, c->piece[i].len), part = copy_part(&c->piece[i], &skip, n - done);
 

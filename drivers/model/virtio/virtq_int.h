@@ -49,8 +49,31 @@ static inline void ring64_set(u8 *at, u64 val)
 	((volatile struct any64 *)(void *)at)->v = val;
 }
 
-/* Add the memory of one descriptor to the chain. */
-int virtq_add_piece(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d);
+/* Add the memory of one descriptor to the chain. Zero bytes are nothing to read or write. In line: the cost of a request. */
+static inline int virtq_add_piece(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d)
+{
+	u32 count = (u32)c->readable + c->writable;
+	u8 *at;
+
+	if (UNLIKELY(!(d->flags & DESC_WRITE) && c->writable))
+		return virtq_break(q, "memory to read behind memory to write");
+	if (UNLIKELY(!d->len))
+		return 0;
+	if (UNLIKELY(count == VIRTQ_PIECES_MAX))
+		return virtq_break(q, "chain with too many pieces");
+	at = gmem_ptr(q->g, GPA(d->addr), d->len);
+	if (UNLIKELY(!at))
+		return virtq_break(q, "memory outside of RAM");
+	c->piece[count] = (struct gmem_piece){ at, d->len };
+	if (d->flags & DESC_WRITE) {
+		c->writable++;
+		c->write_bytes += d->len;
+	} else {
+		c->readable++;
+		c->read_bytes += d->len;
+	}
+	return 0;
+}
 
 /* The indirect table that d names: its address and entries. null: broken. */
 const u8 *virtq_indirect(struct virtq *q, const struct virtq_desc *d, u32 *entries);

@@ -13,11 +13,12 @@ static u8 *desc_at(const struct virtq *q, u16 at)
 	return q->desc + (u64)at * DESC_SIZE;
 }
 
-static struct virtq_desc desc_read(const u8 *p, u16 flags)
+/* Two reads. Of the first descriptor the flags were read before, to see whether it is there; only these are believed. */
+static struct virtq_desc desc_read(const u8 *p)
 {
 	u64 low = ring64(p), high = ring64(p + 8);
 
-	return (struct virtq_desc){ low, (u32)high, flags, (u16)(high >> 32) };
+	return (struct virtq_desc){ low, (u32)high, (u16)(high >> 48), (u16)(high >> 32) };
 }
 
 static bool is_available(u16 flags, bool wrap)
@@ -48,8 +49,7 @@ static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct vi
 	if (entries > VIRTQ_SIZE_MAX)
 		return virtq_break(q, "indirect table longer than a queue");
 	for (u32 i = 0; i < entries; i++) {
-		const u8 *p = table + i * DESC_SIZE;
-		struct virtq_desc inner = desc_read(p, ring16(p + DESC_FLAGS));
+		struct virtq_desc inner = desc_read(table + i * DESC_SIZE);
 
 		if (inner.flags & DESC_INDIRECT)
 			return virtq_break(q, "indirect table in an indirect table");
@@ -61,25 +61,26 @@ static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct vi
 
 int packed_take(struct virtq *q, struct virtq_chain *c)
 {
-	u16 at = q->take_at, flags = load_acquire((u16 *)(void *)(desc_at(q, at) + DESC_FLAGS));
+	u16 at = q->take_at, slots = 0;
 	bool wrap = q->take_wrap;
 
-	if (!is_available(flags, wrap))
+	if (!is_available(load_acquire((u16 *)(void *)(desc_at(q, at) + DESC_FLAGS)), wrap))
 		return 0;
-	for (c->slots = 1;; c->slots++) {
-		struct virtq_desc d = desc_read(desc_at(q, at), flags);
+	for (;;) {
+		struct virtq_desc d = desc_read(desc_at(q, at));
 		int err = d.flags & DESC_INDIRECT ? take_indirect(q, c, &d) : virtq_add_piece(q, c, &d);
 
 		if (err < 0)
 			return err;
 		c->id = d.tail;
 		advance(q, &at, &wrap, 1);
+		slots++;
 		if (!(d.flags & DESC_NEXT))
 			break;
-		if (c->slots == q->size)
+		if (slots == q->size)
 			return virtq_break(q, "chain of descriptors without end");
-		flags = ring16(desc_at(q, at) + DESC_FLAGS);
 	}
+	c->slots = slots;
 	q->take_at = at;
 	q->take_wrap = wrap;
 	return 1;

@@ -124,6 +124,7 @@ struct guest {
 
 	struct guest_hyperv hyperv;	/* (d) */
 	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */
+	u32 balloon_pages;		/* (a) of 4 KiB, that the control core wants in its balloon */
 	u64 tsc_start;			/* (b) host TSC that the guest's TSC 0 stands for */
 	u64 device_deadline;		/* (d) next TSC at which models want attention; U64_MAX none */
 
@@ -143,6 +144,7 @@ enum guest_event {
 	GUEST_EVENT_INPUT = 1,		/* bytes wait in the input ring */
 	GUEST_EVENT_POWER_BUTTON = 2,
 	GUEST_EVENT_KEYS = 4,		/* keys wait in the key ring */
+	GUEST_EVENT_BALLOON = 8,	/* balloon_pages has changed, or statistics are wanted */
 };
 
 /* The guest ends now, by its own doing or by a kill; callable on any of its cores, never on others. The first caller

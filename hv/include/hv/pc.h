@@ -22,6 +22,7 @@ void pc_run(struct guest *g, u64 now);
 void pc_event_input(struct guest *g);
 void pc_event_power_button(struct guest *g);
 void pc_event_keys(struct guest *g);		/* it put keys into g->keys */
+void pc_event_balloon(struct guest *g);		/* it set g->balloon_pages, or wants statistics */
 
 /* What the guest's screen shows; false: it has none, or nothing is on it. CONTROL core, no lock: the guest may draw. */
 bool pc_picture(const struct guest *g, struct picture *p);

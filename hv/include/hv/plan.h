@@ -107,6 +107,7 @@ struct plan_guest {
 	bool hyperv;			/* default false */
 	enum plan_apic apic;		/* virtual */
 	bool virtio_console;		/* default false */
+	bool balloon;			/* default false */
 	bool display;			/* default false */
 	u32 disk_count;
 	struct plan_disk disk[PLAN_DISKS_MAX];

@@ -102,6 +102,25 @@ static void test_help_names_every_command(void **state)
 	assert_false(fake_has("reboot"));
 }
 
+static void test_balloon(void **state)
+{
+	expect("balloon web 10", "guest web has no balloon: balloon = true");
+	((struct plan_guest *)fake_guest[0].plan)->balloon = true;
+	expect("balloon web 512", "\"512\" is not an amount: whole MiB, less than its 512");
+	expect("balloon web some", "is not an amount");
+	assert_int_equal(fake_guest[0].balloon_pages, 0);
+	expect("balloon web 100", "guest web: 100 MiB asked for; `devices web`");
+	assert_int_equal(fake_guest[0].balloon_pages, 25600);
+	type("start web\r");
+	run_guest(0);
+	fake_guest[0].events = fake_requests[0][0] = 0;
+	expect("balloon web", "100 MiB asked for");
+	assert_int_equal(fake_guest[0].events, GUEST_EVENT_BALLOON);
+	assert_int_equal(fake_requests[0][0], REQ_EVENTS);
+	expect("balloon web 0", "0 MiB asked for");
+	assert_int_equal(fake_guest[0].balloon_pages, 0);
+}
+
 /* Every command answers, with and without arguments, without a guest running. */
 static void test_every_command(void **state)
 {
@@ -539,6 +558,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_unknown, setup),
 		cmocka_unit_test_setup(test_help_names_every_command, setup),
+		cmocka_unit_test_setup(test_balloon, setup),
 		cmocka_unit_test_setup(test_every_command, setup),
 		cmocka_unit_test_setup(test_guests, setup),
 		cmocka_unit_test_setup(test_stats, setup),

@@ -657,7 +657,7 @@ static void test_show_is_a_plan(void **state)
 	add_image("i", IMAGE_WHOLE, 7);
 	fmt_print(text, sizeof(text), "[machine]\nname = \"R\"\ncontrol = 3\nserial = \"none\"\nserial_baud = 9600\n"
 		  "screen = false\nlog = \"error\"\n[guest.a]\ncores = 2\nmemory = \"4GiB\"\nrestart = \"never\"\n"
-		  "test_device = true\nautostart = false\nhyperv = true\n"
+		  "test_device = true\nautostart = false\nhyperv = true\nballoon = true\n"
 		  "boot = { type = \"linux\", kernel = \"k\", initrd = \"i\", cmdline = '\"\\%s\\\"' }\n"
 		  "[guest.b]\ncores = [5, 4]\nmemory = \"66MiB\"\n"
 		  "boot = { type = \"elf\", file = \"k\", modules = [\"i\", \"k\"] }\n", line);

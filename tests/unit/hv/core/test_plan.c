@@ -102,10 +102,10 @@ static void test_defaults(void **state)
 	const struct plan_guest *g = &plan.guest[0];
 
 	(void)state;
-	read_good(GUEST("a") "display = true");
-	assert_true(plan.guest[0].display);
+	read_good(GUEST("a") "display = true\nballoon = true");
+	assert_true(plan.guest[0].display && plan.guest[0].balloon);
 	read_good(GUEST("a"));
-	assert_false(plan.guest[0].display);
+	assert_false(plan.guest[0].display || plan.guest[0].balloon);
 	assert_string_equal(plan.machine.name, "");
 	assert_int_equal(plan.machine.control, 0);
 	assert_int_equal(plan.machine.serial, PLAN_SERIAL_AUTO);

@@ -396,7 +396,7 @@ static void test_busy_doorbell_does_not_stop_the_guest(void **state)
 
 static void send_events(struct vcpu *t)
 {
-	fetch_or(&g->events, GUEST_EVENT_INPUT | GUEST_EVENT_POWER_BUTTON);
+	fetch_or(&g->events, GUEST_EVENT_INPUT | GUEST_EVENT_POWER_BUTTON | GUEST_EVENT_BALLOON);
 	others_ask(REQ_EVENTS);
 }
 
@@ -411,6 +411,7 @@ static void test_guest_events(void **state)
 	play(STEP_DO(send_events, CLOSED), STEP_DO(send_input, CLOSED), STEP(CLOSED));
 	assert_int_equal(pc_fake.inputs, 2);
 	assert_int_equal(pc_fake.buttons, 1);
+	assert_int_equal(pc_fake.balloons, 1);
 	assert_int_equal(g->events, 0);
 	assert_int_equal(g->device_lock.held, 0);
 }

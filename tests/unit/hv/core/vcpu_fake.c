@@ -108,6 +108,12 @@ void pc_event_keys(struct guest *g)
 {
 }
 
+void pc_event_balloon(struct guest *t)
+{
+	locked();
+	pc_fake.balloons++;
+}
+
 void pc_event_power_button(struct guest *t)
 {
 	locked();
