@@ -313,10 +313,13 @@ static inline void exit_dispatch(struct vcpu *v)
 	const struct vmexit *x = &v->exit;
 	enum verdict verdict = exit_handler[x->kind](v);
 
-	if (LIKELY(verdict == NEXT && x->len))
-		virt->set_rip(v, rip_behind(v, x->len));
-	else
+	if (LIKELY(verdict == NEXT && x->len)) {
+		u64 rip = rip_behind(v, x->len);	/* first, so that nothing lives across the rare call in it */
+
+		virt->set_rip(v, rip);
+	} else {
 		act(v, verdict);
+	}
 }
 
 static void count_exit(struct vcpu *v)
