@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Does XSAVEC do what CPUID says? Bochs 2.7 stores the first extended state 416 bytes before the place where its XRSTOR
- * looks for it, so that processes of a guest lose vector registers when they are interrupted. Tried, not guessed from names. */
+/* Does XSAVEC do what CPUID says? Bochs 2.7 does not: by a published source of it, the first extended state is stored
+ * 416 bytes before the place where XRSTOR looks for it. Processes of a guest then lose vector registers when they are
+ * interrupted. Tried, not guessed from names. */
 #include <hv/lib.h>
 
 #include "policy.h"
