@@ -144,12 +144,14 @@ static void do_erase(struct vblk_slot *s, enum block_op op)
 	}
 	virtq_copy_from(&s->chain, 0, s->chain.readable, sizeof(struct vblk_header), &e, sizeof(e));
 	s->written = 0;
-	if (e.flags & (op == BLOCK_ZERO ? ~UNMAP : ~0u))
+	if (e.flags & (op == BLOCK_ZERO ? ~UNMAP : ~0u)) {
 		slot_answer(s, VBLK_S_UNSUPP, 0);
-	else if (e.sectors > ERASE_SECTORS_MAX || !in_range(b, e.sector, e.sectors))
+	} else if (e.sectors > ERASE_SECTORS_MAX || !in_range(b, e.sector, e.sectors)) {
 		slot_answer(s, VBLK_S_IOERR, 0);
-	else
+	} else {
+		b->erased += (u64)e.sectors * BLOCK_SECTOR;
 		slot_submit(s, op, e.sector, e.sectors);
+	}
 }
 
 static void do_flush(struct vblk_slot *s)
@@ -229,7 +231,7 @@ static int serve_one(struct vblk *b, u32 queue)
 /* What is there, up to a turn's worth. True: the turn is over though there is more. */
 static bool serve_turn(struct vblk *b, u32 queue)
 {
-	u64 end = b->d.bytes + TURN_BYTES;
+	u64 end = b->d.bytes + b->erased + TURN_BYTES;
 	struct virtq *q = &b->d.queue[queue];
 	u32 left = TURN_REQUESTS;
 
@@ -237,7 +239,7 @@ static bool serve_turn(struct vblk *b, u32 queue)
 		int got;
 
 		while ((got = serve_one(b, queue)) > 0)
-			if (!--left || b->d.bytes >= end)
+			if (!--left || b->d.bytes + b->erased >= end)
 				return true;
 		if (got < 0) {
 			virtio_fail(&b->d, queue);

@@ -24,6 +24,7 @@ struct vblk {
 	u32 free;			/* slots, a bit each */
 	u32 starved;			/* queues that found no slot, a bit each */
 	u64 reads, writes, flushes, others;
+	u64 erased;			/* bytes discarded or zeroed: work of a turn, like those copied */
 	struct vblk_slot slot[VBLK_SLOTS];
 };
 

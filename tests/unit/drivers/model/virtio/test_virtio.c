@@ -383,6 +383,34 @@ static void test_turns(void **state)
 	assert_true(g->pc->virtio.due == U64_MAX);
 }
 
+static void nothing_to_do(struct block_store *s, struct block_request *rq)
+{
+	rq->done(rq, BLOCK_OK);
+}
+
+/* What is discarded counts as work of a turn too: 4 MiB each, 8 MiB a turn. */
+static void test_erase_turns(void **state)
+{
+	static const struct block_ops nothing = { .submit = nothing_to_do };
+	const struct piece p[] = { { DATA, 16, 0 }, { DATA + 0x20, 16, 0 }, { DATA + 0x40, 1, D_WRITE } };
+	const struct virtq *q = &drv.b->d.queue[0];
+
+	memset(ram(DATA), 0, 0x41);
+	ram_put(DATA, BLK_DISCARD, 4);
+	ram_put(DATA + 0x28, 8192, 8);
+	drv_start(0, 32);
+	drv.b->store.ops = &nothing;
+	drv.b->store.sectors = 1ul << 20;
+	for (u32 i = 0; i < 5; i++)
+		drv_put(p, 3, 0);
+	drv_kick();
+	assert_int_equal(q->requests, 2);
+	for (u32 i = 0; i < 2; i++)
+		pc_run(*state, ++fake.now);
+	assert_int_equal(q->requests, 5);
+	assert_int_equal(drv.b->d.errors, 0);
+}
+
 static void test_no_bus_master(void **state)
 {
 	drv_start(0, 8);
@@ -455,7 +483,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_negotiation), T(test_registers), T(test_requests), T(test_disk_errors), T(test_suppression),
-		T(test_bad_split), T(test_bad_chains), T(test_bad_packed), T(test_bad_places), T(test_turns),
+		T(test_bad_split), T(test_bad_chains), T(test_bad_packed), T(test_bad_places), T(test_turns), T(test_erase_turns),
 		T(test_no_bus_master), T(test_window), T(test_queue_reset), cmocka_unit_test(test_noise),
 	};
 
