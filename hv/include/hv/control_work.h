@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* How guests' cores and the control core hand work to each other without a lock: memory first (rings with one writer and
+ * one reader, atomic words), then a call. Both calls say only "look": what there is to do stands in the caller's own
+ * structures, and many calls may be seen as one. */
+
+#include <hv/types.h>
+
+struct guest;
+
+/* Something that the control core looks at on every turn: a backend's queues, a driver. */
+#define CONTROL_WORK_MAX 256
+struct control_work {
+	const char *name;
+	/* Look, do a bounded piece of work, return at once. true: something was done, so look again before halting. */
+	bool (*poll)(void *arg, u64 now);
+	/* The core is about to halt: ask to be called (queue notifications on). true: something came in meanwhile, do not
+	 * halt. Null: nothing to ask. */
+	bool (*listen)(void *arg);
+	void *arg;
+};
+
+/* Control core or boot core, before the event loop begins. -E_NOMEM: CONTROL_WORK_MAX are there. */
+int control_work_add(const struct control_work *w);
+
+/* One round over all of it; true: something was done. Then, before halting; true: do not halt. Control core. */
+bool control_work_poll(u64 now);
+bool control_work_listen(void);
+
+/* There is something to look at. Any core; a doorbell only if the control core halts or is about to. */
+void control_work_ring(void);
+
+/* Work for a guest's core on behalf of a device: fn runs with the device lock held, on the core of the vcpu that was
+ * asked. Devices register theirs when the guest is built (control core); the id is the bit of guest_call(). */
+#define GUEST_CALLS_MAX 64
+struct guest_call {
+	void (*fn)(struct guest *g, void *arg);
+	void *arg;
+};
+
+/* -E_NOMEM: GUEST_CALLS_MAX are there. Else the id. */
+int guest_call_add(struct guest *g, void (*fn)(struct guest *g, void *arg), void *arg);
+
+/* Have call id run soon on vcpu's core: a doorbell when it is not asked already. Harmless for a guest that is off: calls
+ * that nobody took are forgotten when it starts. Control core. */
+void guest_call(struct guest *g, u32 vcpu, u32 id);
