@@ -65,7 +65,7 @@ struct disk {
 	u32 pieces_max;			/* of one request, at most DISK_PIECES_MAX */
 	u32 bytes_max;			/* of one request */
 	u32 dma_align;			/* each piece's address and length are multiples; 1, 2, 4, 512 */
-	bool page_pieces;		/* NVMe's PRP rule: every piece but the first begins, and every but the last ends, on a page */
+	bool page_pieces;		/* PRP rule of NVMe: pieces but the first begin, pieces but the last end, on a page */
 	bool readonly, rotational, fua, discard, zero;
 	bool write_cache;		/* FLUSH does something */
 	bool gone;			/* set by the driver, for good; every request has been answered */
