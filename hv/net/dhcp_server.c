@@ -14,7 +14,7 @@ enum { OPT_PAD = 0, OPT_MASK = 1, OPT_ROUTER = 3, OPT_DNS = 6, OPT_HOST = 12, OP
 #define MAGIC 0x63825363u
 #define OFFER_MS 30000ul
 #define DECLINED_MS 600000ul
-#define FIRST_GUEST 9u			/* above the gateway: 10.77.0.10 for 10.77.0.1 */
+#define FIRST_GUEST 10u			/* 10.77.0.10 in 10.77.0.0/24 */
 
 struct request {
 	u8 type;
@@ -46,7 +46,7 @@ static bool is_host(const struct dhcp_server *s, u32 address)
 
 u32 dhcp_bind(struct dhcp_server *s, const u8 mac[6], const char *name)
 {
-	u32 address = s->address + FIRST_GUEST;
+	u32 address = (s->address & s->mask) + (~s->mask > 64 ? FIRST_GUEST : 1);
 
 	for (u32 i = 0; i < DHCP_FIXED; i++) {
 		struct dhcp_binding *b = &s->binding[i];

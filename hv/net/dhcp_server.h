@@ -38,7 +38,7 @@ struct dhcp_server {
 /* Network of the gateway at address. The addresses of leases are the last ones of the network below the broadcast address. */
 void dhcp_init(struct dhcp_server *s, u32 address, u32 mask, u16 mtu, const char *domain);
 
-/* Bind an address to a guest's card: the first free one from gateway + 9 on. 0: there is none. */
+/* Bind an address to a guest's card: the first free one from the tenth of the network on. 0: there is none. */
 u32 dhcp_bind(struct dhcp_server *s, const u8 mac[6], const char *name);
 
 struct dhcp_answer {

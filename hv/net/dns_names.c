@@ -4,6 +4,7 @@
 #include "inet.h"
 
 #include <hv/lib.h>
+#include <hv/net_text.h>
 
 /* RFC 1035 "Messages". */
 #define HEADER 12u
@@ -105,7 +106,7 @@ static bool reverse_address(char *name, u32 *address)
 	if (n < sizeof(end) || strcmp(name + n - (sizeof(end) - 1), end))
 		return false;
 	name[n - (sizeof(end) - 1)] = 0;
-	if (!inet_read(name, &back))
+	if (!ip4_parse(name, &back))
 		return false;
 	*address = __builtin_bswap32(back);
 	return true;

@@ -23,7 +23,3 @@ u16 inet_fold(u32 sum);
  * equation 3. partial: the field holds a sum to go on with, not inverted. */
 void inet_adjust16(u8 *sum, u16 from, u16 to, bool partial);
 void inet_adjust32(u8 *sum, u32 from, u32 to, bool partial);
-
-/* "192.0.2.5" <-> a number in host order. inet_print needs 16 bytes; returns to. inet_read: false: it is none. */
-char *inet_print(char *to, u32 address);
-bool inet_read(const char *text, u32 *address);

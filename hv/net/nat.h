@@ -28,7 +28,8 @@ struct nat_side {
 };
 
 struct nat_member {
-	bool used;
+	bool used, guest;		/* a guest of the plan; else who took a lease */
+	u32 share;			/* flows that it may have; nat_share() */
 	u8 network;			/* 0 to NAT_NETWORKS - 1 */
 	u32 address;
 	u8 mac[6];
@@ -84,7 +85,6 @@ struct nat_stats {
 struct nat {
 	u64 seed[2];			/* nobody outside may know which flows share a bucket */
 	u64 draw;			/* for ports and ids */
-	u32 share;			/* flows of one member at most */
 	struct nat_side side[NAT_SIDES];
 	struct nat_network network[NAT_NETWORKS];
 	struct nat_member member[NAT_MEMBERS];
@@ -120,7 +120,7 @@ enum nat_verdict { NAT_SEND, NAT_PASS, NAT_DROPPED, NAT_ERROR };
 /* Empty; seed: 24 random bytes. Networks, sides, members and forwards are the caller's to fill; then nat_share(). */
 void nat_init(struct nat *n, const u8 seed[24]);
 
-/* Share the table among the members that are there now. */
+/* Share the table: seven eighths among the guests that are there now, the rest among strangers to come. */
 void nat_share(struct nat *n);
 
 /* A member has gone, or an address of ours has changed: forget its flows. */

@@ -179,7 +179,7 @@ static u16 take_slot(struct nat *n, u32 member)
 	struct nat_member *m = &n->member[member];
 	u16 i;
 
-	if (m->sessions >= n->share || !n->free) {
+	if (m->sessions >= m->share || !n->free) {
 		i = m->oldest[0] ? m->oldest[0] : m->oldest[1];
 		if (!i)
 			return 0;
@@ -277,7 +277,7 @@ void nat_init(struct nat *n, const u8 seed[24])
 		n->session[i].next_in = n->free;
 		n->free = (u16)i;
 	}
-	n->share = NAT_SHARE_MAX;
+	nat_share(n);
 }
 
 void nat_share(struct nat *n)
@@ -285,8 +285,9 @@ void nat_share(struct nat *n)
 	u32 count = 0;
 
 	for (u32 i = 0; i < NAT_MEMBERS; i++)
-		count += n->member[i].used;
-	n->share = MIN(NAT_SHARE_MAX, NAT_SESSIONS / MAX(count, 1u));
+		count += n->member[i].used && n->member[i].guest;
+	for (u32 i = 0; i < NAT_MEMBERS; i++)
+		n->member[i].share = n->member[i].guest ? MIN(NAT_SHARE_MAX, NAT_SESSIONS / 8 * 7 / count) : NAT_SESSIONS / 8 / NAT_MEMBERS;
 }
 
 static void forget(struct nat *n, bool by_side, u32 which)

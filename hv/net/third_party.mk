@@ -23,8 +23,8 @@ $(LWIP_STAMP): tests/tools/fetch.sh
 	tests/tools/fetch.sh lwip $(LWIP_DIR)
 	@touch $@
 
-# The compiler's own headers stay; the build host's do not. All variables go to sections of our own names, so that the
-# stack can be cleared and started anew (hv/net/stack.c).
+# The compiler's own headers stay; the build host's do not. Each file's variables stay together in .bss, which linker/hv.ld
+# puts apart, so that the stack can be cleared and started anew (hv/net/stack.c).
 $(LWIP_OBJS): $(BUILD)/third_party/obj/lwip/%.o: $(LWIP_STAMP) hv/net/third_party.mk $(LWIP_HEADERS)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -w -O2 -ffreestanding -nostdinc -isystem $(dir $(shell $(CC) -print-file-name=include/stddef.h)) \
