@@ -163,8 +163,8 @@ static void admit_nat_outside(struct admission *a, struct resolved_switch *s)
 	if (*s->plan->outside) {
 		found = switch_find_index(a->resolved, s->plan->outside);
 		if (found == NO_CARD || (a->resolved->sw[found].plan && a->resolved->sw[found].plan->nat)) {
-			plan_error_add(a->errors, "PLAN-SWITCH", s->plan->line_outside, switch_key(key, sizeof(key), s->plan, "outside"),
-				       "another switch without nat; \"%.31s\" is none", s->plan->outside);
+			plan_error_add(a->errors, "PLAN-SWITCH", s->plan->line_outside,
+				       switch_key(key, sizeof(key), s->plan, "outside"), "another switch without nat; \"%.31s\" is none", s->plan->outside);
 			return;
 		}
 	}
@@ -233,11 +233,11 @@ static void admit_forwards(struct admission *a, const struct plan_switch *s)
 		u32 before = forward_before(a->plan, f);
 
 		if (!g || !guest_is_on(g, s))
-			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key, "a guest with a network device on this switch; \"%.31s\" is %s",
-				       f->guest, g ? "not on it" : "no guest");
+			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key,
+				       "a guest with a network device on this switch; \"%.31s\" is %s", f->guest, g ? "not on it" : "no guest");
 		if (before)
-			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key, "each port once: %s port %u is forwarded in line %u already",
-				       f->udp ? "UDP" : "TCP", f->port, before);
+			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key,
+				       "each port once: %s port %u is forwarded in line %u already", f->udp ? "UDP" : "TCP", f->port, before);
 	}
 }
 
@@ -354,7 +354,8 @@ static void admit_net(struct admission *a, u32 guest, u32 index)
 	if (s->plan && s->plan->nat && (n->vlan || n->trunk))
 		bad_net(a, "PLAN-SWITCH", g, n, "neither vlan nor trunk on \"%.31s\", which has nat: NAT is untagged", n->sw);
 	if (s->card < a->facts->card_count && n->mtu > a->facts->card[s->card].mtu_max)
-		bad_net(a, "PLAN-MTU", g, n, "an mtu that the uplink's card can carry: %.12s cannot", a->facts->card[s->card].name);
+		bad_net(a, "PLAN-MTU", g, n, "an mtu that the uplink's card can carry: %.12s cannot",
+			a->facts->card[s->card].name);
 }
 
 void admit_nets(struct admission *a)

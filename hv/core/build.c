@@ -258,6 +258,7 @@ static int admit(const struct plan *plan, const struct boot_info *info, struct p
 	facts_cores(facts);
 	facts_ram(facts, info);
 	facts_images(facts, info);
+	facts_cards(facts);
 	if (plan_admit(plan, facts, resolved, errors))
 		return -E_INVAL;
 	machine_facts = facts;

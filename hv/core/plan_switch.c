@@ -175,8 +175,8 @@ static void read_forwards(struct plan_reader *r, void *object, const struct toml
 		if (parse_forward(e->text, &f))
 			s->forward[s->forward_count++] = f;
 		else
-			plan_bad(r, "PLAN-VALUE", e, "\"PORT:GUEST:PORT\", then \"/udp\" where it is not TCP, such as \"2201:web:22\", "
-				 "not \"%.50s\"", e->text);
+			plan_bad(r, "PLAN-VALUE", e, "\"PORT:GUEST:PORT\", then \"/udp\" where it is not TCP, "
+				 "such as \"2201:web:22\", not \"%.50s\"", e->text);
 	}
 }
 
@@ -196,7 +196,8 @@ static void check_nat(struct plan_reader *r, const struct plan_switch *s, const 
 	static const char *const nat_only[] = { "outside", "address", "forward" };
 
 	if (s->nat && s->uplink.line)
-		plan_bad_key(r, "PLAN-VALUE", n, "uplink", "no uplink at a switch with nat = true: `outside` names the switch behind it");
+		plan_bad_key(r, "PLAN-VALUE", n, "uplink",
+			     "no uplink at a switch with nat = true: `outside` names the switch behind it");
 	for (u32 i = 0; i < ARRAY_COUNT(nat_only) && !s->nat; i++)
 		if (toml_get(n, nat_only[i]))
 			plan_bad_key(r, "PLAN-VALUE", n, nat_only[i], "nat = true beside it, or no such key");
