@@ -164,7 +164,8 @@ static void admit_nat_outside(struct admission *a, struct resolved_switch *s)
 		found = switch_find_index(a->resolved, s->plan->outside);
 		if (found == NO_CARD || (a->resolved->sw[found].plan && a->resolved->sw[found].plan->nat)) {
 			plan_error_add(a->errors, "PLAN-SWITCH", s->plan->line_outside,
-				       switch_key(key, sizeof(key), s->plan, "outside"), "another switch without nat; \"%.31s\" is none", s->plan->outside);
+				       switch_key(key, sizeof(key), s->plan, "outside"),
+				       "another switch without nat; \"%.31s\" is none", s->plan->outside);
 			return;
 		}
 	}
@@ -234,10 +235,12 @@ static void admit_forwards(struct admission *a, const struct plan_switch *s)
 
 		if (!g || !guest_is_on(g, s))
 			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key,
-				       "a guest with a network device on this switch; \"%.31s\" is %s", f->guest, g ? "not on it" : "no guest");
+				       "a guest with a network device on this switch; \"%.31s\" is %s", f->guest,
+				       g ? "not on it" : "no guest");
 		if (before)
 			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key,
-				       "each port once: %s port %u is forwarded in line %u already", f->udp ? "UDP" : "TCP", f->port, before);
+				       "each port once: %s port %u is forwarded in line %u already",
+				       f->udp ? "UDP" : "TCP", f->port, before);
 	}
 }
 
@@ -324,8 +327,8 @@ static void admit_macs(struct admission *a)
 			if (memcmp(n->mac, none, 6) == 0)
 				continue;
 			if (mac_taken(a, n->mac))
-				bad_net(a, "PLAN-MAC", &a->plan->guest[i], n, "a MAC address of its own: another device or card has %s",
-					"the same");
+				bad_net(a, "PLAN-MAC", &a->plan->guest[i], n,
+					"a MAC address of its own: another device or card has %s", "the same");
 			memcpy(a->resolved->guest[i].net[k].mac, n->mac, 6);
 		}
 	for (u32 i = 0; i < a->plan->guest_count; i++)
