@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "nat_port.h"
 
-#include "dns_names.h"
 #include "inet.h"
+#include "nat_services.h"
 #include "stack.h"
 
 #include <hv/lib.h>
-#include <hv/log.h>
-#include <hv/net_text.h>
 #include <hv/time.h>
 
 #include <lwip/etharp.h>
@@ -16,17 +14,11 @@
 #define HOPS 32u
 #define HOP_MS 4000ul
 #define SWEEP_MS 20ul
-#define UDP_HEADER 8u
-#define DATA (ETHER_HEADER + 20 + UDP_HEADER)
-#define REQUEST_MAX 1472u
-enum { PORT_DNS = 53, PORT_DHCP_SERVER = 67, PORT_DHCP_CLIENT = 68 };
 
 struct nat nat;
-struct dhcp_server nat_dhcp[NAT_NETWORKS];
 
 static struct {
 	struct host_port *inside, *outside;
-	const struct plan_switch *plan;
 } networks[NAT_NETWORKS];
 static u32 network_count;
 static u64 sweep_at;
@@ -114,7 +106,7 @@ static enum net_verdict forward(struct host_port *hp, struct net_frame *f, const
 	return NET_TAKEN;
 }
 
-static void send_bytes(struct host_port *hp, const u8 *bytes, u32 len)
+void nat_port_send(struct host_port *hp, const u8 *bytes, u32 len)
 {
 	struct net_piece piece = { .at = bytes, .len = len };
 	struct net_frame f = { .piece = &piece, .pieces = 1, .len = len };
@@ -123,7 +115,7 @@ static void send_bytes(struct host_port *hp, const u8 *bytes, u32 len)
 	switch_input(&hp->port, &f);
 }
 
-static void put_ethernet(u8 *head, const u8 *to, const u8 *from)
+void nat_put_ethernet(u8 *head, const u8 *to, const u8 *from)
 {
 	memcpy(head, to, NET_MAC);
 	memcpy(head + NET_MAC, from, NET_MAC);
@@ -211,7 +203,7 @@ static enum net_verdict send_outside(struct net_frame *f, u8 *head, const struct
 		if (!next_hop(p->side, hp, get32(p->ip + NAT_TO), whole, len, mac, now))
 			return NET_TAKEN;
 	}
-	put_ethernet(head, mac, hp->port.mac);
+	nat_put_ethernet(head, mac, hp->port.mac);
 	return forward(hp, f, head, have, len);
 }
 
@@ -220,7 +212,7 @@ static enum net_verdict send_member(struct net_frame *f, u8 *head, const struct 
 	const struct nat_member *m = &nat.member[p->member];
 	struct host_port *hp = networks[m->network].inside;
 
-	put_ethernet(head, m->mac, hp->port.mac);
+	nat_put_ethernet(head, m->mac, hp->port.mac);
 	return forward(hp, f, head, ETHER_HEADER + MIN(p->have, p->total), ETHER_HEADER + p->total);
 }
 
@@ -233,8 +225,8 @@ static enum net_verdict act(struct host_port *hp, struct net_frame *f, u8 *head,
 		return p->to_member ? send_member(f, head, p) : send_outside(f, head, p, now);
 	case NAT_ERROR:
 		memcpy(mac, head + NET_MAC, sizeof(mac));
-		put_ethernet(head, mac, hp->port.mac);
-		send_bytes(hp, head, ETHER_HEADER + p->total);
+		nat_put_ethernet(head, mac, hp->port.mac);
+		nat_port_send(hp, head, ETHER_HEADER + p->total);
 		return NET_TAKEN;
 	default:
 		return NET_TAKEN;
@@ -247,149 +239,6 @@ static void view(struct nat_packet *p, const struct net_frame *f, u8 *head, u32 
 				  .partial = f->offload.checksum };
 	if (f->offload.gso != NET_GSO_NONE)
 		p->segment = (u32)f->offload.header - ETHER_HEADER + f->offload.gso_size;
-}
-
-/* --- what the gateway answers itself ------------------------------------------------------------------------------------ */
-
-/* An answer as a whole frame; the data lies at DATA already. */
-static void answer(struct host_port *hp, u8 *frame, const u8 *mac, u32 to, u16 from_port, u16 to_port, u32 length)
-{
-	u8 *ip = frame + ETHER_HEADER, *udp = ip + 20;
-	u32 sum;
-
-	put_ethernet(frame, mac, hp->port.mac);
-	memset(ip, 0, 20 + UDP_HEADER);
-	ip[0] = 0x45;
-	put16(ip + 2, (u16)(20 + UDP_HEADER + length));
-	ip[8] = 64;
-	ip[9] = IP_UDP;
-	put32(ip + NAT_FROM, nat_dhcp[hp->network].address);
-	put32(ip + NAT_TO, to);
-	put16(ip + 10, (u16)~inet_fold(inet_sum(ip, 20, 0)));
-	put16(udp, from_port);
-	put16(udp + 2, to_port);
-	put16(udp + 4, (u16)(UDP_HEADER + length));
-	sum = inet_sum(ip + NAT_FROM, 8, IP_UDP + UDP_HEADER + length);
-	sum = (u16)~inet_fold(inet_sum(udp, UDP_HEADER + length, sum));
-	put16(udp + 6, sum ? (u16)sum : 0xffff);
-	send_bytes(hp, frame, DATA + length);
-}
-
-static void member_set(u32 index, u32 network, const struct dhcp_binding *b)
-{
-	struct nat_member *m = &nat.member[index];
-
-	if (m->used && m->address == b->address && !memcmp(m->mac, b->mac, 6))
-		return;
-	if (m->used)
-		nat_forget_member(&nat, index);
-	m->used = true;
-	m->guest = b->fixed;
-	m->network = (u8)network;
-	m->address = b->address;
-	memcpy(m->mac, b->mac, 6);
-}
-
-/* A stranger with a lease: any free place; his flows end with it. */
-static void lease_given(u32 network, const struct dhcp_binding *b)
-{
-	u32 free = NAT_MEMBERS;
-
-	for (u32 i = 0; i < NAT_MEMBERS; i++) {
-		struct nat_member *m = &nat.member[i];
-
-		if (m->used && m->network == network && m->address == b->address) {
-			member_set(i, network, b);
-			return;
-		}
-		if (!m->used && free == NAT_MEMBERS)
-			free = i;
-	}
-	if (free < NAT_MEMBERS)
-		member_set(free, network, b);
-}
-
-static void serve_dhcp(struct host_port *hp, const u8 *data, u32 length, const u8 *mac, u64 now)
-{
-	static const u8 everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	u8 frame[DATA + DHCP_MESSAGE_MAX];
-	struct dhcp_answer a;
-	char text[IP4_TEXT];
-
-	if (!dhcp_serve(&nat_dhcp[hp->network], data, length, mac, now, &a))
-		return;
-	memcpy(frame + DATA, a.message, a.length);
-	answer(hp, frame, a.to == 0xffffffff ? everybody : mac, a.to, PORT_DHCP_SERVER, PORT_DHCP_CLIENT, a.length);
-	if (!a.given)
-		return;
-	lease_given(hp->network, a.given);
-	log_debug("nat: %s has %s", *a.given->name ? a.given->name : "a stranger", ip4_format(text, a.given->address));
-}
-
-static u32 name_address(void *context, const char *name)
-{
-	const struct host_port *hp = context;
-	const struct dhcp_server *s = &nat_dhcp[hp->network];
-
-	if (!strcmp(name, "gateway"))
-		return s->address;
-	for (u32 i = 0; i < DHCP_FIXED; i++)
-		if (s->binding[i].used && !strcmp(s->binding[i].name, name))
-			return s->binding[i].address;
-	return 0;
-}
-
-static const char *address_name(void *context, u32 address, bool *mine)
-{
-	const struct host_port *hp = context;
-	const struct dhcp_server *s = &nat_dhcp[hp->network];
-
-	*mine = !((address ^ s->address) & s->mask);
-	if (address == s->address)
-		return "gateway";
-	for (u32 i = 0; i < DHCP_FIXED; i++)
-		if (s->binding[i].used && s->binding[i].address == address)
-			return s->binding[i].name;
-	return NULL;
-}
-
-/* true: answered here, or void. */
-static bool serve_dns(struct host_port *hp, const u8 *ip, const u8 *data, u32 length, const u8 *mac)
-{
-	const struct dns_names names = { hp, name_address, address_name };
-	const struct nat_network *n = &nat.network[hp->network];
-	u8 frame[DATA + DNS_MESSAGE_MAX];
-	u32 size = 0;
-	enum dns_verdict v = dns_serve(&names, data, length, frame + DATA, &size);
-
-	if (v == DNS_FORWARD && nat.side[n->outside].up && (n->dns[0] || n->dns[1] || n->dns[2]))
-		return false;
-	if (v == DNS_FORWARD)
-		size = dns_fail(data, length, frame + DATA);
-	if (size)
-		answer(hp, frame, mac, get32(ip + NAT_FROM), PORT_DNS, get16(ip + 20), size);
-	return true;
-}
-
-/* A whole UDP datagram for the gateway or for everybody. Its sum is not looked at: DHCP's and DNS's contents are checked. */
-static bool take_udp(struct host_port *hp, const struct net_frame *f, const u8 *mac, s32 member, u64 now)
-{
-	u8 frame[DATA + REQUEST_MAX], *ip = frame + ETHER_HEADER, *udp = ip + 20;
-	u32 n = net_copy(f, 0, frame, sizeof(frame)), to = get32(ip + NAT_TO), length, port;
-
-	if (n < DATA || ip[0] != 0x45 || ip[9] != IP_UDP || get16(ip + 6) & 0x3fff || f->offload.gso != NET_GSO_NONE)
-		return false;
-	length = get16(udp + 4);
-	port = get16(udp + 2);
-	if (length < UDP_HEADER || 20 + length > get16(ip + 2) || ETHER_HEADER + get16(ip + 2) > n ||
-	    (to != 0xffffffff && to != nat_dhcp[hp->network].address))
-		return false;
-	if (port == PORT_DHCP_SERVER) {
-		serve_dhcp(hp, udp + UDP_HEADER, length - UDP_HEADER, mac, now);
-		return true;
-	}
-	return port == PORT_DNS && to != 0xffffffff && member >= 0 && get32(ip + NAT_FROM) == nat.member[member].address &&
-	       serve_dns(hp, ip, udp + UDP_HEADER, length - UDP_HEADER, mac);
 }
 
 /* --- frames to our ports -------------------------------------------------------------------------------------------------- */
@@ -409,7 +258,7 @@ static bool take_inside(struct host_port *hp, struct net_frame *f, u8 *head, u32
 	struct nat_packet p;
 	enum nat_verdict verdict;
 
-	if (take_udp(hp, f, head + NET_MAC, member, now))
+	if (nat_take_udp(hp, f, head + NET_MAC, member, now))
 		return true;
 	if (memcmp(head, hp->port.mac, NET_MAC))
 		return false;	/* broadcast: ARP goes another way, the rest is lwIP's to judge */
@@ -454,7 +303,6 @@ void nat_port_init(void)
 
 	stack_random(seed, sizeof(seed));
 	nat_init(&nat, seed);
-	memset(nat_dhcp, 0, sizeof(nat_dhcp));
 	memset(networks, 0, sizeof(networks));
 	memset(hops, 0, sizeof(hops));
 	network_count = 0;
@@ -462,38 +310,6 @@ void nat_port_init(void)
 	for (u32 i = 0; i < HELD_MAX; i++) {
 		held[i].next = held_free;
 		held_free = &held[i];
-	}
-}
-
-static void bind_guests(u32 network, const struct resolved_plan *rp, u32 sw_index)
-{
-	struct dhcp_server *s = &nat_dhcp[network];
-	u32 next = 0;
-
-	for (u32 g = 0; g < rp->guest_count; g++) {
-		const struct resolved_guest *rg = &rp->guest[g];
-
-		for (u32 i = 0; i < rg->plan->net_count; i++) {
-			if (rg->net[i].sw != sw_index || !dhcp_bind(s, rg->net[i].mac, rg->plan->name))
-				continue;
-			while (nat.member[next].used)
-				next++;
-			member_set(next, network, dhcp_find(s, rg->net[i].mac, 0));
-		}
-	}
-}
-
-static void add_forwards(u32 network, u32 side, const struct plan_switch *sw)
-{
-	for (u32 i = 0; i < sw->forward_count && nat.forwards < NAT_FORWARDS; i++) {
-		const struct plan_forward *f = &sw->forward[i];
-		u32 address = name_address(networks[network].inside, f->guest);
-
-		for (u32 m = 0; address && m < NAT_MEMBERS; m++)
-			if (nat.member[m].used && nat.member[m].network == network && nat.member[m].address == address)
-				nat.forward[nat.forwards++] = (struct nat_forward){
-					.side = (u8)side, .proto = f->udp ? IP_UDP : IP_TCP, .member = (u8)m,
-					.port = f->port, .member_port = f->guest_port };
 	}
 }
 
@@ -505,15 +321,14 @@ void nat_port_add(struct host_port *hp, u32 side, const struct plan_switch *sw, 
 	assert(i < NAT_NETWORKS && hp->inside);
 	hp->network = i;
 	networks[i].inside = hp;
-	networks[i].plan = sw;
 	for (u32 o = 0; o < host_port_count; o++)
 		if (!host_ports[o].inside && host_ports[o].network == side)
 			networks[i].outside = &host_ports[o];
 	nat.network[i] = (struct nat_network){ .used = true, .address = address, .mask = mask, .outside = (u8)side };
 	nat.side[NAT_NETWORKS + i] = (struct nat_side){ true, address, 65535 };
-	dhcp_init(&nat_dhcp[i], address, mask, 1500, DNS_DOMAIN);
-	bind_guests(i, rp, sw_index);
-	add_forwards(i, side, sw);
+	nat_services_init(hp, address, mask);
+	nat_bind_guests(i, rp, sw_index);
+	nat_add_forwards(hp, side, sw);
 }
 
 void nat_port_ready(void)
@@ -545,13 +360,4 @@ bool nat_port_poll(u64 now)
 	sweep_at = ms + SWEEP_MS;
 	nat_sweep(&nat, ms);
 	return false;
-}
-
-u32 nat_port_guest(const char *name)
-{
-	u32 found = 0;
-
-	for (u32 i = 0; i < network_count && !found; i++)
-		found = name_address(networks[i].inside, name);
-	return found;
 }

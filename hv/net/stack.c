@@ -11,6 +11,7 @@
 #include <hv/time.h>
 
 #include <lwip/init.h>
+#include <lwip/sys.h>
 #include <lwip/timeouts.h>
 
 #define RESTARTS_AN_HOUR 3u
@@ -98,7 +99,7 @@ static void restart(void)
 		stack.in_hour = 0;
 	}
 	stack.restarts++;
-	stack.down = stack.in_hour++ == RESTARTS_AN_HOUR || lwip_bss_start == lwip_bss_end;
+	stack.down = stack.in_hour++ == RESTARTS_AN_HOUR || &lwip_bss_start[0] == &lwip_bss_end[0];
 	if (!stack.down) {
 		memset(lwip_bss_start, 0, (size_t)(lwip_bss_end - lwip_bss_start));
 		stack.down = !run(start, NULL);

@@ -2,7 +2,14 @@
 #pragma once
 /* lwIP's words for our compiler and for what the port gives it (hv/net/stack.c). */
 
+#include <limits.h>
 #include <stdint.h>
+
+/* The same for lwIP's files and for ours: arch.h would guess by what the host's headers define. */
+typedef long ssize_t;
+#ifndef SSIZE_MAX
+#define SSIZE_MAX LONG_MAX
+#endif
 
 #ifndef BYTE_ORDER
 #define BYTE_ORDER LITTLE_ENDIAN
