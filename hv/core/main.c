@@ -19,6 +19,7 @@ static struct boot_info info SEALED;
 const struct boot_info *boot_info SEALED;
 const struct virt_report *machine_report SEALED;
 static struct virt_report report SEALED;
+static s64 clock_offset;	/* timebase.wall_offset */
 
 void hv_main(const struct boot_info *bi);
 static NORETURN void main_on_own_tables(u64 index);
@@ -42,7 +43,8 @@ void hv_main(const struct boot_info *bi)
 		machine_halt();
 	info = *bi;
 	boot_info = &info;
-	timebase = (struct timebase){ info.clock.tsc_hz, info.clock.wall_seconds, info.clock.wall_tsc };
+	timebase = (struct timebase){ info.clock.tsc_hz, info.clock.wall_seconds, info.clock.wall_tsc,
+				      &clock_offset };
 	pool_init(HPA(info.pool_base), info.pool_size, info.pool_tables);
 	fill_core_table();
 	host_enter(&info, main_on_own_tables);

@@ -22,6 +22,7 @@
 #define BUFFER_BYTES 1536u
 #define HOST_MTU 1500
 #define TURN_FRAMES 32u
+#define PIECES_OUT 20u			/* lwIP's chains are short, and stacks are small */
 
 struct buffer {
 	struct pbuf_custom custom;	/* first: lwIP gives it back by this */
@@ -128,11 +129,11 @@ static const struct net_port_ops port_ops = { .deliver = deliver };
 static err_t output(struct netif *netif, struct pbuf *p)
 {
 	struct host_port *hp = netif->state;
-	struct net_piece piece[NET_PIECES_MAX];
+	struct net_piece piece[PIECES_OUT];
 	struct net_frame f = { .piece = piece };
 
 	for (; p; p = p->next) {
-		if (f.pieces == NET_PIECES_MAX)
+		if (f.pieces == PIECES_OUT)
 			return ERR_BUF;
 		if (!p->len)
 			continue;

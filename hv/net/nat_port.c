@@ -84,13 +84,18 @@ static bool rebuild(const struct net_frame *f, u32 have, u32 len, u8 *head, stru
 /* Send f with its new head out of hp. The head and the pieces live here unless a card holds them. */
 static enum net_verdict forward(struct host_port *hp, struct net_frame *f, const u8 *head, u32 have, u32 len)
 {
-	struct held *h = f->done ? held_free : NULL, local;
+	static struct held local;	/* stacks are small */
+	static bool local_used;
+	struct held *h = f->done ? held_free : NULL;
 	bool may_hold = h;
 
+	if (!h && local_used)
+		return NET_NO_ROOM;	/* a NAT behind a NAT, of ours */
 	if (h)
 		held_free = h->next;
 	else
 		h = &local;
+	local_used |= !may_hold;
 	memcpy(h->head, head, have);
 	if (rebuild(f, have, len, h->head, &h->frame, h->piece)) {
 		h->from = f;
@@ -102,6 +107,8 @@ static enum net_verdict forward(struct host_port *hp, struct net_frame *f, const
 	if (may_hold) {
 		h->next = held_free;
 		held_free = h;
+	} else {
+		local_used = false;
 	}
 	return NET_TAKEN;
 }
@@ -188,7 +195,8 @@ static enum net_verdict send_outside(struct net_frame *f, u8 *head, const struct
 	struct host_port *hp = NULL;
 	u32 have = ETHER_HEADER + MIN(p->have, p->total), len = ETHER_HEADER + p->total;
 	bool small = len <= ETHER_HEADER + 1500 && !p->partial && !p->segment;
-	u8 whole[ETHER_HEADER + 1500], mac[6];
+	static u8 whole[ETHER_HEADER + 1500];	/* lwIP has copied it before anybody comes by here again */
+	u8 mac[6];
 
 	for (u32 i = 0; i < network_count; i++)
 		if (networks[i].outside && networks[i].outside->network == p->side)
@@ -258,7 +266,7 @@ static bool take_inside(struct host_port *hp, struct net_frame *f, u8 *head, u32
 	struct nat_packet p;
 	enum nat_verdict verdict;
 
-	if (nat_take_udp(hp, f, head + NET_MAC, member, now))
+	if (nat_take_udp(hp, f, head, n, member, now))
 		return true;
 	if (memcmp(head, hp->port.mac, NET_MAC))
 		return false;	/* broadcast: ARP goes another way, the rest is lwIP's to judge */

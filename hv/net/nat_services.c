@@ -136,24 +136,34 @@ static bool serve_dns(struct host_port *hp, const u8 *ip, const u8 *data, u32 le
 }
 
 /* A whole UDP datagram for the gateway or for everybody. Its sum is not looked at: DHCP's and DNS's contents are checked. */
-bool nat_take_udp(struct host_port *hp, const struct net_frame *f, const u8 *mac, s32 member, u64 now)
+static bool is_for_services(const struct host_port *hp, const struct net_frame *f, const u8 *ip, u32 n)
 {
-	u8 frame[DATA + REQUEST_MAX], *ip = frame + ETHER_HEADER, *udp = ip + 20;
-	u32 n = net_copy(f, 0, frame, sizeof(frame)), to = get32(ip + NAT_TO), length, port;
+	u32 to = n >= DATA ? get32(ip + NAT_TO) : 0, length = n >= DATA ? get16(ip + 24) : 0, port = get16(ip + 22);
 
-	if (n < DATA || ip[0] != 0x45 || ip[9] != IP_UDP || get16(ip + 6) & 0x3fff || f->offload.gso != NET_GSO_NONE)
+	return n >= DATA && ip[0] == 0x45 && ip[9] == IP_UDP && !(get16(ip + 6) & 0x3fff) && f->offload.gso == NET_GSO_NONE &&
+	       length >= UDP_HEADER && 20 + length <= get16(ip + 2) && ETHER_HEADER + get16(ip + 2) <= f->len &&
+	       f->len <= DATA + REQUEST_MAX &&
+	       ((port == PORT_DHCP_SERVER && to == 0xffffffff) ||
+		((port == PORT_DHCP_SERVER || port == PORT_DNS) && to == nat_dhcp[hp->network].address));
+}
+
+bool nat_take_udp(struct host_port *hp, const struct net_frame *f, const u8 *head, u32 n, s32 member, u64 now)
+{
+	static u8 frame[DATA + REQUEST_MAX];	/* stacks are small */
+	u8 *ip = frame + ETHER_HEADER, *udp = ip + 20;
+	u32 length;
+
+	if (!is_for_services(hp, f, head + ETHER_HEADER, n))
 		return false;
-	length = get16(udp + 4);
-	port = get16(udp + 2);
-	if (length < UDP_HEADER || 20 + length > get16(ip + 2) || ETHER_HEADER + get16(ip + 2) > n ||
-	    (to != 0xffffffff && to != nat_dhcp[hp->network].address))
-		return false;
-	if (port == PORT_DHCP_SERVER) {
-		serve_dhcp(hp, udp + UDP_HEADER, length - UDP_HEADER, mac, now);
+	memcpy(frame, head, n);
+	net_copy(f, n, frame + n, sizeof(frame) - n);
+	length = (u32)get16(udp + 4) - UDP_HEADER;
+	if (get16(udp + 2) == PORT_DHCP_SERVER) {
+		serve_dhcp(hp, udp + UDP_HEADER, length, frame + NET_MAC, now);
 		return true;
 	}
-	return port == PORT_DNS && to != 0xffffffff && member >= 0 && get32(ip + NAT_FROM) == nat.member[member].address &&
-	       serve_dns(hp, ip, udp + UDP_HEADER, length - UDP_HEADER, mac);
+	return member >= 0 && get32(ip + NAT_FROM) == nat.member[member].address &&
+	       serve_dns(hp, ip, udp + UDP_HEADER, length, frame + NET_MAC);
 }
 
 void nat_bind_guests(u32 network, const struct resolved_plan *rp, u32 sw_index)

@@ -124,10 +124,14 @@ bool stack_inside(void)
 	return stack.inside;
 }
 
-void stack_init(void (*begin)(void))
+void stack_prepare(void)
 {
 	memset(&stack, 0, sizeof(stack));
 	random_seed(&stack.random, 0x6e6574);
+}
+
+void stack_init(void (*begin)(void))
+{
 	stack.begin = begin;
 	stack.down = !run(start, NULL);
 }

@@ -6,6 +6,9 @@
 
 #include <hv/types.h>
 
+/* Random numbers and the clock work from here on; lwIP does not yet. Boot core. */
+void stack_prepare(void);
+
 /* lwIP afresh: then begin() is called, inside, to make interfaces and services; also after each restart, when everything
  * that lwIP knew is gone. Boot core. */
 void stack_init(void (*begin)(void));
