@@ -9,7 +9,7 @@ BUILD ?= build
 LWIP_DIR := $(BUILD)/third_party/lwip
 LWIP_STAMP := $(BUILD)/third_party/lwip.stamp
 LWIP_CORE := def dns inet_chksum init ip mem memp netif pbuf raw stats tcp tcp_in tcp_out timeouts udp altcp altcp_alloc altcp_tcp
-LWIP_V4 := acd dhcp etharp icmp igmp ip4 ip4_addr ip4_frag
+LWIP_V4 := dhcp etharp icmp igmp ip4 ip4_addr ip4_frag
 LWIP_V6 := ethip6 icmp6 inet6 ip6 ip6_addr ip6_frag mld6 nd6
 LWIP_PARTS := $(LWIP_CORE:%=core/%) $(LWIP_V4:%=core/ipv4/%) $(LWIP_V6:%=core/ipv6/%) netif/ethernet apps/sntp/sntp \
 	apps/mdns/mdns apps/mdns/mdns_out apps/mdns/mdns_domain
@@ -36,7 +36,7 @@ $(LWIP_OBJS): $(BUILD)/third_party/obj/lwip/%.o: $(LWIP_STAMP) hv/net/third_part
 # For tests of the build host, with its C library and the sanitizers.
 $(LWIP_HOST): $(LWIP_STAMP) hv/net/third_party.mk $(LWIP_HEADERS)
 	@mkdir -p $(BUILD)/host/lwip
-	for p in $(LWIP_PARTS); do \
+	@for p in $(LWIP_PARTS); do \
 		gcc -std=gnu11 -w -O1 -g -fsanitize=address,undefined -fno-sanitize=alignment -fno-omit-frame-pointer $(LWIP_CFLAGS) \
 			-c $(LWIP_DIR)/src/$$p.c -o $(BUILD)/host/lwip/$$(echo $$p | tr / _).o || exit 1; done
 	rm -f $@

@@ -61,8 +61,8 @@
 #define LWIP_DHCP_GET_NTP_SRV		1
 #define LWIP_DHCP_MAX_NTP_SERVERS	2
 #define LWIP_DHCP_MAX_DNS_SERVERS	3
-#define LWIP_DHCP_DOES_ACD_CHECK	1
-#define LWIP_ACD			1
+#define LWIP_DHCP_DOES_ACD_CHECK	0	/* probing takes seconds at every start; DHCP servers probe what they give */
+#define LWIP_ACD			0
 #define LWIP_AUTOIP			0
 
 /* --- IPv6 */
@@ -99,11 +99,7 @@
 #define LWIP_TCP_SACK_OUT		1
 /* Nobody may foretell the first sequence number. RFC 6528 */
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) bulkhead_random32()
-/* Ports of our own connections; NAT gives out 8000H to BFFFH (hv/net/nat.h). */
-#define TCP_LOCAL_PORT_RANGE_START	0xc000
-#define TCP_LOCAL_PORT_RANGE_END	0xffff
-#define UDP_LOCAL_PORT_RANGE_START	0xc000
-#define UDP_LOCAL_PORT_RANGE_END	0xffff
+/* Ports of our own connections are lwIP's usual ones, C000H and up; NAT gives out 8000H to BFFFH (hv/net/nat.h). */
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
 
 /* --- UDP, names, time */
