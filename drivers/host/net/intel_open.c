@@ -24,8 +24,9 @@ enum { RCTL_ON = BIT32(1), RCTL_UNICAST = BIT32(3), RCTL_MULTICAST = BIT32(4), R
 #define RAH_VALID BIT32(31)
 #define RECEIVE_ADDRESSES 16u
 #define HASHES 128u
-enum { MDIC_READ = 2u << 26, MDIC_WRITE = 1u << 26, MDIC_PHY = 1u << 21, MDIC_READY = BIT32(28), MDIC_ERROR = BIT32(30) };
-enum { PHY_CONTROL_OFF = 0x0c00, PHY_CONTROL_AUTO = 0x1000, PHY_CONTROL_SET = 0x1340 };
+#define MDIC_WRITE (1u << 26 | 1u << 21)	/* to register 0 of the PHY at address 1 */
+#define PHY_NEGOTIATE 0x1340u		/* "PHY Control": auto-negotiation on, begin anew; no isolation, no power-down */
+#define TAG_TYPE 0x8100u
 #define RESET_NS 20000000ul		/* the EEPROM is read again meanwhile */
 #define GIVE_UP_NS 500000000ul
 #define RESETS_SHIFT_MAX 10u		/* 20 s between resets that do not help */
@@ -50,14 +51,18 @@ static bool reset_is_over(const struct intel *c)
 	return !(ctrl & CTRL_RESET);
 }
 
+/* Only what changes is written: QEMU's e1000 receives nothing for a second after. */
 void intel_set_filters(struct intel *c)
 {
+	u32 rctl = RCTL_ON | RCTL_MULTICAST | RCTL_LONG | RCTL_BROADCAST | RCTL_STRIP_FCS |
+		(c->promiscuous ? (u32)RCTL_UNICAST : 0) | (c->filtering ? (u32)RCTL_VLAN_FILTER : 0);
+
 	if (c->state != INTEL_RUNS && c->state != INTEL_ENABLING)
 		return;			/* set when it is programmed anew */
 	for (u32 i = 0; i < HASHES; i++)
 		intel_write(c, REG_VFTA + 4 * i, c->filtering ? (u32)(c->vlan[i / 2] >> 32 * (i & 1)) : ~0u);
-	intel_write(c, REG_RCTL, RCTL_ON | RCTL_MULTICAST | RCTL_LONG | RCTL_BROADCAST | RCTL_STRIP_FCS |
-		    (c->promiscuous ? (u32)RCTL_UNICAST : 0) | (c->filtering ? (u32)RCTL_VLAN_FILTER : 0));
+	if (intel_read(c, REG_RCTL) != rctl)
+		intel_write(c, REG_RCTL, rctl);
 }
 
 static void program_addresses(struct intel *c)
@@ -122,12 +127,15 @@ static void program(struct intel *c)
 	intel_write(c, REG_FCAH, 0);
 	intel_write(c, REG_FCT, 0);
 	intel_write(c, REG_FCTTV, 0);
+	intel_write(c, REG_VET, c->chip->family == INTEL_IGB ? TAG_TYPE << 16 | TAG_TYPE : TAG_TYPE);
 	program_addresses(c);
 	program_rings(c);
 	intel_write(c, REG_RXCSUM, RXCSUM_L4_IP);
 	pci_set_master(c->pci, true);
 	intel_write(c, REG_TCTL, TCTL_SET);
 	program_queues(c);
+	/* The reset does not wake a PHY that firmware sent to sleep or gave a fixed speed. */
+	intel_write(c, REG_MDIC, MDIC_WRITE | PHY_NEGOTIATE);
 	c->state = INTEL_ENABLING;
 	intel_set_filters(c);
 	if (c->chip->family == INTEL_IGB)
@@ -158,26 +166,6 @@ static bool wait_for(const struct intel *c, bool (*what)(const struct intel *c),
 	return false;
 }
 
-static bool phy_ready(const struct intel *c)
-{
-	return intel_read(c, REG_MDIC) & (MDIC_READY | MDIC_ERROR);
-}
-
-/* The reset does not wake a PHY that firmware sent to sleep, nor one that was told a fixed speed. */
-static void wake_phy(struct intel *c)
-{
-	u32 val;
-
-	intel_write(c, REG_MDIC, MDIC_READ | MDIC_PHY);
-	if (!wait_for(c, phy_ready, 2))
-		return;
-	val = intel_read(c, REG_MDIC);
-	if (val & MDIC_ERROR || (val & PHY_CONTROL_AUTO && !(val & PHY_CONTROL_OFF)))
-		return;
-	intel_write(c, REG_MDIC, MDIC_WRITE | MDIC_PHY | PHY_CONTROL_SET);
-	wait_for(c, phy_ready, 2);
-}
-
 /* The reset has read it from the EEPROM. */
 static bool read_mac(struct intel *c)
 {
@@ -201,7 +189,6 @@ bool intel_open(struct intel *c, const char **why)
 	*why = "it has no MAC address";
 	if (!read_mac(c))
 		return false;
-	wake_phy(c);
 	program(c);
 	*why = "its queues do not start";
 	if (!wait_for(c, queues_are_on, 50)) {

@@ -15,9 +15,9 @@ void nic_describe(const struct netdev *n, const char *messages, char *to, size_t
 		fmt_print(link, sizeof(link), "%u Mbit/s", n->mbit);
 	else if (n->link)
 		str_copy(link, sizeof(link), "link up");
-	fmt_print(to, size, "%s, %s, %02x:%02x:%02x:%02x:%02x:%02x, %s, %s; in %lu (%lu lost, %lu bad), out %lu (%lu full, "
-		  "%lu bad), %lu link changes, %lu resets", n->name, n->kind, m[0], m[1], m[2], m[3], m[4], m[5], link, messages,
-		  s->rx_frames, s->rx_no_buffer, s->rx_errors, s->tx_frames, s->tx_full, s->tx_errors, n->link_changes, s->resets);
+	fmt_print(to, size, "%s, %s, %02x:%02x:%02x:%02x:%02x:%02x, %s, %s; in %lu, out %lu, no buffer %lu, full %lu, bad %lu and "
+		  "%lu, link %lux, resets %lu", n->name, n->kind, m[0], m[1], m[2], m[3], m[4], m[5], link, messages,
+		  s->rx_frames, s->tx_frames, s->rx_no_buffer, s->tx_full, s->rx_errors, s->tx_errors, n->link_changes, s->resets);
 }
 
 void nic_set_link(struct netdev *n, bool up, u32 mbit)
