@@ -4,8 +4,8 @@
 #include <hv/lib.h>
 
 enum { ETHER = 14, ARP_SIZE = 28, IP6_SIZE = 40, UDP_SIZE = 8, EXTENSIONS_MAX = 8 };
-enum ip_protocol { IP_HOP_BY_HOP = 0, IP_IGMP = 2, IP_UDP = 17, IP_ROUTING = 43, IP_FRAGMENT = 44, IP_AUTH = 51, IP_ICMP6 = 58,
-	IP_DESTINATION = 60, IP_MOBILITY = 135, IP_HIP = 139, IP_SHIM6 = 140 };
+enum ip_protocol { IP_HOP_BY_HOP = 0, IP_IGMP = 2, IP_TCP = 6, IP_UDP = 17, IP_ROUTING = 43, IP_FRAGMENT = 44, IP_AUTH = 51,
+	IP_ICMP6 = 58, IP_DESTINATION = 60, IP_MOBILITY = 135, IP_HIP = 139, IP_SHIM6 = 140 };
 enum icmp6_type { ICMP6_ROUTER_SOLICIT = 133, ICMP6_ROUTER = 134, ICMP6_NEIGHBOUR = 136, ICMP6_REDIRECT = 137 };
 enum udp_port { DHCP_SERVER = 67, DHCP6_SERVER = 547 };
 
@@ -211,6 +211,26 @@ enum net_drop guard_check(struct guard *g, const u8 mac[NET_MAC], const u8 *head
 	case 0x8035:	return DROP_SPOOF_ARP;		/* RARP */
 	default:	return PASS;
 	}
+}
+
+bool guard_offload_fits(const u8 *head, u32 len, const struct net_offload *o)
+{
+	bool fragment = false, later = false;
+	u32 at = IP6_SIZE;
+	int protocol = -1;
+
+	if (len < ETHER + 20)
+		return false;
+	if (get16(head + 12) == 0x0800) {
+		at = (head[ETHER] & 15u) * 4;
+		protocol = head[ETHER + 9];
+		fragment = get16(head + ETHER + 6) & 0x3fff;
+	} else if (get16(head + 12) == 0x86dd && len >= ETHER + IP6_SIZE) {
+		protocol = skip_extensions(head + ETHER, len - ETHER, &at, &fragment, &later);
+	}
+	if (fragment || o->csum_start != ETHER + at)
+		return false;
+	return (protocol == IP_TCP && o->csum_offset == 16) || (protocol == IP_UDP && o->csum_offset == 6);
 }
 
 /* DHCP's answers. */

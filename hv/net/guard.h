@@ -36,6 +36,9 @@ static inline bool guard_needs_more(const u8 *head)
 	return head[12] == 0x86 ? head[20] != 6 && head[20] != 17 : head[12] == 8 && head[13] == 0 && head[14] != 0x45;
 }
 
+/* A sum that is filled in later must not change what was checked: it belongs to the TCP or UDP of this very frame. */
+bool guard_offload_fits(const u8 *head, u32 len, const struct net_offload *o);
+
 /* What a DHCP server says in a BOOTREPLY: what is leased to mac, and for how long. false: it is not for mac, or no answer
  * that leases or takes away (address 0). udp: from the UDP header on. RFC 2131. */
 bool guard_read_lease(const u8 *udp, u32 len, const u8 mac[NET_MAC], u32 *address, u32 *seconds);

@@ -111,6 +111,9 @@ enum net_drop passage_guard(struct passage *c)
 	if (UNLIKELY(st->guard.leased && switch_second - st->guard.leased_until < 0x80000000u))
 		st->guard.leased = 0;
 	why = guard_check(&st->guard, c->from->mac, c->head, c->head_len, c->f->len, &a.others);
+	if (why == NET_DROPS && (c->f->offload.checksum || c->f->offload.gso) &&
+	    !guard_offload_fits(c->head, c->head_len, &c->f->offload))
+		why = DROP_OFFLOAD;
 	/* A trunk's address is fixed in one VLAN only. */
 	return why == NET_DROPS && UNLIKELY(c->from->trunk) ? passage_source(c) : why;
 }

@@ -265,6 +265,49 @@ static void test_neighbour_discovery(void **state)
 	assert_false(guard_needs_more(f));
 }
 
+static void test_offloads(void **state)
+{
+	static const u8 one[] = { 60 };
+	struct net_offload o = { .checksum = true, .csum_start = 34, .csum_offset = 16 };
+	u32 len = make_tcp4(f, 2, 1, 100);
+
+	(void)state;
+	assert_true(guard_offload_fits(f, len, &o));
+	for (u32 at = 0; at < 200; at++) {
+		o.csum_start = (u16)at;
+		assert_int_equal(guard_offload_fits(f, len, &o), at == 34);
+	}
+	o.csum_start = 34;
+	for (u32 off = 0; off < 200; off++) {
+		o.csum_offset = (u16)off;
+		assert_int_equal(guard_offload_fits(f, len, &o), off == 16);
+	}
+	o.csum_offset = 16;
+	put16be(f + 20, 0x2000);
+	assert_false(guard_offload_fits(f, len, &o));
+	/* ARP has no sums: one would change the address that was checked. */
+	make_arp(f, 1, 1, OWN, 7);
+	o = (struct net_offload){ .checksum = true, .csum_start = 28, .csum_offset = 0 };
+	assert_false(guard_offload_fits(f, 42, &o));
+	/* Nor has a neighbour's advertisement one at TCP's place. */
+	o = (struct net_offload){ .checksum = true, .csum_start = 54, .csum_offset = 16 };
+	len = make_icmp6(136, own6, NULL, 0);
+	assert_false(guard_offload_fits(f, len, &o));
+	make_tcp6(f, 2, 1, 100);
+	assert_true(guard_offload_fits(f, 128, &o));
+	make_icmp6(6, own6, one, 1);
+	f[54] = 6;
+	assert_false(guard_offload_fits(f, 128, &o));
+	o.csum_start = 62;
+	assert_true(guard_offload_fits(f, 128, &o));
+	for (u32 cut = 14; cut < 54; cut++)
+		assert_false(guard_offload_fits(f, cut, &o));
+	o.csum_offset = 6;
+	o.csum_start = 54;
+	make_udp6(f, 2, 1, own6, all6, 9, 9, 10);
+	assert_true(guard_offload_fits(f, 72, &o));
+}
+
 static bool read_lease(u32 len, u32 *address, u32 *seconds)
 {
 	u8 mac[6], *copy = malloc(len);
@@ -319,7 +362,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROW(test_mac), ROW(test_arp), ROW(test_ip4_sources), ROW(test_ip4_malformed), ROW(test_servers), ROW(test_ip6_sources),
-		ROW(test_neighbour_discovery), ROW(test_leases),
+		ROW(test_neighbour_discovery), ROW(test_offloads), ROW(test_leases),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -249,6 +249,11 @@ static void takes_all(struct net_port *p)
 	p->takes_checksum = p->takes_gso4 = p->takes_gso6 = p->takes_gso_udp = true;
 }
 
+static void unguarded(struct net_port *p)
+{
+	p->guard = false;
+}
+
 static void takes_sums(struct net_port *p)
 {
 	p->takes_checksum = true;
@@ -257,7 +262,7 @@ static void takes_sums(struct net_port *p)
 static void test_ports(void **state)
 {
 	struct net_switch *sw = switch_create("s");
-	struct fake_port *a = fake_port_new(sw, NET_PORT_GUEST, 1, NULL), *all = fake_port_new(sw, NET_PORT_GUEST, 2, takes_all);
+	struct fake_port *a = fake_port_new(sw, NET_PORT_GUEST, 1, unguarded), *all = fake_port_new(sw, NET_PORT_GUEST, 2, takes_all);
 	struct fake_port *sums = fake_port_new(sw, NET_PORT_GUEST, 3, takes_sums), *none = fake_port_new(sw, NET_PORT_GUEST, 4, NULL);
 	struct net_offload o = { .checksum = true, .gso = NET_GSO_TCP4, .gso_size = 1448, .csum_start = 34, .csum_offset = 16, .header = 54 };
 	u32 len = make_tcp4(frame, 255, 1, 14480);
