@@ -207,6 +207,12 @@ void pc_list(const struct guest *g, void (*line)(const char *text))
 	vpci_list(g, line);
 }
 
+struct net_port *pc_net_port(struct guest *g, u32 index)
+{
+	(void)g, (void)index;
+	return NULL;
+}
+
 int pc_firmware_tables(struct guest *g)
 {
 	gpa_t rsdp;

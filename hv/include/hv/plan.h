@@ -200,7 +200,7 @@ struct plan_switch {
 	char outside[PLAN_NAME_SIZE];	/* nat: the switch behind it; "": net_outside() */
 	bool storm_given;
 	u32 storm;			/* frames to many a second and port; 0: no limit */
-	char mirror_from[24], mirror_to[24];	/* names of ports; "": none */
+	char mirror_from[40], mirror_to[40];	/* names of ports; "": none */
 	u32 forward_count;
 	struct plan_forward forward[PLAN_FORWARDS_MAX];
 	u32 line, line_nat, line_outside, line_mirror, line_address;
