@@ -3,6 +3,7 @@
 #include <hv/control.h>
 #include <hv/core.h>
 #include <hv/host.h>
+#include <hv/host_net.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/machine.h>
@@ -145,7 +146,7 @@ static bool is_check(const char *options)
 
 static bool build_networks(void)
 {
-	if (!net_build(machine_resolved))
+	if (!net_build(machine_resolved) && !host_net_build(machine_plan, machine_resolved))
 		return true;
 	sink_line("error HV-NO-MEMORY: the hypervisor's own memory is too small for this plan's networks");
 	guest_count = 0;

@@ -131,7 +131,7 @@ static void begin(void)
 
 static u32 prefix_of(u32 mask)
 {
-	return (u32)__builtin_popcount(mask);
+	return mask ? 32 - (u32)__builtin_ctz(mask) : 0;
 }
 
 static void look4(struct host_port *hp)
@@ -301,7 +301,8 @@ int host_net_build(const struct plan *plan, const struct resolved_plan *rp)
 	host_port_count = 0;
 	name_us(machine->name);
 	stack_prepare();
-	nat_port_init();
+	if (nat_port_init())
+		return -E_NOMEM;
 	if (rp->host != NO_CARD)
 		host = outside_port(rp->host, machine->net.vlan);
 	for (u32 i = 0; i < rp->switch_count; i++) {

@@ -33,7 +33,7 @@ static void show_addresses(print_fn *print, const struct host_port *hp)
 	char text[IP6_TEXT], gateway[IP4_TEXT];
 
 	if (hp->address)
-		print("  address  %s/%u, gateway %s\n", ip4_format(text, hp->address), (u32)__builtin_popcount(hp->mask),
+		print("  address  %s/%u, gateway %s\n", ip4_format(text, hp->address), hp->mask ? 32 - (u32)__builtin_ctz(hp->mask) : 0,
 		      hp->gateway ? ip4_format(gateway, hp->gateway) : "none");
 	else
 		print("  address  none\n");

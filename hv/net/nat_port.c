@@ -6,6 +6,7 @@
 #include "stack.h"
 
 #include <hv/lib.h>
+#include <hv/pool.h>
 #include <hv/time.h>
 
 #include <lwip/etharp.h>
@@ -23,14 +24,14 @@ static struct {
 static u32 network_count;
 static u64 sweep_at;
 
-/* Frames that go on by way of a card that reads them itself: kept until it has. */
-static struct held {
+/* Frames that go on by way of a card that reads them itself: kept until it has. In the pool, where DMA may read. */
+struct held {
 	struct net_frame frame;		/* first: done() gets it */
 	struct net_piece piece[NET_PIECES_MAX];
 	u8 head[HOST_HEADERS];
 	struct net_frame *from;
 	struct held *next;
-} held[HELD_MAX];
+};
 static struct held *held_free;
 
 /* Where a packet for the outside goes next, remembered for some seconds: lwIP's ARP table is the truth. */
@@ -98,6 +99,7 @@ static enum net_verdict forward(struct host_port *hp, struct net_frame *f, const
 	local_used |= !may_hold;
 	memcpy(h->head, head, have);
 	if (rebuild(f, have, len, h->head, &h->frame, h->piece)) {
+		h->piece[0].hpa = may_hold ? pool_hpa(h->head).v : 0;
 		h->from = f;
 		h->frame.done = may_hold ? held_done : NULL;
 		host_sent();
@@ -305,7 +307,21 @@ bool nat_port_take(struct host_port *hp, struct net_frame *f, u8 *head, u32 n, e
 
 /* --- set up ----------------------------------------------------------------------------------------------------------------- */
 
-void nat_port_init(void)
+static int held_init(void)
+{
+	struct held *h = pool_alloc(ALIGN_UP(sizeof(*h) * HELD_MAX, PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
+
+	if (!h)
+		return -E_NOMEM;
+	held_free = NULL;
+	for (u32 i = 0; i < HELD_MAX; i++) {
+		h[i].next = held_free;
+		held_free = &h[i];
+	}
+	return 0;
+}
+
+int nat_port_init(void)
 {
 	u8 seed[24];
 
@@ -314,11 +330,7 @@ void nat_port_init(void)
 	memset(networks, 0, sizeof(networks));
 	memset(hops, 0, sizeof(hops));
 	network_count = 0;
-	held_free = NULL;
-	for (u32 i = 0; i < HELD_MAX; i++) {
-		held[i].next = held_free;
-		held_free = &held[i];
-	}
+	return held_init();
 }
 
 void nat_port_add(struct host_port *hp, u32 side, const struct plan_switch *sw, u32 address, u8 prefix,

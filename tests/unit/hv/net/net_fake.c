@@ -9,6 +9,7 @@
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/net_build.h>
+#include <hv/pool.h>
 #include <hv/random.h>
 #include <hv/time.h>
 
@@ -129,6 +130,16 @@ bool net_offload(const struct net_frame *f, bool do_checksum, net_emit_fn *emit,
 	own.offload = (struct net_offload){ 0 };
 	emit(arg, &own);
 	return true;
+}
+
+void *pool_alloc(u64 pages, enum pool_owner owner)
+{
+	return calloc(pages, PAGE_SIZE);
+}
+
+hpa_t pool_hpa(const void *p)
+{
+	return HPA((u64)(uintptr_t)p);
 }
 
 int control_work_add(const struct control_work *w)
