@@ -334,8 +334,8 @@ static void describe(const void *device, char *to, size_t size)
 	const struct ve1000e *n = device;
 	const u8 *m = n->port.mac;
 
-	fmt_print(to, size, "address %02x:%02x:%02x:%02x:%02x:%02x, %s: %lu frames sent, %lu received, %lu filtered out, %lu too long, "
-		"%lu bad descriptors", m[0], m[1], m[2], m[3], m[4], m[5], load_relaxed(&n->live) ? "up" : "down",
+	fmt_print(to, size, "address %02x:%02x:%02x:%02x:%02x:%02x, %s: %lu frames sent, %lu received, %lu filtered out, "
+		"%lu too long, %lu bad descriptors", m[0], m[1], m[2], m[3], m[4], m[5], load_relaxed(&n->live) ? "up" : "down",
 		load_relaxed(&n->sent), load_relaxed(&n->received), load_relaxed(&n->filtered), load_relaxed(&n->refused),
 		load_relaxed(&n->bad));
 }

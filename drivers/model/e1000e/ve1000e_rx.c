@@ -66,7 +66,8 @@ static bool passes_vlan(const struct ve1000e *n, const struct frame_record *f)
 {
 	u32 id = f->vlan & 0xfff;
 
-	return !f->tagged || !(ve1000e_get(n, E_RCTL) & RCTL_VLAN_FILTER) || ve1000e_get(n, E_VFTA + 4 * (id >> 5)) >> (id & 31) & 1;
+	return !f->tagged || !(ve1000e_get(n, E_RCTL) & RCTL_VLAN_FILTER) ||
+		ve1000e_get(n, E_VFTA + 4 * (id >> 5)) >> (id & 31) & 1;
 }
 
 static bool passes(struct ve1000e *n, const struct frame_record *f, const u8 *to)
