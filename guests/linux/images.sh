@@ -51,7 +51,7 @@ done
 find "$work/lib" -name '*.ko' -exec cp {} "$root/lib/modules" \;
 cp "$src/initrd/init" "$root/init"
 cp "$src/initrd/do.sh" "$root/bin/do"
-for action in hash e820 ipi pci disks panic triple; do
+for action in hash e820 ipi pci disks ports panic triple; do
 	ln -s do "$root/bin/$action"
 done
 echo "alias hash=/bin/hash" > "$root/etc/shrc"

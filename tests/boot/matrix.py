@@ -100,6 +100,7 @@ def rows(which):
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.check_report, plans.hello_check),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
         Row(Bochs, 'corei7_skylake_x', 3, scenarios.ovmf_shell, plans.ovmf_shell, ci=False),
+        Row(Bochs, 'corei7_skylake_x', 4, scenarios.disks, plans.disks, ci=False),
         Row(Bochs, 'zambezi', 8, scenarios.test_guests, plans.guests_a, ci=False, name='test-guests-a'),
         Row(Bochs, 'corei7_haswell_4770', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),
         Row(Bochs, 'corei7_icelake_u', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),

@@ -60,7 +60,7 @@ panic = Plan('panic', linux_guest('left', 1, '128MiB', extra='restart = "on-fail
 # RAM disks: of one guest's own, shared but read-only, and an ISO in the place of a CD-ROM (any bytes will do here).
 disks = Plan('disks', linux_guest('left', 2, '192MiB', extra='disk = [{ image = "a.img" }, { image = "b.img", readonly = '
                                   'true }, { image = "c.img", ring = "split" }]\ncdrom = "cd.iso"')
-             + linux_guest('right', 1, '160MiB', extra='virtio_console = true\nballoon = true\ndisk = [{ image = "b.img", readonly = true }]'),
+             + linux_guest('right', 1, '160MiB', extra='virtio_console = { ports = ["log", "agent"] }\nballoon = true\ndisk = [{ image = "b.img", readonly = true }]'),
              {'a.img': bytes(4 << 20), 'b.img': b'bulkhead\n' * 512, 'c.img': bytes(2 << 20), 'cd.iso': b'CD' * 2048},
              linux=True)
 hyperv_linux = Plan('hyperv-linux', linux_guest('left', 2, '192MiB', extra='hyperv = true'), linux=True)

@@ -121,15 +121,36 @@ def disks(m, plan):
     m.expect(r'DISK vda cannot be written', 30 * m.patience)
     m.expect(r'DISK done', 60 * m.patience)
     # The virtio console beside the UART: a shell on it gets what is typed, as it wrote last.
-    in_guest(m, '2', 'right', 'insmod /lib/modules/virtio_console.ko; sh -c "PS1=hvc\\"> \\" exec sh -i" '
+    in_guest(m, '2', 'right', 'insmod /lib/modules/virtio_console.ko; sleep 1; sh -c "PS1=hvc\\"> \\" exec sh -i" '
              '</dev/hvc0 >/dev/hvc0 2>&1', r'hvc> ')
     m.type('tty; seq 1 2000 | tail -n 1\r')
     m.expect(r'/dev/hvc0\s+2000\s', 30 * m.patience)
     m.type('exit\r')
     m.expect(r'right# ', 30 * m.patience)
+    ports(m)
     balloon(m)
     view(m, '0')
     shell(m, 'memory', r'Audit: every frame has one owner')
+
+
+def ports(m):
+    """Named ports of the second guest's virtio console: written before they are looked at, and typed into."""
+    in_guest(m, '2', 'right', 'ports', r'PORT vport\dp1 log\s+PORT vport\dp2 agent\s+PORT done')
+    in_guest(m, '2', 'right', 'seq 1 300 | sed "s/^/entry /" >/dev/virtio-ports/log; echo written $?', r'written 0')
+    in_guest(m, '2', 'right', '(read a; echo "answer to $a" >&0; echo "AGENT HEARD $a") <>/dev/virtio-ports/agent & sleep 1; echo here', r'here')
+    view(m, '0')
+    shell(m, 'devices right', r'port 1 "log": closed, 2892 bytes written, 0 typed[\s\S]*port 2 "agent": open, 0 bytes')
+    shell(m, 'console right log', r'--- guest 2: right, port log, running[^\n]*\s+entry 27[\s\S]*entry 300\s')
+    m.send('\x01p')
+    m.expect(r'--- guest 2: right, port agent', 10 * m.patience)
+    m.type('who are you\n')
+    m.expect(r'answer to who are you', 20 * m.patience)
+    view(m, '2')
+    m.expect(r'AGENT HEARD who are you', 10 * m.patience)
+    view(m, '0')
+    shell(m, 'console right log log 3', r'\] entry 298\s+\[[^\n]*\] entry 299\s+\[[^\n]*\] entry 300\s')
+    text = shell(m, 'devices right', r'(\d+) control messages, (\d+) of them wrong')
+    assert int(text.group(1)) >= 8 and text.group(2) == '0', text.group(0)
 
 
 def balloon(m):
@@ -139,7 +160,7 @@ def balloon(m):
     for mib in (32, 0):
         shell(m, f'balloon right {mib}', rf'guest right: {mib} MiB asked for')
         for _ in range(20):
-            text = shell(m, 'devices right', r'balloon: [\s\S]*?statistics of [^\n]*').group(0)
+            text = shell(m, 'devices right', r'balloon: [\s\S]*?statistics of [^\n]*told \d+ times').group(0)
             if re.search(rf'balloon: {mib} (MiB|B) asked for, {mib} (MiB|B) in it \(its driver says {mib} (MiB|B)\)', text):
                 break
         else:

@@ -285,7 +285,7 @@ static void describe(const struct virtio_device *d, char *to, size_t size)
 }
 
 static const struct virtio_kind disk_kind = {
-	.pci = VIRTIO_PCI_DESC("virtio-blk", 2, 0x010000u, VIRTIO_QUEUES_MAX + 1),
+	.pci = VIRTIO_PCI_DESC("virtio-blk", 2, 0x010000u, VBLK_QUEUES_MAX + 1),
 	.config_size = CONFIG_SIZE, .kicked = kicked, .reset = reset, .busy = busy, .describe = describe,
 };
 
@@ -314,7 +314,7 @@ int vblk_add(struct guest *g, struct vblk *b, u8 slot)
 {
 	u64 features = BIT(VBLK_F_SEG_MAX) | BIT(VBLK_F_BLK_SIZE) | BIT(VBLK_F_FLUSH) | BIT(VBLK_F_TOPOLOGY) |
 		BIT(VBLK_F_MQ);
-	u32 queues = MIN(g->vcpu_count, VIRTIO_QUEUES_MAX);
+	u32 queues = MIN(g->vcpu_count, VBLK_QUEUES_MAX);
 
 	features |= b->store.readonly ? BIT(VBLK_F_RO) : BIT(VBLK_F_DISCARD) | BIT(VBLK_F_WRITE_ZEROES);
 	b->free = BIT32(VBLK_SLOTS) - 1;

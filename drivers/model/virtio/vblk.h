@@ -6,6 +6,7 @@
 
 #include "virtio.h"
 
+#define VBLK_QUEUES_MAX 8u
 #define VBLK_SLOTS 16u			/* requests that the store works on at once */
 
 struct vblk_slot {

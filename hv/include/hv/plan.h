@@ -14,6 +14,7 @@
 #define PLAN_VCPUS_MAX 64		/* cores of one guest */
 #define PLAN_MODULES_MAX 8
 #define PLAN_DISKS_MAX 4		/* of one guest, without its CD-ROM */
+#define PLAN_PORTS_MAX 4		/* of one guest's virtio console, beside the console itself */
 #define PLAN_RANGES_MAX 8		/* pieces of RAM of one guest */
 #define PLAN_NAME_SIZE 32
 #define PLAN_PATH_SIZE 128		/* a file name, with its NUL */
@@ -107,6 +108,8 @@ struct plan_guest {
 	bool hyperv;			/* default false */
 	enum plan_apic apic;		/* virtual */
 	bool virtio_console;		/* default false */
+	u32 port_count;			/* ports beside the console */
+	char port[PLAN_PORTS_MAX][PLAN_NAME_SIZE];
 	bool balloon;			/* default false */
 	bool display;			/* default false */
 	u32 disk_count;
