@@ -55,6 +55,9 @@ for action in hash e820 ipi pci disks ports panic triple; do
 	ln -s do "$root/bin/$action"
 done
 echo "alias hash=/bin/hash" > "$root/etc/shrc"
+# For bulkhead.login=1. The password is "bulkhead".
+echo 'root:$1$bulkhead$8te1QCKhDQP9rsFrtxeGj1:0:0:root:/:/bin/sh' >"$root/etc/passwd"
+echo 'export ENV=/etc/shrc PS1="$(hostname)# "' >"$root/etc/profile"
 cp "$src/initrd/power" "$root/etc/acpi/PWRF/00000080"
 for program in ticks vectors; do
 	gcc -static -Os -s -Wall -Wextra -o "$root/bin/$program" "$src/initrd/$program.c"

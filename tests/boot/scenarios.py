@@ -10,6 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
 
 import plans
+import screentext
 import shot as shots
 
 HASH = hashlib.sha256((b'bulkhead\n' * (2097152 // 9 + 1))[:2097152]).hexdigest()
@@ -504,6 +505,47 @@ def display_linux(m, plan):
     open('build/test/display-linux.png', 'wb').write(png)
     assert len(set(zip(rgb[0::3], rgb[1::3], rgb[2::3]))) > 1, 'one colour only'
     return f'{width}x{height}, {len(png)} bytes'
+
+
+def small_uefi(m, plan):
+    """Firmware, GRUB, Linux and a login, all from one virtio disk, and the end of the kernel's log on the screen."""
+    begun, steps = time.time(), []
+
+    def reached(pattern, seconds):
+        match = m.expect(pattern, seconds * m.patience)
+        steps.append(f'{time.time() - begun:.0f} s')
+        return match
+    ready(m)
+    m.expect(r'guest pc: running', 30 * m.patience)
+    view(m, '1')
+    reached(r'GNU GRUB', 200)
+    reached(r'Run /init', 300)
+    reached(r'pc login: ', 200)
+    m.type('root\r')
+    m.expect(r'Password: ', 30 * m.patience)
+    m.type('bulkhead\r')
+    m.expect(r'pc# ', 60 * m.patience)
+    m.type('for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do '
+           'insmod /lib/modules/$m.ko; done; dd if=/dev/vda bs=1M count=16 | sha256sum\r')
+    image = open('build/test/small-uefi/grub.img', 'rb').read(16 << 20)
+    m.expect(hashlib.sha256(image).hexdigest(), 60 * m.patience)
+    view(m, '0')
+    log = [line for line in re.findall(r'^(\[ +\d+\.\d+\] [^\r\n]{10,110})\r?$', m.text, re.M)]
+    screentext.Picture(*picture(m, 'pc')).learn(log[-12:-4])
+    steps.append(f'{time.time() - begun:.0f} s')
+    view(m, '1')
+    m.type('poweroff -f\r')
+    m.expect(r'guest pc: powered off', 60 * m.patience)
+    return 'GRUB, Linux, login, shot at ' + ', '.join(steps)
+
+
+def picture(m, name):
+    """`shot` of a guest -> width, height, pixels."""
+    start = m.at
+    shell(m, f'shot {name}', rf'-----END PNG {name}-----', 120)
+    (_, png), = shots.find(m.text[start:])
+    open(f'build/test/{name}-{m.name}.png', 'wb').write(png)
+    return shots.decode(png)
 
 
 def power_button(m, plan):
