@@ -16,7 +16,7 @@ from machine import Bochs, Qemu10, Timeout  # noqa: E402
 
 OUT = 'build/bench'
 IPS = 400000000
-GUESTS = {'none': 'mode=none', 'one-packed': 'mode=one', 'one-split': 'mode=one split', 'batch-packed': 'mode=batch',
+GUESTS = {'none': 'mode=none', 'one-packed': 'mode=one all', 'one-split': 'mode=one split', 'batch-packed': 'mode=batch',
           'batch-split': 'mode=batch split'}
 LIMITS = {'one': (1.0, 1500), 'batch': (0.1, 1500)}       # exits, instructions a request
 
@@ -50,7 +50,7 @@ def exits(m, name):
 
 
 def run(which, image):
-    """-> name of a guest: (instructions a request, requests, exits by kind)"""
+    """-> name of a guest: (median instructions a request, requests, exits by kind)"""
     results = {}
     with machine(which, image) as m:
         m.expect(r'bulkhead: ready', 240)
@@ -58,9 +58,9 @@ def run(which, image):
             m.type(f'start {name}\r')
             end = m.expect(rf'guest {name}: (ended result=(\d+)|killed [^\r\n]*)', 240)
             text = ask(m, f'console {name} log', r'VBLK|FAIL')
-            line = re.search(r'VBLK (\d+) (\d+) (\d+) n=(\d+) own=(\d+)', text)
+            line = re.search(r'VBLK (\d+) (\d+) (\d+) (\d+) n=(\d+) own=(\d+)', text)
             assert end.group(2) == '0' and line, f'{which}, {name}: {end.group(0)}: {text}'
-            results[name] = int(line.group(1)), int(line.group(4)), exits(m, name)
+            results[name] = int(line.group(1)), int(line.group(5)), exits(m, name)
     return results
 
 
@@ -70,8 +70,8 @@ def row(which, name, results):
     more = {k: n - nothing.get(k, 0) for k, n in own.items()}
     each = sum(more.values()) / requests
     limit = LIMITS[name.split('-')[0]]
-    # Two requests of set-up are in all of them; a stray exit by a clock is no request's.
-    over = each > limit[0] + 0.005 or cost > limit[1]
+    # Two requests of set-up are in all of them; a stray exit by a clock or by the control core is no request's.
+    over = each > limit[0] + 0.02 or cost > limit[1]
     kinds = ', '.join(f'{k} {n}' for k, n in more.items() if n)
     return f'| {which} | {name} | {requests:,} | {each:.3f} ({kinds}) | {limit[0]} | {cost:,} | {limit[1]:,} | {"OVER" if over else "PASS"} |', over
 

@@ -30,7 +30,7 @@ struct vblk_erase {
 
 static void slot_free(struct vblk *b, const struct vblk_slot *s)
 {
-	b->free |= BIT32(s - b->slot);
+	b->free |= s->bit;
 }
 
 /* Answer: the status byte, and the chain goes back. written: data bytes before the status. */
@@ -188,7 +188,7 @@ static void slot_start(struct vblk_slot *s)
 	struct vblk_header h = { 0 };
 
 	s->status = cut_status(c);
-	if (virtq_copy_from(c, 0, c->readable, 0, &h, sizeof(h)) != sizeof(h)) {
+	if (virtq_head(c, &h, sizeof(h)) != sizeof(h)) {
 		slot_answer(s, VBLK_S_IOERR, 0);
 		return;
 	}
@@ -320,6 +320,7 @@ int vblk_add(struct guest *g, struct vblk *b, u8 slot)
 	b->free = BIT32(VBLK_SLOTS) - 1;
 	for (u32 i = 0; i < VBLK_SLOTS; i++) {
 		b->slot[i].disk = b;
+		b->slot[i].bit = BIT32(i);
 		b->slot[i].rq.done = slot_done;
 	}
 	config_fill(b, b->d.config, queues);

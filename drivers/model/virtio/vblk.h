@@ -14,6 +14,7 @@ struct vblk_slot {
 	struct vblk *disk;
 	u8 *status;			/* the guest's last byte to write */
 	u32 written;			/* bytes, if all goes well */
+	u32 bit;			/* its own in free */
 	u16 queue;
 	bool kicking;			/* submit() has not returned yet */
 	struct virtq_chain chain;
