@@ -18,6 +18,8 @@ enum pci_cap_id { PCI_CAP_MSI = 0x05, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x1
 /* What the machine's interrupt messages arrive as: one vector for all devices, it only wakes the control core. */
 #define PCI_MESSAGE_VECTOR 0xe0
 
+#define PCI_DEVICE(vendor, device) ((u32)(device) << 16 | (vendor))
+
 struct host_driver;
 
 struct pci_bar {
@@ -45,12 +47,14 @@ struct host_driver {
 	const char *name;
 	u32 class_code, class_mask;	/* 24 bits: matches when (code & mask) == class_code; mask 0: by id alone */
 	u16 vendor, device;		/* both 0: by class alone */
+	const u32 *ids;			/* or any of these: PCI_DEVICE(vendor, device), 0 ends; null: see above */
 	/* Take the function: map BARs, get memory, reset it; waits are bounded. Boot core, before the seal: the last moment for
 	 * mmio_map(). 0: it is ours from now on; else give back nothing, say why in p->why. */
 	int (*probe)(struct host_pci *p);
 	/* The event loop begins: messages may be switched on. Control core. Null: nothing to do. */
 	void (*start)(struct host_pci *p);
-	/* One turn of the event loop: look, act, return at once. Control core. Null: nothing to do. */
+	/* One round of the event loop (at least every 5 ms, and when its message came): look, act, return at once. Control
+	 * core. Null: nothing to do, or it has a struct control_work of its own. */
 	void (*poll)(struct host_pci *p, u64 now);
 	/* State in words for `devices`. Control core. */
 	void (*describe)(const struct host_pci *p, char *to, size_t size);
@@ -60,9 +64,9 @@ struct host_driver {
 void pci_init(const struct boot_acpi *acpi);
 void drivers_probe(void);
 
-/* See struct host_driver. Control core. */
+/* See struct host_driver; from then on each poll() is a struct control_work. Drivers that know when there is more to do add
+ * their own instead (hv/control_work.h). Control core. */
 void drivers_start(void);
-void drivers_poll(u64 now);
 
 /* What was found, in the order of the walk; and how many more did not fit. */
 u32 pci_count(void);
