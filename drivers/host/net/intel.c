@@ -182,7 +182,8 @@ static void intel_poll(struct host_pci *p, u64 now)
 
 static void intel_describe(const struct host_pci *p, char *to, size_t size)
 {
-	static const char *const word[] = { [INTEL_RESETTING] = "resetting", [INTEL_ENABLING] = "resetting", [INTEL_DEAD] = "gone" };
+	static const char *const word[] = { [INTEL_RESETTING] = "resetting", [INTEL_ENABLING] = "resetting",
+		[INTEL_DEAD] = "gone" };
 	const struct intel *c = p->state;
 
 	nic_describe(&c->net, c->state != INTEL_RUNS ? word[c->state] : p->message_kind == PCI_CAP_MSIX ? "MSI-X" :
