@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/host/net/intel.c drivers/host/net/intel_open.c drivers/host/net/intel_link.c drivers/host/net/intel_rx.c drivers/host/net/intel_tx.c drivers/host/net/intel_desc.c drivers/host/net/nic.c drivers/host/net/nic_gso.c hv/net/frame.c hv/lib/string.c hv/lib/format.c */
+/* SOURCES: drivers/host/net/intel.c drivers/host/net/intel_open.c drivers/host/net/intel_link.c drivers/host/net/intel_rx.c drivers/host/net/intel_tx.c drivers/host/net/intel_desc.c drivers/host/net/nic.c drivers/host/net/nic_gso.c hv/net/frame.c hv/lib/format.c */
 /* An Intel card that writes anything into descriptors and registers, while frames with any offloads are sent through it.
  * nic_fake.h's receiver checks what comes up; held frames must come back, each once. */
+#include <stdio.h>
+
 #include <tests/unit/drivers/host/net/intel_device.h>
 
 #define FRAMES 16
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
+
+size_t str_copy(char *to, size_t size, const char *s)
+{
+	snprintf(to, size, "%s", s);
+	return strlen(s);
+}
 
 static u8 bytes[NET_GSO_MAX + 64];
 static struct net_frame frame[FRAMES];

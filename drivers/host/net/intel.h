@@ -130,6 +130,7 @@ bool intel_rx_waiting(const struct intel *c);
 
 /* Let go of what was sent; true: there was something. */
 bool intel_tx_poll(struct intel *c, u64 now);
+bool intel_tx_waiting(const struct intel *c);
 
 enum net_verdict intel_send(struct netdev *n, struct net_frame *f);
 void intel_kick(struct netdev *n);

@@ -194,3 +194,8 @@ bool intel_tx_poll(struct intel *c, u64 now)
 		intel_reset(c, "it does not send any more", now);
 	return any;
 }
+
+bool intel_tx_waiting(const struct intel *c)
+{
+	return c->tx.clean != c->tx.told && c->format->tx_done(&c->tx.desc[c->tx.slot[c->tx.clean].last]);
+}

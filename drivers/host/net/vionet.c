@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Virtio network cards as drivers.c sees them: opening, link, the control queue, reset. */
+#include <hv/control_work.h>
 #include <hv/core.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -17,6 +18,7 @@ enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, CONFIG_SPEED = 12 };	
 #define STATUS_LINK 1u
 #define MTU_LEAST 1500u
 #define LOOK_NS 250000000ul
+#define POLLED_NS 500000ul
 #define RESET_NS 10000000ul
 #define RESETS_SHIFT_MAX 10u
 /* "Control Virtqueue" (5.1.6.5): class "receive mode", its first two commands, one byte of argument. */
@@ -165,22 +167,32 @@ static bool turn(struct vionet *c, u64 now)
 	return any;
 }
 
-static void vionet_poll(struct host_pci *p, u64 now)
+/* Without messages it is looked at all the more often. */
+static bool vionet_poll(void *card, u64 now)
 {
-	struct vionet *c = p->state;
+	struct vionet *c = card;
 	bool any = turn(c, now);
 
-	if (c->state != VIONET_RUNS)
-		return;
-	if (!any && !c->listening) {
-		vio_queue_listen(&c->rx);
-		vio_queue_listen(&c->tx);
-		c->listening = true;
-	} else if (any && c->listening) {
+	if (any && c->listening && c->state == VIONET_RUNS) {
 		vio_queue_quiet(&c->rx);
 		vio_queue_quiet(&c->tx);
 		c->listening = false;
 	}
+	if (!c->vio.pci->message_kind)
+		control_work_by(now + ns_to_ticks(POLLED_NS));
+	return any;
+}
+
+static bool vionet_listen(void *card)
+{
+	struct vionet *c = card;
+	bool any;
+
+	if (c->state != VIONET_RUNS)
+		return false;
+	c->listening = true;
+	any = vio_queue_listen(&c->rx);
+	return vio_queue_listen(&c->tx) || any;
 }
 
 static int open_queues(struct vionet *c)
@@ -253,7 +265,12 @@ refuse:
 
 static void vionet_start(struct host_pci *p)
 {
+	struct vionet *c = p->state;
+
 	pci_messages_on(p, core_table[control_core].apic_id);
+	if (control_work_add(&(struct control_work){ .name = c->net.name, .poll = vionet_poll, .listen = vionet_listen,
+						     .arg = c }))
+		log_error("%s: the event loop has no place for it", c->net.name);
 }
 
 static void vionet_describe(const struct host_pci *p, char *to, size_t size)
@@ -267,5 +284,5 @@ static void vionet_describe(const struct host_pci *p, char *to, size_t size)
 
 const struct host_driver vionet_driver = {
 	.name = "virtio-net", .ids = ids,
-	.probe = vionet_probe, .start = vionet_start, .poll = vionet_poll, .describe = vionet_describe,
+	.probe = vionet_probe, .start = vionet_start, .describe = vionet_describe,
 };

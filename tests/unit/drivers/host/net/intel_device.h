@@ -76,6 +76,7 @@ static int card_open(u16 device)
 	ret = intel_driver.probe(&fake_pci);
 	if (ret)
 		return ret;
+	intel_driver.start(&fake_pci);
 	card.c = fake_pci.state;
 	card.c->net.receive = fake_receive;
 	card.c->net.link_changed = fake_link_changed;
@@ -86,7 +87,7 @@ static void turn(u64 ms)
 {
 	now += ms * MS;
 	card_turn();
-	intel_driver.poll(&fake_pci, now);
+	fake_work.poll(fake_work.arg, now);
 }
 
 static struct intel_desc *rx_desc(u32 i)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What a card's driver stands on, for tests and fuzzing: memory whose addresses are pointers, a PCI function, a clock, and
- * what it calls. One C file includes this. */
+ * what it calls. One C file includes this. Fuzzing has the C library's memory functions, so str_copy() is not linked. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <hv/control_work.h>
 #include <hv/core.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -92,6 +93,20 @@ int netdev_add(struct netdev *n)
 	fake_cards++;
 	str_copy(n->name, sizeof(n->name), "net0");
 	return 0;
+}
+
+static struct control_work fake_work;
+static u64 fake_wake_by;
+
+int control_work_add(const struct control_work *w)
+{
+	fake_work = *w;
+	return 0;
+}
+
+void control_work_by(u64 tsc)
+{
+	fake_wake_by = tsc;
 }
 
 static void fake_receive(struct netdev *n, struct net_frame *f)

@@ -515,6 +515,30 @@ static void filters_are_set(void **state)
 	}
 }
 
+/* Before the control core halts: interrupts on, and what came in meanwhile keeps it awake. */
+static void it_asks_to_be_called(void **state)
+{
+	FOR_EACH_CARD {
+		open_card(k);
+		assert_false(fake_work.listen(fake_work.arg));
+		assert_true(card.c->armed && reg(REG_IMS));
+		assert_true(card_put(pattern, 100, 0));
+		assert_true(fake_work.listen(fake_work.arg));
+		assert_true(fake_work.poll(fake_work.arg, now));
+		assert_false(card.c->armed);
+		assert_int_equal(reg(REG_IMC), ~0u);
+		send_bytes(1000, is_done);
+		assert_false(fake_work.listen(fake_work.arg));
+		assert_true(card_send());
+		assert_true(fake_work.listen(fake_work.arg));
+		assert_true(fake_work.poll(fake_work.arg, now));
+		assert_false(fake_work.poll(fake_work.arg, now));
+		fake_pci.message_kind = 0;
+		fake_work.poll(fake_work.arg, now);
+		assert_true(fake_wake_by > now && fake_wake_by <= now + MS);
+	}
+}
+
 static void imitated_cards_do_not_cut(void **state)
 {
 	FOR_EACH_CARD {
@@ -550,6 +574,7 @@ int main(void)
 		cmocka_unit_test(a_card_that_is_gone_stays_so),
 		cmocka_unit_test(the_link_is_followed),
 		cmocka_unit_test(filters_are_set),
+		cmocka_unit_test(it_asks_to_be_called),
 		cmocka_unit_test(imitated_cards_do_not_cut),
 	};
 
