@@ -6,3 +6,4 @@
 
 extern const struct host_driver xhci_driver;	/* usb/xhci.c */
 extern const struct host_driver intel_driver;	/* net/intel.c */
+extern const struct host_driver vionet_driver;	/* net/vionet.c */
