@@ -47,8 +47,8 @@ static void read_address(struct plan_reader *r, void *object, const struct toml_
 	else if (ip4_parse_prefix(n->text, &h->address, &h->prefix) && is_host(h->address, h->prefix))
 		h->how = HOST_NET_STATIC;
 	else
-		plan_bad(r, "PLAN-VALUE", n, "\"dhcp\", \"off\" or an address with its prefix such as \"192.0.2.5/24\", not \"%.40s\"",
-			 n->text);
+		plan_bad(r, "PLAN-VALUE", n, "\"dhcp\", \"off\" or an address with its prefix such as \"192.0.2.5/24\", "
+			 "not \"%.40s\"", n->text);
 }
 
 static void read_gateway(struct plan_reader *r, void *object, const struct toml_node *n)
@@ -95,7 +95,8 @@ static void read_ipv6(struct plan_reader *r, void *object, const struct toml_nod
 		h->ipv6 = HOST_IPV6_AUTO;
 	else if (!strcmp(n->text, "off"))
 		h->ipv6 = HOST_IPV6_OFF;
-	else if (ip6_parse_prefix(n->text, h->address6, &h->prefix6) && h->prefix6 == 64 && h->address6[0] != 0xff && h->address6[0])
+	else if (ip6_parse_prefix(n->text, h->address6, &h->prefix6) && h->prefix6 == 64 && h->address6[0] != 0xff &&
+		 h->address6[0])
 		h->ipv6 = HOST_IPV6_STATIC;
 	else
 		plan_bad(r, "PLAN-VALUE", n, "\"auto\", \"off\" or an address with a prefix of 64 such as \"2001:db8::5/64\", "

@@ -37,6 +37,7 @@ char *wall_format(char to[WALL_TEXT], u64 ns)
 	if (!ns)
 		return str_copy(to, WALL_TEXT, "-"), to;
 	date_of(s / 86400, &year, &month, &day);
-	fmt_print(to, WALL_TEXT, "%04u-%02u-%02uT%02lu:%02lu:%02lu.%03luZ", year, month, day, s / 3600 % 24, s / 60 % 60, s % 60, ms);
+	fmt_print(to, WALL_TEXT, "%04u-%02u-%02uT%02lu:%02lu:%02lu.%03luZ", year, month, day, s / 3600 % 24, s / 60 % 60,
+		  s % 60, ms);
 	return to;
 }

@@ -125,8 +125,8 @@ static u32 add_name(u8 *reply, u32 at, const char *name)
 	return add_record(reply, at, TYPE_PTR, data, 3 + n + d);
 }
 
-static enum dns_verdict serve_reverse(const struct dns_names *names, const struct question *q, u32 address, const u8 *query, u8 *reply,
-				      u32 *reply_length)
+static enum dns_verdict serve_reverse(const struct dns_names *names, const struct question *q, u32 address, const u8 *query,
+				      u8 *reply, u32 *reply_length)
 {
 	bool mine = false;
 	const char *name = names->name(names->context, address, &mine);
@@ -139,7 +139,8 @@ static enum dns_verdict serve_reverse(const struct dns_names *names, const struc
 	return DNS_ANSWER;
 }
 
-enum dns_verdict dns_serve(const struct dns_names *names, const u8 *query, u32 length, u8 reply[DNS_MESSAGE_MAX], u32 *reply_length)
+enum dns_verdict dns_serve(const struct dns_names *names, const u8 *query, u32 length, u8 reply[DNS_MESSAGE_MAX],
+			   u32 *reply_length)
 {
 	struct question q;
 	const char *guest;

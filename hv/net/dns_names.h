@@ -19,7 +19,8 @@ struct dns_names {
 
 /* ANSWER: reply has reply_length bytes. FORWARD: not a name of ours. DROP: not a question. */
 enum dns_verdict { DNS_ANSWER, DNS_FORWARD, DNS_DROP };
-enum dns_verdict dns_serve(const struct dns_names *names, const u8 *query, u32 length, u8 reply[DNS_MESSAGE_MAX], u32 *reply_length);
+enum dns_verdict dns_serve(const struct dns_names *names, const u8 *query, u32 length, u8 reply[DNS_MESSAGE_MAX],
+			   u32 *reply_length);
 
 /* "The server cannot answer", for a query that nobody else can be asked. Returns the length; 0: it is no query. */
 u32 dns_fail(const u8 *query, u32 length, u8 reply[DNS_MESSAGE_MAX]);

@@ -33,8 +33,8 @@ static void show_addresses(print_fn *print, const struct host_port *hp)
 	char text[IP6_TEXT], gateway[IP4_TEXT];
 
 	if (hp->address)
-		print("  address  %s/%u, gateway %s\n", ip4_format(text, hp->address), hp->mask ? 32 - (u32)__builtin_ctz(hp->mask) : 0,
-		      hp->gateway ? ip4_format(gateway, hp->gateway) : "none");
+		print("  address  %s/%u, gateway %s\n", ip4_format(text, hp->address),
+		      hp->mask ? 32 - (u32)__builtin_ctz(hp->mask) : 0, hp->gateway ? ip4_format(gateway, hp->gateway) : "none");
 	else
 		print("  address  none\n");
 	for (s8_t i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
@@ -136,8 +136,8 @@ void host_nat_show(void (*print)(const char *fmt, ...))
 		print("no switch of the plan has nat = true\n");
 		return;
 	}
-	print("%lu packets out, %lu in; %lu flows begun, %lu ended for want of room\n", nat.stats.out, nat.stats.in, nat.stats.begun,
-	      nat.stats.evicted);
+	print("%lu packets out, %lu in; %lu flows begun, %lu ended for want of room\n", nat.stats.out, nat.stats.in,
+	      nat.stats.begun, nat.stats.evicted);
 	for (u32 i = 0; i < NAT_DROPS; i++)
 		if (nat.stats.drop[i])
 			print("  dropped: %s %lu\n", nat_drop_words[i], nat.stats.drop[i]);

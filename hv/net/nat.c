@@ -136,7 +136,8 @@ static enum nat_verdict go_out(struct nat *n, u32 member, struct nat_packet *p, 
 	if (!side->up)
 		return nat_refuse(n, member, p, UNREACHABLE_NET, 0, NAT_DROP_NO_OUTSIDE, now);
 	if (size > side->mtu)
-		return nat_refuse(n, member, p, p->ip[6] & DONT_FRAGMENT ? UNREACHABLE_TOO_LONG : 0, side->mtu, NAT_DROP_TOO_LONG, now);
+		return nat_refuse(n, member, p, p->ip[6] & DONT_FRAGMENT ? UNREACHABLE_TOO_LONG : 0, side->mtu, NAT_DROP_TOO_LONG,
+				  now);
 	if (!nat_step_ttl(p))
 		return nat_refuse(n, member, p, TIME_EXCEEDED, 0, NAT_DROP_TTL, now);
 	nat_touch(n, i, tcp_flags(p), true, now);

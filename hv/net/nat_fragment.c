@@ -38,7 +38,8 @@ static struct nat_fragment *find(struct nat *n, const struct nat_packet *p, u32 
 	for (u32 i = 0; i < NAT_FRAGMENTS; i++) {
 		struct nat_fragment *f = &n->fragment[i];
 
-		if (f->used && now < f->expires && f->id == get16(p->ip + 4) && f->from == from && f->to == to && f->proto == p->proto)
+		if (f->used && now < f->expires && f->id == get16(p->ip + 4) && f->from == from && f->to == to &&
+		    f->proto == p->proto)
 			return f;
 	}
 	return NULL;

@@ -156,7 +156,8 @@ enum nat_verdict nat_refuse(struct nat *n, u32 member, struct nat_packet *p, u32
 	u8 *ip = p->ip;
 
 	nat_drop(n, why);
-	if (!type_code || !p->first || (p->proto == IP_ICMP && ip[p->l4] != ECHO) || !may_complain(m, now) || quoted < IP_HEADER + 8)
+	if (!type_code || !p->first || (p->proto == IP_ICMP && ip[p->l4] != ECHO) || quoted < IP_HEADER + 8 ||
+	    !may_complain(m, now))
 		return NAT_DROPPED;
 	memmove(ip + QUOTE, ip, quoted);
 	memset(ip, 0, QUOTE);

@@ -151,8 +151,8 @@ static u16 port_again(const struct nat *n, const struct nat_session *s)
 		for (u32 step = 0; i && step < 64; step++, i = n->session[i].older) {
 			const struct nat_session *o = &n->session[i];
 
-			if (o->proto == s->proto && o->side == s->side && o->in_port == s->in_port && o->out_port >= NAT_PORT_FIRST &&
-			    o->out_port < NAT_PORT_FIRST + NAT_PORT_COUNT)
+			if (o->proto == s->proto && o->side == s->side && o->in_port == s->in_port &&
+			    o->out_port >= NAT_PORT_FIRST && o->out_port < NAT_PORT_FIRST + NAT_PORT_COUNT)
 				return o->out_port;
 		}
 	}
@@ -287,7 +287,8 @@ void nat_share(struct nat *n)
 	for (u32 i = 0; i < NAT_MEMBERS; i++)
 		count += n->member[i].used && n->member[i].guest;
 	for (u32 i = 0; i < NAT_MEMBERS; i++)
-		n->member[i].share = n->member[i].guest ? MIN(NAT_SHARE_MAX, NAT_SESSIONS / 8 * 7 / count) : NAT_SESSIONS / 8 / NAT_MEMBERS;
+		n->member[i].share = !n->member[i].guest ? NAT_SESSIONS / 8 / NAT_MEMBERS :
+				     MIN(NAT_SHARE_MAX, NAT_SESSIONS / 8 * 7 / count);
 }
 
 static void forget(struct nat *n, bool by_side, u32 which)

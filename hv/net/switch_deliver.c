@@ -150,7 +150,8 @@ void passage_deliver(struct passage *c, struct port_state *to)
 			port_drop_in(c->from, DROP_OFFLOAD);
 		return;
 	}
-	if (c->done && (p->kind == NET_PORT_UPLINK || p->kind == NET_PORT_NAT) && !c->held && !c->watching && give_to_hold(c, to, tag))
+	if (c->done && (p->kind == NET_PORT_UPLINK || p->kind == NET_PORT_NAT) && !c->held && !c->watching &&
+	    give_to_hold(c, to, tag))
 		return;
 	count(to, give(to, c->f, tag), c->f->len);
 }
