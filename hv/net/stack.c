@@ -104,7 +104,7 @@ static void restart(void)
 		memset(lwip_bss_start, 0, (size_t)(lwip_bss_end - lwip_bss_start));
 		stack.down = !run(start, NULL);
 	}
-	log_error("error HOST-NET-RESTART: the hypervisor's own network %s",
+	log_error("error HV-NET-RESTART: the hypervisor's own network %s",
 		  stack.down ? "stays down; guests' switches go on" : "was started anew; its connections are lost");
 }
 
