@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/drivers/host/disk/nvme_fake.c tests/unit/drivers/host/disk/disk_fake.c drivers/host/disk/nvme.c drivers/host/disk/nvme_admin.c drivers/host/disk/nvme_ns.c drivers/host/disk/nvme_queue.c drivers/host/disk/nvme_ring.c drivers/host/disk/nvme_up.c hv/lib/string.c hv/lib/format.c */
+/* SOURCES: tests/unit/drivers/host/disk/nvme_fake.c tests/unit/drivers/host/disk/disk_fake.c drivers/host/disk/nvme.c drivers/host/disk/nvme_admin.c drivers/host/disk/nvme_ns.c drivers/host/disk/nvme_queue.c drivers/host/disk/nvme_ring.c drivers/host/disk/nvme_up.c hv/lib/format.c */
 /* A controller that says anything: what it is, what it completes, its registers, at any moment. Each request is answered
  * once, and never before done() may be called. */
 #include "../unit/drivers/host/disk/nvme_fake.h"
+
+#include <stdio.h>
 
 #define ASKS 24
 
 static struct ask asks[ASKS];
 static bool out[ASKS];
 static u8 buffer[16 * 4096] __attribute__((aligned(4096)));
+
+/* hv/lib/string.c would stand in the place of libFuzzer's own memcpy(). */
+size_t str_copy(char *to, size_t size, const char *s)
+{
+	return (size_t)snprintf(to, size, "%s", s);
+}
 
 struct input {
 	const u8 *at;
@@ -64,8 +72,9 @@ static void step(struct input *from)
 		hc.hold = take(from, 1) & 1;
 		break;
 	case 5:
-		if (hc.held_count && fake_master && hc.queue[1].cq)
-			hc_release(take(from, 1) % hc.held_count, take(from, 2) & 0x7fff);
+		at = hc.held_count ? take(from, 1) % hc.held_count : 0;
+		if (hc.held_count && fake_master && hc.queue[hc.held[at].queue].cq)
+			hc_release(at, take(from, 2) & 0x7fff);
 		break;
 	case 6:
 		at = take(from, 2) % 4096;
@@ -75,7 +84,7 @@ static void step(struct input *from)
 		at = 1 + take(from, 1) % HC_NAMESPACES;
 		hc.ns[at].blocks = take(from, 1) & 1 ? HC_SECTORS : (u64)take(from, 4) << (take(from, 1) & 31);
 		hc.ns[at].format = (u8)(take(from, 1) & 1 ? 9 : take(from, 1));
-		if (hc.event_asked)
+		if (hc.event_asked && fake_master)
 			hc_event(4 << 16 | 2);
 		break;
 	case 8:

@@ -235,9 +235,9 @@ static void bogus(struct nvme *n, u64 now)
 
 static void complete(struct nvme_queue *q, const struct nvme_end *end, u64 now)
 {
-	struct nvme_slot *s = &q->slot[end->id];
+	struct nvme_slot *s = end->id < NVME_SLOTS ? &q->slot[end->id] : NULL;
 
-	if (UNLIKELY(end->id >= NVME_SLOTS) || UNLIKELY(s->state != SLOT_FLYING)) {
+	if (UNLIKELY(!s || s->state != SLOT_FLYING)) {
 		bogus(q->n, now);
 		return;
 	}

@@ -111,9 +111,9 @@ void wait_us(u32 us)
 
 int disk_add(struct disk *d)
 {
-	if (fake_refuse_disks)
+	if (fake_refuse_disks || fake_disks == FAKE_DISKS)
 		return -E_NOMEM;
-	assert_true(fake_disks < FAKE_DISKS && !d->gone);
+	assert_false(d->gone);
 	assert_true(d->sectors && d->depth && d->pieces_max && d->bytes_max && d->name[0] && d->ops->submit);
 	fake_disk[fake_disks++] = d;
 	return 0;

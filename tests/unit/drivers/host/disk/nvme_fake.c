@@ -277,7 +277,7 @@ void hc_run(void)
 			.cq = fake_u32(ACQ) | (u64)fake_u32(ACQ + 4) << 32, .size = 64, .phase = 1 };
 		fake_set(CSTS, 1);
 	}
-	if (!hc.silent)
+	if (!hc.silent && fake_master)
 		bells();
 }
 
