@@ -38,6 +38,7 @@ struct hc_port {
 struct hc {
 	u32 cap, ghc, is, pi;
 	bool never_resets, gone;
+	bool lax;			/* the rules are not checked that hold only while registers change as they should */
 	u32 resets;
 	struct hc_port port[HC_PORTS];
 };
