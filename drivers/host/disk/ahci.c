@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The controller as a whole, and the driver as drivers.c sees it. "System Software Rules" of AHCI, "HBA Reset". Disks that are
  * not up a second after boot began with them come later, as if they had been plugged in. */
+#include <hv/control_work.h>
 #include <hv/core.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -16,6 +17,8 @@
 #define LOOK_NS (100 * MS)
 #define PROBE_STEP_US 100u
 #define PROBE_STEPS 10000u
+#define STEP_LOOK_NS (1 * MS)		/* while ports are on their way up */
+#define BUSY_LOOK_NS 50000ul		/* without messages, while requests are under way */
 #define FALLS_MAX 3u
 #define BAR 5u
 #define REGISTERS 0x100u
@@ -199,26 +202,43 @@ static int ahci_probe(struct host_pci *p)
 	return 0;
 }
 
+/* Its messages wake the core when something is done; what has none is looked at by the clock. */
+static bool ahci_work(void *arg, u64 now)
+{
+	struct ahci *a = arg;
+	bool any = ahci_turn(a, now), busy = false;
+
+	for (u32 i = 0; i < AHCI_PORTS; i++)
+		busy |= a->port[i].flying || a->port[i].own;
+	if (a->state == AHCI_RESET || !settled(a))
+		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
+	if (busy && !a->pci->message_kind && a->state == AHCI_RUNS)
+		control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
+	return any;
+}
+
 static void ahci_start(struct host_pci *p)
 {
+	if (control_work_add(&(struct control_work){ .name = "ahci", .poll = ahci_work, .arg = p->state }))
+		log_error("ahci: more drivers than the event loop has places for");
 	pci_messages_on(p, core_table[control_core].apic_id);
 }
 
-void ahci_turn(struct ahci *a, u64 now)
+bool ahci_turn(struct ahci *a, u64 now)
 {
 	u32 is;
 
 	a->now = now;
 	if (a->state == AHCI_DEAD)
-		return;
+		return false;
 	if (a->state == AHCI_RESET) {
 		reset_turn(a);
-		return;
+		return false;
 	}
 	is = ahci_read(a->reg, HBA_IS);
 	if (is == ~0u && ahci_read(a->reg, HBA_CAP) == ~0u) {
 		die(a, "it is not there any more");
-		return;
+		return true;
 	}
 	for (u32 i = 0; i < AHCI_PORTS && a->state == AHCI_RUNS; i++) {
 		if (a->port[i].state == PORT_NONE)
@@ -228,11 +248,7 @@ void ahci_turn(struct ahci *a, u64 now)
 	}
 	if (is && a->state == AHCI_RUNS)
 		ahci_write(a->reg, HBA_IS, is);
-}
-
-static void ahci_poll(struct host_pci *p, u64 now)
-{
-	ahci_turn(p->state, now);
+	return is;
 }
 
 static void ahci_describe(const struct host_pci *p, char *to, size_t size)
@@ -256,5 +272,5 @@ static void ahci_describe(const struct host_pci *p, char *to, size_t size)
 
 const struct host_driver ahci_driver = {
 	.name = "ahci", .class_code = 0x010601, .class_mask = 0xffffff,
-	.probe = ahci_probe, .start = ahci_start, .poll = ahci_poll, .describe = ahci_describe,
+	.probe = ahci_probe, .start = ahci_start, .describe = ahci_describe,
 };

@@ -175,6 +175,7 @@ void ahci_smart(struct ahci_port *p);
 void ahci_offer(struct ahci_port *p);
 bool ahci_log_slot(const struct ahci_port *p, u32 *slot, u32 *status);
 
-/* ahci.c: the controller as a whole needs a reset; a turn without the frame around it. */
+/* ahci.c: the controller as a whole needs a reset; a turn without the frame around it, true: it had
+ * something to tell. */
 void ahci_reset(struct ahci *a, const char *why);
-void ahci_turn(struct ahci *a, u64 now);
+bool ahci_turn(struct ahci *a, u64 now);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The driver as drivers.c sees it. What takes longer than a second at boot goes on in the event loop: a disk then comes as
  * one that was plugged in. */
+#include <hv/control_work.h>
 #include <hv/core.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -12,6 +13,8 @@
 
 #define PROBE_US 1000000u
 #define PROBE_STEP_US 100u
+#define STEP_LOOK_NS 1000000ul		/* while it is on its way up */
+#define BUSY_LOOK_NS 50000ul		/* without messages, while requests are under way */
 #define REGISTERS 0x1000u
 enum { REG_CAP = 0x00, REG_VERSION = 0x08 };
 #define VERSION_LISTS 0x00010100u
@@ -88,28 +91,42 @@ static int nvme_probe(struct host_pci *p)
 	return 0;
 }
 
+/* Its messages wake the core when a request is done; what has none is looked at by the clock. */
+static bool nvme_work(void *arg, u64 now)
+{
+	struct nvme *n = arg;
+	bool any = nvme_turn(n, now);
+
+	if (n->state == NVME_DOWN || n->step != STEP_NONE)
+		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
+	for (u32 i = 0; !n->pci->message_kind && i < n->queues && n->state != NVME_DEAD; i++)
+		if (n->queue[i]->free_count < NVME_SLOTS)
+			control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
+	return any;
+}
+
 static void nvme_start(struct host_pci *p)
 {
+	if (control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = p->state }))
+		log_error("nvme: more drivers than the event loop has places for");
 	pci_messages_on(p, core_table[control_core].apic_id);
 }
 
-void nvme_turn(struct nvme *n, u64 now)
+bool nvme_turn(struct nvme *n, u64 now)
 {
+	bool any = false;
+
 	n->now = now;
 	if (n->state == NVME_DEAD)
-		return;
+		return false;
 	for (u32 i = 0; n->state == NVME_RUNS && i < n->queues; i++)
-		nvme_queue_poll(n->queue[i], now);
+		any |= nvme_queue_poll(n->queue[i], now);
 	nvme_admin_poll(n, now);
 	if (n->state != NVME_DEAD)
 		nvme_up_turn(n, now);
 	if (n->state == NVME_RUNS)
 		nvme_admin_turn(n, now);
-}
-
-static void nvme_poll(struct host_pci *p, u64 now)
-{
-	nvme_turn(p->state, now);
+	return any;
 }
 
 static void nvme_describe(const struct host_pci *p, char *to, size_t size)
@@ -130,5 +147,5 @@ static void nvme_describe(const struct host_pci *p, char *to, size_t size)
 
 const struct host_driver nvme_driver = {
 	.name = "nvme", .class_code = 0x010802, .class_mask = 0xffffff,
-	.probe = nvme_probe, .start = nvme_start, .poll = nvme_poll, .describe = nvme_describe,
+	.probe = nvme_probe, .start = nvme_start, .describe = nvme_describe,
 };

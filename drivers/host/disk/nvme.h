@@ -176,5 +176,5 @@ void nvme_queue_go(struct nvme_queue *q, u64 now);
 /* Answer all requests of ns (null: of any) with result. */
 void nvme_queue_end(struct nvme_queue *q, const struct nvme_namespace *ns, enum disk_result result);
 
-/* nvme.c: a turn without the frame around it. */
-void nvme_turn(struct nvme *n, u64 now);
+/* nvme.c: a turn without the frame around it. true: requests were answered. */
+bool nvme_turn(struct nvme *n, u64 now);

@@ -63,6 +63,7 @@ void ahci_fake_probe(void)
 	ahci = fake_function.state;
 	ahci_driver.start(&fake_function);
 	now = tsc_now();
+	turns(40, 10);		/* its wait_us() takes no time: probe() may have looked too soon */
 }
 
 static void link_up(struct hc_port *p)
@@ -301,7 +302,7 @@ void hc_run(void)
 		struct hc_port *p = &hc.port[i];
 
 		p->most_at_once = MAX(p->most_at_once, (u32)__builtin_popcount(p->ci | p->sact));
-		for (u32 slot = 0; slot < 32; slot++)
+		for (u32 slot = 0; slot < 32 && p->ci; slot++)
 			if (p->cmd & CR && !p->silent && !p->halted && p->kind != HC_NONE && fake_master &&
 			    (p->ci >> slot & 1) && !(p->hold && is_data(p, slot)))
 				execute(p, slot);

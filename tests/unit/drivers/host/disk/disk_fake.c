@@ -2,6 +2,7 @@
 #include "disk_fake.h"
 
 #include <hv/boot_info.h>
+#include <hv/control_work.h>
 #include <hv/core.h>
 #include <hv/log.h>
 #include <hv/machine.h>
@@ -107,6 +108,15 @@ void wait_us(u32 us)
 {
 	if (fake_wait)
 		fake_wait();
+}
+
+int control_work_add(const struct control_work *w)
+{
+	return 0;
+}
+
+void control_work_by(u64 tsc)
+{
 }
 
 int disk_add(struct disk *d)
