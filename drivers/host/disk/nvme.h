@@ -125,7 +125,8 @@ struct nvme {
 	struct nvme_namespace ns[NVME_NAMESPACES_MAX];
 	struct nvme_queue *queue[NVME_QUEUES_MAX];
 	u32 queues;			/* 0: none yet */
-	u64 resets, timeouts, bogus;	/* bogus: completions of nothing */
+	u64 resets, bogus;		/* bogus: completions of nothing */
+	u64 said;			/* TSC: when it was last said that requests are late */
 };
 
 static inline u32 nvme_read(const struct nvme *n, u64 off) { return *(volatile u32 *)(volatile void *)(n->reg + off); }

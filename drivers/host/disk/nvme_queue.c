@@ -281,8 +281,10 @@ static void late(struct nvme_queue *q, u32 slot, u64 now)
 		nvme_up_begin(q->n, "it does not answer", now);
 		return;
 	}
-	log_notice("nvme%u: no answer for %lu s: request %u is aborted", q->n->index, LATE_NS / (1000 * MS), slot);
-	q->n->timeouts++;
+	if (now - q->n->said >= ns_to_ticks(LATE_NS)) {
+		q->n->said = now;
+		log_notice("%s: no answer for %lu s: requests are aborted", s->ns->d->name, LATE_NS / (1000 * MS));
+	}
 	s->ns->d->timeouts++;
 	s->aborted = true;
 	s->until = now + ns_to_ticks(ABORT_NS);
