@@ -71,3 +71,10 @@ void drivers_start(void)
 			p->driver->start(p);
 	}
 }
+
+void drivers_stop(void)
+{
+	for (u32 i = 0; i < pci_count(); i++)
+		if (pci_at(i)->driver && pci_at(i)->driver->stop)
+			pci_at(i)->driver->stop(pci_at(i));
+}

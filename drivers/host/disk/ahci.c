@@ -17,6 +17,8 @@
 #define LOOK_NS (100 * MS)
 #define PROBE_STEP_US 100u
 #define PROBE_STEPS 10000u
+#define STOP_STEPS 5000u
+#define STOP_STEP_US 1000u
 #define STEP_LOOK_NS (1 * MS)		/* while ports are on their way up */
 #define BUSY_LOOK_NS 50000ul		/* without messages, while requests are under way */
 #define FALLS_MAX 3u
@@ -251,6 +253,31 @@ bool ahci_turn(struct ahci *a, u64 now)
 	return is;
 }
 
+/* Commands of our own end, and none of a disk that can be put to rest is left. */
+static bool at_rest(struct ahci *a)
+{
+	bool rest = true;
+
+	for (u32 i = 0; i < AHCI_PORTS; i++)
+		rest &= !ahci_port_rest(&a->port[i]);
+	return rest;
+}
+
+/* Disks write their caches and stop their motors. */
+static void ahci_stop(struct host_pci *p)
+{
+	struct ahci *a = p->state;
+
+	for (u32 i = 0; i < STOP_STEPS && a->state == AHCI_RUNS && !at_rest(a); i++) {
+		ahci_turn(a, tsc_now());
+		wait_us(STOP_STEP_US);
+	}
+	if (a->state != AHCI_DEAD)
+		a->why = "the machine goes down";
+	a->state = AHCI_DEAD;
+	pci_set_master(p, false);
+}
+
 static void ahci_describe(const struct host_pci *p, char *to, size_t size)
 {
 	static const char *const word[] = { [PORT_RUNS] = "runs", [PORT_NO_MEDIUM] = "no medium", [PORT_OTHER] = "no disk",
@@ -272,5 +299,5 @@ static void ahci_describe(const struct host_pci *p, char *to, size_t size)
 
 const struct host_driver ahci_driver = {
 	.name = "ahci", .class_code = 0x010601, .class_mask = 0xffffff,
-	.probe = ahci_probe, .start = ahci_start, .describe = ahci_describe,
+	.probe = ahci_probe, .start = ahci_start, .stop = ahci_stop, .describe = ahci_describe,
 };

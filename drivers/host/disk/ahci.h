@@ -68,7 +68,7 @@ enum ahci_port_state {
 	PORT_NONE,			/* there is none, or no memory for it */
 	PORT_EMPTY, PORT_STOP, PORT_RESET, PORT_LINK, PORT_READY,	/* on its way up */
 	PORT_IDENTIFY, PORT_SENSE, PORT_CAPACITY, PORT_NO_MEDIUM,
-	PORT_RUNS, PORT_ERROR, PORT_LOG, PORT_STATUS, PORT_SMART,	/* with a disk */
+	PORT_RUNS, PORT_ERROR, PORT_LOG, PORT_STATUS, PORT_SMART, PORT_FLUSH, PORT_STANDBY,	/* with a disk */
 	PORT_OTHER, PORT_FAILED,
 };
 
@@ -140,7 +140,8 @@ enum { PX_CLB = 0x00, PX_FB = 0x08, PX_IS = 0x10, PX_IE = 0x14, PX_CMD = 0x18, P
 #define TFD_BSY 0x80u
 
 enum { ATA_DATASET = 0x06, ATA_READ = 0x25, ATA_READ_LOG = 0x2f, ATA_WRITE = 0x35, ATA_WRITE_FUA = 0x3d, ATA_READ_QUEUED = 0x60,
-	ATA_WRITE_QUEUED = 0x61, ATA_PACKET = 0xa0, ATA_IDENTIFY_PACKET = 0xa1, ATA_SMART = 0xb0, ATA_FLUSH = 0xe7,
+	ATA_WRITE_QUEUED = 0x61, ATA_PACKET = 0xa0, ATA_IDENTIFY_PACKET = 0xa1, ATA_SMART = 0xb0,
+	ATA_STANDBY = 0xe0, ATA_FLUSH = 0xe7,
 	ATA_FLUSH_EXT = 0xea, ATA_IDENTIFY = 0xec };
 
 /* ahci_command.c */
@@ -165,6 +166,9 @@ void ahci_port_begin(struct ahci_port *p, const char *why);
 void ahci_port_turn(struct ahci_port *p);
 /* The disk is gone: all of its requests are answered. The engine must stand. */
 void ahci_port_gone(struct ahci_port *p);
+/* The machine goes down: once all is answered, a step towards a disk with its cache written and its motor off. true: there
+ * is more to do. */
+bool ahci_port_rest(struct ahci_port *p);
 /* The registers as after a reset of the controller. */
 void ahci_port_fresh(struct ahci_port *p);
 

@@ -307,6 +307,14 @@ static void own_done(struct ahci_port *p)
 	case PORT_LOG:
 		done_log(p);
 		break;
+	case PORT_FLUSH:
+		go(p, PORT_STANDBY, OWN_NS);
+		ahci_own(p, &(struct ahci_fis){ .command = ATA_STANDBY }, 0, OWN_NS);
+		break;
+	case PORT_STANDBY:
+		p->state = PORT_FAILED;
+		p->why = "the machine goes down";
+		break;
 	default:
 		break;
 	}
@@ -435,6 +443,19 @@ static void turn_idle(struct ahci_port *p)
 	} else if (p->state == PORT_NO_MEDIUM && now >= p->until) {
 		ask_capacity(p);
 	}
+}
+
+bool ahci_port_rest(struct ahci_port *p)
+{
+	if (p->state == PORT_FLUSH || p->state == PORT_STANDBY)
+		return true;
+	if (!p->offered || p->atapi || p->state != PORT_RUNS)
+		return p->offered && p->state > PORT_EMPTY && p->state < PORT_OTHER && !p->atapi;
+	if (p->free != (u32)(BIT(p->a->slots) - 1))
+		return true;
+	go(p, PORT_FLUSH, OWN_NS);
+	ahci_own(p, &(struct ahci_fis){ .command = p->flush48 ? ATA_FLUSH_EXT : ATA_FLUSH, .device = 0x40 }, 0, OWN_NS);
+	return true;
 }
 
 void ahci_port_turn(struct ahci_port *p)

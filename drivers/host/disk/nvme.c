@@ -16,7 +16,13 @@
 #define STEP_LOOK_NS 1000000ul		/* while it is on its way up */
 #define BUSY_LOOK_NS 50000ul		/* without messages, while requests are under way */
 #define REGISTERS 0x1000u
-enum { REG_CAP = 0x00, REG_VERSION = 0x08 };
+enum { REG_CAP = 0x00, REG_VERSION = 0x08, REG_CONFIG = 0x14, REG_STATUS = 0x1c };
+#define CONFIG_SHUTDOWN 0xc000u
+#define CONFIG_SHUTDOWN_NORMAL 0x4000u
+#define STATUS_SHUTDOWN 0x0cu
+#define STATUS_SHUTDOWN_DONE 0x08u
+#define STOP_STEPS 2000u		/* of a millisecond, for requests and again for the shutdown */
+#define STOP_STEP_US 1000u
 #define VERSION_LISTS 0x00010100u
 #define CAP_NVM BIT(37)
 #define PAGES 5u
@@ -105,11 +111,15 @@ static bool nvme_work(void *arg, u64 now)
 	return any;
 }
 
+/* QEMU's controller sends messages only for queues that were made while messages were on: it comes up anew. */
 static void nvme_start(struct host_pci *p)
 {
-	if (control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = p->state }))
+	struct nvme *n = p->state;
+
+	if (control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = n }))
 		log_error("nvme: more drivers than the event loop has places for");
-	pci_messages_on(p, core_table[control_core].apic_id);
+	if (pci_messages_on(p, core_table[control_core].apic_id) && n->state == NVME_RUNS)
+		nvme_up_begin(n, NULL, tsc_now());
 }
 
 bool nvme_turn(struct nvme *n, u64 now)
@@ -127,6 +137,33 @@ bool nvme_turn(struct nvme *n, u64 now)
 	if (n->state == NVME_RUNS)
 		nvme_admin_turn(n, now);
 	return any;
+}
+
+static bool idle(const struct nvme *n)
+{
+	for (u32 i = 0; i < n->queues; i++)
+		if (n->queue[i]->free_count < NVME_SLOTS)
+			return false;
+	return true;
+}
+
+/* "Normal Shutdown": its cache is written, and it counts no sudden loss of power. */
+static void nvme_stop(struct host_pci *p)
+{
+	struct nvme *n = p->state;
+
+	for (u32 i = 0; i < STOP_STEPS && n->state == NVME_RUNS && !idle(n); i++) {
+		nvme_turn(n, tsc_now());
+		wait_us(STOP_STEP_US);
+	}
+	if (n->state == NVME_RUNS) {
+		nvme_write(n, REG_CONFIG, (nvme_read(n, REG_CONFIG) & ~CONFIG_SHUTDOWN) | CONFIG_SHUTDOWN_NORMAL);
+		for (u32 i = 0; i < STOP_STEPS && (nvme_read(n, REG_STATUS) & STATUS_SHUTDOWN) != STATUS_SHUTDOWN_DONE; i++)
+			wait_us(STOP_STEP_US);
+	}
+	n->state = NVME_DEAD;
+	n->why = "the machine goes down";
+	pci_set_master(p, false);
 }
 
 static void nvme_describe(const struct host_pci *p, char *to, size_t size)
@@ -147,5 +184,5 @@ static void nvme_describe(const struct host_pci *p, char *to, size_t size)
 
 const struct host_driver nvme_driver = {
 	.name = "nvme", .class_code = 0x010802, .class_mask = 0xffffff,
-	.probe = nvme_probe, .start = nvme_start, .describe = nvme_describe,
+	.probe = nvme_probe, .start = nvme_start, .stop = nvme_stop, .describe = nvme_describe,
 };

@@ -200,7 +200,7 @@ static void runs(struct nvme *n, u64 now)
 	n->state = NVME_RUNS;
 	n->step = STEP_NONE;
 	n->look = n->events_next = n->since = now;
-	n->events = true;
+	n->events = n->want_health = true;
 	nvme_list_end(n);
 	for (u32 i = 0; i < n->queues; i++)
 		nvme_queue_go(n->queue[i], now);

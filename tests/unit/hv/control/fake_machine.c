@@ -372,6 +372,10 @@ WEAK void ps2_poll(void)
 {
 }
 
+WEAK void drivers_stop(void)
+{
+}
+
 WEAK void drivers_start(void)
 {
 }

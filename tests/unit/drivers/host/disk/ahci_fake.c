@@ -275,7 +275,7 @@ static void execute(struct hc_port *p, u32 slot)
 	case 0xa0:
 		packet(p, slot, table_of(p, slot)->packet);
 		break;
-	case 0xe7: case 0xea:
+	case 0xe0: case 0xe7: case 0xea:
 		complete(p, slot, false);
 		break;
 	default:

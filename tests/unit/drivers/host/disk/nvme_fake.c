@@ -43,6 +43,9 @@ void nvme_fake_probe(void)
 	nvme = fake_function.state;
 	nvme_driver.start(&fake_function);
 	now = tsc_now();
+	assert_true(hc.never_ready || nvme->state == NVME_DEAD || nvme->step == STEP_DISABLE);
+	turns(40, 1);
+	hc.resets = 0;
 }
 
 void hc_post(u32 queue, u32 id, u32 status, u32 result)
@@ -273,10 +276,13 @@ void hc_run(void)
 		if (hc.never_ready)
 			return;
 		assert_int_equal(config >> 16, 0x46);
+		assert_false(config & 0xc000);
 		hc.queue[0] = (struct hc_queue){ .sq = fake_u32(ASQ) | (u64)fake_u32(ASQ + 4) << 32,
 			.cq = fake_u32(ACQ) | (u64)fake_u32(ACQ + 4) << 32, .size = 64, .phase = 1 };
 		fake_set(CSTS, 1);
 	}
+	if (config & 0xc000 && !hc.silent)
+		fake_set(CSTS, fake_u32(CSTS) | 8);
 	if (!hc.silent && fake_master)
 		bells();
 }

@@ -499,8 +499,12 @@ static void failures_at_boot(void **state)
 	for (u64 pages = 0; pages < 80; pages += 5) {	/* short of memory */
 		ahci_fake_init(state);
 		fake_pages_left = pages;
-		if (!ahci_driver.probe(&fake_function))
-			assert_true(fake_disks == 2 || ((struct ahci *)fake_function.state)->port[3].state == PORT_NONE);
+		if (ahci_driver.probe(&fake_function))
+			continue;
+		ahci = fake_function.state;
+		now = tsc_now();
+		turns(40, 10);
+		assert_true(fake_disks == 2 || ahci->port[3].state == PORT_NONE);
 	}
 	ahci_fake_init(state);
 	hc.port[0].busy = true;
@@ -525,6 +529,22 @@ static void says_how_it_is(void **state)
 	assert_non_null(strstr(line, "Some disk, runs"));
 	ahci_driver.describe(&fake_function, line, 10);
 	assert_int_equal(strlen(line), 9);
+}
+
+static void goes_down(void **state)
+{
+	struct ask a;
+
+	ask_make(&a, BLOCK_WRITE, 0, 8, data, 1);
+	assert_int_equal(ask(disk_at(0), &a), 0);
+	ahci_driver.stop(&fake_function);
+	assert_true(a.done == 1 && a.result == DISK_OK);
+	assert_true(hc.port[0].commands[0xea] == 1 && hc.port[0].commands[0xe0] == 1 && !fake_master);
+	running(state);
+	hc.port[0].silent = true;
+	assert_int_equal(ask(disk_at(0), &a), 0);
+	ahci_driver.stop(&fake_function);
+	assert_false(fake_master);
 }
 
 static void at_random(void **state)
@@ -580,7 +600,7 @@ int main(void)
 		RUNNING(done_submits), RUNNING(one_of_many_fails), cmocka_unit_test_setup(plain_errors_in_words, plain),
 		RUNNING(late_is_reset), RUNNING(given_up_after_tries), RUNNING(stuck_engine), RUNNING(pulled_out_in_mid_flight),
 		RUNNING(link_lost), RUNNING(controller_gone), RUNNING(health), RUNNING(identify_that_is_refused),
-		RUNNING(blocks_of_4096), RUNNING(failures_at_boot), RUNNING(says_how_it_is), RUNNING(at_random),
+		RUNNING(blocks_of_4096), RUNNING(failures_at_boot), RUNNING(says_how_it_is), RUNNING(goes_down), RUNNING(at_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

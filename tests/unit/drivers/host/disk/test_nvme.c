@@ -629,7 +629,7 @@ static void admin_failures_end(void **state)
 	nvme_fake_probe();
 	turns(100, 10);
 	assert_int_equal(nvme->state, NVME_RUNS);
-	assert_true(hc.admin[12] <= 1);
+	assert_true(hc.admin[12] <= 2);
 }
 
 static void no_room_above(void **state)
@@ -649,6 +649,25 @@ static void says_how_it_is(void **state)
 	assert_non_null(strstr(text, "A model of its own, MSI-X, nvme"));
 	nvme_driver.describe(&fake_function, text, 20);
 	assert_int_equal(strlen(text), 19);
+}
+
+/* What is under way is done first; one that does not answer does not hold the machine up for ever. */
+static void goes_down(void **state)
+{
+	struct ask a;
+
+	ask_make(&a, BLOCK_WRITE, 0, 8, data, 1);
+	assert_int_equal(ask(fake_disk[0], &a), 0);
+	nvme_driver.stop(&fake_function);
+	assert_true(a.done == 1 && a.result == DISK_OK);
+	assert_int_equal(fake_u32(0x14) & 0xc001, 0x4001);
+	assert_int_equal(fake_u32(0x1c), 9);
+	assert_false(fake_master);
+	running(state);
+	hc.silent = true;
+	assert_int_equal(ask(fake_disk[0], &a), 0);
+	nvme_driver.stop(&fake_function);
+	assert_false(fake_master);
 }
 
 /* Anything, at any moment: every request is answered once, and then it works. */
@@ -698,7 +717,7 @@ int main(void)
 		RUNNING(does_not_come_back), RUNNING(cannot_be_stopped), RUNNING(several_namespaces), RUNNING(one_queue_for_two),
 		RUNNING(version_without_lists), RUNNING(namespaces_come_and_go), RUNNING(health), RUNNING(events_without_end),
 		RUNNING(hostile_completions), RUNNING(refused_at_boot), RUNNING(slow_to_get_ready), RUNNING(admin_failures_end),
-		RUNNING(no_room_above), RUNNING(says_how_it_is), RUNNING(at_random),
+		RUNNING(no_room_above), RUNNING(says_how_it_is), RUNNING(goes_down), RUNNING(at_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
