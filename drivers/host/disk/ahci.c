@@ -173,6 +173,21 @@ static bool settled(const struct ahci *a)
 	return true;
 }
 
+/* Its messages wake the core when something is done; what has none is looked at by the clock. */
+static bool ahci_work(void *arg, u64 now)
+{
+	struct ahci *a = arg;
+	bool any = ahci_turn(a, now), busy = false;
+
+	for (u32 i = 0; i < AHCI_PORTS; i++)
+		busy |= a->port[i].flying || a->port[i].own;
+	if (a->state == AHCI_RESET || !settled(a))
+		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
+	if (busy && !a->pci->message_kind && a->state == AHCI_RUNS)
+		control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
+	return any;
+}
+
 static int ahci_probe(struct host_pci *p)
 {
 	static u32 first;
@@ -201,28 +216,13 @@ static int ahci_probe(struct host_pci *p)
 		wait_us(PROBE_STEP_US);
 	}
 	p->state = a;
+	if (control_work_add(&(struct control_work){ .name = "ahci", .poll = ahci_work, .arg = a }))
+		log_error("ahci: more drivers than the event loop has places for");
 	return 0;
-}
-
-/* Its messages wake the core when something is done; what has none is looked at by the clock. */
-static bool ahci_work(void *arg, u64 now)
-{
-	struct ahci *a = arg;
-	bool any = ahci_turn(a, now), busy = false;
-
-	for (u32 i = 0; i < AHCI_PORTS; i++)
-		busy |= a->port[i].flying || a->port[i].own;
-	if (a->state == AHCI_RESET || !settled(a))
-		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
-	if (busy && !a->pci->message_kind && a->state == AHCI_RUNS)
-		control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
-	return any;
 }
 
 static void ahci_start(struct host_pci *p)
 {
-	if (control_work_add(&(struct control_work){ .name = "ahci", .poll = ahci_work, .arg = p->state }))
-		log_error("ahci: more drivers than the event loop has places for");
 	pci_messages_on(p, core_table[control_core].apic_id);
 }
 

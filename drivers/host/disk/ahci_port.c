@@ -73,7 +73,6 @@ void ahci_port_gone(struct ahci_port *p)
 		ahci_end_all(p, DISK_GONE);
 		return;
 	}
-	say(p, "it is gone");
 	p->offered = false;
 	p->d->gone = true;
 	ahci_end_all(p, DISK_GONE);

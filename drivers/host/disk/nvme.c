@@ -68,6 +68,20 @@ static int refuse(struct host_pci *p, struct nvme *n, const char *why)
 	return -E_NODEV;
 }
 
+/* Its messages wake the core when a request is done; what has none is looked at by the clock. */
+static bool nvme_work(void *arg, u64 now)
+{
+	struct nvme *n = arg;
+	bool any = nvme_turn(n, now);
+
+	if (n->state == NVME_DOWN || n->step != STEP_NONE)
+		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
+	for (u32 i = 0; !n->pci->message_kind && i < n->queues && n->state != NVME_DEAD; i++)
+		if (n->queue[i]->free_count < NVME_SLOTS)
+			control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
+	return any;
+}
+
 static int nvme_probe(struct host_pci *p)
 {
 	static u32 count;
@@ -92,23 +106,11 @@ static int nvme_probe(struct host_pci *p)
 		wait_us(PROBE_STEP_US);
 	}
 	p->state = n;
+	if (control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = n }))
+		log_error("nvme: more drivers than the event loop has places for");
 	log_info("nvme%u: %02x:%02x.%u: %s", n->index, p->bdf >> 8, p->bdf >> 3 & 31, p->bdf & 7,
 		 n->state == NVME_RUNS ? n->model : n->state == NVME_DOWN ? "not ready yet" : n->why);
 	return 0;
-}
-
-/* Its messages wake the core when a request is done; what has none is looked at by the clock. */
-static bool nvme_work(void *arg, u64 now)
-{
-	struct nvme *n = arg;
-	bool any = nvme_turn(n, now);
-
-	if (n->state == NVME_DOWN || n->step != STEP_NONE)
-		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
-	for (u32 i = 0; !n->pci->message_kind && i < n->queues && n->state != NVME_DEAD; i++)
-		if (n->queue[i]->free_count < NVME_SLOTS)
-			control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
-	return any;
 }
 
 /* QEMU's controller sends messages only for queues that were made while messages were on: it comes up anew. */
@@ -116,8 +118,6 @@ static void nvme_start(struct host_pci *p)
 {
 	struct nvme *n = p->state;
 
-	if (control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = n }))
-		log_error("nvme: more drivers than the event loop has places for");
 	if (pci_messages_on(p, core_table[control_core].apic_id) && n->state == NVME_RUNS)
 		nvme_up_begin(n, NULL, tsc_now());
 }

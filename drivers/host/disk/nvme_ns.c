@@ -182,7 +182,6 @@ void nvme_leave(struct nvme *n)
 		if (!ns->leaving || ns->busy)
 			continue;
 		if (ns->offered) {
-			log_notice("%s: it is gone", ns->d->name);
 			ns->d->gone = true;
 			disk_gone(ns->d);
 		}

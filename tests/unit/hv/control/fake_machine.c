@@ -4,6 +4,7 @@
 #include <hv/keys.h>
 #include <hv/pc.h>
 #include <hv/pci.h>
+#include <hv/storage.h>
 #include <hv/pool.h>
 
 #define WEAK __attribute__((weak))
@@ -374,6 +375,11 @@ WEAK void ps2_poll(void)
 
 WEAK void drivers_stop(void)
 {
+}
+
+WEAK bool storage_settle(u64 max_ns)
+{
+	return true;
 }
 
 WEAK void drivers_start(void)
