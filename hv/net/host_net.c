@@ -287,8 +287,7 @@ static int add_nat(const struct resolved_plan *rp, u32 index)
 	if (!in)
 		return -E_NOMEM;
 	in->hostname = hostname;
-	nat_port_add(in, out ? out->network : NAT_NETWORKS - 1, rs->plan, rs->address, rs->prefix, rp, index);
-	return 0;
+	return nat_port_add(in, out ? out->network : NAT_NETWORKS - 1, rs->plan, rs->address, rs->prefix, rp, index);
 }
 
 int host_net_build(const struct plan *plan, const struct resolved_plan *rp)
@@ -301,8 +300,7 @@ int host_net_build(const struct plan *plan, const struct resolved_plan *rp)
 	host_port_count = 0;
 	name_us(machine->name);
 	stack_prepare();
-	if (nat_port_init())
-		return -E_NOMEM;
+	nat_port_init();
 	if (rp->host != NO_CARD)
 		host = outside_port(rp->host, machine->net.vlan);
 	for (u32 i = 0; i < rp->switch_count; i++) {

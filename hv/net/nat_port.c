@@ -321,7 +321,7 @@ static int held_init(void)
 	return 0;
 }
 
-int nat_port_init(void)
+void nat_port_init(void)
 {
 	u8 seed[24];
 
@@ -330,15 +330,17 @@ int nat_port_init(void)
 	memset(networks, 0, sizeof(networks));
 	memset(hops, 0, sizeof(hops));
 	network_count = 0;
-	return held_init();
 }
 
-void nat_port_add(struct host_port *hp, u32 side, const struct plan_switch *sw, u32 address, u8 prefix,
+int nat_port_add(struct host_port *hp, u32 side, const struct plan_switch *sw, u32 address, u8 prefix,
 		  const struct resolved_plan *rp, u32 sw_index)
 {
-	u32 mask = prefix ? 0xffffffff << (32 - prefix) : 0, i = network_count++;
+	u32 mask = prefix ? 0xffffffff << (32 - prefix) : 0, i = network_count;
 
 	assert(i < NAT_NETWORKS && hp->inside);
+	if (!i && held_init())
+		return -E_NOMEM;
+	network_count++;
 	hp->network = i;
 	networks[i].inside = hp;
 	for (u32 o = 0; o < host_port_count; o++)
@@ -349,6 +351,7 @@ void nat_port_add(struct host_port *hp, u32 side, const struct plan_switch *sw, 
 	nat_services_init(hp, address, mask);
 	nat_bind_guests(i, rp, sw_index);
 	nat_add_forwards(hp, side, sw);
+	return 0;
 }
 
 void nat_port_ready(void)

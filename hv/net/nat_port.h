@@ -12,11 +12,12 @@
 extern struct nat nat;
 extern struct dhcp_server nat_dhcp[NAT_NETWORKS];
 
-/* Empty tables. -E_NOMEM. Boot core. */
-int nat_port_init(void);
+/* Empty tables. Boot core. */
+void nat_port_init(void);
 
-/* One NAT network behind hp (inside), out by side; sw is its plan, guest cards are bound in the order of the plan. */
-void nat_port_add(struct host_port *hp, u32 side, const struct plan_switch *sw, u32 address, u8 prefix,
+/* One NAT network behind hp (inside), out by side; sw is its plan, guest cards are bound in the order of the plan.
+ * -E_NOMEM. */
+int nat_port_add(struct host_port *hp, u32 side, const struct plan_switch *sw, u32 address, u8 prefix,
 		  const struct resolved_plan *rp, u32 sw_index);
 
 /* All networks are there: shares, forwards. */

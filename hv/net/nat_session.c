@@ -115,13 +115,13 @@ static void list_put(struct nat *n, u16 i, bool open)
 
 static void chain_take(u16 *head, struct nat *n, u16 i, bool out)
 {
-	for (u16 *at = head; *at; at = out ? &n->session[*at].next_out : &n->session[*at].next_in) {
-		if (*at == i) {
-			*at = out ? n->session[i].next_out : n->session[i].next_in;
-			return;
-		}
+	u16 *at = head;
+
+	while (*at != i) {
+		assert(*at);	/* a flow is in its chain */
+		at = out ? &n->session[*at].next_out : &n->session[*at].next_in;
 	}
-	assert(!"a flow is in its chain");
+	*at = out ? n->session[i].next_out : n->session[i].next_in;
 }
 
 void nat_end(struct nat *n, u16 i)
