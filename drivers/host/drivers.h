@@ -5,3 +5,4 @@
 #include <hv/pci.h>
 
 extern const struct host_driver xhci_driver;	/* usb/xhci.c */
+extern const struct host_driver ide_driver;	/* disk/ide.c */
