@@ -13,6 +13,9 @@ static const struct host_driver *const host_driver[] = {
 
 static bool matches(const struct host_driver *d, const struct host_pci *p)
 {
+	for (const u32 *id = d->ids; id && *id; id++)
+		if (*id == PCI_DEVICE(p->vendor, p->device))
+			return true;
 	if (d->vendor && (d->vendor != p->vendor || d->device != p->device))
 		return false;
 	return d->class_mask ? (p->class_rev >> 8 & d->class_mask) == d->class_code : d->vendor != 0;

@@ -313,6 +313,7 @@ int plan_admit(const struct plan *plan, const struct machine_facts *facts, struc
 	admit_memory(&a);
 	admit_images(&a);
 	admit_disks(&a);
+	admit_nets(&a);
 	if (errors->count + errors->lost == before)
 		admit_devices(&a);
 	if (errors->count + errors->lost == before &&

@@ -14,6 +14,7 @@ struct admission {
 void admit_cores(struct admission *a);
 void admit_memory(struct admission *a);
 void admit_images(struct admission *a);
+void admit_nets(struct admission *a);
 void admit_devices(struct admission *a);	/* last, and only while there are no errors */
 
 /* Bytes that rg's devices of this kind need, in whole blocks; 0: none. Pure: admission and the audit ask. */

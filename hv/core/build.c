@@ -9,6 +9,7 @@
 #include <hv/load.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/net.h>
 #include <hv/pc.h>
 #include <hv/policy.h>
 #include <hv/pool.h>
@@ -72,6 +73,18 @@ static enum image_status file_status(const struct boot_file *file)
 	if (!file->status)
 		return IMAGE_WHOLE;
 	return file->status == efi_not_found ? IMAGE_ABSENT : IMAGE_CUT;
+}
+
+static void facts_cards(struct machine_facts *f)
+{
+	for (u32 i = 0; i < netdev_count() && f->card_count < FACTS_CARDS_MAX; i++) {
+		const struct netdev *n = netdev_at(i);
+		struct facts_card *c = &f->card[f->card_count++];
+
+		*c = (struct facts_card){ .bdf = n->bdf, .vendor = n->vendor, .device = n->device, .mtu_max = n->mtu_max };
+		str_copy(c->name, sizeof(c->name), n->name);
+		memcpy(c->mac, n->mac, sizeof(c->mac));
+	}
 }
 
 static void facts_images(struct machine_facts *f, const struct boot_info *info)
@@ -245,6 +258,7 @@ static int admit(const struct plan *plan, const struct boot_info *info, struct p
 	facts_cores(facts);
 	facts_ram(facts, info);
 	facts_images(facts, info);
+	facts_cards(facts);
 	if (plan_admit(plan, facts, resolved, errors))
 		return -E_INVAL;
 	machine_facts = facts;

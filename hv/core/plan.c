@@ -11,7 +11,7 @@ static bool is_name_char(char c, bool capitals)
 	       (capitals && ((c >= 'A' && c <= 'Z') || c == '.'));
 }
 
-static bool is_name(const char *s, bool capitals)
+bool plan_is_name(const char *s, bool capitals)
 {
 	size_t length = strlen(s);
 
@@ -27,7 +27,7 @@ static void read_machine_name(struct plan_reader *r, void *object, const struct 
 {
 	struct plan_machine *m = object;
 
-	if (is_name(n->text, true))
+	if (plan_is_name(n->text, true))
 		str_copy(m->name, sizeof(m->name), n->text);
 	else
 		plan_bad(r, "PLAN-VALUE", n, "1 to 31 letters, digits, '-', '_' or '.'");
@@ -222,14 +222,6 @@ static void read_apic(struct plan_reader *r, void *object, const struct toml_nod
 		plan_bad(r, "PLAN-NOT-YET", n, "\"virtual\": this version has no local APIC owned by guests yet");
 }
 
-/* Elements of net are tables; what they hold is read by the part to come. */
-static void check_tables(struct plan_reader *r, void *object, const struct toml_node *n)
-{
-	(void)object;
-	for (const struct toml_node *e = n->first; e; e = e->next)
-		plan_check_type(r, e, TYPE(TABLE));
-}
-
 static const struct plan_rule guest_rules[] = {
 	{ "cores",       TYPE(INTEGER) | TYPE(ARRAY), read_cores, PLAN_KEY_CORES,       NULL },
 	{ "memory",      TYPE(STRING),  read_memory,              PLAN_KEY_MEMORY,      NULL },
@@ -245,7 +237,7 @@ static const struct plan_rule guest_rules[] = {
 	{ "virtio_console", TYPE(BOOLEAN), plan_read_virtio_console, 0,                 NULL },
 	{ "balloon",     TYPE(BOOLEAN), read_balloon,             0,                    NULL },
 	{ "disk",        TYPE(ARRAY),   plan_read_disks,          0,                    NULL },
-	{ "net",         TYPE(ARRAY),   check_tables, 0, "network for guests" },
+	{ "net",         TYPE(ARRAY),   plan_read_nets,           0,                    NULL },
 };
 
 static void read_guest(struct plan_reader *r, struct plan *plan, const struct toml_node *n)
@@ -254,7 +246,7 @@ static void read_guest(struct plan_reader *r, struct plan *plan, const struct to
 
 	if (!plan_check_type(r, n, TYPE(TABLE)))
 		return;
-	if (!is_name(n->key, false))
+	if (!plan_is_name(n->key, false))
 		plan_bad(r, "PLAN-VALUE", n, "a guest name of 1 to 31 characters a-z, 0-9, '-' and '_'");
 	if (plan->guest_count == PLAN_GUESTS_MAX) {
 		plan_bad(r, "PLAN-LIMIT", n, "at most %d guests", PLAN_GUESTS_MAX);
@@ -279,30 +271,12 @@ static void read_guests(struct plan_reader *r, void *object, const struct toml_n
 		read_guest(r, object, g);
 }
 
-/* [switch.NAME] */
-
-static const struct plan_rule switch_rules[] = {
-	{ "uplink",  TYPE(STRING),  NULL, 0, NULL },
-	{ "nat",     TYPE(BOOLEAN), NULL, 0, NULL },
-	{ "forward", TYPE(ARRAY),   NULL, 0, NULL },
-};
-
-static void read_switches(struct plan_reader *r, void *object, const struct toml_node *n)
-{
-	for (const struct toml_node *s = n->first; s; s = s->next) {
-		if (!plan_check_type(r, s, TYPE(TABLE)))
-			continue;
-		plan_read_table(r, s, switch_rules, ARRAY_COUNT(switch_rules), object, NULL);
-		plan_bad(r, "PLAN-NOT-YET", s, "no such table: this version has no virtual switch yet");
-	}
-}
-
 /* The file. */
 
 static const struct plan_rule top_rules[] = {
 	{ "machine", TYPE(TABLE), read_machine,  0, NULL },
 	{ "guest",   TYPE(TABLE), read_guests,   0, NULL },
-	{ "switch",  TYPE(TABLE), read_switches, 0, NULL },
+	{ "switch",  TYPE(TABLE), plan_read_switches, 0, NULL },
 };
 
 static void report_toml(void *context, const struct toml_error *e)

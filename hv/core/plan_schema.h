@@ -49,5 +49,12 @@ void plan_read_disks(struct plan_reader *r, void *guest, const struct toml_node 
 void plan_read_cdrom(struct plan_reader *r, void *guest, const struct toml_node *n);
 void plan_read_virtio_console(struct plan_reader *r, void *guest, const struct toml_node *n);
 
+/* net of a guest, a list of tables; all of [switch.NAME]. */
+void plan_read_nets(struct plan_reader *r, void *guest, const struct toml_node *n);
+void plan_read_switches(struct plan_reader *r, void *plan, const struct toml_node *n);
+
+/* 1 to 31 of a-z 0-9 - _; with capitals also A-Z and '.'. */
+bool plan_is_name(const char *s, bool capitals);
+
 /* The guest's boot table into boot and line. */
 void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct plan_boot *boot, u32 *line);

@@ -2,6 +2,7 @@
 /* The resolved plan written out: TOML that plan_read() takes again, with admission's part in comments. */
 
 #include <hv/lib.h>
+#include <hv/net_text.h>
 #include <hv/plan.h>
 
 struct show {
@@ -98,6 +99,83 @@ static void show_disks(const struct show *s, const struct plan_guest *g)
 	show(s, "\n");
 }
 
+static void show_net(const struct show *s, const struct plan_net *n, const struct resolved_net *rn)
+{
+	char text[IP6_TEXT];
+
+	show(s, "{ switch = \"%s\", mac = \"%s\"", n->sw, mac_format(text, rn->mac));
+	if (n->vlan)
+		show(s, ", vlan = %u", n->vlan);
+	if (n->trunk && !n->vlan_count)
+		show(s, ", trunk = true");
+	for (u32 i = 0; i < n->vlan_count; i++)
+		show(s, "%s%u", i ? ", " : ", trunk = [", n->vlans[i]);
+	show(s, "%s%s, guard = %s, mtu = %u", n->vlan_count ? "]" : "", n->isolated ? ", isolated = true" : "",
+	     n->guard ? "true" : "false", n->mtu);
+	if (n->rate)
+		show(s, ", rate = \"%lukbit\"", (unsigned long)(n->rate / 125));
+	for (u32 i = 0; i < n->address_count; i++)
+		show(s, "%s\"%s\"", i ? ", " : ", address = [",
+		     n->address[i].v6 ? ip6_format(text, n->address[i].ip6) : ip4_format(text, n->address[i].ip4));
+	show(s, "%s }", n->address_count ? "]" : "");
+}
+
+static void show_nets(const struct show *s, const struct resolved_guest *rg)
+{
+	for (u32 i = 0; i < rg->plan->net_count; i++) {
+		show(s, "%s", i ? ",\n\t" : "net = [");
+		show_net(s, &rg->plan->net[i], &rg->net[i]);
+	}
+	if (rg->plan->net_count)
+		show(s, "]\n");
+}
+
+static void show_uplink(const struct show *s, const struct plan_uplink *u)
+{
+	char text[MAC_TEXT];
+
+	if (u->by == UPLINK_ID)
+		show(s, "uplink = \"%04x:%04x\"\n", u->vendor, u->device);
+	else if (u->by == UPLINK_MAC)
+		show(s, "uplink = \"%s\"\n", mac_format(text, u->mac));
+	else if (u->by == UPLINK_SLOT)
+		show(s, "uplink = \"%02x:%02x.%u\"\n", u->bdf >> 8, u->bdf >> 3 & 31, u->bdf & 7);
+}
+
+static void show_nat(const struct show *s, const struct resolved_plan *rp, const struct resolved_switch *rs)
+{
+	char text[IP4_TEXT];
+
+	show(s, "nat = true\naddress = \"%s/%u\"\n", ip4_format(text, rs->address), rs->prefix);
+	if (*rs->plan->outside)
+		show(s, "outside = \"%s\"\n", rs->plan->outside);
+	else if (rs->outside != NO_CARD)
+		show(s, "# its outside is switch.%s\n", resolved_switch_name(&rp->sw[rs->outside]));
+	for (u32 i = 0; i < rs->plan->forward_count; i++) {
+		const struct plan_forward *f = &rs->plan->forward[i];
+
+		show(s, "%s\"%u:%s:%u%s\"", i ? ", " : "forward = [", f->port, f->guest, f->guest_port, f->udp ? "/udp" : "");
+	}
+	if (rs->plan->forward_count)
+		show(s, "]\n");
+}
+
+static void show_switch(const struct show *s, const struct resolved_plan *rp, const struct resolved_switch *rs)
+{
+	if (!rs->plan) {
+		show(s, "\n# switch.%s is there without a table: its uplink is a card that no other switch has\n", PLAN_OUTSIDE);
+		return;
+	}
+	show(s, "\n[switch.%s]\n", rs->plan->name);
+	show_uplink(s, &rs->plan->uplink);
+	if (rs->plan->nat)
+		show_nat(s, rp, rs);
+	if (rs->plan->storm_given)
+		show(s, "storm = %u\n", rs->plan->storm);
+	if (rs->plan->line_mirror)
+		show(s, "mirror = \"%s:%s\"\n", rs->plan->mirror_from, rs->plan->mirror_to);
+}
+
 static void show_guest(const struct show *s, const struct resolved_guest *rg)
 {
 	static const char *const restart[] = { "never", "on-failure", "always" };
@@ -120,6 +198,7 @@ static void show_guest(const struct show *s, const struct resolved_guest *rg)
 	if (g->display)
 		show(s, "display = true\n");
 	show_disks(s, g);
+	show_nets(s, rg);
 	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\nhyperv = %s\napic = \"%s\"\n",
 	     g->autostart ? "true" : "false", restart[g->restart], g->test_device ? "true" : "false",
 	     g->hyperv ? "true" : "false", g->apic == PLAN_APIC_OWNED ? "owned" : "virtual");
@@ -146,5 +225,7 @@ void resolved_plan_show(const struct plan *plan, const struct resolved_plan *res
 	show_machine(&s, &plan->machine, resolved->control);
 	for (u32 i = 0; i < resolved->guest_count; i++)
 		show_guest(&s, &resolved->guest[i]);
+	for (u32 i = 0; i < resolved->switch_count; i++)
+		show_switch(&s, resolved, &resolved->sw[i]);
 	show_rest(&s, resolved);
 }

@@ -164,6 +164,55 @@ static int verify_device_memory(const struct verify *v, u32 guest)
 	return 0;
 }
 
+/* How many network devices and cards have this address. */
+static u32 times_mac(const struct verify *v, const u8 mac[6])
+{
+	u32 n = 0;
+
+	for (u32 g = 0; g < v->rp->guest_count; g++)
+		for (u32 i = 0; i < v->plan->guest[g].net_count; i++)
+			n += memcmp(v->rp->guest[g].net[i].mac, mac, 6) == 0;
+	for (u32 i = 0; i < v->facts->card_count; i++)
+		n += memcmp(v->facts->card[i].mac, mac, 6) == 0;
+	return n;
+}
+
+static int verify_guest_nets(const struct verify *v, u32 guest)
+{
+	const struct resolved_guest *rg = &v->rp->guest[guest];
+
+	for (u32 i = 0; i < rg->plan->net_count; i++) {
+		const struct resolved_net *n = &rg->net[i];
+
+		if (n->sw >= v->rp->switch_count || strcmp(resolved_switch_name(&v->rp->sw[n->sw]), rg->plan->net[i].sw) != 0)
+			return broken(v, "guest %s is on another switch than its plan says", rg->plan->name);
+		if ((n->mac[0] & 1) || times_mac(v, n->mac) != 1)
+			return broken(v, "guest %s has a network address that is not its own", rg->plan->name);
+	}
+	return 0;
+}
+
+/* Each card is the uplink of one switch at most, and is there. */
+static int verify_switches(const struct verify *v)
+{
+	const struct resolved_plan *rp = v->rp;
+
+	if (rp->switch_count < v->plan->switch_count || rp->switch_count > v->plan->switch_count + 1)
+		return broken(v, "%u switches, %u in the plan", rp->switch_count, v->plan->switch_count);
+	for (u32 i = 0; i < rp->switch_count; i++) {
+		u32 card = rp->sw[i].card;
+
+		if (card == NO_CARD || (card == ANY_CARD && v->facts->any_card))
+			continue;
+		if (card >= v->facts->card_count)
+			return broken(v, "switch %s has a card that is not there", resolved_switch_name(&rp->sw[i]));
+		for (u32 k = 0; k < i; k++)
+			if (rp->sw[k].card == card)
+				return broken(v, "two switches have the card %s", v->facts->card[card].name);
+	}
+	return 0;
+}
+
 /* Before anything is walked. */
 static int verify_counts(const struct verify *v)
 {
@@ -194,12 +243,16 @@ int resolved_plan_verify(const struct plan *plan, const struct machine_facts *fa
 
 	if (!err)
 		err = verify_core_owners(&v);
+	if (!err)
+		err = verify_switches(&v);
 	for (u32 i = 0; i < plan->guest_count && !err; i++) {
 		err = verify_guest_cores(&v, i);
 		if (!err)
 			err = verify_guest_memory(&v, i);
 		if (!err)
 			err = verify_device_memory(&v, i);
+		if (!err)
+			err = verify_guest_nets(&v, i);
 	}
 	for (u32 i = 0; i < resolved->free_count && !err; i++) {
 		const struct facts_ram *f = &resolved->free[i];

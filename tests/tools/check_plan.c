@@ -98,6 +98,7 @@ static void imagine_machine(const struct options *o)
 	u64 low = MIN(o->memory, 3 * GiB);
 
 	facts.check_image = load_check;
+	facts.any_card = true;
 	facts.core_count = o->cores;
 	for (u32 i = 0; i < o->cores; i++)
 		facts.core_usable[i] = true;

@@ -18,6 +18,8 @@ enum pci_cap_id { PCI_CAP_MSI = 0x05, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x1
 /* What the machine's interrupt messages arrive as: one vector for all devices, it only wakes the control core. */
 #define PCI_MESSAGE_VECTOR 0xe0
 
+#define PCI_DEVICE(vendor, device) ((u32)(device) << 16 | (vendor))
+
 struct host_driver;
 
 struct pci_bar {
@@ -45,6 +47,7 @@ struct host_driver {
 	const char *name;
 	u32 class_code, class_mask;	/* 24 bits: matches when (code & mask) == class_code; mask 0: by id alone */
 	u16 vendor, device;		/* both 0: by class alone */
+	const u32 *ids;			/* or any of these: PCI_DEVICE(vendor, device), 0 ends; null: see above */
 	/* Take the function: map BARs, get memory, reset it; waits are bounded. Boot core, before the seal: the last moment for
 	 * mmio_map(). 0: it is ours from now on; else give back nothing, say why in p->why. */
 	int (*probe)(struct host_pci *p);

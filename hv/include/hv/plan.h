@@ -14,6 +14,11 @@
 #define PLAN_VCPUS_MAX 64		/* cores of one guest */
 #define PLAN_MODULES_MAX 8
 #define PLAN_DISKS_MAX 4		/* of one guest, without its CD-ROM */
+#define PLAN_NETS_MAX 4			/* network devices of one guest */
+#define PLAN_ADDRESSES_MAX 4		/* of one network device */
+#define PLAN_VLANS_MAX 16		/* of one trunk */
+#define PLAN_SWITCHES_MAX 8
+#define PLAN_FORWARDS_MAX 32		/* of one switch */
 #define PLAN_RANGES_MAX 8		/* pieces of RAM of one guest */
 #define PLAN_NAME_SIZE 32
 #define PLAN_PATH_SIZE 128		/* a file name, with its NUL */
@@ -96,6 +101,30 @@ struct plan_disk {
 	u32 line;
 };
 
+/* An IP address that a guest's port is held to. */
+struct plan_address {
+	bool v6;
+	u32 ip4;			/* host order */
+	u8 ip6[16];
+};
+
+/* One of net = [{ ... }]. */
+struct plan_net {
+	char sw[PLAN_NAME_SIZE];	/* the switch's name */
+	u8 mac[6];			/* all 0: admission makes one of the names */
+	u16 vlan;			/* 1-4094; 0: untagged */
+	bool trunk;			/* tagged frames pass, of vlans[] or, where there are none, of all */
+	u32 vlan_count;
+	u16 vlans[PLAN_VLANS_MAX];
+	bool isolated;			/* default false */
+	bool guard;			/* default true */
+	u16 mtu;			/* default 1500 */
+	u64 rate;			/* bytes a second; 0: no limit */
+	u32 address_count;
+	struct plan_address address[PLAN_ADDRESSES_MAX];
+	u32 line;
+};
+
 struct plan_guest {
 	char name[PLAN_NAME_SIZE];	/* a-z 0-9 - _ */
 	struct plan_cores cores;
@@ -112,7 +141,44 @@ struct plan_guest {
 	u32 disk_count;
 	struct plan_disk disk[PLAN_DISKS_MAX];
 	char cdrom[PLAN_PATH_SIZE];	/* "": none */
+	u32 net_count;
+	struct plan_net net[PLAN_NETS_MAX];
 	u32 line[PLAN_KEYS];
+};
+
+/* Which network card: by PCI id, by its own address, or by where it is. */
+enum plan_uplink_by { UPLINK_NONE, UPLINK_ID, UPLINK_MAC, UPLINK_SLOT };
+struct plan_uplink {
+	enum plan_uplink_by by;
+	u16 vendor, device;
+	u8 mac[6];
+	u16 bdf;			/* bus << 8 | device << 3 | function */
+	u32 line;
+};
+
+/* One of forward = ["2201:web:22", "5353:dns:53/udp"]. */
+struct plan_forward {
+	u16 port;			/* of the hypervisor's address */
+	bool udp;
+	char guest[PLAN_NAME_SIZE];
+	u16 guest_port;
+	u32 line;
+};
+
+struct plan_switch {
+	char name[PLAN_NAME_SIZE];
+	struct plan_uplink uplink;
+	bool nat;
+	u32 address;			/* nat: of the hypervisor in this network, host order; default 10.77.N.1 (the N-th such) */
+	u8 prefix;			/* its length; default 24 */
+	bool address_given;
+	char outside[PLAN_NAME_SIZE];	/* nat: the switch behind it; "": net_outside() */
+	bool storm_given;
+	u32 storm;			/* frames to many a second and port; 0: no limit */
+	char mirror_from[24], mirror_to[24];	/* names of ports; "": none */
+	u32 forward_count;
+	struct plan_forward forward[PLAN_FORWARDS_MAX];
+	u32 line, line_nat, line_outside, line_mirror, line_address;
 };
 
 /* RAM of this guest below 4 GiB. Firmware of guests has PCI's configuration window at 2.75 GiB (OVMF up to 2024), so its RAM
@@ -127,6 +193,8 @@ struct plan {
 	struct plan_machine machine;
 	u32 guest_count;
 	struct plan_guest guest[PLAN_GUESTS_MAX];
+	u32 switch_count;
+	struct plan_switch sw[PLAN_SWITCHES_MAX];
 };
 
 /* Scratch space of plan_read(); free for other use afterwards. */
@@ -166,6 +234,16 @@ struct facts_image {
 /* Look at the first bytes of what boots a guest. Returns 0; else why says in words what is wrong. */
 typedef int image_check_fn(enum boot_type type, const void *bytes, u64 size, char *why, size_t why_size);
 
+#define FACTS_CARDS_MAX 16
+
+/* A network card that we drive. */
+struct facts_card {
+	char name[12];			/* "net0" */
+	u8 mac[6];
+	u16 bdf, vendor, device;
+	u16 mtu_max;
+};
+
 struct machine_facts {
 	u32 core_count;			/* indexes 0.. that the machine lists */
 	bool core_usable[PLAN_CORES_MAX];
@@ -174,6 +252,9 @@ struct machine_facts {
 	u32 image_count;
 	struct facts_image image[FACTS_IMAGES_MAX];
 	image_check_fn *check_image;	/* null: contents are not looked at */
+	bool any_card;			/* imagined: every card that a plan names is there */
+	u32 card_count;
+	struct facts_card card[FACTS_CARDS_MAX];
 };
 
 /* The resolved plan. */
@@ -183,6 +264,27 @@ struct ram_range {
 	hpa_t hpa;
 	u64 size;			/* all three in whole blocks */
 };
+
+struct resolved_net {
+	u32 sw;				/* index in resolved_plan.sw */
+	u8 mac[6];			/* the only one of its kind in the plan */
+};
+
+#define NO_CARD 0xffffffffu
+#define ANY_CARD 0xfffffffeu		/* machine_facts.any_card */
+struct resolved_switch {
+	const struct plan_switch *plan;	/* null: the implicit one, "outside" */
+	u32 card;			/* index in machine_facts.card; NO_CARD: no uplink */
+	u32 outside;			/* nat: index of the switch behind it; NO_CARD: none */
+	u32 address;			/* nat: of the hypervisor in this network, host order; with its prefix */
+	u8 prefix;
+};
+
+#define PLAN_OUTSIDE "outside"		/* the implicit switch's name */
+static inline const char *resolved_switch_name(const struct resolved_switch *s)
+{
+	return s->plan ? s->plan->name : PLAN_OUTSIDE;
+}
 
 struct resolved_guest {
 	const struct plan_guest *plan;
@@ -196,6 +298,7 @@ struct resolved_guest {
 	struct facts_ram device[DEVICE_RAM_KINDS];	/* RAM of its devices beside its own; size 0: none */
 	const struct facts_image *disk[PLAN_DISKS_MAX];	/* plan->disk_count of them */
 	const struct facts_image *cdrom;	/* null: none */
+	struct resolved_net net[PLAN_NETS_MAX];	/* plan->net_count of them */
 };
 
 /* Who owns a core: a guest's position in the plan, or one of these. */
@@ -212,6 +315,9 @@ struct resolved_plan {
 	struct resolved_guest guest[PLAN_GUESTS_MAX];	/* same positions as in the plan */
 	u32 free_count;
 	struct facts_ram free[RESOLVED_FREE_MAX];	/* whole blocks that no guest got; sorted */
+	u32 switch_count;		/* the plan's in its order, then the implicit one if there is one */
+	struct resolved_switch sw[PLAN_SWITCHES_MAX + 1];
+	u32 outside;			/* see net_outside(); NO_CARD: there is none */
 };
 
 /* Give each guest its cores and RAM on this machine, and find its images. Deterministic. Returns 0; -E_INVAL: errors

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/format.c */
+/* SOURCES: hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -169,10 +169,8 @@ static const struct {
 	  "error PLAN-UNKNOWN-KEY: bulkhead.toml:5: guest.a.disk.write: ", "image, readonly" },
 	{ GUEST("a") "disk = [{image=\"1\"}, {image=\"2\"}, {image=\"3\"}, {image=\"4\"}, {image=\"5\"}]",
 	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk: ", "at most 4" },
-	{ GUEST("a") "net = [{}]", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.net: ", "network" },
+	{ GUEST("a") "net = [{}]", "error PLAN-MISSING-KEY: bulkhead.toml:5: guest.a.net.switch: ", "name of a switch" },
 	{ GUEST("a") "net = [1]", "error PLAN-TYPE: bulkhead.toml:5: guest.a.net: ", "a table, not a number" },
-	{ GUEST("a") "[switch.lan]\nnat = true",
-	  "error PLAN-NOT-YET: bulkhead.toml:5: switch.lan: ", "virtual switch" },
 	{ GUEST("a") "[switch.lan]\nnta = true",
 	  "error PLAN-UNKNOWN-KEY: bulkhead.toml:6: switch.lan.nta: ", "mean nat?" },
 	{ GUEST("a") "restart = \"no\"", "error PLAN-VALUE: bulkhead.toml:5: guest.a.restart: ", "\"on-failure\"" },
