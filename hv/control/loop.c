@@ -11,6 +11,7 @@
 
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/keys.h>
 #include <hv/log.h>
 #include <hv/machine.h>
@@ -28,6 +29,7 @@
 
 static u64 typed_at;		/* TSC of the last byte */
 static u64 button_next;		/* TSC of the next look */
+static u32 to_start;		/* guests that the plan starts, and that still wait for what the datastore has of them */
 
 void loop_init(void)
 {
@@ -40,14 +42,27 @@ void loop_init(void)
 	shell_init();
 }
 
-void loop_autostart(u64 now)
+static void start_waiting(u64 now)
 {
-	for (u32 i = 0; i < guest_count; i++) {
-		const char *why = guests[i]->plan->autostart ? life_start(guests[i], now) : NULL;
+	for (u32 i = 0; i < guest_count && to_start; i++) {
+		const char *why;
 
+		if (!(to_start & BIT32(i)) || !datastore_settled(guests[i]))
+			continue;
+		to_start &= ~BIT32(i);
+		why = life_start(guests[i], now);
 		if (why)
 			log_error("guest %s: not started: %s", guests[i]->name, why);
 	}
+}
+
+void loop_autostart(u64 now)
+{
+	to_start = 0;
+	for (u32 i = 0; i < guest_count; i++)
+		if (guests[i]->plan->autostart)
+			to_start |= BIT32(i);
+	start_waiting(now);
 }
 
 static void take_messages(u64 now)
@@ -130,10 +145,12 @@ static void show_output(void)
 u64 loop_turn(u64 now)
 {
 	u64 until, poll;
-	bool more;
+	bool more, busy;
 
 	take_messages(now);
 	drivers_poll(now);
+	busy = datastore_poll(now);
+	start_waiting(now);
 	take_input(now);
 	take_keys(now);
 	take_button(now);
@@ -144,7 +161,7 @@ u64 loop_turn(u64 now)
 	show_log();
 	show_output();
 	more = hub_show(now);
-	if (more || (!hub_screen_guest() && screen_poll()))
+	if (more || busy || (!hub_screen_guest() && screen_poll()))
 		return now;
 	poll = serial_waiting() || now - typed_at < ns_to_ticks(POLL_BUSY_FOR_NS) ? POLL_BUSY_NS : POLL_NS;
 	return MIN(until, now + ns_to_ticks(poll));

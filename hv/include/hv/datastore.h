@@ -24,6 +24,9 @@ bool datastore_poll(u64 now);
 /* May g start? Not before it is known whether there is something to put back into its flash, and that is done. */
 bool datastore_settled(const struct guest *g);
 
+/* All that is to be kept is on the disk, or cannot be kept: the machine may go down. */
+bool datastore_clean(void);
+
 enum datastore_state datastore_state(void);
 
 /* Why not, or what is the matter, in words; "" when all is well. */
