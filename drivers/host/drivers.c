@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every driver of PCI hardware, in one list, and their turns. docs/adding-a-driver.md */
+#include <hv/control_work.h>
 #include <hv/keys.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -8,7 +9,7 @@
 #include "drivers.h"
 
 static const struct host_driver *const host_driver[] = {
-	&xhci_driver, &ide_driver, &virtio_blk_driver,
+	&xhci_driver, &intel_driver, &ide_driver, &virtio_blk_driver,
 };
 
 static bool matches(const struct host_driver *d, const struct host_pci *p)
@@ -49,26 +50,24 @@ void drivers_probe(void)
 	ps2_init();	/* last: firmware that imitates it for a USB keyboard has let go by now */
 }
 
-void drivers_start(void)
+static bool poll(void *function, u64 now)
 {
-	for (u32 i = 0; i < pci_count(); i++)
-		if (pci_at(i)->driver && pci_at(i)->driver->start)
-			pci_at(i)->driver->start(pci_at(i));
+	struct host_pci *p = function;
+
+	p->driver->poll(p, now);
+	return false;	/* the device's message, or the next turn, brings us back */
 }
 
-/* Drivers are few and functions many: those that have one are remembered. */
-void drivers_poll(u64 now)
+void drivers_start(void)
 {
-	static struct host_pci *driven[PCI_FUNCTIONS_MAX];
-	static u32 count = ~0u;
+	for (u32 i = 0; i < pci_count(); i++) {
+		struct host_pci *p = pci_at(i);
 
-	if (count == ~0u) {
-		count = 0;
-		for (u32 i = 0; i < pci_count(); i++)
-			if (pci_at(i)->driver && pci_at(i)->driver->poll)
-				driven[count++] = pci_at(i);
+		if (p->driver && p->driver->poll &&
+		    control_work_add(&(struct control_work){ .name = p->driver->name, .poll = poll, .arg = p }))
+			log_error("pci: %02x:%02x.%u: more drivers than the event loop has places for", p->bdf >> 8,
+				  p->bdf >> 3 & 31, p->bdf & 7);
+		if (p->driver && p->driver->start)
+			p->driver->start(p);
 	}
-	ps2_poll();
-	for (u32 i = 0; i < count; i++)
-		driven[i]->driver->poll(driven[i], now);
 }

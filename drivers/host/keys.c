@@ -27,3 +27,8 @@ bool keys_get(struct key_event *event)
 	*event = keys.event[keys.tail++ % EVENTS];
 	return true;
 }
+
+bool keys_waiting(void)
+{
+	return keys.head != keys.tail;
+}

@@ -82,6 +82,7 @@ static void guest_reset(struct guest *g, u64 now)
 		struct vcpu_public *v = &g->vcpu[i];
 
 		store_relaxed(&v->requests, 0u);
+		store_relaxed(&v->calls, 0ul);
 		for (u32 w = 0; w < ARRAY_COUNT(v->posted); w++) {
 			store_relaxed(&v->posted[w], 0ul);
 			store_relaxed(&v->posted_level[w], 0ul);

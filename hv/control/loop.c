@@ -10,6 +10,7 @@
 #include "typing.h"
 
 #include <hv/control.h>
+#include <hv/control_work.h>
 #include <hv/core.h>
 #include <hv/datastore.h>
 #include <hv/keys.h>
@@ -30,11 +31,13 @@
 static u64 typed_at;		/* TSC of the last byte */
 static u64 button_next;		/* TSC of the next look */
 static u32 to_start;		/* guests that the plan starts, and that still wait for what the datastore has of them */
+static u64 log_shown;		/* end of the log when the last turn ended */
+static u64 turn_next;		/* TSC of the next turn */
 
 void loop_init(void)
 {
 	log_set_console(NULL);
-	typed_at = button_next = 0;
+	typed_at = button_next = log_shown = turn_next = 0;
 	life_init();
 	shutdown_init();
 	hub_init();
@@ -142,14 +145,29 @@ static void show_output(void)
 	}
 }
 
+/* Something a turn should not come late for. The doorbell's word first: who rings after that is seen by core_idle(). */
+static bool turn_is_wanted(void)
+{
+	u32 *doorbell = &core_table[control_core].doorbell;
+
+	if (keys_waiting() || log_end() != log_shown)
+		return true;
+	if (!load_relaxed(doorbell))
+		return false;
+	exchange(doorbell, 0u);
+	for (u32 i = 0; i < core_count; i++)
+		if (message_waits(&core_table[i].from_core))
+			return true;
+	return false;
+}
+
 u64 loop_turn(u64 now)
 {
 	u64 until, poll;
-	bool more, busy;
+	bool more;
 
 	take_messages(now);
-	drivers_poll(now);
-	busy = datastore_poll(now);
+	ps2_poll();
 	start_waiting(now);
 	take_input(now);
 	take_keys(now);
@@ -158,13 +176,27 @@ u64 loop_turn(u64 now)
 	shutdown_tick(now);
 	shell_poll();
 	show_output();
+	log_shown = log_end();
 	show_log();
 	show_output();
 	more = hub_show(now);
-	if (more || busy || (!hub_screen_guest() && screen_poll()))
+	if (more || (!hub_screen_guest() && screen_poll()))
 		return now;
 	poll = serial_waiting() || now - typed_at < ns_to_ticks(POLL_BUSY_FOR_NS) ? POLL_BUSY_NS : POLL_NS;
 	return MIN(until, now + ns_to_ticks(poll));
+}
+
+/* What others wait for on every round; the rest, which costs some thousand instructions, when its time has come. */
+bool loop_round(u64 now, u64 *until)
+{
+	bool any = control_work_poll(now);
+	u64 deadline;
+
+	if (now >= turn_next || turn_is_wanted())
+		turn_next = loop_turn(now);
+	deadline = control_work_deadline();
+	*until = MIN(turn_next, deadline);
+	return any;
 }
 
 void control_run(void)
@@ -174,9 +206,9 @@ void control_run(void)
 	loop_autostart(tsc_now());
 	log_notice("ready");
 	for (;;) {
-		u64 until = loop_turn(tsc_now());
+		u64 until;
 
-		if (until > tsc_now())
+		if (!loop_round(tsc_now(), &until) && until > tsc_now() && !control_work_listen())
 			core_idle(until);
 		core_take_interrupts();
 	}

@@ -9,5 +9,9 @@ void loop_init(void);
 /* Start what the plan starts at power-on. */
 void loop_autostart(u64 now);
 
-/* Look at everything once. Returns the TSC until which the core may halt. */
+/* Look at everything that has no struct control_work. Returns the TSC of the next turn. */
 u64 loop_turn(u64 now);
+
+/* One round: all of control_work, and a turn if its time has come or something waits for it. true: something was done, the
+ * next round follows at once; else the core may halt until *until. */
+bool loop_round(u64 now, u64 *until);

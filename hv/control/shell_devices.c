@@ -12,7 +12,7 @@
 static bool function_more(u64 *cursor)
 {
 	const struct host_pci *p;
-	char state[100] = "";
+	char state[192] = "";
 
 	if (*cursor >= pci_count()) {
 		if (pci_lost())

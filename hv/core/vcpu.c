@@ -79,6 +79,8 @@ static bool take_requests(struct vcpu *v)
 		vlapic_take_posted(v);
 	if (r & REQ_EVENTS)
 		take_guest_events(v);
+	if (r & REQ_CALLS)
+		guest_take_calls(v->guest, &v->pub->calls);
 	if (r & REQ_PIC)
 		v->extint_pending = pc_pic_output(v->guest);
 	v->deadline = 0;	/* whatever moved, look at the timers once */
@@ -189,6 +191,8 @@ static bool service(struct vcpu *v)
 		now = tsc_now();
 		if (now >= v->deadline)
 			run_timers(v, now);
+		if (load_relaxed(&v->pub->requests) && !doorbell_pending())
+			continue;	/* our own models have asked: nobody rings for that */
 		if (v->activity == VCPU_HALTED && wakes(v))
 			v->activity = VCPU_RUNNABLE;
 		if (v->activity == VCPU_RUNNABLE)

@@ -3,6 +3,7 @@
  * step. A disk that fails or goes is looked for again, and what it lacks is written then. */
 #include "datastore_int.h"
 
+#include <hv/control_work.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/time.h>
@@ -28,6 +29,12 @@ static void enter(enum datastore_state state, const char *why)
 	str_copy(d.why, sizeof(d.why), why);
 }
 
+static bool work(void *arg, u64 now)
+{
+	(void)arg;
+	return datastore_poll(now);
+}
+
 void datastore_init(void)
 {
 	memset(&d, 0, sizeof(d));
@@ -36,6 +43,7 @@ void datastore_init(void)
 		return;
 	}
 	enter(DATASTORE_NONE, "no disk has a partition for it");
+	control_work_add(&(struct control_work){ .name = "datastore", .poll = work });
 	str_copy(d.media.client.name, sizeof(d.media.client.name), "datastore");
 	vars_init();
 }

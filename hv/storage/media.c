@@ -239,9 +239,7 @@ static bool failing(struct media *m, u64 now)
 
 bool media_poll(struct media *m, u64 now)
 {
-	if (m->busy)
-		return true;
-	if (m->failed || failing(m, now))
+	if (m->busy || m->failed || failing(m, now))
 		return false;
 	if (m->loading)
 		return load_more(m);

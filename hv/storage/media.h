@@ -61,7 +61,7 @@ void media_load(struct media *m, u64 size, u32 write_size);
 void media_blank(struct media *m, u64 size, u32 write_size);
 static inline bool media_is_loaded(const struct media *m) { return !m->loading && !m->failed; }
 
-/* Go on with reading or writing. true: something is under way or was done. */
+/* Go on with reading or writing. true: something was asked for. */
 bool media_poll(struct media *m, u64 now);
 
 /* Is there room for what a step may write? Nothing waits to be written? Bytes that do. */

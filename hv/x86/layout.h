@@ -14,7 +14,8 @@
 #define MMIO_SIZE	(64 * GiB)
 #define SLOT_TOP	511			/* image and private half */
 #define SLOT_SHARED	510			/* pool and devices */
-#define SLOT_GUEST	256			/* GUEST_RAM_VA */
+#define SLOT_BYTES	(512 * GiB)
+#define SLOT_GUEST	256			/* GUEST_RAM_VA; on the control core one window a guest */
 #define SLOT_IMAGES	384			/* GUEST_IMAGES_VA; on the control core all boot files */
 
 enum stack { STACK_MAIN, STACK_NMI, STACK_DF, STACK_MC, STACK_COUNT };

@@ -18,6 +18,7 @@ static struct pagetable shared SEALED;	/* root holds the slots that every core h
 static u64 mmio_next SEALED;
 static u64 image_pd SEALED;		/* entry of the top PDPT that maps the image */
 static u64 shared_root SEALED;
+static u8 window_taken[SLOT_IMAGES - SLOT_GUEST] SEALED;	/* slots of the window that begins here */
 
 static u64 *table_alloc(void)
 {
@@ -69,6 +70,7 @@ int space_init(const struct boot_info *bi)
 	shared = host_table(root);
 	shared_root = table_hpa(root);
 	mmio_next = MMIO_VA;
+	memset(window_taken, 0, sizeof(window_taken));
 	err = map_image(bi);
 	/* Apart, so that no leaf holds some of both: the seal takes the tables' right to write away without a new one. */
 	err = err ? err : pt_map(&shared, POOL_VA, bi->pool_base, bi->pool_tables, PT_READ | PT_WRITE);
@@ -177,6 +179,28 @@ static int map_device_ram(const struct guest *g, enum device_ram_kind kind, stru
 	return err;
 }
 
+/* The control core's window: its own place for each guest among the slots that hold RAM on guests' cores, with the very
+ * tables that the guest's cores have. Nothing else lies in these slots. */
+static int add_window(struct guest *g, const u64 *guest_root)
+{
+	u64 *root = table_ptr(core_table[control_core].root.v);
+	u32 slots = 0, first = SLOT_GUEST;
+
+	for (u32 i = 0; i < g->range_count; i++)
+		slots = (u32)((g->range[i].gpa + g->range[i].size - 1) / SLOT_BYTES) + 1;
+	for (u32 i = 0; i < g->vcpu_count; i++)
+		assert(g->core_of[i] != control_core);
+	while (first < SLOT_IMAGES && window_taken[first - SLOT_GUEST])
+		first += window_taken[first - SLOT_GUEST];
+	if (first + slots > SLOT_IMAGES)
+		return -E_NOMEM;
+	window_taken[first - SLOT_GUEST] = (u8)slots;
+	for (u32 i = 0; i < slots; i++)
+		root[first + i] = guest_root[SLOT_GUEST + i];
+	g->window = (u8 *)(GUEST_RAM_VA + (first - SLOT_GUEST) * SLOT_BYTES);
+	return 0;
+}
+
 int space_add_guest(struct guest *g)
 {
 	u64 *root = table_alloc();
@@ -185,6 +209,7 @@ int space_add_guest(struct guest *g)
 
 	for (u32 i = 0; i < g->range_count && !err; i++)
 		err = pt_map(&pt, GUEST_RAM_VA + g->range[i].gpa, g->range[i].hpa.v, g->range[i].size, PT_READ | PT_WRITE);
+	err = err ? err : add_window(g, root);
 	for (u32 i = 0; i < g->image_count && !err; i++)
 		err = pt_map(&pt, g->image_map[i].va, g->image_map[i].hpa.v, g->image_map[i].size,
 			     PT_READ | (g->image_map[i].writable ? PT_WRITE : 0));

@@ -10,6 +10,7 @@ struct guest *guest_ram_new(u64 ram, u32 vcpus)
 	struct plan_guest *plan = calloc(1, sizeof(*plan));
 
 	g->ram = calloc(1, ram);
+	g->window = g->ram;
 	g->ram_low = ram;
 	g->range_count = 1;
 	g->range[0].size = ram;

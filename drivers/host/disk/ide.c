@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The driver as drivers.c sees it: a controller of two channels, at the places of a PC of old or where its BARs say. "PCI
  * IDE Controller Specification". */
+#include <hv/control_work.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/pool.h>
@@ -113,13 +114,21 @@ static int ide_probe(struct host_pci *p)
 	return 0;
 }
 
-static void ide_poll(struct host_pci *p, u64 now)
+/* There are no messages: while a drive works, and for as long as that may take, the core does not halt. */
+static bool ide_round(void *arg, u64 now)
 {
-	struct ide *ide = p->state;
+	struct ide *ide = arg;
+	bool soon = false;
 
 	for (u32 i = 0; i < 2; i++)
 		if (ide->channel[i].command)
-			ide_poll_channel(&ide->channel[i], now);
+			soon |= ide_poll_channel(&ide->channel[i], now);
+	return soon;
+}
+
+static void ide_start(struct host_pci *p)
+{
+	control_work_add(&(struct control_work){ .name = "ide", .poll = ide_round, .arg = p->state });
 }
 
 static void ide_describe(const struct host_pci *p, char *to, size_t size)
@@ -143,5 +152,5 @@ static void ide_describe(const struct host_pci *p, char *to, size_t size)
 
 const struct host_driver ide_driver = {
 	.name = "ide", .class_code = 0x010100, .class_mask = 0xffff00,
-	.probe = ide_probe, .poll = ide_poll, .describe = ide_describe,
+	.probe = ide_probe, .start = ide_start, .describe = ide_describe,
 };

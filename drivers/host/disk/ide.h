@@ -63,7 +63,7 @@ struct ide_channel {
 	struct ide_drive drive[2];
 	struct ide_drive *at;		/* whose request is under way; null: nobody's */
 	u8 turn;			/* which drive comes next */
-	u64 until;			/* TSC of the step's end */
+	u64 since, until;		/* TSC: of a command's begin; of the step's end */
 };
 
 struct ide {
@@ -78,9 +78,9 @@ u32 ide_open_channel(struct ide_channel *c);
 void ide_identify(struct ide_drive *d, const u16 words[IDE_WORDS]);
 void ide_identify_packet(struct ide_drive *d, const u16 words[IDE_WORDS]);
 
-/* The operations of a disk of a channel; a turn of it. Control core. */
+/* The operations of a disk of a channel; a turn of it, true: an answer is likely soon, do not sleep. Control core. */
 extern const struct disk_ops ide_disk_ops;
-void ide_poll_channel(struct ide_channel *c, u64 now);
+bool ide_poll_channel(struct ide_channel *c, u64 now);
 
 /* Some 400 ns, which a drive may take until its status is true: ATA "Status register". Returns the status then. */
 u8 ide_settle(const struct ide_channel *c);

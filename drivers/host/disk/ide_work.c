@@ -12,6 +12,7 @@
 #define FLUSH_NS (30 * NS_PER_S)	/* ATA: a flush "may take longer than 30 seconds"; it is tried again then */
 #define HELD_NS 10000ul			/* SRST: at least 5 us */
 #define RESET_NS (31 * NS_PER_S)	/* ATA "Device reset" */
+#define SOON_NS 30000000ul		/* a request that takes longer waits for the loop's own rhythm */
 #define BOUNDARY 0x10000ul
 #define NOTHING 0xffu
 
@@ -152,6 +153,7 @@ static void start(struct ide_drive *d, u64 now)
 	c->at = d;
 	c->dma = !flush;
 	c->step = IDE_WORKS;
+	c->since = now;
 	c->until = now + ns_to_ticks(flush ? FLUSH_NS : WORK_NS);
 	ide_select(c, d->number, 0x40);
 	status = status_read(c);
@@ -330,7 +332,7 @@ static void answer_gone(struct ide_channel *c)
 			answer(&c->drive[i], DISK_GONE);
 }
 
-void ide_poll_channel(struct ide_channel *c, u64 now)
+bool ide_poll_channel(struct ide_channel *c, u64 now)
 {
 	if (c->step == IDE_WORKS)
 		poll_work(c, now);
@@ -339,4 +341,5 @@ void ide_poll_channel(struct ide_channel *c, u64 now)
 	else if (c->step == IDE_DEAD)
 		answer_gone(c);
 	start_next(c, now);
+	return c->step == IDE_WORKS && now - c->since < ns_to_ticks(SOON_NS);
 }

@@ -3,6 +3,7 @@
 #include "virtio_blk.h"
 
 #include <hv/atomic.h>
+#include <hv/control_work.h>
 #include <hv/core.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -79,14 +80,24 @@ static int vblk_probe(struct host_pci *p)
 	return 0;
 }
 
+static bool vblk_round(void *arg, u64 now)
+{
+	return vblk_turn(arg, now);
+}
+
+/* Messages are asked for only while the core is about to halt. */
+static bool vblk_listen(void *arg)
+{
+	struct vblk_disk *b = arg;
+
+	return b->state == VBLK_RUNS && b->used && vio_queue_listen(&b->queue);
+}
+
 static void vblk_start(struct host_pci *p)
 {
 	pci_messages_on(p, core_table[control_core].apic_id);
-}
-
-static void vblk_poll(struct host_pci *p, u64 now)
-{
-	vblk_turn(p->state, now);
+	control_work_add(&(struct control_work){ .name = "virtio-blk", .poll = vblk_round, .listen = vblk_listen,
+			 .arg = p->state });
 }
 
 static void vblk_describe(const struct host_pci *p, char *to, size_t size)
@@ -104,5 +115,5 @@ static const u32 vblk_ids[] = { PCI_DEVICE(0x1af4, 0x1001), PCI_DEVICE(0x1af4, 0
 
 const struct host_driver virtio_blk_driver = {
 	.name = "virtio-blk", .ids = vblk_ids,
-	.probe = vblk_probe, .start = vblk_start, .poll = vblk_poll, .describe = vblk_describe,
+	.probe = vblk_probe, .start = vblk_start, .describe = vblk_describe,
 };

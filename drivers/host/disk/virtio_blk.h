@@ -70,5 +70,5 @@ const char *vblk_read_config(struct vblk_disk *b);
 /* A chain for the request of slot i, or the device's id (request null). -E_NOSPC: no room. */
 int vblk_put(struct vblk_disk *b, u32 i);
 
-/* A turn. */
-void vblk_turn(struct vblk_disk *b, u64 now);
+/* A turn; true: something was answered. */
+bool vblk_turn(struct vblk_disk *b, u64 now);

@@ -288,21 +288,25 @@ static bool is_late(const struct vblk_disk *b, u64 now)
 	return false;
 }
 
-static void poll_queue(struct vblk_disk *b, u64 now)
+static bool take_answers(struct vblk_disk *b)
 {
 	struct vblk_slot *s;
-	u32 len;
+	u32 len, n = 0;
 
-	for (u32 i = 0; i < ANSWERS_A_TURN && (s = vio_queue_get(&b->queue, &len)); i++)
+	vio_queue_quiet(&b->queue);
+	for (; n < ANSWERS_A_TURN && (s = vio_queue_get(&b->queue, &len)); n++)
 		judge(b, s);
+	return n;
+}
+
+static void watch(struct vblk_disk *b, u64 now)
+{
 	if (b->vio.broken) {
 		reset_begin(b, b->vio.broken, now);
 		return;
 	}
 	if (b->hold_back)
 		give_held(b, now);
-	if (b->used)
-		vio_queue_listen(&b->queue);
 	if (now < b->look_next)
 		return;
 	if (is_late(b, now)) {
@@ -314,14 +318,19 @@ static void poll_queue(struct vblk_disk *b, u64 now)
 	}
 }
 
-void vblk_turn(struct vblk_disk *b, u64 now)
+bool vblk_turn(struct vblk_disk *b, u64 now)
 {
-	if (b->state == VBLK_RUNS)
-		poll_queue(b, now);
-	else if (b->state == VBLK_RESETS)
+	bool any = false;
+
+	if (b->state == VBLK_RUNS) {
+		any = b->used && take_answers(b);
+		watch(b, now);
+	} else if (b->state == VBLK_RESETS) {
 		poll_reset(b, now);
-	else
+	} else {
 		for (u32 i = 0; i < VBLK_DEPTH && b->used; i++)
 			if (b->slot[i].request)
 				answer(b, &b->slot[i], DISK_GONE);
+	}
+	return any;
 }

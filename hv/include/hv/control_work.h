@@ -27,6 +27,10 @@ int control_work_add(const struct control_work *w);
 bool control_work_poll(u64 now);
 bool control_work_listen(void);
 
+/* Do not halt beyond TSC: poll() is called then, or earlier. For the next time that the core halts. Control core. */
+void control_work_by(u64 tsc);
+u64 control_work_deadline(void);	/* U64_MAX: nobody asked; forgets it */
+
 /* There is something to look at. Any core; a doorbell only if the control core halts or is about to. */
 void control_work_ring(void);
 
@@ -44,3 +48,21 @@ int guest_call_add(struct guest *g, void (*fn)(struct guest *g, void *arg), void
 /* Have call id run soon on vcpu's core: a doorbell when it is not asked already. Harmless for a guest that is off: calls
  * that nobody took are forgotten when it starts. Control core. */
 void guest_call(struct guest *g, u32 vcpu, u32 id);
+
+/* Whoever lets something outside of the guest's cores work in the guest's RAM: a disk's DMA, a frame that a card sends.
+ * let_go() is called when all vcpus are parked, again and again: forget what they asked for and was not begun; true when
+ * nothing uses the RAM any more and everything is as before the guest's first start. Control core. */
+#define GUEST_LENDERS_MAX 32
+struct guest_lender {
+	bool (*let_go)(struct guest *g, void *arg);
+	void *arg;
+};
+
+/* When the guest is built. -E_NOMEM: GUEST_LENDERS_MAX are there. */
+int guest_lender_add(struct guest *g, bool (*let_go)(struct guest *g, void *arg), void *arg);
+
+/* Ask all of them. All vcpus parked. Control core. */
+bool guest_let_go(struct guest *g);
+
+/* Run what was asked of v. v's core, no lock held. */
+void guest_take_calls(struct guest *g, u64 *asked);

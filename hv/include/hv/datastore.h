@@ -18,7 +18,7 @@ enum datastore_state {
 /* Memory for it; before the seal, after the drivers' probes and the guests are built. */
 void datastore_init(void);
 
-/* A turn of the event loop. true: something is under way, look again soon. */
+/* A round of the event loop, of which datastore_init() makes it a part. true: something was done, look again. */
 bool datastore_poll(u64 now);
 
 /* May g start? Not before it is known whether there is something to put back into its flash, and that is done. */

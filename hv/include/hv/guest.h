@@ -8,6 +8,7 @@
 #include <hv/atomic.h>
 #include <hv/bus.h>
 #include <hv/console_ring.h>
+#include <hv/control_work.h>
 #include <hv/irq.h>
 #include <hv/key_ring.h>
 #include <hv/plan.h>
@@ -98,6 +99,7 @@ struct guest {
 	struct ram_range range[GUEST_RANGES_MAX];	/* (b) sorted by gpa */
 	u64 ram_low, ram_high;		/* (b) bytes of RAM from 0, and from 4 GiB */
 	u8 *ram;			/* (b) GUEST_RAM_VA; a test's own memory in unit tests */
+	u8 *window;			/* (b) where the control core sees gpa 0: hv/window.h; the same memory in unit tests */
 	u64 ept_root;			/* (b) hpa of the EPT/NPT root table */
 	struct device_ram device_ram[DEVICE_RAM_KINDS];	/* (b) */
 	bool device_ram_zeroed;		/* vcpu 0's core */
@@ -121,6 +123,11 @@ struct guest {
 	struct input_ring *input;	/* (a) the control core writes, the guest reads under the device lock */
 
 	u32 broken;			/* (a) its hardware failed: RAM or cores are not to be touched again; never cleared */
+
+	u32 call_count;			/* (b) */
+	struct guest_call call[GUEST_CALLS_MAX];	/* (b) what guest_call() runs */
+	u32 lender_count;		/* (b) */
+	struct guest_lender lender[GUEST_LENDERS_MAX];	/* (b) who works in its RAM from outside */
 
 	struct guest_hyperv hyperv;	/* (d) */
 	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */

@@ -15,6 +15,7 @@ void keys_put(u16 key, bool down);
 
 /* The next event; false: none. */
 bool keys_get(struct key_event *event);
+bool keys_waiting(void);
 
 /* The PS/2 keyboard: look for the controller (boot core, bounded waits); take what came (control core, each turn). */
 void ps2_init(void);

@@ -37,3 +37,9 @@ struct message_ring {
 /* false when the ring is full: the caller tries again later. */
 bool message_put(struct message_ring *r, const struct message *m);
 bool message_get(struct message_ring *r, struct message *m);
+
+/* The reader's: is there one? */
+static inline bool message_waits(const struct message_ring *r)
+{
+	return load_acquire(&r->head) != r->tail;
+}

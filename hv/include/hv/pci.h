@@ -53,7 +53,8 @@ struct host_driver {
 	int (*probe)(struct host_pci *p);
 	/* The event loop begins: messages may be switched on. Control core. Null: nothing to do. */
 	void (*start)(struct host_pci *p);
-	/* One turn of the event loop: look, act, return at once. Control core. Null: nothing to do. */
+	/* One round of the event loop (at least every 5 ms, and when its message came): look, act, return at once. Control
+	 * core. Null: nothing to do, or it has a struct control_work of its own. */
 	void (*poll)(struct host_pci *p, u64 now);
 	/* State in words for `devices`. Control core. */
 	void (*describe)(const struct host_pci *p, char *to, size_t size);
@@ -63,9 +64,9 @@ struct host_driver {
 void pci_init(const struct boot_acpi *acpi);
 void drivers_probe(void);
 
-/* See struct host_driver. Control core. */
+/* See struct host_driver; from then on each poll() is a struct control_work. Drivers that know when there is more to do add
+ * their own instead (hv/control_work.h). Control core. */
 void drivers_start(void);
-void drivers_poll(u64 now);
 
 /* What was found, in the order of the walk; and how many more did not fit. */
 u32 pci_count(void);

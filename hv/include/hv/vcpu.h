@@ -21,6 +21,7 @@ enum vcpu_request {
 	REQ_DEADLINE = 64,	/* guest.device_deadline moved (vcpu 0 only) */
 	REQ_POSTED = 128,	/* posted[] holds vectors */
 	REQ_FLUSH = 256,	/* the guest's nested tables lost something */
+	REQ_CALLS = 512,	/* calls is non-zero: hv/control_work.h */
 };
 #define REQ_SIPI_PAGE(requests) ((requests) >> 24)	/* the word's last byte */
 
@@ -34,6 +35,7 @@ struct vcpu_public {
 	u32 requests;			/* (a) enum vcpu_request */
 	u64 posted[4];			/* (a) vectors other cores sent: 256 bits */
 	u64 posted_level[4];		/* (a) which of them are level triggered */
+	u64 calls;			/* (a) ids of guest_call() that are to be run on its core, a bit each */
 	u32 running;			/* (a) 1 between start and park */
 	u32 apic_logical;		/* (a) this vcpu's logical destination as last written: LDR, mode in vlapic.h */
 	u32 apic_enabled;		/* (a) */

@@ -369,7 +369,7 @@ WEAK const char *pci_class_words(u32 class_rev)
 	return class_rev >> 16 == 0x0601 ? "ISA bridge" : "USB controller (xHCI)";
 }
 
-WEAK void drivers_poll(u64 now)
+WEAK void ps2_poll(void)
 {
 }
 
@@ -393,6 +393,11 @@ WEAK bool keys_get(struct key_event *event)
 	*event = fake_key[0];
 	memmove(fake_key, fake_key + 1, --fake_keys * sizeof(fake_key[0]));
 	return true;
+}
+
+WEAK bool keys_waiting(void)
+{
+	return fake_keys != 0;
 }
 
 /* Pictures: what was shown last. */

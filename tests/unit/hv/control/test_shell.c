@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/shell.c hv/control/shell_datastore.c hv/control/shell_guests.c hv/control/shell_devices.c hv/control/shell_shot.c hv/lib/png.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/typing.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/shell.c hv/control/shell_datastore.c hv/control/shell_guests.c hv/control/shell_devices.c hv/control/shell_shot.c hv/lib/png.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/work.c hv/control/typing.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* The event loop and the shell on top of everything but hardware: an operator types, the test reads the serial port. */
 #include "fake_machine.h"
 
@@ -9,6 +9,8 @@
 #include "../../../../hv/control/shell.h"
 #include "../../../../hv/control/shutdown.h"
 
+#include <hv/control_work.h>
+#include <hv/log.h>
 #include <hv/pc.h>
 
 static u64 now;		/* begins at the real TSC, which commands read, and runs ahead of it */
@@ -414,6 +416,40 @@ static void test_typed_on_serial(void **state)
 	assert_true(loop_turn(now) <= now + HZ / 100);
 }
 
+/* Rounds are many, turns few: when their time has come, or something waits for one. */
+static void test_rounds_and_turns(void **state)
+{
+	struct message m = { .type = MSG_STARTED, .arg = { (u64)&fake_guest[0] } };
+	u64 until, second;
+
+	assert_false(loop_round(now, &until));
+	assert_true(until > now && until <= now + HZ / 100);
+	fake_serial_clear();
+	strcpy(fake_input, "version\r");
+	assert_false(loop_round(now + 1, &second));
+	assert_true(until == second);			/* the turn was not repeated ... */
+	assert_false(fake_has("bulkhead test"));
+	loop_round(until, &second);			/* ... until now */
+	assert_true(fake_has("bulkhead test"));
+	now = until;
+	message_put(&core_table[1].from_core, &m);	/* without its doorbell nobody looks */
+	loop_round(now + 1, &until);
+	assert_int_not_equal(core_table[1].from_core.head, core_table[1].from_core.tail);
+	core_table[control_core].doorbell = 1;
+	loop_round(now + 2, &until);
+	assert_int_equal(core_table[1].from_core.head, core_table[1].from_core.tail);
+	assert_int_equal(core_table[control_core].doorbell, 0);
+	log_notice("something new");
+	loop_round(now + 3, &until);
+	assert_true(fake_has("something new"));
+	for (u32 i = 4; i < 9; i++)
+		loop_round(now + i, &until);
+	assert_true(until > now + 100);
+	control_work_by(now + 100);
+	loop_round(now + 9, &until);
+	assert_true(until == now + 100);
+}
+
 /* Guests stop from the last one on; then the machine is switched off, and when that fails, told so. */
 static void test_poweroff(void **state)
 {
@@ -575,6 +611,7 @@ int main(void)
 		cmocka_unit_test_setup(test_long_output, setup),
 		cmocka_unit_test_setup(test_autostart, setup),
 		cmocka_unit_test_setup(test_typed_on_serial, setup),
+		cmocka_unit_test_setup(test_rounds_and_turns, setup),
 		cmocka_unit_test_setup(test_poweroff, setup),
 		cmocka_unit_test_setup(test_reboot_now, setup),
 		cmocka_unit_test_setup(test_poweroff_of_a_dead_guest, setup),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/core/vcpu_fake.c tests/fake/fake_virt.c tests/fake/fake_core.c tests/unit/hv/core/exit_on_fake_clock.c hv/core/guest.c hv/core/bus.c hv/core/sync.c hv/core/message.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: tests/unit/hv/core/vcpu_fake.c tests/fake/fake_virt.c tests/fake/fake_core.c tests/unit/hv/core/exit_on_fake_clock.c hv/core/guest.c hv/core/guest_call.c hv/core/bus.c hv/core/sync.c hv/core/message.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c hv/lib/string.c */
 /* A vcpu's life: starting, sleeping, waking, deadlines, doorbells that come in between, parking, and its books. */
 #include "vcpu_fake.h"
 
@@ -633,6 +633,114 @@ static void test_init_drops_a_queued_event(void **state)
 	assert_int_equal(fake.entries, 2);
 }
 
+/* What the control core asks of a vcpu runs on its core, device lock held, once for many asks. */
+static u32 call_runs[2];
+static int call_id[2];
+
+static void on_call(struct guest *t, void *arg)
+{
+	assert_ptr_equal(t, g);
+	assert_int_not_equal(g->device_lock.held, 0);
+	++*(u32 *)arg;
+}
+
+static void calls_setup(void)
+{
+	memset(call_runs, 0, sizeof(call_runs));
+	for (u32 i = 0; i < 2; i++)
+		call_id[i] = guest_call_add(g, on_call, &call_runs[i]);
+	assert_int_equal(call_id[1], 1);
+}
+
+static void call_meanwhile(struct vcpu *t)
+{
+	this_core()->index = 5;		/* as another core */
+	for (u32 i = 0; i < 3; i++)
+		guest_call(g, v->index, (u32)call_id[1]);
+	guest_call(g, v->index, (u32)call_id[0]);
+	this_core()->index = 0;
+}
+
+static void test_calls(void **state)
+{
+	calls_setup();
+	play(STEP_DO(call_meanwhile, CLOSED), STEP(CLOSED));
+	assert_int_equal(call_runs[0], 1);
+	assert_int_equal(call_runs[1], 1);
+	assert_int_equal(fake_core.rings[0], 1);
+	assert_int_equal(v->pub->calls, 0);
+}
+
+static void call_asleep(u64 deadline)
+{
+	call_meanwhile(v);
+	fake_core.asleep = NULL;
+}
+
+static void test_calls_reach_who_sleeps(void **state)
+{
+	calls_setup();
+	fake_core.asleep = call_asleep;
+	play(STEP(CLOSED));
+	assert_int_equal(call_runs[1], 1);
+}
+
+/* A handler that sends its own vcpu an interrupt wakes it from HLT: nobody rings for that. */
+static void posts_to_self(struct guest *t, void *arg)
+{
+	const struct irq_message m = { .delivery = DELIVER_FIXED, .vector = 0x51 };
+
+	vlapic_post(t, v->index, &m);
+}
+
+static void ask_asleep(u64 deadline)
+{
+	this_core()->index = 5;
+	guest_call(g, 0, 0);
+	this_core()->index = 0;
+	fake_core.asleep = NULL;
+}
+
+static void test_a_call_interrupts_its_own_vcpu(void **state)
+{
+	v->activity = VCPU_RUNNABLE;
+	fake.state.rflags = v->exit.rflags = RFLAGS_FIXED | IF;
+	vlapic_mmio_write(v, 0xf0, 0x1ff);
+	guest_call_add(g, posts_to_self, NULL);
+	fake_core.asleep = ask_asleep;
+	play(STEP_HLT(OPEN), STEP(OPEN));
+	got(0x51);
+	assert_int_equal(fake_core.stuck, 0);
+}
+
+static bool lends;
+
+static bool let_go(struct guest *t, void *arg)
+{
+	++*(u32 *)arg;
+	return !lends;
+}
+
+static void test_lenders(void **state)
+{
+	u32 asked[2] = { 0 };
+
+	assert_true(guest_let_go(g));
+	assert_int_equal(guest_lender_add(g, let_go, &asked[0]), 0);
+	assert_int_equal(guest_lender_add(g, let_go, &asked[1]), 0);
+	lends = true;
+	assert_false(guest_let_go(g));
+	assert_true(asked[0] == 1 && asked[1] == 1);	/* all are told at once */
+	lends = false;
+	assert_true(guest_let_go(g));
+	for (u32 i = 2; i < GUEST_LENDERS_MAX; i++)
+		guest_lender_add(g, let_go, &asked[0]);
+	assert_int_equal(guest_lender_add(g, let_go, &asked[0]), -E_NOMEM);
+	for (u32 i = 0; i < GUEST_CALLS_MAX; i++)
+		assert_int_equal(guest_call_add(g, on_call, NULL), i);
+	assert_int_equal(guest_call_add(g, on_call, NULL), -E_NOMEM);
+}
+
 static void test_fault_words(void **state)
 {
 	assert_int_equal(vcpu_fault(v, VEC_GP, 0), FAULT);
@@ -670,6 +778,7 @@ int main(void)
 		T2(test_second_sipi_is_ignored), T2(test_init_stops_the_second), T2(test_init_and_sipi_at_once),
 		T2(test_sipi_then_init_waits), T2(test_the_first_sipi_counts), T2(test_init_takes_the_page_back),
 		T(test_init_restarts_the_first), T(test_init_wakes_from_hlt), T2(test_init_drops_a_queued_event),
+		T(test_calls), T2(test_calls_reach_who_sleeps), T(test_a_call_interrupts_its_own_vcpu), T(test_lenders),
 		T(test_fault_words),
 	};
 

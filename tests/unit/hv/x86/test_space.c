@@ -346,7 +346,34 @@ static void test_device_ram(void **state)
 	assert_int_equal(space_add_guest(&guest[0]), -E_NOMEM);
 }
 
-/* The RAM of a guest is seen by its cores alone: not by the control core, not by its neighbour's. */
+/* The control core sees each guest's RAM through its window, at the guest's own addresses, and never executes there. */
+static void test_windows(void **state)
+{
+	build_guests();
+	assert_ptr_not_equal(guest[0].window, guest[1].window);
+	for (u32 i = 0; i < 2; i++) {
+		u64 at = (u64)guest[i].window;
+
+		is(0, at, (10 + i) * GiB, R | W);
+		is(0, at + GiB - 1, (11 + i) * GiB - 1, R | W);
+		absent(0, at + GiB);
+		is(0, at + 4 * GiB, (20 + i) * GiB + BLOCK_SIZE, R | W);
+		absent(0, at + 4 * GiB + 3 * BLOCK_SIZE);
+	}
+	memset(guest, 0, sizeof(guest));
+	guest[0].vcpu_count = 1;
+	guest[0].core_of[0] = 2;
+	guest[0].range_count = 1;
+	guest[0].range[0] = (struct ram_range){ .gpa = 0, .hpa = HPA(0), .size = 600 * GiB };
+	assert_int_equal(space_add_guest(&guest[0]), 0);
+	assert_true((u64)guest[0].window == GUEST_RAM_VA + 2 * SLOT_BYTES);
+	is(0, (u64)guest[0].window + 600 * GiB - 1, 600 * GiB - 1, R | W);
+	guest[1] = guest[0];
+	assert_int_equal(space_add_guest(&guest[1]), 0);
+	assert_true((u64)guest[1].window == GUEST_RAM_VA + 4 * SLOT_BYTES);
+}
+
+/* The RAM of a guest is seen by its cores and the control core's window alone: not by its neighbour's. */
 static void test_guests_are_apart(void **state)
 {
 	build_guests();
@@ -356,7 +383,7 @@ static void test_guests_are_apart(void **state)
 
 			for (u32 r = 0; r < guest[i].range_count; r++)
 				assert_int_equal(leaves_into(core, guest[i].range[r].hpa.v,
-					guest[i].range[r].size) != 0, own);
+					guest[i].range[r].size) != 0, own || core == control_core);
 			for (u32 r = 0; r < guest[i].image_count; r++)
 				assert_int_equal(leaves_into(core, guest[i].image_map[r].hpa.v,
 					guest[i].image_map[r].size) != 0, own);
@@ -482,7 +509,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_image), T(test_pool), T(test_no_leaf_is_writable_and_executable),
 		T(test_seal_has_no_second_door),
-		T(test_private_half), T(test_private_half_is_private), T(test_guest), T(test_guests_are_apart), T(test_device_ram),
+		T(test_private_half), T(test_private_half_is_private), T(test_guest), T(test_windows), T(test_guests_are_apart), T(test_device_ram),
 		T(test_large_guest), T(test_files), T(test_devices), T(test_large_devices_take_large_pages),
 		T(test_devices_that_cannot_be), T(test_device_window_ends), T(test_start_root), T(test_out_of_tables),
 	};

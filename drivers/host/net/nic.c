@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the drivers of network cards share. */
+#include <hv/lib.h>
+#include <hv/log.h>
+
+#include "nic.h"
+
+void nic_describe(const struct netdev *n, const char *messages, char *to, size_t size)
+{
+	const struct netdev_stats *s = &n->stats;
+	const u8 *m = n->mac;
+	char link[24] = "no link";
+
+	if (n->link && n->mbit)
+		fmt_print(link, sizeof(link), "%u Mbit/s", n->mbit);
+	else if (n->link)
+		str_copy(link, sizeof(link), "link up");
+	fmt_print(to, size, "%s, %s, %02x:%02x:%02x:%02x:%02x:%02x, %s, %s; in %lu, out %lu, no buffer %lu, full %lu, bad %lu and "
+		  "%lu, link %lux, resets %lu", n->name, n->kind, m[0], m[1], m[2], m[3], m[4], m[5], link, messages,
+		  s->rx_frames, s->tx_frames, s->rx_no_buffer, s->tx_full, s->rx_errors, s->tx_errors, n->link_changes, s->resets);
+}
+
+void nic_set_link(struct netdev *n, bool up, u32 mbit)
+{
+	if (n->link == up && (!up || n->mbit == mbit))
+		return;
+	n->link = up;
+	n->mbit = up ? mbit : 0;
+	n->link_changes++;
+	if (n->link_changed)
+		n->link_changed(n);
+}
+
+void nic_receive(struct netdev *n, struct net_frame *f)
+{
+	n->stats.rx_frames++;
+	n->stats.rx_bytes += f->len;
+	if (n->receive)
+		n->receive(n, f);
+}
+
+bool nic_mac_usable(const u8 *mac)
+{
+	static const u8 none[NET_MAC];
+
+	return !(mac[0] & 1) && memcmp(mac, none, NET_MAC);
+}

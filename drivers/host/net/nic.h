@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the drivers of network cards share. Control core. */
+
+#include <hv/net.h>
+
+/* State of a card in words, for `devices`: kind, MAC, link, counters. messages: how it calls. */
+void nic_describe(const struct netdev *n, const char *messages, char *to, size_t size);
+
+/* The link came or went. Counts and tells the owner; nothing if it is as it was. */
+void nic_set_link(struct netdev *n, bool up, u32 mbit);
+
+/* A frame came in: counted, and given to who took the card. */
+void nic_receive(struct netdev *n, struct net_frame *f);
+
+/* A unicast address that can be a card's own. */
+bool nic_mac_usable(const u8 *mac);
+
+/* What a card must know to cut a TCP frame (GSO), worked out from our own copy of its headers, nothing believed:
+ * where they begin and end. Prepares the copy as cards want it: lengths and the IPv4 sum zero, the TCP sum that of the
+ * pseudo header without a length. head: the first bytes of the frame, size of them. 0; -E_INVAL: the offload does not fit
+ * the headers. */
+struct nic_gso {
+	u16 l3, l4, header;		/* offsets of IP and TCP; bytes of all headers */
+	bool ip6;
+};
+int nic_gso_prepare(const struct net_frame *f, u8 *head, u32 size, struct nic_gso *g);

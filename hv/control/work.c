@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Work for the control core, and the two words that keep its sleep safe: `rung` says that somebody has brought something
+ * since the last round began, `halting` that a doorbell is needed to be heard. Who rings stores rung, then reads halting;
+ * who halts stores halting, then reads rung: one of them sees the other. */
+#include <hv/control_work.h>
+
+#include <hv/core.h>
+#include <hv/lib.h>
+
+static struct control_work work[CONTROL_WORK_MAX];
+static u32 work_count;
+static u64 wake_by = U64_MAX;
+
+/* Apart from what the control core alone writes: guests' cores write here. */
+static struct {
+	u32 rung, halting;
+} word __attribute__((aligned(64)));
+
+int control_work_add(const struct control_work *w)
+{
+	if (work_count == CONTROL_WORK_MAX)
+		return -E_NOMEM;
+	work[work_count++] = *w;
+	return 0;
+}
+
+bool control_work_poll(u64 now)
+{
+	bool any = false;
+
+	store_relaxed(&word.halting, 0u);
+	exchange(&word.rung, 0u);	/* a full barrier: what was brought before is seen below */
+	for (u32 i = 0; i < work_count; i++)
+		any |= work[i].poll(work[i].arg, now);
+	return any;
+}
+
+bool control_work_listen(void)
+{
+	bool any;
+
+	store_relaxed(&word.halting, 1u);
+	fence_full();
+	any = load_relaxed(&word.rung);
+	for (u32 i = 0; i < work_count; i++)
+		if (work[i].listen)
+			any |= work[i].listen(work[i].arg);
+	return any;
+}
+
+/* The exchange is a full barrier. Who finds the word set leaves the doorbell to who set it. */
+void control_work_ring(void)
+{
+	if (!exchange(&word.rung, 1u) && load_relaxed(&word.halting))
+		core_ring_doorbell(control_core);
+}
+
+void control_work_by(u64 tsc)
+{
+	wake_by = MIN(wake_by, tsc);
+}
+
+u64 control_work_deadline(void)
+{
+	u64 tsc = wake_by;
+
+	wake_by = U64_MAX;
+	return tsc;
+}
