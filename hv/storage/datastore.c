@@ -46,6 +46,7 @@ void datastore_init(void)
 	control_work_add(&(struct control_work){ .name = "datastore", .poll = work });
 	str_copy(d.media.client.name, sizeof(d.media.client.name), "datastore");
 	vars_init();
+	log_file_init();
 }
 
 enum datastore_state datastore_state(void)

@@ -21,6 +21,7 @@ bool vars_settled(const struct guest *g);
 bool vars_is_saved(void);
 
 /* Log and crashes: datastore_log.c. */
+void log_file_init(void);
 void log_file_mounted(void);
 bool log_file_poll(u64 now);
 bool log_file_is_saved(void);

@@ -170,6 +170,12 @@ static void write_log(void)
 		fs_remove("log/3");
 }
 
+void log_file_init(void)
+{
+	memset(&l, 0, sizeof(l));
+	c.put = c.taken = 0;
+}
+
 void log_file_mounted(void)
 {
 	int size = fs_size("log/0");
