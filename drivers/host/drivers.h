@@ -8,3 +8,4 @@ extern const struct host_driver xhci_driver;	/* usb/xhci.c */
 extern const struct host_driver ide_driver;	/* disk/ide.c */
 extern const struct host_driver virtio_blk_driver;	/* disk/virtio_blk.c */
 extern const struct host_driver intel_driver;	/* net/intel.c */
+extern const struct host_driver vionet_driver;	/* net/vionet.c */

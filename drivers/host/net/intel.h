@@ -15,7 +15,6 @@
 #define INTEL_TX 256u
 #define INTEL_BUFFER 2048u		/* bytes, of each descriptor */
 #define INTEL_RX_PIECES 5u		/* of the longest frame that is taken: NET_FRAME_MAX */
-#define INTEL_COPY_MAX 256u		/* frames up to here are copied rather than held */
 #define INTEL_HEADER_MAX 255u		/* of a frame to cut: what fits the fields of all three */
 
 enum intel_family { INTEL_E1000, INTEL_E1000E, INTEL_IGB };
@@ -100,7 +99,7 @@ struct intel {
 	u64 vlan[64];			/* ids that may come in */
 };
 
-/* --- intel_open.c: reset, registers; intel_link.c: link, counters, interrupts --------------------------------------------------------------- */
+/* --- intel_open.c: reset, registers; intel_link.c: link, counters, interrupts --- */
 
 /* From firmware's hands to a running card. Boot core; waits are bounded. false: why says it. */
 bool intel_open(struct intel *c, const char **why);
@@ -131,17 +130,25 @@ bool intel_rx_waiting(const struct intel *c);
 
 /* Let go of what was sent; true: there was something. */
 bool intel_tx_poll(struct intel *c, u64 now);
+bool intel_tx_waiting(const struct intel *c);
 
 enum net_verdict intel_send(struct netdev *n, struct net_frame *f);
 void intel_kick(struct netdev *n);
 
-static inline u32 intel_read(const struct intel *c, u32 off) { return *(const volatile u32 *)(const volatile void *)(c->regs + off); }
-static inline void intel_write(struct intel *c, u32 off, u32 val) { *(volatile u32 *)(volatile void *)(c->regs + off) = val; }
+static inline u32 intel_read(const struct intel *c, u32 off)
+{
+	return *(const volatile u32 *)(const volatile void *)(c->regs + off);
+}
+
+static inline void intel_write(struct intel *c, u32 off, u32 val)
+{
+	*(volatile u32 *)(volatile void *)(c->regs + off) = val;
+}
 
 /* "Register Summary"; all three generations unless said otherwise. */
-enum { REG_CTRL = 0x0000, REG_STATUS = 0x0008, REG_CTRL_EXT = 0x0018, REG_MDIC = 0x0020, REG_VET = 0x0038, REG_ICR = 0x00c0, REG_ITR = 0x00c4,
-	REG_IMS = 0x00d0, REG_IMC = 0x00d8, REG_FCAL = 0x0028, REG_FCAH = 0x002c, REG_FCT = 0x0030, REG_FCTTV = 0x0170,
-	REG_RCTL = 0x0100, REG_TCTL = 0x0400, REG_TIPG = 0x0410,
+enum { REG_CTRL = 0x0000, REG_STATUS = 0x0008, REG_CTRL_EXT = 0x0018, REG_MDIC = 0x0020, REG_FCAL = 0x0028,
+	REG_FCAH = 0x002c, REG_FCT = 0x0030, REG_VET = 0x0038, REG_ICR = 0x00c0, REG_ITR = 0x00c4, REG_IMS = 0x00d0,
+	REG_IMC = 0x00d8, REG_RCTL = 0x0100, REG_FCTTV = 0x0170, REG_TCTL = 0x0400, REG_TIPG = 0x0410,
 	REG_RDBAL = 0x2800, REG_RDBAH = 0x2804, REG_RDLEN = 0x2808, REG_SRRCTL = 0x280c, REG_RDH = 0x2810, REG_RDT = 0x2818,
 	REG_RDTR = 0x2820, REG_RXDCTL = 0x2828,
 	REG_TDBAL = 0x3800, REG_TDBAH = 0x3804, REG_TDLEN = 0x3808, REG_TDH = 0x3810, REG_TDT = 0x3818, REG_TIDV = 0x3820,

@@ -159,9 +159,9 @@ static void begin_to_run(struct intel *c)
 static bool wait_for(const struct intel *c, bool (*what)(const struct intel *c), u32 ms)
 {
 	for (u32 i = 0; i < ms * 10; i++) {
+		wait_us(100);
 		if (what(c))
 			return true;
-		wait_us(100);
 	}
 	return false;
 }

@@ -68,21 +68,6 @@ static void put_pieces(struct intel *c, const struct intel_tx_info *t, const str
 	}
 }
 
-/* How many bytes from the start must be copied; all of them if it cannot be held. */
-static u32 bytes_to_copy(const struct net_frame *f, u32 header)
-{
-	u32 at = 0, copy = header;
-
-	if (!f->done || f->len <= INTEL_COPY_MAX)
-		return f->len;
-	for (u32 i = 0; i < f->pieces; i++) {
-		at += f->piece[i].len;
-		if (!f->piece[i].hpa && f->piece[i].len)
-			copy = MAX(copy, at);
-	}
-	return copy > INTEL_BUFFER ? f->len : copy;
-}
-
 static u32 slots_needed(const struct net_frame *f, const struct intel_tx_info *t, u32 copy)
 {
 	u32 n = t->context + (u32)(ALIGN_UP(copy, INTEL_BUFFER) / INTEL_BUFFER), skip = copy;
@@ -160,7 +145,7 @@ enum net_verdict intel_send(struct netdev *n, struct net_frame *f)
 		n->stats.tx_errors++;
 		return NET_REFUSED;
 	}
-	copy = bytes_to_copy(f, t.header);
+	copy = nic_bytes_to_copy(f, t.header, INTEL_BUFFER);
 	if (slots_needed(f, &t, copy) > room(c)) {
 		n->stats.tx_full++;
 		return NET_NO_ROOM;
@@ -201,9 +186,16 @@ bool intel_tx_poll(struct intel *c, u64 now)
 		if (held)
 			held->done(held);
 	}
+	if (any)
+		c->resets_in_row = 0;
 	if (any || c->tx.clean == c->tx.told)
 		c->tx.moved = now;
 	else if (now - c->tx.moved > ns_to_ticks(HANG_NS))
 		intel_reset(c, "it does not send any more", now);
 	return any;
+}
+
+bool intel_tx_waiting(const struct intel *c)
+{
+	return c->tx.clean != c->tx.told && c->format->tx_done(&c->tx.desc[c->tx.slot[c->tx.clean].last]);
 }

@@ -45,3 +45,17 @@ bool nic_mac_usable(const u8 *mac)
 
 	return !(mac[0] & 1) && memcmp(mac, none, NET_MAC);
 }
+
+u32 nic_bytes_to_copy(const struct net_frame *f, u32 header, u32 room)
+{
+	u32 at = 0, copy = header;
+
+	if (!f->done || f->len <= NIC_COPY_MAX)
+		return f->len;
+	for (u32 i = 0; i < f->pieces; i++) {
+		at += f->piece[i].len;
+		if (!f->piece[i].hpa && f->piece[i].len)
+			copy = MAX(copy, at);
+	}
+	return copy > room ? f->len : copy;
+}

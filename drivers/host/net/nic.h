@@ -16,6 +16,11 @@ void nic_receive(struct netdev *n, struct net_frame *f);
 /* A unicast address that can be a card's own. */
 bool nic_mac_usable(const u8 *mac);
 
+/* How many bytes from the start of a frame must be copied before it is sent: the header; pieces that no device reaches; all,
+ * if it is short (NIC_COPY_MAX), nobody lets us hold it, or what must be copied is more than room. */
+#define NIC_COPY_MAX 256u
+u32 nic_bytes_to_copy(const struct net_frame *f, u32 header, u32 room);
+
 /* What a card must know to cut a TCP frame (GSO), worked out from our own copy of its headers, nothing believed:
  * where they begin and end. Prepares the copy as cards want it: lengths and the IPv4 sum zero, the TCP sum that of the
  * pseudo header without a length. head: the first bytes of the frame, size of them. 0; -E_INVAL: the offload does not fit
