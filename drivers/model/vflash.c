@@ -208,6 +208,9 @@ bool flash_vars_untouched(const struct guest *g)
 
 u8 *flash_vars_restore(struct guest *g)
 {
+	const struct device_ram *m = flash_ram(&g->pc->flash);
+
+	memset(m->at, 0, m->size);
 	store_release(&g->pc->flash.loaded, true);
-	return flash_ram(&g->pc->flash)->at;
+	return m->at;
 }
