@@ -38,15 +38,19 @@ static bool work(void *arg, u64 now)
 void datastore_init(void)
 {
 	memset(&d, 0, sizeof(d));
-	if (!media_init(&d.media)) {
-		enter(DATASTORE_OFF, "there is no memory for it");
-		return;
-	}
 	enter(DATASTORE_NONE, "no disk has a partition for it");
 	control_work_add(&(struct control_work){ .name = "datastore", .poll = work });
 	str_copy(d.media.client.name, sizeof(d.media.client.name), "datastore");
 	vars_init();
 	log_file_init();
+}
+
+/* Some 5 MiB, which a machine without a datastore keeps: taken once, when there is one. */
+static bool has_memory(void)
+{
+	if (!d.media.log && (!media_init(&d.media) || !vars_memory()))
+		enter(DATASTORE_OFF, "there is no memory for it");
+	return d.state != DATASTORE_OFF;
 }
 
 enum datastore_state datastore_state(void)
@@ -131,7 +135,7 @@ static void look(u64 now)
 	struct volume *v = volume_datastore();
 
 	d.next = now + ns_to_ticks(LOOK_NS);
-	if (v)
+	if (v && has_memory())
 		open_volume(v);
 	d.looked = true;
 }

@@ -12,9 +12,10 @@ bool datastore_may_write(void);
 /* Work is late, what was wrong with a call; the first of its kind is said. */
 void datastore_say(const char *what, int err);
 
-/* Firmware variables: datastore_vars.c. Memory for a copy, boot; the file system is there (again); a turn, true: it did
- * something. */
+/* Firmware variables: datastore_vars.c. Memory for a copy (false: there is none); the file system is there (again); a turn,
+ * true: it did something. */
 void vars_init(void);
+bool vars_memory(void);
 void vars_mounted(void);
 bool vars_poll(u64 now);
 bool vars_settled(const struct guest *g);

@@ -66,9 +66,14 @@ void vars_init(void)
 	for (u32 i = 0; i < guest_count; i++)
 		if (flash_vars_size(guests[i]) <= VARS_MAX)
 			job.size = MAX(job.size, flash_vars_size(guests[i]));
-	job.copy = job.size ? pool_alloc(ALIGN_UP(job.size, PAGE_SIZE) / PAGE_SIZE, POOL_OTHER) : NULL;
-	if (!job.copy)
-		job.size = 0;
+	job.copy = NULL;
+}
+
+bool vars_memory(void)
+{
+	if (job.size)
+		job.copy = pool_alloc(ALIGN_UP(job.size, PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
+	return !job.size || job.copy;
 }
 
 void vars_mounted(void)

@@ -52,7 +52,7 @@ struct media {
 	u64 writes, flushes, bytes, errors;
 };
 
-/* Memory for both. false: there is none. Boot core. */
+/* Memory for both. false: there is none. */
 bool media_init(struct media *m);
 
 /* The client is open on a range of at least size bytes (whole blocks): read all of it. write_size: 512 or 4096. */

@@ -15,7 +15,7 @@ enum datastore_state {
 	DATASTORE_LOST,			/* its disk does not take writes any more, or is gone */
 };
 
-/* Memory for it; before the seal, after the drivers' probes and the guests are built. */
+/* Before the event loop, after the guests are built. Memory is taken when there is one: some 5 MiB of the pool. */
 void datastore_init(void);
 
 /* A round of the event loop, of which datastore_init() makes it a part. true: something was done, look again. */
