@@ -4,11 +4,16 @@
 
 #include <hv/datastore.h>
 #include <hv/lib.h>
+#include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/storage.h>
 
 #define LINE_MAX 200u
 #define FILES_BEGIN 1u
 #define FILES_END 10000u
+#define PARTITION_BYTES (16 * MiB)
+#define PARTITION_BYTES_MIN (1 * MiB)
+#define PARTITION_NAME "bulkhead-datastore"
 
 static char read_path[64];
 
@@ -109,6 +114,50 @@ static void format(bool sure)
 		shell_line("datastore: it is made new");
 }
 
+static void made(void *arg, const char *why)
+{
+	(void)arg;
+	if (why)
+		log_notice("datastore: no partition was made: %s", why);
+	else if ((why = datastore_format()))
+		log_notice("datastore: it cannot be made: %s", why);
+	else
+		log_notice("datastore: it is made");
+}
+
+static struct storage_disk *find_disk(const char *name)
+{
+	for (u32 i = 0; i < DISKS_MAX; i++) {
+		struct storage_disk *s = storage_disk_at(i);
+
+		if (s && !strcmp(storage_disk_hardware(s)->name, name))
+			return s;
+	}
+	return NULL;
+}
+
+/* A partition among those that the disk has. */
+static void make(const char *disk)
+{
+	struct storage_disk *s = find_disk(disk);
+	const char *why;
+	u64 size;
+
+	if (volume_datastore() || !s) {
+		shell_print("datastore: %s\n", s ? "there is a partition for one already" :
+			    "there is no such disk (`disks` lists them)");
+		return;
+	}
+	size = MIN(PARTITION_BYTES, ALIGN_DOWN(volume_largest_gap(s), PARTITION_BYTES_MIN));
+	why = "there is no room for a partition of 1 MiB";
+	if (size)
+		why = volume_create(s, PARTITION_NAME, size, VOLUME_DATASTORE, made, NULL);
+	if (why)
+		shell_print("datastore: %s\n", why);
+	else
+		shell_print("datastore: it is being made on %s\n", disk);
+}
+
 void shell_datastore(int argc, char **argv)
 {
 	if (argc == 1) {
@@ -118,6 +167,8 @@ void shell_datastore(int argc, char **argv)
 		shell_stream(read_more, 0);
 	} else if (argc >= 2 && !strcmp(argv[1], "format") && (argc == 2 || !strcmp(argv[2], "yes"))) {
 		format(argc > 2);
+	} else if (argc == 4 && !strcmp(argv[1], "init") && !strcmp(argv[2], "on")) {
+		make(argv[3]);
 	} else {
 		shell_line("usage: datastore [read FILE | format | init on DISK]");
 	}

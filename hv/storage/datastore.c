@@ -110,11 +110,13 @@ static void unreadable(const char *why)
 
 static void open_volume(struct volume *v)
 {
-	u64 size;
+	u32 sector_size = storage_disk_hardware(v->disk)->sector_size;
 	int err = volume_open(&d.media.client, v);
+	u64 size;
 
 	if (err) {
-		enter(DATASTORE_NONE, err == -E_NODEV ? "its disk cannot be written" : "its partition is in use");
+		enter(DATASTORE_NONE, err == -E_NODEV ? "its disk cannot be written, or the plan does not name it" :
+		      "its partition is in use");
 		return;
 	}
 	d.open = true;
@@ -124,9 +126,9 @@ static void open_volume(struct volume *v)
 		return;
 	}
 	if (d.to_format)
-		media_blank(&d.media, size, storage_sector_size(&d.media.client));
+		media_blank(&d.media, size, sector_size);
 	else
-		media_load(&d.media, size, storage_sector_size(&d.media.client));
+		media_load(&d.media, size, sector_size);
 	enter(DATASTORE_LOADING, "it is being read");
 }
 

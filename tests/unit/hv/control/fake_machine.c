@@ -6,6 +6,7 @@
 #include <hv/pc.h>
 #include <hv/pci.h>
 #include <hv/pool.h>
+#include <hv/storage.h>
 
 #define WEAK __attribute__((weak))
 
@@ -455,3 +456,12 @@ WEAK int datastore_read(const char *path, u32 offset, void *to, u32 size) { retu
 WEAK const char *datastore_format(void) { return "there is no partition for it"; }
 WEAK void datastore_crash(const char *guest, const char *text, size_t n) { }
 WEAK u64 flash_vars_size(const struct guest *g) { return 0; }
+WEAK struct volume *volume_datastore(void) { return NULL; }
+WEAK struct storage_disk *storage_disk_at(u32 index) { return NULL; }
+WEAK const struct disk *storage_disk_hardware(const struct storage_disk *s) { return NULL; }
+WEAK u64 volume_largest_gap(const struct storage_disk *s) { return 0; }
+WEAK const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, enum volume_type type, volume_ended_fn *ended,
+			       void *arg)
+{
+	return "no";
+}
