@@ -36,7 +36,8 @@ HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel 
 NO_IDIOM := -fno-builtin $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 
 HV_DIRS := hv/core hv/x86 hv/x86/vmx hv/x86/svm hv/control hv/lib hv/net hv/storage drivers/host drivers/host/disk \
-	drivers/host/net drivers/host/usb drivers/host/virtio drivers/model drivers/model/pci drivers/model/virtio
+	drivers/host/net drivers/host/usb drivers/host/virtio drivers/model drivers/model/e1000e drivers/model/pci \
+	drivers/model/virtio
 HV_C := $(sort $(foreach d,$(HV_DIRS),$(wildcard $(d)/*.c)))
 HV_S := $(sort $(foreach d,$(HV_DIRS),$(wildcard $(d)/*.S)))
 HV_OBJ := $(HV_C:%.c=$(BUILD)/%.o) $(HV_S:%.S=$(BUILD)/%.S.o)

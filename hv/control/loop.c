@@ -17,6 +17,7 @@
 #include <hv/log.h>
 #include <hv/machine.h>
 #include <hv/pci.h>
+#include <hv/storage.h>
 #include <hv/time.h>
 
 /* The serial port has no interrupt: a FIFO of 16 bytes lasts 1.4 ms at 115200 baud. Nobody types that fast, but a
@@ -25,6 +26,7 @@
 #define POLL_BUSY_NS 1000000ul
 #define POLL_BUSY_FOR_NS 200000000ul
 #define BUTTON_NS 50000000ul
+#define SETTLE_NS 10000000000ul	/* for partition tables to be read before guests start */
 #define INPUT_BYTES_MAX 64u
 #define OUTPUT_ROUNDS 8u
 
@@ -203,6 +205,8 @@ void control_run(void)
 {
 	loop_init();
 	drivers_start();
+	if (!storage_settle(SETTLE_NS))
+		log_notice("storage: a disk has not answered yet; guests that use it may have to be started by hand");
 	loop_autostart(tsc_now());
 	log_notice("ready");
 	for (;;) {

@@ -9,6 +9,7 @@
 #include <hv/machine.h>
 #include <hv/pci.h>
 #include <hv/pool.h>
+#include <hv/storage.h>
 #include <hv/time.h>
 
 #include "build.h"
@@ -152,6 +153,8 @@ static bool bring_up(void)
 	}
 	host_timers();
 	quiet = quiesce();
+	if (storage_init())
+		sink_line("storage: no memory for it: disks of this machine cannot be used");
 	pci_init(&info.acpi);
 	drivers_probe();
 	if (!choose_virt() || check_only || !quiet) {

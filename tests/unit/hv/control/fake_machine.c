@@ -5,6 +5,7 @@
 #include <hv/keys.h>
 #include <hv/pc.h>
 #include <hv/pci.h>
+#include <hv/storage.h>
 #include <hv/pool.h>
 #include <hv/storage.h>
 
@@ -372,6 +373,11 @@ WEAK const char *pci_class_words(u32 class_rev)
 
 WEAK void ps2_poll(void)
 {
+}
+
+WEAK bool storage_settle(u64 max_ns)
+{
+	return true;
 }
 
 WEAK void drivers_start(void)
