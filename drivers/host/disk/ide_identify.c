@@ -106,6 +106,7 @@ void ide_identify(struct ide_drive *d, const u16 words[IDE_WORDS])
 	disk->pieces_max = DISK_PIECES_MAX;
 	disk->bytes_max = IDE_BYTES_MAX;
 	disk->dma_align = 4;
+	disk->dma_end = 4 * GiB;
 	disk->health = (struct disk_health){ .celsius = -1000, .percent_used = 255, .power_on_hours = ~0ul,
 		.media_errors = ~0ul, .unsafe_shutdowns = ~0ul };
 	d->why = refusal(words, disk->sectors);
