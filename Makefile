@@ -46,8 +46,10 @@ ZYDIS_OBJS :=
 ZYDIS_CFLAGS :=
 LWIP_OBJS :=
 LWIP_CFLAGS :=
+LITTLEFS_CFLAGS :=
 -include hv/x86/third_party.mk
 -include hv/net/third_party.mk
+-include hv/storage/third_party.mk
 -include boot/boot.mk
 -include hv/core/plan.mk
 -include tests/guest/guest.mk
@@ -62,7 +64,7 @@ hv: $(BUILD)/hv.elf
 $(BUILD)/hv/lib/string.o: HV_CFLAGS += $(NO_IDIOM)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
