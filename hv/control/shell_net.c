@@ -210,12 +210,37 @@ static void net_mirror(int argc, char **argv)
 	shell_print("what passes at %s goes to %s as well\n", argv[2], argv[4]);
 }
 
+/* What the hypervisor has there itself, and the port that it has it by. */
+static void print_own(const char *name)
+{
+	for (u32 i = 0; i < net_switch_count(); i++)
+		for (u32 k = 0; k < net_switch_at(i)->ports; k++)
+			if (strcmp(net_switch_at(i)->port[k].port->name, name) == 0)
+				print_port(&net_switch_at(i)->port[k]);
+}
+
+static void net_host(int argc, char **argv)
+{
+	(void)argc;
+	shell_net_host();
+	print_own(argv[1]);
+}
+
+static void net_nat(int argc, char **argv)
+{
+	(void)argc;
+	shell_net_nat();
+	print_own(argv[1]);
+}
+
 static const struct {
 	const char *word;
 	void (*run)(int argc, char **argv);
 } subcommand[] = {
 	{ "capture", shell_net_capture },
 	{ "mirror", net_mirror },
+	{ "host", net_host },
+	{ "nat", net_nat },
 };
 
 void shell_net(int argc, char **argv)

@@ -48,6 +48,16 @@ bool shell_number(const char *word, u64 max, u64 *value)
 	return *word >= '0' && *word <= '9' && !*end && *value <= max;
 }
 
+void shell_net_host(void)
+{
+	shell_line("its address");
+}
+
+void shell_net_nat(void)
+{
+	shell_line("its sessions");
+}
+
 static void vlan10(struct net_port *p)
 {
 	p->vlan = 10;
@@ -142,6 +152,10 @@ static void test_port(void **state)
 		send_plain(up, frame, make_ether(frame, 1, 300 + i, 0x88b5, 100));
 	run("net p9");
 	expect("and 29 more addresses");
+	run("net host");
+	expect("its address\n");
+	run("net nat");
+	expect("its sessions\n");
 	run("net web");
 	expect("no port is called \"web\"");
 }
