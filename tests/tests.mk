@@ -54,7 +54,7 @@ test: check-setup ## everything that CI runs
 test-all: check-setup ## the long form: full matrix
 	@tests/boot/test.py all
 bench: check-setup all ## instruction counts beside the peers', as Markdown tables
-	@tests/bench/bench.py; r=$$?; tests/bench/pcboot.py && exit $$r
+	@tests/bench/bench.py; r=$$?; tests/bench/vblk.py || r=1; tests/bench/pcboot.py && exit $$r
 
 -include $(UNIT_BIN:=.d)
 

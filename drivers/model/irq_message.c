@@ -31,6 +31,13 @@ bool irq_message_send(struct guest *g, const struct irq_message *m)
 	u32 dest = !m->logical && m->dest == DEST_ALL_8BIT ? DEST_ALL : m->dest;
 	bool any = false;
 
+	/* The usual one: ids are indexes, so nobody else can be meant. */
+	if (LIKELY(!m->logical && dest < g->vcpu_count && m->delivery == DELIVER_FIXED)) {
+		any = vlapic_matches(g, dest, dest, false);
+		if (any)
+			vlapic_post(g, dest, m);
+		return any;
+	}
 	if (m->delivery == DELIVER_LOWEST)
 		return send_lowest(g, m, dest);
 	for (u32 i = 0; i < g->vcpu_count; i++)

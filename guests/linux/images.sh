@@ -51,10 +51,13 @@ done
 find "$work/lib" -name '*.ko' -exec cp {} "$root/lib/modules" \;
 cp "$src/initrd/init" "$root/init"
 cp "$src/initrd/do.sh" "$root/bin/do"
-for action in hash e820 ipi pci disks panic triple; do
+for action in hash e820 ipi pci disks ports panic triple; do
 	ln -s do "$root/bin/$action"
 done
 echo "alias hash=/bin/hash" > "$root/etc/shrc"
+# For bulkhead.login=1. The password is "bulkhead".
+echo 'root:$1$bulkhead$8te1QCKhDQP9rsFrtxeGj1:0:0:root:/:/bin/sh' >"$root/etc/passwd"
+echo 'export ENV=/etc/shrc PS1="$(hostname)# "' >"$root/etc/profile"
 cp "$src/initrd/power" "$root/etc/acpi/PWRF/00000080"
 for program in ticks vectors; do
 	gcc -static -Os -s -Wall -Wextra -o "$root/bin/$program" "$src/initrd/$program.c"

@@ -21,6 +21,7 @@
 
 static struct {
 	u32 view;
+	u32 port;		/* of the virtio console of the guest in view; 0: its console */
 	bool escape;
 	bool at_line_start;	/* the last byte queued for the port was a newline */
 	bool hinted;		/* about typing to a guest that is off */
@@ -38,18 +39,34 @@ void hub_init(void)
 	memset(&hub, 0, sizeof(hub));
 	hub.shell.at_line_start = true;
 	hub.at_line_start = true;
-	for (u32 i = 0; i < guest_count; i++)
-		store_release(&guests[i]->console->wake, 1u);	/* nobody looks: it need not ring */
-}
-
-static struct console_ring *view_ring(u32 view)
-{
-	return view == VIEW_SHELL ? &hub.shell : guests[view - 1]->console;
+	for (u32 i = 0; i < guest_count; i++) {		/* nobody looks: they need not ring */
+		store_release(&guests[i]->console->wake, 1u);
+		for (u32 p = 0; p < guests[i]->port_count; p++)
+			store_release(&guests[i]->port[p].record->wake, 1u);
+	}
 }
 
 static struct guest *view_guest(void)
 {
 	return hub.view == VIEW_SHELL ? NULL : guests[hub.view - 1];
+}
+
+static const struct guest_port *view_port(void)
+{
+	return hub.port ? &view_guest()->port[hub.port - 1] : NULL;
+}
+
+/* The record and the typed bytes of what is shown. */
+static struct console_ring *view_ring(void)
+{
+	if (hub.view == VIEW_SHELL)
+		return &hub.shell;
+	return hub.port ? view_port()->record : view_guest()->console;
+}
+
+static struct input_ring *view_input(void)
+{
+	return hub.port ? view_port()->input : view_guest()->input;
 }
 
 static void port_write(const char *text)
@@ -99,9 +116,23 @@ u32 hub_view(void)
 	return hub.view;
 }
 
-void hub_switch(u32 view)
+static void describe_view(char *to, size_t size)
 {
-	char header[128];
+	const char *state = view_guest() ? life_state_word(view_guest()) : "";
+
+	if (!view_guest())
+		str_copy(to, size, "--- shell (Ctrl-A ? help) ---");
+	else if (hub.port)
+		fmt_print(to, size, "--- guest %u: %s, port %s, %s (Ctrl-A p next port, Ctrl-A 0 shell) ---", hub.view,
+			  view_guest()->name, view_port()->name, state);
+	else
+		fmt_print(to, size, "--- guest %u: %s, %s (Ctrl-A 0 shell, Ctrl-A ? help) ---", hub.view,
+			  view_guest()->name, state);
+}
+
+void hub_switch(u32 view, u32 port)
+{
+	char header[160];
 
 	if (view > guest_count) {
 		fmt_print(header, sizeof(header), "[no guest %u: there are %u]", view, guest_count);
@@ -110,20 +141,17 @@ void hub_switch(u32 view)
 	}
 	port_leave_guest();
 	if (view_guest())
-		store_release(&view_guest()->console->wake, 1u);
+		store_release(&view_ring()->wake, 1u);
 	if (hub.picture[hub.view] || hub.picture[view])
 		screen_anew();
 	hub.view = view;
+	hub.port = port;
 	hub.pending_count = hub.pending_at = 0;
 	hub.hinted = false;
-	if (view == VIEW_SHELL)
-		str_copy(header, sizeof(header), "--- shell (Ctrl-A ? help) ---");
-	else
-		fmt_print(header, sizeof(header), "--- guest %u: %s, %s (Ctrl-A 0 shell, Ctrl-A ? help) ---", view,
-			  view_guest()->name, life_state_word(view_guest()));
+	describe_view(header, sizeof(header));
 	port_line(header);
 	screen_say(header);
-	hub.shown[view] = text_last_lines(view_ring(view), SCREENFUL);
+	hub.shown[view] = text_last_lines(view_ring(), SCREENFUL);
 	hub.on_screen = hub.shown[view];
 }
 
@@ -174,6 +202,7 @@ static void hub_help(void)
 	port_line("Ctrl-A 0       the shell");
 	port_line("Ctrl-A 1..9    console of that guest");
 	port_line("Ctrl-A n       the next view");
+	port_line("Ctrl-A p       the next port of this guest's virtio console");
 	port_line("Ctrl-A d       screen or console of the guest in view, on the machine's screen");
 	port_line("Ctrl-A Ctrl-A  send one Ctrl-A");
 	port_line("Ctrl-A ?       this help");
@@ -189,7 +218,7 @@ static void pending_flush(void)
 	/* What one run did not read is not for the next: it may be a password. */
 	if (g && life_of(g)->starts != hub.pending_run)
 		hub.pending_count = hub.pending_at = 0;
-	while (g && hub.pending_at < hub.pending_count && input_ring_put(g->input, hub.pending[hub.pending_at])) {
+	while (g && hub.pending_at < hub.pending_count && input_ring_put(view_input(), hub.pending[hub.pending_at])) {
 		hub.pending_at++;
 		any = true;
 	}
@@ -222,12 +251,24 @@ static void deliver(u8 byte)
 	pending_flush();
 }
 
+static void next_port(void)
+{
+	const struct guest *g = view_guest();
+
+	if (!g || !g->port_count)
+		port_line("[no ports here: virtio_console = { ports = [..] } in the plan gives a guest some]");
+	else
+		hub_switch(hub.view, (hub.port + 1) % (g->port_count + 1));
+}
+
 static void escape_command(u8 byte)
 {
 	if (byte >= '0' && byte <= '9')
-		hub_switch((u32)(byte - '0'));
+		hub_switch((u32)(byte - '0'), 0);
 	else if (byte == 'n' || byte == 'N')
-		hub_switch((hub.view + 1) % (guest_count + 1));
+		hub_switch((hub.view + 1) % (guest_count + 1), 0);
+	else if (byte == 'p' || byte == 'P')
+		next_port();
 	else if (byte == 'd' || byte == 'D')
 		toggle_picture();
 	else if (byte == ESCAPE_KEY)
@@ -264,7 +305,7 @@ static size_t view_forward(u32 limit)
 	u64 *shown = &hub.shown[hub.view];
 	u64 before = *shown;
 	u8 bytes[256];
-	size_t n = console_ring_read(view_ring(hub.view), shown, bytes, MIN((size_t)limit, sizeof(bytes)));
+	size_t n = console_ring_read(view_ring(), shown, bytes, MIN((size_t)limit, sizeof(bytes)));
 
 	if (*shown - n != before)
 		say_skipped(*shown - n - before);
@@ -279,9 +320,9 @@ bool hub_output(void)
 {
 	pending_flush();
 	if (view_guest())
-		exchange(&view_guest()->console->wake, 0u);	/* before reading: later bytes ring again */
+		exchange(&view_ring()->wake, 0u);	/* before reading: later bytes ring again */
 	if (!serial_alive()) {
-		hub.shown[hub.view] = load_acquire(&view_ring(hub.view)->head);
+		hub.shown[hub.view] = load_acquire(&view_ring()->head);
 		return false;
 	}
 	while (serial_waiting() < QUEUE_FILL) {
@@ -301,7 +342,7 @@ static bool show_picture(const struct guest *g, u64 now)
 
 bool hub_show(u64 now)
 {
-	const struct console_ring *r = view_ring(hub.view);
+	const struct console_ring *r = view_ring();
 	u64 head = load_acquire(&r->head);
 	u8 bytes[256];
 	size_t n = 1;

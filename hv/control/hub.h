@@ -16,8 +16,9 @@ void hub_input(u8 byte);
  * not take yet to the guest. Returns whether more could be done when the port has sent. */
 bool hub_output(void);
 
-/* Show another view: a header line, then its last screenful. A view that does not exist is refused in words. */
-void hub_switch(u32 view);
+/* Show another view: a header line, then its last screenful. A view that does not exist is refused in words. port: of the
+ * guest's virtio console, 0 its console. */
+void hub_switch(u32 view, u32 port);
 u32 hub_view(void);
 
 /* Move some of the view's record to the screen, which shows the same view. Returns whether there is more. */

@@ -75,6 +75,8 @@ static void guest_reset(struct guest *g, u64 now)
 	g->panic_events = 0;
 	store_relaxed(&g->events, 0u);
 	input_ring_drop(g->input);
+	for (u32 i = 0; i < g->port_count; i++)
+		input_ring_drop(g->port[i].input);
 	g->device_deadline = NEVER;
 	g->tsc_start = now;
 	for (u32 i = 0; i < g->vcpu_count; i++) {

@@ -230,20 +230,35 @@ static void console_log(const struct console_ring *r, u64 lines)
 	shell_stream(console_log_more, log_line_end - MIN(lines, log_line_end));
 }
 
+/* A port of the guest's virtio console by its name, or by its number; 0 is the console itself. -1: none. */
+static int find_port(const struct guest *g, const char *word)
+{
+	u64 number;
+
+	for (u32 i = 0; i < g->port_count; i++)
+		if (!strcmp(g->port[i].name, word))
+			return (int)i + 1;
+	return shell_number(word, g->port_count, &number) ? (int)number : -1;
+}
+
+/* A port's name comes before the words of the command: who calls a port "log" wants that. */
 void shell_console(int argc, char **argv)
 {
 	struct guest *g = shell_find_guest(argv[1]);
 	u64 lines = CONSOLE_STAMPS - 1;
-	bool firmware = argc > 2 && !strcmp(argv[2], "firmware");
+	int port = g && argc > 2 ? find_port(g, argv[2]) : -1, at = port < 0 ? 2 : 3;
+	bool firmware = argc > at && port < 0 && !strcmp(argv[at], "firmware");
 
 	if (!g)
 		return;
-	if (argc == 2)
-		hub_switch(g->index + 1);
-	else if ((!firmware && strcmp(argv[2], "log")) || (argc > 3 && !shell_number(argv[3], CONSOLE_STAMPS - 1, &lines)))
-		shell_print("usage: console GUEST [log|firmware [LINES]], LINES at most %u\n", CONSOLE_STAMPS - 1);
+	if (argc == at)
+		hub_switch(g->index + 1, (u32)MAX(port, 0));
+	else if ((!firmware && strcmp(argv[at], "log")) || argc > at + 2 ||
+		 (argc == at + 2 && !shell_number(argv[at + 1], CONSOLE_STAMPS - 1, &lines)))
+		shell_print("usage: console GUEST [PORT] [log|firmware [LINES]], LINES at most %u; ports: %s%u\n",
+			    CONSOLE_STAMPS - 1, g->port_count ? "0.." : "", g->port_count);
 	else
-		console_log(firmware ? g->firmware_log : g->console, lines);
+		console_log(firmware ? g->firmware_log : port > 0 ? g->port[port - 1].record : g->console, lines);
 }
 
 static void devices_of(const struct guest *g)

@@ -174,6 +174,20 @@ static void set_cores(struct guest *g, const struct resolved_guest *r)
 	}
 }
 
+static bool alloc_ports(struct guest *g)
+{
+	for (u32 i = 0; i < g->plan->port_count; i++) {
+		struct guest_port *p = &g->port[g->port_count++];
+
+		p->name = g->plan->port[i];
+		p->record = pool_alloc(pages_of(sizeof(*p->record)), POOL_GUEST);
+		p->input = pool_alloc(pages_of(sizeof(*p->input)), POOL_GUEST);
+		if (!p->record || !p->input)
+			return false;
+	}
+	return true;
+}
+
 static int alloc_parts(struct guest *g)
 {
 	bool ok;
@@ -183,7 +197,7 @@ static int alloc_parts(struct guest *g)
 	g->pc = pool_alloc(pages_of(pc_size()), POOL_GUEST);
 	if (g->plan->boot.type == BOOT_UEFI)
 		g->firmware_log = pool_alloc(pages_of(sizeof(*g->firmware_log)), POOL_GUEST);
-	ok = g->console && g->input && g->pc && (g->firmware_log || g->plan->boot.type != BOOT_UEFI);
+	ok = g->console && g->input && g->pc && (g->firmware_log || g->plan->boot.type != BOOT_UEFI) && alloc_ports(g);
 	for (u32 i = 0; i < g->vcpu_count && ok; i++) {
 		g->decode[i] = pool_alloc(pages_of(decode_cache_size()), POOL_GUEST);
 		ok = g->decode[i];

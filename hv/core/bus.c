@@ -36,9 +36,15 @@ static int bus_add(struct bus *bus, const struct bus_claim *c)
 static void bus_list_memory(struct bus *bus)
 {
 	bus->memory_count = 0;
-	for (u32 i = 0; i < bus->claim_count; i++)
-		if (bus->claim[i].on && bus->claim[i].range.space == BUS_MEMORY)
+	for (u32 i = 0; i < bus->claim_count; i++) {
+		struct bus_claim *c = &bus->claim[i];
+
+		c->first = c->on && c->range.space == BUS_MEMORY;
+		for (u32 k = 0; k < bus->memory_count && c->first; k++)
+			c->first = !range_overlaps(&bus->claim[bus->memory[k]].range, &c->range);
+		if (c->on && c->range.space == BUS_MEMORY)
 			bus->memory[bus->memory_count++] = (u8)i;
+	}
 	if (bus->backed_count && bus->remap)
 		bus->remap(bus, BUS_CLAIMS_MAX);
 }
@@ -118,15 +124,20 @@ bool bus_access_nobody(struct bus *bus, enum bus_space space, struct io *io)
 
 bool bus_access(struct bus *bus, enum bus_space space, u64 addr, struct io *io)
 {
+	struct bus_claim *c = &bus->claim[bus->recent];
+	u32 i = 0;
+
 	if (space == BUS_PORT)
 		return addr < PORT_COUNT ? bus_access_port(bus, (u16)addr, io) : bus_access_nobody(bus, space, io);
-	for (u32 i = 0; i < bus->memory_count; i++) {
-		struct bus_claim *c = &bus->claim[bus->memory[i]];
-
-		if (addr - c->range.base < c->range.size)
-			return bus_claim_answers(c, addr, io) || bus_access_nobody(bus, BUS_MEMORY, io);
+	if (UNLIKELY(!c->first || addr - c->range.base >= c->range.size)) {
+		do {
+			if (i == bus->memory_count)
+				return bus_access_nobody(bus, BUS_MEMORY, io);
+			bus->recent = bus->memory[i++];
+			c = &bus->claim[bus->recent];
+		} while (addr - c->range.base >= c->range.size);
 	}
-	return bus_access_nobody(bus, BUS_MEMORY, io);
+	return bus_claim_answers(c, addr, io) || bus_access_nobody(bus, BUS_MEMORY, io);
 }
 
 /* Memory behind claims. */

@@ -234,7 +234,7 @@ static const struct plan_rule guest_rules[] = {
 	{ "locked",      TYPE(BOOLEAN), NULL,         0, "locking of guests" },
 	{ "display",     TYPE(BOOLEAN), read_display,             PLAN_KEY_DISPLAY,     NULL },
 	{ "cdrom",       TYPE(STRING),  plan_read_cdrom,          PLAN_KEY_CDROM,       NULL },
-	{ "virtio_console", TYPE(BOOLEAN), plan_read_virtio_console, 0,                 NULL },
+	{ "virtio_console", TYPE(BOOLEAN) | TYPE(TABLE), plan_read_virtio_console, 0,   NULL },
 	{ "balloon",     TYPE(BOOLEAN), read_balloon,             0,                    NULL },
 	{ "disk",        TYPE(ARRAY),   plan_read_disks,          0,                    NULL },
 	{ "net",         TYPE(ARRAY),   plan_read_nets,           0,                    NULL },

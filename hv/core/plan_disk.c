@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* disk = [{ ... }], cdrom = "..." and virtio_console of a guest. */
+/* disk = [{ ... }] and cdrom = "..." of a guest. */
 
 #include <hv/lib.h>
 
@@ -58,10 +58,4 @@ void plan_read_disks(struct plan_reader *r, void *guest, const struct toml_node 
 void plan_read_cdrom(struct plan_reader *r, void *guest, const struct toml_node *n)
 {
 	plan_read_path(r, n, ((struct plan_guest *)guest)->cdrom);
-}
-
-void plan_read_virtio_console(struct plan_reader *r, void *guest, const struct toml_node *n)
-{
-	(void)r;
-	((struct plan_guest *)guest)->virtio_console = n->boolean;
 }

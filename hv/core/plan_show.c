@@ -78,6 +78,14 @@ static void show_boot(const struct show *s, const struct plan_boot *b)
 	show(s, "%s }\n", b->module_count ? "]" : "");
 }
 
+static void show_console(const struct show *s, const struct plan_guest *g)
+{
+	for (u32 i = 0; i < g->port_count; i++)
+		show(s, "%s\"%s\"", i ? ", " : "virtio_console = { ports = [", g->port[i]);
+	if (g->virtio_console)
+		show(s, "%s", g->port_count ? "] }\n" : "virtio_console = true\n");
+}
+
 static void show_disks(const struct show *s, const struct plan_guest *g)
 {
 	for (u32 i = 0; i < g->disk_count; i++) {
@@ -88,8 +96,7 @@ static void show_disks(const struct show *s, const struct plan_guest *g)
 	}
 	if (g->disk_count)
 		show(s, "]\n");
-	if (g->virtio_console)
-		show(s, "virtio_console = true\n");
+	show_console(s, g);
 	if (g->balloon)
 		show(s, "balloon = true\n");
 	if (!*g->cdrom)

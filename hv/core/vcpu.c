@@ -158,7 +158,7 @@ static void deliver(struct vcpu *v)
 		if (open && !x->event_queued) {
 			vlapic_accept(v, (u8)vector);
 			inject_interrupt(v, (u8)vector);
-			vector = vlapic_pending(v);
+			vector = v->lapic.irrv ? vlapic_pending(v) : -1;
 		}
 		if (vector >= 0)
 			windows |= WINDOW_INTERRUPT;

@@ -8,8 +8,11 @@
 
 #include "vlapic_int.h"
 
+/* Nearly always there is none. */
 static u8 bits_highest(const u64 bits[4])
 {
+	if (LIKELY(!(bits[0] | bits[1] | bits[2] | bits[3])))
+		return 0;
 	for (int i = 3; i >= 0; i--)
 		if (bits[i])
 			return (u8)(i * 64 + 63 - __builtin_clzll(bits[i]));
@@ -19,14 +22,6 @@ static u8 bits_highest(const u64 bits[4])
 static bool bits_test(const u64 bits[4], u8 n)
 {
 	return bits[n >> 6] & BIT(n & 63);
-}
-
-static void bits_put(u64 bits[4], u8 n, bool on)
-{
-	if (on)
-		bits[n >> 6] |= BIT(n & 63);
-	else
-		bits[n >> 6] &= ~BIT(n & 63);
 }
 
 void vlapic_publish(struct vcpu *v)
@@ -118,18 +113,7 @@ void vlapic_record_error(struct vcpu *v, u32 esr_bit)
 
 void vlapic_set_irr(struct vcpu *v, u8 vector, bool level)
 {
-	struct vlapic *l = &v->lapic;
-
-	if (!vlapic_is_on(l) || !(l->svr & SVR_ENABLE))
-		return;
-	if (vector < VECTOR_MIN) {
-		vlapic_record_error(v, ESR_RECEIVE_ILLEGAL);
-		return;
-	}
-	bits_put(l->irr, vector, true);
-	bits_put(l->tmr, vector, level);
-	if (vector > l->irrv)
-		l->irrv = vector;
+	vlapic_put_irr(v, vector, level);
 }
 
 void vlapic_take_posted(struct vcpu *v)
@@ -166,8 +150,8 @@ void vlapic_accept(struct vcpu *v, u8 vector)
 	struct vlapic *l = &v->lapic;
 
 	assert(bits_test(l->irr, vector));
-	bits_put(l->irr, vector, false);
-	bits_put(l->isr, vector, true);
+	vlapic_bit_put(l->irr, vector, false);
+	vlapic_bit_put(l->isr, vector, true);
 	l->irrv = bits_highest(l->irr);
 	if (l->eoi_word && !(l->irrv | l->isrv) && !bits_test(l->tmr, vector)) {
 		l->eoi_armed = true;
@@ -183,7 +167,7 @@ static void end_service(struct vcpu *v)
 
 	if (!vector)
 		return;
-	bits_put(l->isr, vector, false);
+	vlapic_bit_put(l->isr, vector, false);
 	l->isrv = bits_highest(l->isr);
 	if (bits_test(l->tmr, vector))
 		irq_eoi_broadcast(v->guest, vector);

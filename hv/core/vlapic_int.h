@@ -49,6 +49,31 @@ static inline bool vlapic_is_on(const struct vlapic *l)
 /* Record an error for ESR and raise the error LVT. vlapic.c */
 void vlapic_record_error(struct vcpu *v, u32 esr_bit);
 
+static inline void vlapic_bit_put(u64 bits[4], u8 n, bool on)
+{
+	if (on)
+		bits[n >> 6] |= BIT(n & 63);
+	else
+		bits[n >> 6] &= ~BIT(n & 63);
+}
+
+/* vlapic_set_irr(), in line. */
+static inline void vlapic_put_irr(struct vcpu *v, u8 vector, bool level)
+{
+	struct vlapic *l = &v->lapic;
+
+	if (!vlapic_is_on(l) || !(l->svr & SVR_ENABLE))
+		return;
+	if (vector < VECTOR_MIN) {
+		vlapic_record_error(v, ESR_RECEIVE_ILLEGAL);
+		return;
+	}
+	vlapic_bit_put(l->irr, vector, true);
+	vlapic_bit_put(l->tmr, vector, level);
+	if (vector > l->irrv)
+		l->irrv = vector;
+}
+
 /* Publish what vlapic_matches() reads. vlapic.c */
 void vlapic_publish(struct vcpu *v);
 

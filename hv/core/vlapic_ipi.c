@@ -3,6 +3,7 @@
  * a guest writes, only its own vcpus are in reach: destinations index g->vcpu[] below g->vcpu_count. */
 #include <hv/vlapic.h>
 
+#include <hv/core.h>
 #include <hv/guest.h>
 #include <hv/lib.h>
 
@@ -41,13 +42,17 @@ bool vlapic_matches(const struct guest *g, u32 index, u32 dest, bool logical)
 }
 
 /* The level mark is set before the vector and stays: it says how this vector came last, as TMR does. A bit that is set
- * already was posted by someone who kicks too. */
+ * already was posted by someone who kicks too. To this core's own vcpu there is no need to go through memory of all. */
 static void post_vector(struct guest *g, u32 index, u8 vector, bool level)
 {
 	struct vcpu_public *pub = &g->vcpu[index];
 	u32 word = vector >> 6;
 	u64 bit = BIT(vector & 63);
 
+	if (this_core()->vcpu.pub == pub) {
+		vlapic_set_irr(&this_core()->vcpu, vector, level);
+		return;
+	}
 	if (!!(load_relaxed(&pub->posted_level[word]) & bit) != level) {
 		if (level)
 			fetch_or(&pub->posted_level[word], bit);
@@ -78,6 +83,16 @@ void vlapic_post(struct guest *g, u32 index, const struct irq_message *m)
 	default:	/* SMI, ExtINT, reserved: this PC has none of them */
 		break;
 	}
+}
+
+bool vlapic_post_own(struct guest *g, u32 dest, u8 vector)
+{
+	struct vcpu *v = &this_core()->vcpu;
+
+	if (dest >= g->vcpu_count || v->pub != &g->vcpu[dest])
+		return false;
+	vlapic_put_irr(v, vector, false);
+	return true;
 }
 
 static void send_self(struct vcpu *v, const struct irq_message *m)

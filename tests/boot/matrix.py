@@ -78,6 +78,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
         Row(Qemu, None, 2, scenarios.display, plans.display),
         Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
+        Row(Qemu, None, 2, scenarios.small_uefi, plans.small_uefi, ci=False),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-ps2'),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-usb', extra=USB),
     ]
@@ -100,6 +101,8 @@ def rows(which):
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.check_report, plans.hello_check),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
         Row(Bochs, 'corei7_skylake_x', 3, scenarios.ovmf_shell, plans.ovmf_shell, ci=False),
+        Row(Bochs, 'corei7_skylake_x', 4, scenarios.disks, plans.disks, ci=False),
+        Row(Bochs, 'corei7_skylake_x', 2, scenarios.small_uefi, plans.small_uefi, ci=False),
         Row(Bochs, 'zambezi', 8, scenarios.test_guests, plans.guests_a, ci=False, name='test-guests-a'),
         Row(Bochs, 'corei7_haswell_4770', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),
         Row(Bochs, 'corei7_icelake_u', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),

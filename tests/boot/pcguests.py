@@ -4,9 +4,11 @@ Their files come from the recipes in guests/."""
 import os
 import re
 import subprocess
+import time
 
 import plans
-from scenarios import ready, shell, view
+import screentext
+from scenarios import picture, ready, shell, view
 
 # What stock kernels say about these emulated processors, with and without us; and where an emulator is slow (docs/caveats.md).
 KNOWN = re.compile(r'Speculative Return Stack Overflow|IMA_DISABLE_HTABLE|hpet: Lost \d+ RTC interrupts|TSC doesn\'t count|^\s*$')
@@ -158,12 +160,90 @@ def debians(m, plan):
 
 # -- other payloads --------------------------------------------------------------
 
+# The installer's first screen: text by rows, the column where it begins to the first block's, and colours of cells.
+INSTALLER_TEXT = [
+    (['Choose the language to be used for the installation process. The selected language will also be the default language',
+      'for the installed system.'], 0, 0),
+    (['[!!] Select a language'], -2, 48),
+    (['Language:'], 3, 0),
+    ([f'{a:22} -  {b}' for a, b in (('Danish', 'Dansk'), ('Dutch', 'Nederlands'), ('English', 'English'), ('Esperanto', 'Esperanto'),
+                                   ('Estonian', 'Eesti'), ('Finnish', 'Suomi'))], 18, 35),
+    (['<Go Back>'], 40, 4),
+    (['<Tab> moves; <Space> selects; <Enter> activates buttons'], 44, -4),
+]
+BLUE, GREY, RED = (0, 0, 170), (170, 170, 170), (170, 0, 0)
+INSTALLER_COLOURS = [(0, 0, GREY), (-3, -4, BLUE), (44, 100, BLUE), (20, 35, RED), (20, 79, RED), (19, 40, GREY), (21, 40, GREY)]
+
+
+def installer_shown(shown):
+    """Fails unless the picture is that of the first screen; where and in which font is learnt from it."""
+    p = screentext.Picture(*shown)
+    top, left = p.learn(INSTALLER_TEXT[0][0])
+    for lines, row, col in INSTALLER_TEXT:
+        at = p.find(lines)
+        if at != (top + row, left + col):
+            raise screentext.Missing(f'{lines} stands at {at}, not at {(top + row, left + col)}')
+    for row, col, colour in INSTALLER_COLOURS:
+        got = p.background(top + row, left + col)
+        if got != colour:
+            raise screentext.Missing(f'cell {row}, {col} is {got}, not {colour}')
+    return top, left
+
+
+def installer_differs(shown, change):
+    """The same picture with one thing wrong must not pass."""
+    width, height, rgb = shown
+    rgb = bytearray(rgb)
+    change(rgb, width)
+    try:
+        installer_shown((width, height, bytes(rgb)))
+    except screentext.Missing:
+        return
+    raise AssertionError('a picture with a fault was taken for the right one')
+
+
+def installer_faults(shown):
+    top, left = installer_shown(shown)
+
+    def cell(row, col, width):
+        return [((row + top) * 16 + y) * width * 3 + (col + left) * 24 for y in range(16)]
+
+    def other_letter(rgb, width):       # "Dutch" begins with the letter of "English"
+        for to, source in zip(cell(19, 35, width), cell(20, 35, width)):
+            rgb[to:to + 24] = rgb[source:source + 24]
+
+    def one_pixel(rgb, width):
+        at = cell(0, 5, width)[7]
+        rgb[at:at + 24] = bytes(255 - b for b in rgb[at:at + 24])
+
+    def no_bar(rgb, width):
+        for row in cell(20, 35, width):
+            for at in range(row, row + 45 * 24, 3):
+                if tuple(rgb[at:at + 3]) == RED:
+                    rgb[at:at + 3] = bytes(GREY)
+
+    def moved(rgb, width):              # two lines up
+        rgb[:] = rgb[width * 6:] + rgb[:width * 6]
+    for change in (other_letter, one_pixel, no_bar, moved):
+        installer_differs(shown, change)
+
+
 def installer_screen(m, plan):
     ready(m)
     m.expect(r'guest installer: running', 60 * m.patience)
     grub(m, '1')
     m.expect(r'Select a language', 400 * m.patience)
     m.expect(r'English', 60 * m.patience)
+    view(m, '0')
+    for _ in range(8):                  # the screen is painted some time after the serial console
+        time.sleep(5)
+        shown = picture(m, 'installer')
+        try:
+            installer_shown(shown)
+            break
+        except screentext.Missing:
+            continue
+    installer_faults(shown)
 
 
 def memtest_pass(m, plan):

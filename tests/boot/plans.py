@@ -60,7 +60,7 @@ panic = Plan('panic', linux_guest('left', 1, '128MiB', extra='restart = "on-fail
 # RAM disks: of one guest's own, shared but read-only, and an ISO in the place of a CD-ROM (any bytes will do here).
 disks = Plan('disks', linux_guest('left', 2, '192MiB', extra='disk = [{ image = "a.img" }, { image = "b.img", readonly = '
                                   'true }, { image = "c.img", ring = "split" }]\ncdrom = "cd.iso"')
-             + linux_guest('right', 1, '160MiB', extra='virtio_console = true\nballoon = true\ndisk = [{ image = "b.img", readonly = true }]'),
+             + linux_guest('right', 1, '160MiB', extra='virtio_console = { ports = ["log", "agent"] }\nballoon = true\ndisk = [{ image = "b.img", readonly = true }]'),
              {'a.img': bytes(4 << 20), 'b.img': b'bulkhead\n' * 512, 'c.img': bytes(2 << 20), 'cd.iso': b'CD' * 2048},
              linux=True)
 hyperv_linux = Plan('hyperv-linux', linux_guest('left', 2, '192MiB', extra='hyperv = true'), linux=True)
@@ -105,6 +105,32 @@ display_linux = Plan('display-linux', '[guest.pc]\ncores = 1\nmemory = "384MiB"\
                          'vmlinuz.efi': f'{LINUX}/vmlinuz', 'initrd.img': f'{LINUX}/initrd.img', 'startup.nsh':
                          b'fs0:\r\nvmlinuz.efi initrd=\\initrd.img bulkhead.name=pc console=ttyS0 console=tty0\r\n'})})
 display_linux.needs_linux = True
+
+
+class GrubDisk(os.PathLike):
+    """A GPT disk with Debian's GRUB, this menu, and these files beside it; made when the plan is written."""
+    def __init__(self, name, menu, files):
+        self.name, self.menu, self.files = name, menu, files
+
+    def __fspath__(self):
+        work = os.path.abspath(f'build/test/{self.name}.files')
+        shutil.rmtree(work, ignore_errors=True)
+        os.makedirs(work)
+        for name, source in self.files.items():
+            os.symlink(os.path.abspath(source), f'{work}/{name}')
+        open(f'{work}.cfg', 'w').write(self.menu)
+        out = os.path.abspath(f'build/test/{self.name}')
+        subprocess.run(['guests/lib/espdisk.sh', out, work, f'{work}.cfg'], check=True)
+        return out
+
+
+# The smallest whole PC: OVMF, GRUB from a virtio disk, Linux with its console on the screen too, a login.
+small_uefi = Plan('small-uefi', '[guest.pc]\ncores = 1\nmemory = "320MiB"\nboot = { type = "uefi" }\ndisplay = true\n'
+                  'disk = [{ image = "grub.img" }]\n',
+                  dict(display.files) | {'grub.img': GrubDisk('grub.img', 'set timeout=1\nmenuentry Linux {\n'
+                       '\tlinux /vmlinuz console=tty0 console=ttyS0 bulkhead.name=pc bulkhead.login=1\n\tinitrd /initrd.img\n}\n',
+                       {f: f'{LINUX}/{f}' for f in ('vmlinuz', 'initrd.img')})})
+small_uefi.needs_linux = True
 iommu_on = elf_plan('iommu-on', [('hello', {})], option='', before='iommuon.efi\r\n')
 iommu_on.files['iommuon.efi'] = 'build/test/iommuon.efi'
 iommu_stuck = elf_plan('iommu-stuck', [('hello', {})], option='', before='iommuon.efi stuck\r\n')

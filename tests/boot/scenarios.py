@@ -10,6 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
 
 import plans
+import screentext
 import shot as shots
 
 HASH = hashlib.sha256((b'bulkhead\n' * (2097152 // 9 + 1))[:2097152]).hexdigest()
@@ -121,15 +122,36 @@ def disks(m, plan):
     m.expect(r'DISK vda cannot be written', 30 * m.patience)
     m.expect(r'DISK done', 60 * m.patience)
     # The virtio console beside the UART: a shell on it gets what is typed, as it wrote last.
-    in_guest(m, '2', 'right', 'insmod /lib/modules/virtio_console.ko; sh -c "PS1=hvc\\"> \\" exec sh -i" '
+    in_guest(m, '2', 'right', 'insmod /lib/modules/virtio_console.ko; sleep 1; sh -c "PS1=hvc\\"> \\" exec sh -i" '
              '</dev/hvc0 >/dev/hvc0 2>&1', r'hvc> ')
     m.type('tty; seq 1 2000 | tail -n 1\r')
     m.expect(r'/dev/hvc0\s+2000\s', 30 * m.patience)
     m.type('exit\r')
     m.expect(r'right# ', 30 * m.patience)
+    ports(m)
     balloon(m)
     view(m, '0')
     shell(m, 'memory', r'Audit: every frame has one owner')
+
+
+def ports(m):
+    """Named ports of the second guest's virtio console: written before they are looked at, and typed into."""
+    in_guest(m, '2', 'right', 'ports', r'PORT vport\dp1 log\s+PORT vport\dp2 agent\s+PORT done')
+    in_guest(m, '2', 'right', 'seq 1 300 | sed "s/^/entry /" >/dev/virtio-ports/log; echo written $?', r'written 0')
+    in_guest(m, '2', 'right', '(read a; echo "answer to $a" >&0; echo "AGENT HEARD $a") <>/dev/virtio-ports/agent & sleep 1; echo here', r'here')
+    view(m, '0')
+    shell(m, 'devices right', r'port 1 "log": closed, 2892 bytes written, 0 typed[\s\S]*port 2 "agent": open, 0 bytes')
+    shell(m, 'console right log', r'--- guest 2: right, port log, running[^\n]*\s+entry 27[\s\S]*entry 300\s')
+    m.send('\x01p')
+    m.expect(r'--- guest 2: right, port agent', 10 * m.patience)
+    m.type('who are you\n')
+    m.expect(r'answer to who are you', 20 * m.patience)
+    view(m, '2')
+    m.expect(r'AGENT HEARD who are you', 10 * m.patience)
+    view(m, '0')
+    shell(m, 'console right log log 3', r'\] entry 298\s+\[[^\n]*\] entry 299\s+\[[^\n]*\] entry 300\s')
+    text = shell(m, 'devices right', r'(\d+) control messages, (\d+) of them wrong')
+    assert int(text.group(1)) >= 8 and text.group(2) == '0', text.group(0)
 
 
 def balloon(m):
@@ -139,7 +161,7 @@ def balloon(m):
     for mib in (32, 0):
         shell(m, f'balloon right {mib}', rf'guest right: {mib} MiB asked for')
         for _ in range(20):
-            text = shell(m, 'devices right', r'balloon: [\s\S]*?statistics of [^\n]*').group(0)
+            text = shell(m, 'devices right', r'balloon: [\s\S]*?statistics of [^\n]*told \d+ times').group(0)
             if re.search(rf'balloon: {mib} (MiB|B) asked for, {mib} (MiB|B) in it \(its driver says {mib} (MiB|B)\)', text):
                 break
         else:
@@ -483,6 +505,47 @@ def display_linux(m, plan):
     open('build/test/display-linux.png', 'wb').write(png)
     assert len(set(zip(rgb[0::3], rgb[1::3], rgb[2::3]))) > 1, 'one colour only'
     return f'{width}x{height}, {len(png)} bytes'
+
+
+def small_uefi(m, plan):
+    """Firmware, GRUB, Linux and a login, all from one virtio disk, and the end of the kernel's log on the screen."""
+    begun, steps = time.time(), []
+
+    def reached(pattern, seconds):
+        match = m.expect(pattern, seconds * m.patience)
+        steps.append(f'{time.time() - begun:.0f} s')
+        return match
+    ready(m)
+    m.expect(r'guest pc: running', 30 * m.patience)
+    view(m, '1')
+    reached(r'GNU GRUB', 200)
+    reached(r'Run /init', 300)
+    reached(r'pc login: ', 200)
+    m.type('root\r')
+    m.expect(r'Password: ', 30 * m.patience)
+    m.type('bulkhead\r')
+    m.expect(r'pc# ', 60 * m.patience)
+    m.type('for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do '
+           'insmod /lib/modules/$m.ko; done; dd if=/dev/vda bs=1M count=16 | sha256sum\r')
+    image = open('build/test/small-uefi/grub.img', 'rb').read(16 << 20)
+    m.expect(hashlib.sha256(image).hexdigest(), 60 * m.patience)
+    view(m, '0')
+    log = [line for line in re.findall(r'^(\[ +\d+\.\d+\] [^\r\n]{10,110})\r?$', m.text, re.M)]
+    screentext.Picture(*picture(m, 'pc')).learn(log[-12:-4])
+    steps.append(f'{time.time() - begun:.0f} s')
+    view(m, '1')
+    m.type('poweroff -f\r')
+    m.expect(r'guest pc: powered off', 60 * m.patience)
+    return 'GRUB, Linux, login, shot at ' + ', '.join(steps)
+
+
+def picture(m, name):
+    """`shot` of a guest -> width, height, pixels."""
+    start = m.at
+    shell(m, f'shot {name}', rf'-----END PNG {name}-----', 120)
+    (_, png), = shots.find(m.text[start:])
+    open(f'build/test/{name}-{m.name}.png', 'wb').write(png)
+    return shots.decode(png)
 
 
 def power_button(m, plan):

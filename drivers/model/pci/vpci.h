@@ -134,8 +134,8 @@ void vpci_list(const struct guest *g, void (*line)(const char *text));
 int vpci_add(struct guest *g, struct vpci_function *f, const struct vpci_desc *d, void *device, u8 slot);
 
 /* Entry of the MSI-X table: sent now, or pending while the entry, the function or bus mastering says no. Nothing
- * happens while MSI-X is off. entry beyond the table: ignored. */
-void vpci_msix_raise(struct vpci_function *f, u32 entry);
+ * happens while MSI-X is off, which is false. entry beyond the table: ignored. */
+bool vpci_msix_raise(struct vpci_function *f, u32 entry);
 bool vpci_msix_enabled(const struct vpci_function *f);
 
 /* The one message of MSI, likewise. */
@@ -147,7 +147,10 @@ bool vpci_msi_enabled(const struct vpci_function *f);
 void vpci_intx_set(struct vpci_function *f, bool level);
 
 /* May the device touch the guest's memory? */
-bool vpci_bus_master(const struct vpci_function *f);
+static inline bool vpci_bus_master(const struct vpci_function *f)
+{
+	return f->config[VPCI_COMMAND] & VPCI_CMD_MASTER;
+}
 
 /* The wire that INTA of a slot ends on. Pure. */
 static inline u32 vpci_pirq_of(u32 slot)

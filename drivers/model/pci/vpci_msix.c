@@ -23,14 +23,18 @@
 
 #define STATUS_INTX 0x08u
 
-bool vpci_bus_master(const struct vpci_function *f)
+/* Looked at for each interrupt: in one read. */
+static u16 msix_control(const struct vpci_function *f)
 {
-	return f->config[VPCI_COMMAND] & VPCI_CMD_MASTER;
+	u16 control;
+
+	__builtin_memcpy(&control, f->config + f->msix_cap + MSIX_CONTROL, sizeof(control));
+	return control;
 }
 
 bool vpci_msix_enabled(const struct vpci_function *f)
 {
-	return f->msix_cap && (vpci_config_get(f, f->msix_cap + MSIX_CONTROL, 2) & MSIX_ENABLE);
+	return f->msix_cap && msix_control(f) & MSIX_ENABLE;
 }
 
 bool vpci_msi_enabled(const struct vpci_function *f)
@@ -40,7 +44,7 @@ bool vpci_msi_enabled(const struct vpci_function *f)
 
 /* A message is a write to memory; only the local APICs' megabyte is known, elsewhere it is lost. SDM 3A "Message
  * Signalled Interrupts"; bits 11:5 are KVM's extension of the destination (MSI_EXT_DEST_ID). */
-static void message_send(struct vpci_function *f, u64 address, u32 data)
+static NOINLINE void message_send_any(struct vpci_function *f, u64 address, u32 data)
 {
 	u8 delivery = data >> 8 & 7;
 	struct irq_message m = {
@@ -51,9 +55,17 @@ static void message_send(struct vpci_function *f, u64 address, u32 data)
 		.level = (data & 0x8000) && delivery <= DELIVER_LOWEST,
 	};
 
-	f->interrupts++;
 	if (address >> 20 == 0xfee)
 		irq_message_send(f->g, &m);
+}
+
+/* The usual one: fixed, by an edge, to one by its id, and that is the vcpu of this core. */
+static inline void message_send(struct vpci_function *f, u64 address, u32 data)
+{
+	f->interrupts++;
+	if (UNLIKELY((address & ~0xff000ul) != 0xfee00000ul || data > 0xff) ||
+	    !vlapic_post_own(f->g, address >> 12 & 0xff, (u8)data))
+		message_send_any(f, address, data);
 }
 
 /* MSI-X */
@@ -67,18 +79,21 @@ void vpci_msix_reset(struct vpci_function *f)
 
 static bool msix_may_send(const struct vpci_function *f, u32 entry)
 {
-	return (vpci_config_get(f, f->msix_cap + MSIX_CONTROL, 2) & (MSIX_ENABLE | MSIX_MASK_ALL)) == MSIX_ENABLE &&
+	return (msix_control(f) & (MSIX_ENABLE | MSIX_MASK_ALL)) == MSIX_ENABLE &&
 		!(f->msix[entry].control & ENTRY_MASKED) && vpci_bus_master(f);
 }
 
-void vpci_msix_raise(struct vpci_function *f, u32 entry)
+bool vpci_msix_raise(struct vpci_function *f, u32 entry)
 {
-	if (entry >= f->desc->msix_entries || !vpci_msix_enabled(f))
-		return;
-	if (msix_may_send(f, entry))
+	if (!vpci_msix_enabled(f))
+		return false;
+	if (entry >= f->desc->msix_entries)
+		return true;
+	if (LIKELY(msix_may_send(f, entry)))
 		message_send(f, f->msix[entry].address, f->msix[entry].data);
 	else
 		f->pending[entry / 64] |= BIT(entry % 64);
+	return true;
 }
 
 static void msix_flush_entry(struct vpci_function *f, u32 entry)

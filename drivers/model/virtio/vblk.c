@@ -30,7 +30,7 @@ struct vblk_erase {
 
 static void slot_free(struct vblk *b, const struct vblk_slot *s)
 {
-	b->free |= BIT32(s - b->slot);
+	b->free |= s->bit;
 }
 
 /* Answer: the status byte, and the chain goes back. written: data bytes before the status. */
@@ -188,7 +188,7 @@ static void slot_start(struct vblk_slot *s)
 	struct vblk_header h = { 0 };
 
 	s->status = cut_status(c);
-	if (virtq_copy_from(c, 0, c->readable, 0, &h, sizeof(h)) != sizeof(h)) {
+	if (virtq_head(c, &h, sizeof(h)) != sizeof(h)) {
 		slot_answer(s, VBLK_S_IOERR, 0);
 		return;
 	}
@@ -285,7 +285,7 @@ static void describe(const struct virtio_device *d, char *to, size_t size)
 }
 
 static const struct virtio_kind disk_kind = {
-	.pci = VIRTIO_PCI_DESC("virtio-blk", 2, 0x010000u, VIRTIO_QUEUES_MAX + 1),
+	.pci = VIRTIO_PCI_DESC("virtio-blk", 2, 0x010000u, VBLK_QUEUES_MAX + 1),
 	.config_size = CONFIG_SIZE, .kicked = kicked, .reset = reset, .busy = busy, .describe = describe,
 };
 
@@ -314,12 +314,13 @@ int vblk_add(struct guest *g, struct vblk *b, u8 slot)
 {
 	u64 features = BIT(VBLK_F_SEG_MAX) | BIT(VBLK_F_BLK_SIZE) | BIT(VBLK_F_FLUSH) | BIT(VBLK_F_TOPOLOGY) |
 		BIT(VBLK_F_MQ);
-	u32 queues = MIN(g->vcpu_count, VIRTIO_QUEUES_MAX);
+	u32 queues = MIN(g->vcpu_count, VBLK_QUEUES_MAX);
 
 	features |= b->store.readonly ? BIT(VBLK_F_RO) : BIT(VBLK_F_DISCARD) | BIT(VBLK_F_WRITE_ZEROES);
 	b->free = BIT32(VBLK_SLOTS) - 1;
 	for (u32 i = 0; i < VBLK_SLOTS; i++) {
 		b->slot[i].disk = b;
+		b->slot[i].bit = BIT32(i);
 		b->slot[i].rq.done = slot_done;
 	}
 	config_fill(b, b->d.config, queues);

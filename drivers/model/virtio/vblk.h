@@ -6,6 +6,7 @@
 
 #include "virtio.h"
 
+#define VBLK_QUEUES_MAX 8u
 #define VBLK_SLOTS 16u			/* requests that the store works on at once */
 
 struct vblk_slot {
@@ -13,6 +14,7 @@ struct vblk_slot {
 	struct vblk *disk;
 	u8 *status;			/* the guest's last byte to write */
 	u32 written;			/* bytes, if all goes well */
+	u32 bit;			/* its own in free */
 	u16 queue;
 	bool kicking;			/* submit() has not returned yet */
 	struct virtq_chain chain;

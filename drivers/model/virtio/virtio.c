@@ -80,10 +80,8 @@ void virtio_reset_queue(struct virtio_device *d, u32 queue)
 
 static void interrupt(struct virtio_device *d, u16 vector, u8 isr)
 {
-	if (vpci_msix_enabled(&d->f)) {
-		vpci_msix_raise(&d->f, vector);
+	if (LIKELY(vpci_msix_raise(&d->f, vector)))
 		return;
-	}
 	d->isr |= isr;
 	vpci_intx_set(&d->f, true);
 }

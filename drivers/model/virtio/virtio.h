@@ -8,7 +8,7 @@
 #include "../pci/vpci.h"
 #include "virtq.h"
 
-#define VIRTIO_QUEUES_MAX 8u
+#define VIRTIO_QUEUES_MAX 12u
 #define VIRTIO_CONFIG_MAX 64u
 
 enum virtio_status { VIRTIO_ACKNOWLEDGE = 1, VIRTIO_DRIVER = 2, VIRTIO_DRIVER_OK = 4, VIRTIO_FEATURES_OK = 8,

@@ -45,26 +45,14 @@ bool virtq_enable(struct virtq *q, u64 features)
 	return true;
 }
 
-const u8 *virtq_indirect(struct virtq *q, const struct virtq_desc *d, u32 *entries)
-{
-	const u8 *table = NULL;
-
-	if (!q->indirect || d->flags & DESC_NEXT)
-		virtq_break(q, "indirect descriptor where none may be");
-	else if (!d->len || d->len % DESC_SIZE)
-		virtq_break(q, "length of an indirect table");
-	else if (!(table = gmem_ptr(q->g, GPA(d->addr), d->len)))
-		virtq_break(q, "indirect table outside of RAM");
-	*entries = d->len / DESC_SIZE;
-	return table;
-}
-
 int virtq_take(struct virtq *q, struct virtq_chain *c)
 {
 	int got;
 
 	if (q->broken || !q->enabled)
 		return q->broken ? -E_INVAL : 0;
+	if (q->packed ? !packed_waits(q) : !split_waits(q))
+		return 0;
 	c->readable = c->writable = 0;
 	c->read_bytes = c->write_bytes = 0;
 	got = q->packed ? packed_take(q, c) : split_take(q, c);

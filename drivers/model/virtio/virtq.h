@@ -6,6 +6,7 @@
  * One of the guest's own cores, device lock held. */
 
 #include <hv/gmem.h>
+#include <hv/lib.h>
 
 #define VIRTQ_SIZE_MAX 128u
 #define VIRTQ_PIECES_MAX 66u		/* of one chain: 64 of data, a header, a status */
@@ -69,3 +70,12 @@ bool virtq_listen(struct virtq *q);
  * they hold less. Returns how many. */
 u64 virtq_copy_from(const struct virtq_chain *c, u32 first, u32 count, u64 skip, void *to, u64 n);
 u64 virtq_copy_to(const struct virtq_chain *c, u32 first, u32 count, u64 skip, const void *from, u64 n);
+
+/* The first n bytes of what the device reads, a header: in one piece nearly always. */
+static inline u64 virtq_head(const struct virtq_chain *c, void *to, u64 n)
+{
+	if (UNLIKELY(!c->readable || c->piece[0].len < n))
+		return virtq_copy_from(c, 0, c->readable, 0, to, n);
+	__builtin_memcpy(to, c->piece[0].at, n);
+	return n;
+}

@@ -49,6 +49,14 @@ static inline void ring64_set(u8 *at, u64 val)
 	((volatile struct any64 *)(void *)at)->v = val;
 }
 
+/* gmem_ptr(), in line for RAM below 4 GiB. */
+static inline u8 *virtq_ram(const struct guest *g, u64 at, u32 len)
+{
+	if (LIKELY(at < g->ram_low && len <= g->ram_low - at))
+		return g->ram + at;
+	return gmem_ptr(g, GPA(at), len);
+}
+
 /* Add the memory of one descriptor to the chain. Zero bytes are nothing to read or write. In line: the cost of a request. */
 static inline int virtq_add_piece(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d)
 {
@@ -61,7 +69,7 @@ static inline int virtq_add_piece(struct virtq *q, struct virtq_chain *c, const 
 		return 0;
 	if (UNLIKELY(count == VIRTQ_PIECES_MAX))
 		return virtq_break(q, "chain with too many pieces");
-	at = gmem_ptr(q->g, GPA(d->addr), d->len);
+	at = virtq_ram(q->g, d->addr, d->len);
 	if (UNLIKELY(!at))
 		return virtq_break(q, "memory outside of RAM");
 	c->piece[count] = (struct gmem_piece){ at, d->len };
@@ -76,12 +84,40 @@ static inline int virtq_add_piece(struct virtq *q, struct virtq_chain *c, const 
 }
 
 /* The indirect table that d names: its address and entries. null: broken. */
-const u8 *virtq_indirect(struct virtq *q, const struct virtq_desc *d, u32 *entries);
+static inline const u8 *virtq_indirect(struct virtq *q, const struct virtq_desc *d, u32 *entries)
+{
+	const u8 *table = NULL;
+
+	if (!q->indirect || d->flags & DESC_NEXT)
+		virtq_break(q, "indirect descriptor where none may be");
+	else if (!d->len || d->len % DESC_SIZE)
+		virtq_break(q, "length of an indirect table");
+	else if (!(table = virtq_ram(q->g, d->addr, d->len)))
+		virtq_break(q, "indirect table outside of RAM");
+	*entries = d->len / DESC_SIZE;
+	return table;
+}
 
 /* Does the driver, which has seen `added` new ones up to `now`, want an interrupt when `event` passes? */
 static inline bool virtq_passed(u16 event, u16 now, u16 added)
 {
 	return (u16)(now - event - 1) < added;
+}
+
+/* Packed: is the next place the device's to take? Pairs with the driver's release of the flags. */
+static inline bool packed_waits(const struct virtq *q)
+{
+	u16 flags = load_acquire((u16 *)(void *)(q->desc + (u64)q->take_at * DESC_SIZE + 14));
+
+	return !!(flags & DESC_AVAIL) == q->take_wrap && !!(flags & DESC_USED) != q->take_wrap;
+}
+
+/* Split: has the driver made anything available? */
+static inline bool split_waits(struct virtq *q)
+{
+	if (q->seen == q->take_at)
+		q->seen = load_acquire((u16 *)(void *)(q->driver + 2));
+	return q->seen != q->take_at;
 }
 
 int split_take(struct virtq *q, struct virtq_chain *c);

@@ -13,17 +13,12 @@ static u8 *desc_at(const struct virtq *q, u16 at)
 	return q->desc + (u64)at * DESC_SIZE;
 }
 
-/* Two reads. Of the first descriptor the flags were read before, to see whether it is there; only these are believed. */
+/* Two reads. Of the first descriptor the flags were read before, by packed_waits(); only these are believed. */
 static struct virtq_desc desc_read(const u8 *p)
 {
 	u64 low = ring64(p), high = ring64(p + 8);
 
 	return (struct virtq_desc){ low, (u32)high, (u16)(high >> 48), (u16)(high >> 32) };
-}
-
-static bool is_available(u16 flags, bool wrap)
-{
-	return !!(flags & DESC_AVAIL) == wrap && !!(flags & DESC_USED) != wrap;
 }
 
 /* n places on in the ring, n <= size. */
@@ -42,14 +37,14 @@ static void advance(const struct virtq *q, u16 *at, bool *wrap, u16 n)
 static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d)
 {
 	u32 entries;
-	const u8 *table = virtq_indirect(q, d, &entries);
+	const u8 *table = virtq_indirect(q, d, &entries), *end;
 
 	if (!table)
 		return -E_INVAL;
 	if (entries > VIRTQ_SIZE_MAX)
 		return virtq_break(q, "indirect table longer than a queue");
-	for (u32 i = 0; i < entries; i++) {
-		struct virtq_desc inner = desc_read(table + i * DESC_SIZE);
+	for (end = table + entries * DESC_SIZE; table < end; table += DESC_SIZE) {
+		struct virtq_desc inner = desc_read(table);
 
 		if (inner.flags & DESC_INDIRECT)
 			return virtq_break(q, "indirect table in an indirect table");
@@ -64,8 +59,6 @@ int packed_take(struct virtq *q, struct virtq_chain *c)
 	u16 at = q->take_at, slots = 0;
 	bool wrap = q->take_wrap;
 
-	if (!is_available(load_acquire((u16 *)(void *)(desc_at(q, at) + DESC_FLAGS)), wrap))
-		return 0;
 	for (;;) {
 		struct virtq_desc d = desc_read(desc_at(q, at));
 		int err = d.flags & DESC_INDIRECT ? take_indirect(q, c, &d) : virtq_add_piece(q, c, &d);
@@ -126,5 +119,5 @@ bool packed_listen(struct virtq *q)
 		ring16_set(q->device, (u16)(q->take_at | (q->take_wrap ? EVENT_WRAP : 0)));
 	store_release((u16 *)(void *)(q->device + EVENT_FLAGS), q->event_idx ? (u16)EVENT_AT : (u16)EVENT_ALWAYS);
 	fence_full();		/* asked before we look for the last time */
-	return is_available(ring16(desc_at(q, q->take_at) + DESC_FLAGS), q->take_wrap);
+	return packed_waits(q);
 }

@@ -27,50 +27,57 @@ static struct virtq_desc desc_read(const u8 *table, u32 at)
 	return (struct virtq_desc){ low, (u32)high, (u16)(high >> 32), (u16)(high >> 48) };
 }
 
-/* Follow a chain through a table of `entries`. Whoever has made more steps than that is in a loop; a longer table
- * than a queue may have is not walked to its end either. */
-static int walk(struct virtq *q, struct virtq_chain *c, const u8 *table, u32 entries, u32 at, bool nested)
+/* Follow a chain through a table of `entries`, from descriptor d on. Whoever has made more steps than that is in a loop; a
+ * longer table than a queue may have is not walked to its end either. The ring's own table may lead to an indirect one, once:
+ * *inner is that one's descriptor then, and 0 is returned. */
+static inline int walk(struct virtq *q, struct virtq_chain *c, const u8 *table, u32 entries, struct virtq_desc d,
+		       struct virtq_desc *inner)
 {
-	for (u32 steps = 0; steps < MIN(entries, VIRTQ_SIZE_MAX); steps++) {
-		struct virtq_desc d = desc_read(table, at);
-
-		if (d.flags & DESC_INDIRECT) {
-			u32 count = 0;
-			const u8 *inner = nested ? NULL : virtq_indirect(q, &d, &count);
-
+	for (u32 left = MIN(entries, VIRTQ_SIZE_MAX); left; left--) {
+		if (UNLIKELY(d.flags & DESC_INDIRECT)) {
 			if (!inner)
 				return virtq_break(q, "indirect table in an indirect table");
-			return walk(q, c, inner, count, 0, true);
+			*inner = d;
+			return 0;
 		}
 		if (virtq_add_piece(q, c, &d))
 			return -E_INVAL;
 		if (!(d.flags & DESC_NEXT))
 			return 1;
-		at = d.tail;
-		if (at >= entries)
+		if (UNLIKELY(d.tail >= entries))
 			return virtq_break(q, "next descriptor outside of its table");
+		d = desc_read(table, d.tail);
 	}
 	return virtq_break(q, "chain of descriptors without end");
 }
 
+static int walk_indirect(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d)
+{
+	u32 entries;
+	const u8 *table = virtq_indirect(q, d, &entries);
+
+	return table ? walk(q, c, table, entries, desc_read(table, 0), NULL) : -E_INVAL;
+}
+
 int split_take(struct virtq *q, struct virtq_chain *c)
 {
+	struct virtq_desc d;
 	u16 head;
+	int got;
 
-	if (q->seen == q->take_at) {
-		q->seen = load_acquire((u16 *)(void *)(q->driver + RING_INDEX));
-		if (q->seen == q->take_at)
-			return 0;
-		if ((u16)(q->seen - q->take_at) > q->size)
-			return virtq_break(q, "jump of the available index");
-	}
+	if ((u16)(q->seen - q->take_at) > q->size)
+		return virtq_break(q, "jump of the available index");
 	head = ring16(q->driver + RING_ENTRIES + 2ul * (q->take_at & (q->size - 1u)));
 	if (head >= q->size)
 		return virtq_break(q, "first descriptor outside of the table");
 	q->take_at++;
 	c->id = head;
 	c->slots = 1;
-	return walk(q, c, q->desc, q->size, head, false);
+	d = desc_read(q->desc, head);
+	if (LIKELY(d.flags & DESC_INDIRECT))
+		return walk_indirect(q, c, &d);
+	got = walk(q, c, q->desc, q->size, d, &d);
+	return got ? got : walk_indirect(q, c, &d);
 }
 
 void split_give(struct virtq *q, const struct virtq_chain *c, u32 written)

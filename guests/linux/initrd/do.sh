@@ -64,11 +64,19 @@ disks)	# virtio disks and random numbers, with the kernel's own drivers; a word 
 	done
 	echo "RNG $(cat /sys/class/misc/hw_random/rng_current) $(dd if=/dev/hwrng bs=64 count=4 2>/dev/null | wc -c) bytes"
 	echo "DISK done $1" ;;
+ports)	# named ports of the virtio console, under the names that udev gives them
+	insmod /lib/modules/virtio_console.ko 2>/dev/null
+	mkdir -p /dev/virtio-ports
+	for port in /sys/class/virtio-ports/vport*; do
+		name=$(cat "$port/name" 2>/dev/null)
+		[ -n "$name" ] && ln -sf "../${port##*/}" "/dev/virtio-ports/$name" && echo "PORT ${port##*/} $name"
+	done
+	echo "PORT done" ;;
 panic)
 	echo c > /proc/sysrq-trigger ;;
 triple)	# Linux' own way to reset by a triple fault
 	echo triple > /sys/kernel/reboot/type
 	reboot -f ;;
 *)
-	echo "do: hash vectors e820 ipi pci disks panic triple ticks SECONDS" ;;
+	echo "do: hash vectors e820 ipi pci disks ports panic triple ticks SECONDS" ;;
 esac

@@ -36,6 +36,7 @@ struct bus_claim {
 	struct bus_range range;	/* of a movable claim: written under the device lock */
 	bool on;		/* answers at all */
 	bool movable;
+	bool first;		/* of memory, on, and no earlier one answers anywhere in it */
 	io_fn *fn;
 	void *device;
 	const char *name;
@@ -46,6 +47,7 @@ struct bus_claim {
 
 struct bus {
 	u32 claim_count, memory_count;
+	u32 recent;		/* claim of memory that answered last: most accesses are to the same one */
 	u8 memory[BUS_CLAIMS_MAX];	/* claims of memory that are on, in the order in which they are asked */
 	struct bus_claim claim[BUS_CLAIMS_MAX];
 	void (*remap)(struct bus *bus, u32 claim);	/* null: nobody maps. BUS_CLAIMS_MAX: look at all claims */

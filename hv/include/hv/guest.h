@@ -86,6 +86,13 @@ struct guest_disk {
 	char serial[8];			/* "disk0", "cdrom" */
 };
 
+/* A port of the virtio console beside the console itself: as console and input below. */
+struct guest_port {
+	const char *name;
+	struct console_ring *record;
+	struct input_ring *input;
+};
+
 struct pc;				/* the models of this guest, drivers/model/models.h */
 struct ept;
 
@@ -121,6 +128,8 @@ struct guest {
 	struct console_ring *console;	/* (a) single producer (device lock), the control core reads */
 	struct console_ring *firmware_log;	/* (a) the same; null: no firmware that keeps one */
 	struct input_ring *input;	/* (a) the control core writes, the guest reads under the device lock */
+	u32 port_count;			/* (b) */
+	struct guest_port port[PLAN_PORTS_MAX];	/* (b) */
 
 	u32 broken;			/* (a) its hardware failed: RAM or cores are not to be touched again; never cleared */
 

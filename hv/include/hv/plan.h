@@ -14,6 +14,7 @@
 #define PLAN_VCPUS_MAX 64		/* cores of one guest */
 #define PLAN_MODULES_MAX 8
 #define PLAN_DISKS_MAX 4		/* of one guest, without its CD-ROM */
+#define PLAN_PORTS_MAX 4		/* of one guest's virtio console, beside the console itself */
 #define PLAN_NETS_MAX 4			/* network devices of one guest */
 #define PLAN_ADDRESSES_MAX 4		/* of one network device */
 #define PLAN_VLANS_MAX 16		/* of one trunk */
@@ -136,6 +137,8 @@ struct plan_guest {
 	bool hyperv;			/* default false */
 	enum plan_apic apic;		/* virtual */
 	bool virtio_console;		/* default false */
+	u32 port_count;			/* ports beside the console */
+	char port[PLAN_PORTS_MAX][PLAN_NAME_SIZE];
 	bool balloon;			/* default false */
 	bool display;			/* default false */
 	u32 disk_count;

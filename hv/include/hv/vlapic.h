@@ -98,3 +98,7 @@ bool vlapic_matches(const struct guest *g, u32 index, u32 dest, bool logical);
  * this PC does not have (SMI, ExtINT) is dropped. Any core of the guest. */
 struct irq_message;
 void vlapic_post(struct guest *g, u32 index, const struct irq_message *m);
+
+/* A vector, by an edge, to the vcpu with the id dest if that is the one of this core: at once, without a request. false: it
+ * is not. One of the guest's cores. */
+bool vlapic_post_own(struct guest *g, u32 dest, u8 vector);

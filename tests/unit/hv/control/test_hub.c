@@ -112,6 +112,47 @@ static void test_escape_key(void **state)
 	assert_true(fake_has("Ctrl-A ?"));
 }
 
+/* Ports of the virtio console: records and input of their own. */
+static void test_ports(void **state)
+{
+	static struct console_ring record[2];
+	static struct input_ring input[2];
+	struct guest *g = &fake_guest[1];
+
+	g->port_count = 2;
+	g->port[0] = (struct guest_port){ "log", &record[0], &input[0] };
+	g->port[1] = (struct guest_port){ "agent", &record[1], &input[1] };
+	hub_init();
+	assert_int_equal(record[0].wake, 1);
+	for (const char *c = "before\r\n"; *c; c++)
+		console_ring_put(&record[1], (u8)*c, 5);
+	type("\x01p");
+	assert_true(fake_has("[no ports here"));
+	type("\x01" "1\x01p");
+	assert_false(fake_has("port log"));
+	type("\x01" "2\x01p");
+	assert_true(fake_has("--- guest 2: database, port log, running"));
+	assert_int_equal(record[0].wake, 0);
+	assert_int_equal(g->console->wake, 1);
+	type("\x01p" "abc");
+	assert_true(fake_has("port agent, running (Ctrl-A p next port, Ctrl-A 0 shell) ---\r\nbefore\r\n"));
+	assert_int_equal(record[0].wake, 1);
+	assert_int_equal(record[1].wake, 0);
+	assert_int_equal(input_ring_get(&input[1]), 'a');
+	assert_int_equal(input_ring_get(g->input), -1);
+	assert_int_equal(input_ring_get(&input[0]), -1);
+	assert_int_equal(g->events, GUEST_EVENT_INPUT);
+	fake_serial_clear();
+	guest_says(1, "not shown");
+	assert_string_equal(fake_serial, "");
+	type("\x01p");
+	assert_true(fake_has("--- guest 2: database, running"));
+	assert_true(fake_has("not shown"));
+	assert_int_equal(record[1].wake, 1);
+	type("x");
+	assert_int_equal(input_ring_get(g->input), 'x');
+}
+
 /* A guest that does not read: what is typed ahead waits, the rest is dropped, the escape key works. */
 static void test_deaf_guest(void **state)
 {
@@ -378,6 +419,7 @@ int main(void)
 		cmocka_unit_test_setup(test_guests_are_quiet_until_watched, setup),
 		cmocka_unit_test_setup(test_last_screenful, setup),
 		cmocka_unit_test_setup(test_typing, setup),
+		cmocka_unit_test_setup(test_ports, setup),
 		cmocka_unit_test_setup(test_escape_key, setup),
 		cmocka_unit_test_setup(test_deaf_guest, setup),
 		cmocka_unit_test_setup(test_typed_ahead_arrives_in_order, setup),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
+/* SOURCES: hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -106,6 +106,16 @@ static void test_defaults(void **state)
 	assert_true(plan.guest[0].display && plan.guest[0].balloon);
 	read_good(GUEST("a"));
 	assert_false(plan.guest[0].display || plan.guest[0].balloon);
+	assert_false(g->virtio_console);
+	read_good(GUEST("a") "virtio_console = { ports = [\"log\", \"agent.0\"] }");
+	assert_true(g->virtio_console);
+	assert_int_equal(g->port_count, 2);
+	assert_string_equal(g->port[1], "agent.0");
+	read_good(GUEST("a") "virtio_console = { }");
+	assert_true(g->virtio_console && !g->port_count);
+	read_good(GUEST("a") "virtio_console = true");
+	assert_true(g->virtio_console && !g->port_count);
+	read_good(GUEST("a"));
 	assert_string_equal(plan.machine.name, "");
 	assert_int_equal(plan.machine.control, 0);
 	assert_int_equal(plan.machine.serial, PLAN_SERIAL_AUTO);
@@ -169,6 +179,21 @@ static const struct {
 	  "error PLAN-UNKNOWN-KEY: bulkhead.toml:5: guest.a.disk.write: ", "image, readonly" },
 	{ GUEST("a") "disk = [{image=\"1\"}, {image=\"2\"}, {image=\"3\"}, {image=\"4\"}, {image=\"5\"}]",
 	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk: ", "at most 4" },
+	{ GUEST("a") "virtio_console = 2", "error PLAN-TYPE: bulkhead.toml:5: guest.a.virtio_console: ", "table" },
+	{ GUEST("a") "virtio_console = { port = [\"a\"] }",
+	  "error PLAN-UNKNOWN-KEY: bulkhead.toml:5: guest.a.virtio_console.port: ", "ports" },
+	{ GUEST("a") "virtio_console = { ports = \"a\" }", "error PLAN-TYPE: bulkhead.toml:5: guest.a.virtio_console.ports: ", "list" },
+	{ GUEST("a") "virtio_console = { ports = [1] }", "error PLAN-TYPE: bulkhead.toml:5: guest.a.virtio_console.ports: ", "text" },
+	{ GUEST("a") "virtio_console = { ports = [\"\"] }",
+	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.virtio_console.ports: ", "1 to 31" },
+	{ GUEST("a") "virtio_console = { ports = [\"0a\"] }",
+	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.virtio_console.ports: ", "begin with a letter" },
+	{ GUEST("a") "virtio_console = { ports = [\"a/b\"] }",
+	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.virtio_console.ports: ", "a-z 0-9" },
+	{ GUEST("a") "virtio_console = { ports = [\"a\", \"a\"] }",
+	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.virtio_console.ports: ", "once" },
+	{ GUEST("a") "virtio_console = { ports = [\"a\", \"b\", \"c\", \"d\", \"e\"] }",
+	  "error PLAN-VALUE: bulkhead.toml:5: guest.a.virtio_console.ports: ", "at most 4" },
 	{ GUEST("a") "net = [{}]", "error PLAN-MISSING-KEY: bulkhead.toml:5: guest.a.net.switch: ", "name of a switch" },
 	{ GUEST("a") "net = [1]", "error PLAN-TYPE: bulkhead.toml:5: guest.a.net: ", "a table, not a number" },
 	{ GUEST("a") "[switch.lan]\nnta = true",
