@@ -164,12 +164,9 @@ static bool ahci_open(struct ahci *a, const char **why)
 /* No port is on its way up. */
 static bool settled(const struct ahci *a)
 {
-	for (u32 i = 0; i < AHCI_PORTS; i++) {
-		u32 state = a->port[i].state;
-
-		if (state > PORT_EMPTY && state < PORT_NO_MEDIUM)
+	for (u32 i = 0; i < AHCI_PORTS; i++)
+		if (ahci_port_busy(&a->port[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -226,6 +223,21 @@ static void ahci_start(struct host_pci *p)
 	pci_messages_on(p, core_table[control_core].apic_id);
 }
 
+/* Registers of what was pulled out read as ones, or as anything; its config space as ones. */
+static bool still_there(struct ahci *a)
+{
+	u32 ghc = ahci_read(a->reg, HBA_GHC);
+
+	a->look = a->now + ns_to_ticks(LOOK_NS);
+	if (ghc != ~0u && ghc & GHC_AHCI)
+		return true;
+	if (ghc == ~0u || (pci_read(a->pci->bdf, PCI_ID, 4) & 0xffff) == 0xffff)
+		die(a, "it is not there any more");
+	else
+		ahci_reset(a, "it has lost its mode");
+	return false;
+}
+
 bool ahci_turn(struct ahci *a, u64 now)
 {
 	u32 is;
@@ -238,10 +250,8 @@ bool ahci_turn(struct ahci *a, u64 now)
 		return false;
 	}
 	is = ahci_read(a->reg, HBA_IS);
-	if (is == ~0u && ahci_read(a->reg, HBA_CAP) == ~0u) {
-		die(a, "it is not there any more");
+	if ((is == ~0u || now >= a->look) && !still_there(a))
 		return true;
-	}
 	for (u32 i = 0; i < AHCI_PORTS && a->state == AHCI_RUNS; i++) {
 		if (a->port[i].state == PORT_NONE)
 			continue;

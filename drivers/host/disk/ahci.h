@@ -164,6 +164,8 @@ bool ahci_late(const struct ahci_port *p, u64 now);
 /* ahci_port.c: from whatever state up again (why null: it was just plugged in); a turn. */
 void ahci_port_begin(struct ahci_port *p, const char *why);
 void ahci_port_turn(struct ahci_port *p);
+/* On its way up, and there is something at it. */
+bool ahci_port_busy(const struct ahci_port *p);
 /* The disk is gone: all of its requests are answered. The engine must stand. */
 void ahci_port_gone(struct ahci_port *p);
 /* The machine goes down: once all is answered, a step towards a disk with its cache written and its motor off. true: there
