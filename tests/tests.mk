@@ -23,9 +23,9 @@ UNIT_SRC := %.c %.S
 $(HOST)/tests/unit/%: tests/unit/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/unit/$$*.c)) $$(wildcard tests/unit/support.c) \
 		$$(if $$(filter zydis,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/libzydis.a)
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) -o $@ $(call unit_sources,$*) $(filter %.a,$^) -lcmocka
+	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) $(LITTLEFS_CFLAGS) -o $@ $(call unit_sources,$*) $(filter %.a,$^) -lcmocka
 	@# Apart: with several sources, -MMD tells of the last one only.
-	@$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) -MM -MP -MT $@ $(call unit_sources,$*) > $@.d
+	@$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) $(LITTLEFS_CFLAGS) -MM -MP -MT $@ $(call unit_sources,$*) > $@.d
 
 .PHONY: check test test-all bench check-setup
 check: check-setup $(if $(T),$(filter %/$(T),$(UNIT_BIN)),$(UNIT_BIN) host-tools) ## unit tests on the build host, T=test_name for one
@@ -42,7 +42,7 @@ FUZZ_BIN := $(FUZZ_C:tests/fuzz/%.c=$(HOST)/fuzz/%)
 $(HOST)/fuzz/%: tests/fuzz/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/fuzz/$$*.c)) $$(wildcard tests/unit/support.c) \
 		$$(if $$(filter zydis,$$(call unit_words,tests/fuzz/$$*.c)),$(HOST)/libzydis.a)
 	@mkdir -p $(@D)
-	$(Q)clang $(UNIT_CFLAGS) -O2 -fsanitize=fuzzer $(ZYDIS_CFLAGS) -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
+	$(Q)clang $(UNIT_CFLAGS) -O2 -fsanitize=fuzzer $(ZYDIS_CFLAGS) $(LITTLEFS_CFLAGS) -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
 .PHONY: fuzz
 fuzz: check-setup $(if $(T),$(filter %/$(T),$(FUZZ_BIN)),$(FUZZ_BIN)) ## fuzz with clang's libFuzzer, T=fuzz_name for one, FUZZ_SECONDS=60 each
 	@set -o pipefail; for f in $(filter %/$(or $(T),%),$(FUZZ_BIN)); do echo "$$f"; \

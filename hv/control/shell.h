@@ -47,6 +47,8 @@ void shell_reset(int argc, char **argv);
 void shell_kill(int argc, char **argv);
 void shell_console(int argc, char **argv);
 void shell_devices(int argc, char **argv);
+/* shell_datastore.c: */
+void shell_datastore(int argc, char **argv);
 /* shell_stats.c: */
 void shell_stats(int argc, char **argv);
 /* shell_machine.c: */

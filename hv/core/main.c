@@ -2,6 +2,7 @@
 /* From boot/'s hand-over to the event loop, in the order of docs/design.md "Start". */
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/host.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -185,6 +186,7 @@ static void main_on_own_tables(u64 index)
 	greet();
 	if (!bring_up())
 		sink_line("bulkhead: no guest is started; the shell is here to look around, `reboot` and `poweroff` work");
+	datastore_init();
 	host_seal();
 	if (control_core == this_core()->index)
 		control_run();
