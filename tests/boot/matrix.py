@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 from machine import Bochs, Qemu, Qemu10
+import diskrows
 import pcguests
 import plans
 import scenarios
@@ -81,6 +82,9 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.small_uefi, plans.small_uefi, ci=False),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-ps2'),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-usb', extra=USB),
+        Row(Qemu, None, 2, diskrows.nvme, plans.hello, extra=diskrows.nvme_two()),
+        Row(Qemu, None, 2, diskrows.ahci, plans.hello, ci=False, extra=diskrows.ahci_disk_and_cd()),
+        Row(Qemu, None, 2, diskrows.nvme_unplug, plans.hello, ci=False, extra=diskrows.nvme_behind_port()),
     ]
     table += [Row(Qemu, None, 3, scenarios.refused, p, name='bad-' + p.name, extra_name=None) for p in plans.bad]
     for r in table:
