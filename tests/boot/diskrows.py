@@ -62,6 +62,12 @@ def nvme_behind_port():
                               '-device', 'nvme,id=nv,serial=NV-2,drive=nvme-c,bus=rp4']
 
 
+def bad_disk(name, device):
+    """Each read of it fails in the emulator."""
+    return ['-blockdev', f'driver=blkdebug,node-name={name},image.driver=file,image.filename={make_disk(name)},'
+            'inject-error.0.event=none,inject-error.0.iotype=read,inject-error.0.errno=5', '-device', f'{device},drive={name}']
+
+
 def sums(names):
     return {n: hashlib.sha256(open(f'{OUT}/{n}.disk', 'rb').read()).hexdigest() for n in names}
 
@@ -86,6 +92,14 @@ def nvme(m, plan):
 
 def ahci(m, plan):
     found(m, ['sata2'], ['ahci-a', 'ahci-cd'], r'ahci: runs, MSI; .*sata3: QEMU DVD-ROM, runs')
+
+
+def bad_reads(m, plan):
+    """The machine comes up, and says what it met."""
+    ready(m)
+    m.expect(r'guest hello: ended result=0', 60 * m.patience)
+    shell(m, 'log', r'disk (nvme0n1|sata2): read of \d+ sectors at \d+: (medium error|failed)')
+    shell(m, 'devices', r'nvme: runs|sata2: QEMU HARDDISK, runs')
 
 
 def power_down(m):

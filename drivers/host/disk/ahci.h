@@ -129,6 +129,8 @@ struct ahci {
 u32 ahci_read(const volatile u8 *base, u32 off);
 void ahci_write(volatile u8 *base, u32 off, u32 val);
 
+#define CAP_WIDE BIT32(31)		/* HBA capabilities: 64-bit addresses */
+
 /* "Port Registers". */
 enum { PX_CLB = 0x00, PX_FB = 0x08, PX_IS = 0x10, PX_IE = 0x14, PX_CMD = 0x18, PX_TFD = 0x20, PX_SIG = 0x24, PX_SSTS = 0x28,
 	PX_SCTL = 0x2c, PX_SERR = 0x30, PX_SACT = 0x34, PX_CI = 0x38 };

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "disk_fake.h"
 
-#include <hv/boot_info.h>
 #include <hv/control_work.h>
 #include <hv/core.h>
 #include <hv/log.h>
-#include <hv/machine.h>
 #include <hv/pool.h>
 
 struct timebase timebase = { .tsc_hz = SECOND };
@@ -18,8 +16,6 @@ u64 now, fake_pages_left;
 void (*fake_wait)(void);
 struct core_public core_table[CORES_LIMIT];
 u32 control_core;
-static struct boot_info info;
-const struct boot_info *boot_info = &info;
 static void *given[4096];
 static u32 given_count;
 
@@ -29,7 +25,6 @@ void fake_disk_init(void)
 		free(given[--given_count]);
 	memset(fake_registers, 0, sizeof(fake_registers));
 	memset(&fake_function, 0, sizeof(fake_function));
-	memset(&info, 0, sizeof(info));
 	fake_function.bdf = 0x0010;
 	fake_disks = fake_gone = fake_changed = fake_logs = 0;
 	fake_refuse_disks = fake_master = fake_absent = false;
