@@ -30,6 +30,7 @@ const struct command shell_command[] = {
 	{ "cores",	"",			"the machine's cores and what runs there",	shell_cores,	false },
 	{ "memory",	"",			"who owns the machine's memory",		shell_memory,	false },
 	{ "devices",	"[GUEST]",		"the host's devices, or those of a guest",	shell_devices,	true },
+	{ "ping",	"HOST [COUNT]",		"is it there, and how far away",		shell_ping,	false },
 	{ "datastore",	"[read FILE|format|init on DISK]",
 	  "what lasts of log, crashes, firmware variables",	shell_datastore, false },
 	{ "log",	"[LINES|level LEVEL]",	"the last lines; what is recorded",		shell_log,	false },

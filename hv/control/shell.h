@@ -64,5 +64,9 @@ void shell_version(int argc, char **argv);
 void shell_shot(int argc, char **argv);
 /* shell_devices.c: `devices` without a guest */
 void shell_devices_host(void);
+/* shell_host.c: `ping`; `net host`, `net nat` */
+void shell_ping(int argc, char **argv);
+void shell_net_host(void);
+void shell_net_nat(void);
 /* shell.c: */
 void shell_help(int argc, char **argv);

@@ -10,6 +10,7 @@ set -eu
 PINS='
 zydis          z/zydis                          zydis_4.1.1.orig.tar.gz       dcc31180a31e7f568d79d55f8181bd961981559a5666bf6fac43a69ad8b406bf
 zycore-c       z/zycore-c                       zycore-c_1.5.2.orig.tar.gz    828f2e2e502c4a339c53162b865afd13de80fdfa068a9ba18032e743243027ea
+lwip           l/lwip                           lwip_2.2.1+dfsg1.orig.tar.xz  83729c274c499d3348e9fbbe043a3113f3fa8953e7efddc7c21c7fcbb1f2b7b1
 micropython    m/micropython                    micropython_1.25.0+ds.orig.tar.xz  7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea lib/littlefs
 '
 SUITE=trixie
