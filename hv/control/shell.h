@@ -62,5 +62,10 @@ void shell_version(int argc, char **argv);
 void shell_shot(int argc, char **argv);
 /* shell_devices.c: `devices` without a guest */
 void shell_devices_host(void);
+/* shell_storage.c: */
+void shell_disks(int argc, char **argv);
+void shell_disk(int argc, char **argv);
+void shell_volumes(int argc, char **argv);
+void shell_volume(int argc, char **argv);
 /* shell.c: */
 void shell_help(int argc, char **argv);
