@@ -8,6 +8,7 @@
 #include <hv/core.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/pci.h>
 #include <hv/time.h>
 
 #define CORES_STOP_MS 100u
@@ -93,6 +94,7 @@ static void machine_down(void)
 		serial_say_now(line);
 	serial_flush();
 	sink_line(down.kind == SHUTDOWN_REBOOT ? "bulkhead: rebooting" : "bulkhead: powering off");
+	drivers_stop();
 	cores_stop();
 	if (down.kind == SHUTDOWN_REBOOT)
 		machine_reboot();

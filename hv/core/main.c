@@ -6,6 +6,7 @@
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/net_build.h>
 #include <hv/pci.h>
 #include <hv/pool.h>
 #include <hv/storage.h>
@@ -141,6 +142,15 @@ static bool is_check(const char *options)
 	return !word[i] && (!options[i] || options[i] == ' ');
 }
 
+static bool build_networks(void)
+{
+	if (!net_build(machine_resolved))
+		return true;
+	sink_line("error HV-NO-MEMORY: the hypervisor's own memory is too small for this plan's networks");
+	guest_count = 0;
+	return false;
+}
+
 /* Everything that must hold before a guest may start. false: said why; the shell still runs, without guests. */
 static bool bring_up(void)
 {
@@ -163,7 +173,7 @@ static bool bring_up(void)
 		return false;
 	}
 	start_cores();
-	return machine_build(&info) == 0;
+	return machine_build(&info) == 0 && build_networks();
 }
 
 /* On the boot core's own tables and stack. */

@@ -60,7 +60,7 @@ struct disk {
 	char model[41], serial[41], firmware[17];	/* printable, trimmed */
 	u16 bdf;			/* the controller's */
 	u64 sectors;			/* of 512 bytes */
-	u32 sector_size, physical_size;	/* bytes: 512 or 4096; what is best written together */
+	u32 sector_size, physical_size;	/* bytes: 512, 4096, of optical drives 2048; what is best written together */
 	u32 depth;			/* requests that it takes at once */
 	u32 pieces_max;			/* of one request, at most DISK_PIECES_MAX */
 	u32 bytes_max;			/* of one request */

@@ -123,8 +123,11 @@ struct plan_address {
 	u8 ip6[16];
 };
 
+enum plan_net_model { NET_MODEL_E1000E };
+
 /* One of net = [{ ... }]. */
 struct plan_net {
+	enum plan_net_model model;	/* default e1000e */
 	char sw[PLAN_NAME_SIZE];	/* the switch's name */
 	u8 mac[6];			/* all 0: admission makes one of the names */
 	u16 vlan;			/* 1-4094; 0: untagged */
@@ -192,7 +195,7 @@ struct plan_switch {
 	char outside[PLAN_NAME_SIZE];	/* nat: the switch behind it; "": net_outside() */
 	bool storm_given;
 	u32 storm;			/* frames to many a second and port; 0: no limit */
-	char mirror_from[24], mirror_to[24];	/* names of ports; "": none */
+	char mirror_from[40], mirror_to[40];	/* names of ports; "": none */
 	u32 forward_count;
 	struct plan_forward forward[PLAN_FORWARDS_MAX];
 	u32 line, line_nat, line_outside, line_mirror, line_address;

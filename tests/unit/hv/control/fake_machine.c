@@ -373,6 +373,10 @@ WEAK void ps2_poll(void)
 {
 }
 
+WEAK void drivers_stop(void)
+{
+}
+
 WEAK bool storage_settle(u64 max_ns)
 {
 	return true;
