@@ -13,6 +13,7 @@
 #include <hv/pc.h>
 #include <hv/policy.h>
 #include <hv/pool.h>
+#include <hv/storage.h>
 
 #define SEALED __attribute__((section(".sealed")))
 
@@ -277,8 +278,20 @@ static int read_plan(struct plan *plan, const struct boot_info *info, struct pla
 	return err;
 }
 
+static const struct plan_machine *granting;
+
+static bool plan_names(const struct disk *d)
+{
+	for (u32 i = 0; i < granting->disk_count; i++)
+		if (storage_is_called(d, granting->disk[i]))
+			return true;
+	return granting->all_disks;
+}
+
 static void apply_machine(const struct plan *plan)
 {
+	granting = &plan->machine;
+	storage_grant(plan_names);
 	log_set_level(plan->machine.log);
 	sinks_configure(&plan->machine);
 }

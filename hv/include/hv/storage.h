@@ -143,7 +143,9 @@ char *storage_guid_words(const struct storage_guid *g, char *to, size_t size);
 
 /* Disks: below DISKS_MAX; null: there is none at this place. What its partition table is, in words. */
 struct storage_disk *storage_disk_at(u32 index);
-struct storage_disk *storage_disk_named(const char *word);	/* its name, serial number or PCI address */
+/* Is word its name, serial number or PCI address? */
+bool storage_is_called(const struct disk *d, const char *word);
+struct storage_disk *storage_disk_named(const char *word);
 const struct disk *storage_disk_hardware(const struct storage_disk *s);
 const struct storage_stats *storage_disk_stats(const struct storage_disk *s);
 bool storage_disk_granted(const struct storage_disk *s);
