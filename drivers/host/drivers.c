@@ -9,7 +9,7 @@
 #include "drivers.h"
 
 static const struct host_driver *const host_driver[] = {
-	&xhci_driver, &intel_driver, &vionet_driver, &nvme_driver, &ahci_driver,
+	&xhci_driver, &intel_driver, &vionet_driver, &nvme_driver, &ahci_driver, &ide_driver, &virtio_blk_driver,
 };
 
 static bool matches(const struct host_driver *d, const struct host_pci *p)

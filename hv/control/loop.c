@@ -12,6 +12,7 @@
 #include <hv/control.h>
 #include <hv/control_work.h>
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/keys.h>
 #include <hv/log.h>
 #include <hv/machine.h>
@@ -31,6 +32,7 @@
 
 static u64 typed_at;		/* TSC of the last byte */
 static u64 button_next;		/* TSC of the next look */
+static u32 to_start;		/* guests that the plan starts, and that still wait for what the datastore has of them */
 static u64 log_shown;		/* end of the log when the last turn ended */
 static u64 turn_next;		/* TSC of the next turn */
 
@@ -45,14 +47,27 @@ void loop_init(void)
 	shell_init();
 }
 
-void loop_autostart(u64 now)
+static void start_waiting(u64 now)
 {
-	for (u32 i = 0; i < guest_count; i++) {
-		const char *why = guests[i]->plan->autostart ? life_start(guests[i], now) : NULL;
+	for (u32 i = 0; i < guest_count && to_start; i++) {
+		const char *why;
 
+		if (!(to_start & BIT32(i)) || !datastore_settled(guests[i]))
+			continue;
+		to_start &= ~BIT32(i);
+		why = life_start(guests[i], now);
 		if (why)
 			log_error("guest %s: not started: %s", guests[i]->name, why);
 	}
+}
+
+void loop_autostart(u64 now)
+{
+	to_start = 0;
+	for (u32 i = 0; i < guest_count; i++)
+		if (guests[i]->plan->autostart)
+			to_start |= BIT32(i);
+	start_waiting(now);
 }
 
 static void take_messages(u64 now)
@@ -155,6 +170,7 @@ u64 loop_turn(u64 now)
 
 	take_messages(now);
 	ps2_poll();
+	start_waiting(now);
 	take_input(now);
 	take_keys(now);
 	take_button(now);

@@ -8,7 +8,7 @@
 #include <hv/machine.h>
 
 #define PROMPT "bulkhead> "
-#define ARGS_MAX 8
+#define ARGS_MAX 12
 #define TYPED_AHEAD 256u
 #define BACKLOG_MAX 8192u	/* long output pauses while so much of it has not left the serial port */
 #define PIECES_A_TURN 64u	/* that say little or nothing take time all the same */
@@ -35,6 +35,10 @@ const struct command shell_command[] = {
 	{ "volumes",	"",			"partitions that guests can have as disks",	shell_volumes,	false },
 	{ "volume",	"create|delete|rename|grow|import|clone ...",
 	  "change them; `volume` says how",	shell_volume,	false },
+	{ "net",	"[PORT|capture ..|mirror ..]", "switches and ports; copies of what passes",	shell_net,	false },
+	{ "ping",	"HOST [COUNT]",		"is it there, and how far away",		shell_ping,	false },
+	{ "datastore",	"[read FILE|format|init on DISK]",
+	  "what lasts of log, crashes, firmware variables",	shell_datastore, false },
 	{ "log",	"[LINES|level LEVEL]",	"the last lines; what is recorded",		shell_log,	false },
 	{ "check",	"",			"hardware report",				shell_check,	false },
 	{ "poweroff",	"[SECONDS|now]",	"stop all guests, switch the machine off",	shell_poweroff,	false },

@@ -47,6 +47,8 @@ void shell_reset(int argc, char **argv);
 void shell_kill(int argc, char **argv);
 void shell_console(int argc, char **argv);
 void shell_devices(int argc, char **argv);
+/* shell_datastore.c: */
+void shell_datastore(int argc, char **argv);
 /* shell_stats.c: */
 void shell_stats(int argc, char **argv);
 /* shell_machine.c: */
@@ -58,6 +60,12 @@ void shell_check(int argc, char **argv);
 void shell_poweroff(int argc, char **argv);
 void shell_reboot(int argc, char **argv);
 void shell_version(int argc, char **argv);
+/* shell_net.c; the port of that name, or null after saying so */
+struct port_state;
+void shell_net(int argc, char **argv);
+struct port_state *shell_find_port(const char *name);
+/* shell_capture.c: */
+void shell_net_capture(int argc, char **argv);
 /* shell_shot.c: */
 void shell_shot(int argc, char **argv);
 /* shell_devices.c: `devices` without a guest */
@@ -67,5 +75,9 @@ void shell_disks(int argc, char **argv);
 void shell_disk(int argc, char **argv);
 void shell_volumes(int argc, char **argv);
 void shell_volume(int argc, char **argv);
+/* shell_host.c: `ping`; `net host`, `net nat` */
+void shell_ping(int argc, char **argv);
+void shell_net_host(void);
+void shell_net_nat(void);
 /* shell.c: */
 void shell_help(int argc, char **argv);

@@ -71,15 +71,16 @@ static void print_disk(const struct storage_disk *s)
 	char size[24], table[96], read[24], written[24];
 
 	storage_disk_describe(s, table, sizeof(table));
-	shell_print("%s  %s  %s, serial %s, firmware %s, at %02x:%02x.%u\n", d->name, fmt_bytes(size, sizeof(size), d->sectors * 512),
-		    *d->model ? d->model : "?", *d->serial ? d->serial : "?", *d->firmware ? d->firmware : "?", d->bdf >> 8,
-		    d->bdf >> 3 & 31, d->bdf & 7);
+	fmt_bytes(size, sizeof(size), d->sectors * BLOCK_SECTOR);
+	shell_print("%s  %s  %s, serial %s, firmware %s, at %02x:%02x.%u\n", d->name, size, *d->model ? d->model : "?",
+		    *d->serial ? d->serial : "?", *d->firmware ? d->firmware : "?", d->bdf >> 8, d->bdf >> 3 & 31, d->bdf & 7);
 	shell_print("    %s; %s%s%s; sectors of %u bytes, depth %u\n", table, storage_disk_granted(s) ? "the plan's" :
 		    "not named by the plan: not written", d->readonly ? ", read-only" : "", d->write_cache ? ", write cache" : "",
 		    d->sector_size, d->depth);
-	shell_print("    %lu reads (%s), %lu writes (%s), %lu flushes; %lu errors, %lu retries, %lu time-outs, %lu resets\n", st->reads,
-		    fmt_bytes(read, sizeof(read), st->read_bytes), st->writes, fmt_bytes(written, sizeof(written), st->written_bytes),
-		    st->flushes, st->errors, st->retries, d->timeouts, d->resets);
+	fmt_bytes(read, sizeof(read), st->read_bytes);
+	fmt_bytes(written, sizeof(written), st->written_bytes);
+	shell_print("    %lu reads (%s), %lu writes (%s), %lu flushes; %lu errors, %lu retries, %lu time-outs, %lu resets\n",
+		    st->reads, read, st->writes, written, st->flushes, st->errors, st->retries, d->timeouts, d->resets);
 	print_latency(st);
 	print_health(&d->health);
 	if (d->ops->ask_health)
@@ -142,9 +143,11 @@ static bool volume_more(u64 *cursor)
 
 		if (!v->disk)
 			continue;
-		shell_print("  %-24s %-10s %10s  %-8s %s%s%s\n", v->name, kind_of(v), fmt_bytes(size, sizeof(size), v->sectors * 512),
-			    storage_disk_hardware(v->disk)->name, storage_guid_words(&v->guid, guid, sizeof(guid)),
-			    v->writers ? "  in use" : v->users ? "  in use, read-only" : "", v->changing ? "  being filled" : "");
+		fmt_bytes(size, sizeof(size), v->sectors * BLOCK_SECTOR);
+		storage_guid_words(&v->guid, guid, sizeof(guid));
+		shell_print("  %-24s %-10s %10s  %-8s %s%s%s\n", v->name, kind_of(v), size,
+			    storage_disk_hardware(v->disk)->name, guid, v->writers ? "  in use" :
+			    v->users ? "  in use, read-only" : "", v->changing ? "  being filled" : "");
 		return true;
 	}
 	return false;
@@ -159,7 +162,10 @@ void shell_volumes(int argc, char **argv)
 
 static bool parse_size(const char *word, u64 *bytes)
 {
-	static const struct { const char *unit; u64 times; } units[] = { { "KiB", KiB }, { "MiB", MiB }, { "GiB", GiB }, { "TiB", 1024 * GiB } };
+	static const struct {
+		const char *unit;
+		u64 times;
+	} units[] = { { "KiB", KiB }, { "MiB", MiB }, { "GiB", GiB }, { "TiB", 1024 * GiB } };
 	char digits[16];
 	size_t n = 0;
 	u64 value;

@@ -2,7 +2,9 @@
 /* From boot/'s hand-over to the event loop, in the order of docs/design.md "Start". */
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/host.h>
+#include <hv/host_net.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/machine.h>
@@ -21,6 +23,7 @@ static struct boot_info info SEALED;
 const struct boot_info *boot_info SEALED;
 const struct virt_report *machine_report SEALED;
 static struct virt_report report SEALED;
+static s64 clock_offset;	/* timebase.wall_offset */
 
 void hv_main(const struct boot_info *bi);
 static NORETURN void main_on_own_tables(u64 index);
@@ -44,7 +47,8 @@ void hv_main(const struct boot_info *bi)
 		machine_halt();
 	info = *bi;
 	boot_info = &info;
-	timebase = (struct timebase){ info.clock.tsc_hz, info.clock.wall_seconds, info.clock.wall_tsc };
+	timebase = (struct timebase){ info.clock.tsc_hz, info.clock.wall_seconds, info.clock.wall_tsc,
+				      &clock_offset };
 	pool_init(HPA(info.pool_base), info.pool_size, info.pool_tables);
 	fill_core_table();
 	host_enter(&info, main_on_own_tables);
@@ -144,7 +148,7 @@ static bool is_check(const char *options)
 
 static bool build_networks(void)
 {
-	if (!net_build(machine_resolved))
+	if (!net_build(machine_resolved) && !host_net_build(machine_plan, machine_resolved))
 		return true;
 	sink_line("error HV-NO-MEMORY: the hypervisor's own memory is too small for this plan's networks");
 	guest_count = 0;
@@ -185,6 +189,7 @@ static void main_on_own_tables(u64 index)
 	greet();
 	if (!bring_up())
 		sink_line("bulkhead: no guest is started; the shell is here to look around, `reboot` and `poweroff` work");
+	datastore_init();
 	host_seal();
 	if (control_core == this_core()->index)
 		control_run();

@@ -120,6 +120,7 @@ static const struct plan_rule machine_rules[] = {
 	{ "log",         TYPE(STRING),  read_log,          PLAN_KEY_LOG,         NULL },
 	{ "disks",       TYPE(STRING) | TYPE(ARRAY), read_machine_disks, 0,      NULL },
 	{ "import",      TYPE(ARRAY),   read_import,       0,                    NULL },
+	{ "net",         TYPE(TABLE),   plan_read_host_net, 0,                   NULL },
 };
 
 static void read_machine(struct plan_reader *r, void *object, const struct toml_node *n)

@@ -70,7 +70,7 @@ static enum net_verdict give(struct port_state *to, struct net_frame *f, u32 tag
 	return verdict;
 }
 
-/* To a card from who lets it hold the frame: no copy. */
+/* To a card, or to NAT before one, from who lets it hold the frame: no copy. */
 static bool give_to_hold(struct passage *c, struct port_state *to, u32 tag)
 {
 	struct net_port *p = to->port;
@@ -150,7 +150,8 @@ void passage_deliver(struct passage *c, struct port_state *to)
 			port_drop_in(c->from, DROP_OFFLOAD);
 		return;
 	}
-	if (c->done && p->kind == NET_PORT_UPLINK && !c->held && !c->watching && give_to_hold(c, to, tag))
+	if (c->done && (p->kind == NET_PORT_UPLINK || p->kind == NET_PORT_NAT) && !c->held && !c->watching &&
+	    give_to_hold(c, to, tag))
 		return;
 	count(to, give(to, c->f, tag), c->f->len);
 }

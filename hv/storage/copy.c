@@ -121,7 +121,8 @@ static void answered(struct storage_request *rq, enum block_result result)
 {
 	(void)rq;
 	if (result != BLOCK_OK) {
-		copy_end(copy.state == COPY_READ ? "the volume could not be read" : "the disk failed; what was copied stays as *" UNFINISHED);
+		copy_end(copy.state == COPY_READ ? "the volume could not be read" :
+			 "the disk failed; what was copied stays as *" UNFINISHED);
 		return;
 	}
 	switch (copy.state) {

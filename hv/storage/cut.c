@@ -96,6 +96,8 @@ static bool piece_fits(const struct storage_slot *s, const struct dma_piece *p)
 	u32 n = s->rq.pieces;
 	const struct dma_piece *last = &s->piece[n ? n - 1 : 0];
 
+	if (d->dma_end && p->hpa + p->len > d->dma_end)
+		return false;
 	if (n == MIN(d->pieces_max, (u32)DISK_PIECES_MAX) || !IS_ALIGNED(p->hpa | p->len, MAX(d->dma_align, 1u)))
 		return false;
 	return !n || !d->page_pieces || (IS_ALIGNED(p->hpa, PAGE_SIZE) && IS_ALIGNED(last->hpa + last->len, PAGE_SIZE));

@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 from machine import Bochs, Qemu, Qemu10
+import netguests
 import pcguests
 import plans
 import scenarios
@@ -54,6 +55,9 @@ def rows(which):
         Row(Qemu, 'max,+svm,+npt', 3, scenarios.two_linux_short, plans.three_cores, machine='pc'),
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
+        Row(Qemu, None, 3, netguests.switch, netguests.two),
+        Row(Qemu, None, 3, netguests.switch_guards, netguests.two, ci=False),
+        Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
         Row(Qemu, None, 3, scenarios.ovmf_shell, plans.ovmf_shell),
         Row(Qemu, None, 1, scenarios.one_core, plans.hello),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello),

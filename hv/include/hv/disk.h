@@ -65,6 +65,7 @@ struct disk {
 	u32 pieces_max;			/* of one request, at most DISK_PIECES_MAX */
 	u32 bytes_max;			/* of one request */
 	u32 dma_align;			/* each piece's address and length are multiples; 1, 2, 4, 512 */
+	u64 dma_end;			/* what it reaches lies below; 0: all memory */
 	bool page_pieces;		/* PRP rule of NVMe: pieces but the first begin, pieces but the last end, on a page */
 	bool readonly, rotational, fua, discard, zero;
 	bool write_cache;		/* FLUSH does something */
