@@ -233,7 +233,7 @@ static void test_depth_32(void **state)
 			exits++;
 			drv.next = 0;
 			while (drv_get(&len)) {
-				drv_took(3);
+				drv_took(1);
 				free++;
 			}
 			for (; free; free--, put++) {
