@@ -8,6 +8,7 @@ import threading
 import lasting
 from machine import Bochs, Qemu, Qemu10
 import diskrows
+import natguests
 import netguests
 import pcguests
 import plans
@@ -58,6 +59,9 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
+        Row(Qemu, None, 3, natguests.nat, natguests.plan, extra=natguests.card('virtio-net-pci')),
+        *(Row(Qemu, None, 2, natguests.host_address, plans.hello, ci=False, name=f'host-address-{c}', extra=natguests.card(c))
+          for c in ('virtio-net-pci', 'e1000e', 'e1000')),
         Row(Qemu, None, 3, netguests.switch_guards, netguests.two, ci=False),
         Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
         Row(Qemu, None, 3, scenarios.ovmf_shell, plans.ovmf_shell),
