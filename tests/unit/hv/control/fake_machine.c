@@ -475,3 +475,5 @@ WEAK const char *volume_create(struct storage_disk *s, const char *name, u64 byt
 {
 	return "no";
 }
+WEAK const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn *ended, void *arg) { return "no"; }
+WEAK void datastore_begin(void) { }
