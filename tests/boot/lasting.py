@@ -27,15 +27,21 @@ class Lasting:
             self.extra = self.extra + self.disk_words()
         super().start()
 
-    def again(self):
+    def die(self):
+        """-> all that the console said until then"""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         LIVE.discard(self.process.pid)
+        time.sleep(0.3)             # the reader of the port has seen its end
         self.serial.close()
+        return self.text
+
+    def again(self):
+        if self.running():
+            self.die()
         for name in ('lasting.img.lock', 'disk.img.lock', 'serial', 'monitor'):
             if os.path.exists(f'{self.dir}/{name}'):
                 os.remove(f'{self.dir}/{name}')
-        time.sleep(0.3)             # the reader of the old port has seen its end
         self.text, self.at = '', 0
         self.start()
 
