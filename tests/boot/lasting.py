@@ -16,6 +16,7 @@ SECTORS = 32 * 16 * 63          # 32 cylinders of Bochs: 15.75 MiB
 class Lasting:
     """A second disk, empty at first, and again(): the same machine after a power cut."""
     disk_name = None
+    sectors = SECTORS
 
     def disk_file(self):
         return f'{self.dir}/lasting.img'
@@ -23,7 +24,7 @@ class Lasting:
     def start(self):
         if not os.path.exists(self.disk_file()):
             with open(self.disk_file(), 'wb') as f:
-                f.truncate(SECTORS * 512)
+                f.truncate(self.sectors * 512)
             self.extra = self.extra + self.disk_words()
         super().start()
 

@@ -23,6 +23,10 @@ class QemuNvme(lasting.Lasting, Qemu):
         return ['-drive', f'file={self.disk_file()},format=raw,if=none,id=lasting', '-device', 'nvme,drive=lasting,serial=LASTING']
 
 
+class QemuNvmeLarge(QemuNvme):
+    sectors = 1 << 20
+
+
 class QemuAhci(lasting.Lasting, Qemu):
     disk_name = 'sata2'
 
@@ -130,7 +134,7 @@ def volume_two(m, plan):
     ready(m)
     change(m, f'disk init {m.disk_name}')
     for name in ('web', 'db'):
-        change(m, f'volume create {name} 4MiB')
+        change(m, f'volume create {name} 200MiB')
     last = [0, 0]
     for _ in range(2):
         for name in ('left', 'right'):
