@@ -353,11 +353,22 @@ static bool ask_part(struct storage_disk *s, struct storage_client *c, u64 now)
 	return true;
 }
 
+/* Is there anything to ask it? Most rounds of the event loop are about something else. */
+static bool wanted(const struct storage_disk *s)
+{
+	for (u32 i = 0; i < storage_clients_end; i++)
+		if (storage_client_table[i] && storage_client_table[i]->head && storage_client_table[i]->disk == s)
+			return true;
+	return s->flush_head;
+}
+
 bool queue_run(struct storage_disk *s, u64 now)
 {
 	struct storage_client *c;
 	bool any = false;
 
+	if (!wanted(s))
+		return false;
 	s->stalled = false;
 	while (!s->stalled && s->free && (c = next_client(s, now))) {
 		any = true;
