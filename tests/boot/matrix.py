@@ -82,6 +82,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.display, plans.display),
         Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
         Row(Qemu, None, 2, scenarios.small_uefi, plans.small_uefi, ci=False),
+        Row(Qemu, None, 2, scenarios.small_uefi, plans.large_uefi, ci=False, name='large-uefi', memory=7168),
         Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-ps2', ci=False),
         Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-usb-hub', extra=HUB, ci=False),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-ps2'),

@@ -132,6 +132,9 @@ small_uefi = Plan('small-uefi', '[guest.pc]\ncores = 1\nmemory = "320MiB"\nboot 
                        '\tlinux /vmlinuz console=tty0 console=ttyS0 bulkhead.name=pc bulkhead.login=1\n\tinitrd /initrd.img\n}\n',
                        {f: f'{LINUX}/{f}' for f in ('vmlinuz', 'initrd.img')})})
 small_uefi.needs_linux = True
+# RAM beyond 4 GiB: firmware has 2 GiB below.
+large_uefi = Plan('large-uefi', small_uefi.text.replace('320MiB', '5120MiB'), small_uefi.files, linux=False)
+large_uefi.needs_linux = True
 
 
 class FullLinux(Plan):

@@ -527,8 +527,18 @@ def small_uefi(m, plan):
     m.expect(r'pc# ', 60 * m.patience)
     m.type('for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do '
            'insmod /lib/modules/$m.ko; done; dd if=/dev/vda bs=1M count=16 | sha256sum\r')
-    image = open('build/test/small-uefi/grub.img', 'rb').read(16 << 20)
+    image = open(f'build/test/{plan.name}/grub.img', 'rb').read(16 << 20)
     m.expect(hashlib.sha256(image).hexdigest(), 60 * m.patience)
+    mib = int(re.search(r'memory = "(\d+)MiB"', plan.text).group(1))
+    m.type('head -n 1 /proc/meminfo; grep "System RAM" /proc/iomem\r')
+    total = int(m.expect(r'MemTotal: +(\d+) kB', 30 * m.patience).group(1)) >> 10
+    assert mib * 0.97 - 96 < total < mib, f'{total} MiB of {mib} are there'
+    if mib > 2048:
+        m.expect(r'100000000-\w+ : System RAM', 30 * m.patience)
+        m.type(f'mount -t tmpfs -o size={mib - 500}m none /tmp; dd if=/dev/zero bs=1M count={mib - 600} | tr "\\0" x >/tmp/all; '
+               'tr -d x </tmp/all | wc -c; ls -l /tmp/all\r')
+        m.expect(rf'\s0\s[\s\S]* {mib - 600 << 20} ', 300 * m.patience)
+        m.type('rm /tmp/all\r')
     view(m, '0')
     log = [line for line in re.findall(r'^(\[ +\d+\.\d+\] [^\r\n]{10,110})\r?$', m.text, re.M)]
     screentext.Picture(*picture(m, 'pc')).learn(log[-12:-4])

@@ -76,8 +76,8 @@ static void xhci_describe(const struct host_pci *p, char *to, size_t size)
 			to += fmt_print(to, (size_t)(end - to), "; port %u: %s", i, word[x->port[i].state]);
 	for (u32 i = XHCI_CHILD; i < XHCI_CHILD + XHCI_CHILDREN_MAX && to + 48 < end; i++)
 		if (x->port[i].hub && x->port[i].state != PORT_EMPTY)
-			to += fmt_print(to, (size_t)(end - to), "; port %u.%u: %s", x->device[x->port[i].hub].root, x->port[i].number,
-					word[x->port[i].state]);
+			to += fmt_print(to, (size_t)(end - to), "; port %u.%u: %s", x->device[x->port[i].hub].root,
+					x->port[i].number, word[x->port[i].state]);
 }
 
 const struct host_driver xhci_driver = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a plugged-in device to the reports of a keyboard or mouse: "Device Initialization" (4.3), one port at a time, a step for each
- * event. What the device says (descriptors, reports) and what the controller says (events) is checked. */
+/* From a plugged-in device to the reports of a keyboard or mouse: "Device Initialization" (4.3), one port at a time, a step
+ * for each event. What the device says (descriptors, reports) and what the controller says (events) is checked. */
 #include <hv/atomic.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -169,6 +169,11 @@ static void slot_begin(struct xhci *x, u32 slot, u64 now)
 	xhci_step(x, STEP_ADDRESS, xhci_command(x, pool_hpa(d->input).v, TRB_ADDRESS_DEVICE, slot), now);
 }
 
+static void ask_config(struct xhci *x, u64 now)
+{
+	xhci_step(x, STEP_CONFIG, xhci_control(x, x->up.slot, SETUP(0x80, REQUEST_DESCRIPTOR, 0x200, 0, XHCI_DATA_BYTES)), now);
+}
+
 /* Eight bytes of the device descriptor tell how large a packet of endpoint 0 may be; only full speed leaves a choice. */
 static void device_known(struct xhci *x, u64 now)
 {
@@ -181,7 +186,7 @@ static void device_known(struct xhci *x, u64 now)
 		xhci_step(x, STEP_PACKET, xhci_command(x, pool_hpa(d->input).v, TRB_EVALUATE_CONTEXT, x->up.slot), now);
 		return;
 	}
-	xhci_step(x, STEP_CONFIG, xhci_control(x, x->up.slot, SETUP(0x80, REQUEST_DESCRIPTOR, 0x200, 0, XHCI_DATA_BYTES)), now);
+	ask_config(x, now);
 }
 
 static void config_known(struct xhci *x, u64 now)
@@ -261,7 +266,7 @@ static void advance(struct xhci *x, u32 slot, u64 now)
 		device_known(x, now);
 		break;
 	case STEP_PACKET:
-		xhci_step(x, STEP_CONFIG, xhci_control(x, x->up.slot, SETUP(0x80, REQUEST_DESCRIPTOR, 0x200, 0, XHCI_DATA_BYTES)), now);
+		ask_config(x, now);
 		break;
 	case STEP_CONFIG:
 		config_known(x, now);

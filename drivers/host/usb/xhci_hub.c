@@ -97,8 +97,9 @@ static void power_next(struct xhci *x, u64 now)
 	struct xhci_device *d = &x->device[x->up.slot];
 
 	if (x->up.count++ < d->ports) {
-		xhci_step(x, STEP_HUB_POWER, xhci_control(x, x->up.slot, SETUP(TO_PORT, REQUEST_SET, FEATURE_POWER, x->up.count, 0)),
-			  now);
+		u64 setup = SETUP(TO_PORT, REQUEST_SET, FEATURE_POWER, x->up.count, 0);
+
+		xhci_step(x, STEP_HUB_POWER, xhci_control(x, x->up.slot, setup), now);
 		return;
 	}
 	x->hubs++;
@@ -112,7 +113,8 @@ static void context_set(struct xhci *x, u64 now)
 
 	x->up.count = 0;
 	if (d->speed >= SPEED_SUPER)
-		xhci_step(x, STEP_HUB_DEPTH, xhci_control(x, x->up.slot, SETUP(TO_HUB, REQUEST_DEPTH, d->depth, 0, 0)), now);
+		xhci_step(x, STEP_HUB_DEPTH,
+			  xhci_control(x, x->up.slot, SETUP(TO_HUB, REQUEST_DEPTH, d->depth, 0, 0)), now);
 	else
 		power_next(x, now);
 }
