@@ -11,8 +11,8 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-reco
 	-Ihv/include -Ihv/x86 -Itests -I. -Wall -Wextra -Wno-unused-parameter -Werror
 
 # The sources that a test links stand in its SOURCES line; the word zydis asks for the
-# decoder library, pc-models for all models of a guest's PC but the ACPI tables (pc_fake.c goes with them).
-PC_MODELS := $(filter-out drivers/model/acpi%.c drivers/model/aml.c drivers/model/pc_now.c, \
+# decoder library, lwip for the TCP/IP stack, pc-models for all models of a guest's PC but the ACPI tables (pc_fake.c goes with them).
+PC_MODELS := $(filter-out drivers/model/acpi%.c drivers/model/aml.c drivers/model/pc_now.c drivers/model/net_set.c, \
 	$(sort $(wildcard drivers/model/*.c drivers/model/pci/*.c drivers/model/virtio/*.c) hv/core/block_image.c))
 unit_words = $(patsubst pc-models,$(PC_MODELS),$(shell sed -n 's|^/\* SOURCES:\(.*\)\*/|\1|p' $(1) | head -n 1))
 # What is compiled: not $^, which also has the sources that a test includes.
@@ -21,11 +21,12 @@ unit_sources = tests/unit/$(1).c $(filter $(UNIT_SRC),$(call unit_words,tests/un
 UNIT_SRC := %.c %.S
 .SECONDEXPANSION:
 $(HOST)/tests/unit/%: tests/unit/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/unit/$$*.c)) $$(wildcard tests/unit/support.c) \
-		$$(if $$(filter zydis,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/libzydis.a)
+		$$(if $$(filter zydis,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/libzydis.a) \
+		$$(if $$(filter lwip,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/liblwip.a)
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) -o $@ $(call unit_sources,$*) $(filter %.a,$^) -lcmocka
+	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -o $@ $(call unit_sources,$*) $(filter %.a,$^) -lcmocka
 	@# Apart: with several sources, -MMD tells of the last one only.
-	@$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) -MM -MP -MT $@ $(call unit_sources,$*) > $@.d
+	@$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -MM -MP -MT $@ $(call unit_sources,$*) > $@.d
 
 .PHONY: check test test-all bench check-setup
 check: check-setup $(if $(T),$(filter %/$(T),$(UNIT_BIN)),$(UNIT_BIN) host-tools) ## unit tests on the build host, T=test_name for one
@@ -40,9 +41,10 @@ FUZZ_SECONDS ?= 60
 FUZZ_C := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_C:tests/fuzz/%.c=$(HOST)/fuzz/%)
 $(HOST)/fuzz/%: tests/fuzz/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/fuzz/$$*.c)) $$(wildcard tests/unit/support.c) \
-		$$(if $$(filter zydis,$$(call unit_words,tests/fuzz/$$*.c)),$(HOST)/libzydis.a)
+		$$(if $$(filter zydis,$$(call unit_words,tests/fuzz/$$*.c)),$(HOST)/libzydis.a) \
+		$$(if $$(filter lwip,$$(call unit_words,tests/fuzz/$$*.c)),$(HOST)/liblwip.a)
 	@mkdir -p $(@D)
-	$(Q)clang $(UNIT_CFLAGS) -O2 -fsanitize=fuzzer $(ZYDIS_CFLAGS) -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
+	$(Q)clang $(UNIT_CFLAGS) -O2 -fsanitize=fuzzer $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
 .PHONY: fuzz
 fuzz: check-setup $(if $(T),$(filter %/$(T),$(FUZZ_BIN)),$(FUZZ_BIN)) ## fuzz with clang's libFuzzer, T=fuzz_name for one, FUZZ_SECONDS=60 each
 	@set -o pipefail; for f in $(filter %/$(or $(T),%),$(FUZZ_BIN)); do echo "$$f"; \

@@ -9,7 +9,7 @@
 #include "drivers.h"
 
 static const struct host_driver *const host_driver[] = {
-	&xhci_driver, &intel_driver, &vionet_driver,
+	&xhci_driver, &intel_driver, &vionet_driver, &nvme_driver, &ahci_driver, &ide_driver, &virtio_blk_driver,
 };
 
 static bool matches(const struct host_driver *d, const struct host_pci *p)
@@ -70,4 +70,11 @@ void drivers_start(void)
 		if (p->driver && p->driver->start)
 			p->driver->start(p);
 	}
+}
+
+void drivers_stop(void)
+{
+	for (u32 i = 0; i < pci_count(); i++)
+		if (pci_at(i)->driver && pci_at(i)->driver->stop)
+			pci_at(i)->driver->stop(pci_at(i));
 }

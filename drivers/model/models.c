@@ -70,7 +70,8 @@ static int pci_build(struct guest *g)
 
 	err = err ? err : q35_build(g);
 	err = err ? err : vdisplay_build(g, &g->pc->display);
-	return err ? err : virtio_build(g);
+	err = err ? err : virtio_build(g);
+	return err ? err : net_set_build(g);
 }
 
 static bool is_wanted(const struct guest *g, enum model_when when)
@@ -126,6 +127,7 @@ void pc_reset(struct guest *g)
 	vpci_reset(g);
 	q35_reset(g);
 	virtio_reset(g);
+	net_set_reset(g);
 	if (g->plan->boot.type != BOOT_UEFI) {
 		vpci_assign(g);
 		q35_assign(g);

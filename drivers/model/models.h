@@ -6,6 +6,7 @@
 #include <hv/pc.h>
 
 #include "pci/q35.h"
+#include "net_set.h"
 #include "vdisplay.h"
 #include "vflash.h"
 #include "vfwcfg.h"
@@ -40,6 +41,7 @@ struct pc {
 	struct vfwcfg fwcfg;
 	struct vdisplay display;
 	struct virtio_set virtio;
+	struct net_set net;
 };
 
 /* A model's `due` changed: find g->device_deadline again; when it moved earlier vcpu 0 is told. Device lock held. */

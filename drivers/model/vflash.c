@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vflash.h"
+#include "models.h"
 
+#include <hv/datastore.h>
 #include <hv/guest.h>
 #include <hv/lib.h>
 
@@ -51,7 +52,7 @@ static void program(struct vflash *f, const struct io *io)
 {
 	memcpy(flash_ram(f)->at + io->off, &io->val, io->size);
 	f->status |= STATUS_READY;
-	f->programs++;
+	store_release(&f->programs, f->programs + 1);	/* behind what it counts: flash_vars_changes() */
 	mode_set(f, VFLASH_STATUS);
 }
 
@@ -62,7 +63,7 @@ static void erase(struct vflash *f, const struct io *io)
 
 	if ((u8)io->val == CMD_CONFIRM) {
 		memset(flash_ram(f)->at + block, 0xff, VFLASH_BLOCK);
-		f->erases++;
+		store_release(&f->erases, f->erases + 1);
 	} else {
 		f->status |= STATUS_ERASE_ERROR | STATUS_PROGRAM_ERROR;
 	}
@@ -213,4 +214,35 @@ void vflash_reset(struct vflash *f)
 	if (!f->loaded)
 		memcpy(m->at, f->g->initrd.bytes, f->vars_size);
 	f->loaded = true;
+}
+
+/* For the datastore, on the control core. */
+
+u64 flash_vars_size(const struct guest *g)
+{
+	return g->pc->flash.vars_size;
+}
+
+u64 flash_vars_changes(const struct guest *g)
+{
+	return load_acquire(&g->pc->flash.programs) + load_acquire(&g->pc->flash.erases);
+}
+
+const u8 *flash_vars(const struct guest *g)
+{
+	return flash_ram(&g->pc->flash)->at;
+}
+
+bool flash_vars_untouched(const struct guest *g)
+{
+	return !load_acquire(&g->pc->flash.loaded);
+}
+
+u8 *flash_vars_restore(struct guest *g)
+{
+	const struct device_ram *m = flash_ram(&g->pc->flash);
+
+	memset(m->at, 0, m->size);
+	store_release(&g->pc->flash.loaded, true);
+	return m->at;
 }

@@ -39,9 +39,10 @@ static u64 since_wall(u64 now)
 
 static s64 machine_second(u64 now)
 {
-	u64 base = timebase.wall_seconds ? timebase.wall_seconds : WALL_UNKNOWN;
+	s64 added = wall_offset() / (s64)NS_PER_S;	/* whole seconds: when a second begins stays as it was */
+	u64 base = timebase.wall_seconds || added ? timebase.wall_seconds : WALL_UNKNOWN;
 
-	return (s64)(base + since_wall(now) / timebase.tsc_hz);
+	return (s64)(base + since_wall(now) / timebase.tsc_hz) + added;
 }
 
 static s64 guest_second(const struct vrtc *r, u64 now)

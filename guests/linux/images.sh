@@ -51,7 +51,7 @@ set -f	# these patterns are tar's
 # shellcheck disable=SC2086
 dpkg-deb --fsys-tarfile "$debs/$kernel" | tar x -C "$work" --wildcards './boot/vmlinuz-*' '*/evdev.ko' '*/acpi/button.ko' \
 	'*/pvpanic.ko' '*/pvpanic-mmio.ko' '*/virtio/virtio*.ko' '*/virtio_blk.ko' '*/virtio-rng.ko' '*/virtio_console.ko' \
-	'*/isofs.ko' $more
+	'*/isofs.ko' '*/failover.ko' '*/net_failover.ko' '*/virtio_net.ko' $more
 set +f
 dpkg-deb --fsys-tarfile "$debs/$busybox" | tar x -C "$work" ./bin/busybox
 cp "$work/bin/busybox" "$root/bin/busybox"
@@ -68,6 +68,7 @@ echo "alias hash=/bin/hash" > "$root/etc/shrc"
 # For bulkhead.login=1. The password is "bulkhead".
 echo 'root:$1$bulkhead$8te1QCKhDQP9rsFrtxeGj1:0:0:root:/:/bin/sh' >"$root/etc/passwd"
 echo 'export ENV=/etc/shrc PS1="$(hostname)# "' >"$root/etc/profile"
+cp "$src/initrd/udhcpc" "$root/etc/udhcpc"
 cp "$src/initrd/power" "$root/etc/acpi/PWRF/00000080"
 for program in ticks vectors; do
 	gcc -static -Os -s -Wall -Wextra -o "$root/bin/$program" "$src/initrd/$program.c"

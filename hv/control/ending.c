@@ -3,6 +3,7 @@
 
 #include "text.h"
 
+#include <hv/datastore.h>
 #include <hv/log.h>
 
 static void keep_lines(char *to, const struct console_ring *console)
@@ -116,6 +117,20 @@ void ending_announce(const struct life *l)
 	default:
 		log_notice("guest %s: reset", name);
 	}
+}
+
+void ending_record(const struct life *l)
+{
+	static char text[DATASTORE_CRASH_MAX];
+	const struct guest_end_record *r = &l->last;
+	int n;
+
+	if (r->end != END_KILLED || l->intent == INTENT_KILL)
+		return;
+	n = fmt_print(text, sizeof(text), "guest %s, start %lu: %s: %s\nvcpu %u rip=0x%lx exit=%s:0x%lx 0x%lx 0x%lx\n%s\n"
+		      "its console's last lines:\n%s\n", l->guest->name, l->starts, r->id, r->reason, r->vcpu, r->rip,
+		      vmexit_name(r->exit_kind), r->exit_reason, r->qual1, r->qual2, r->dump, l->last_lines);
+	datastore_crash(l->guest->name, text, MIN((size_t)n, sizeof(text) - 1));
 }
 
 enum guest_state ending_state(enum guest_end end)

@@ -13,5 +13,8 @@ void ending_keep_panic(struct life *l, u64 now);
 /* The line of the stable form that says how it ended. */
 void ending_announce(const struct life *l);
 
+/* A record of a killed guest for the datastore. */
+void ending_record(const struct life *l);
+
 /* The state in which an end leaves the guest. */
 enum guest_state ending_state(enum guest_end end);

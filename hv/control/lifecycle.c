@@ -5,6 +5,7 @@
 #include "text.h"
 
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/log.h>
 #include <hv/machine.h>
 #include <hv/time.h>
@@ -143,6 +144,8 @@ const char *life_start(struct guest *g, u64 now)
 		return g->state == GUEST_STOPPING ? "it is still stopping" : "it runs already";
 	if (load_acquire(&g->broken))
 		return "the machine's hardware failed under it: it stays off until the machine is reset";
+	if (!datastore_settled(g))
+		return "what the datastore has of it is being read";
 	if (!cores_ready(g))
 		return "one of its cores does not work (see `cores`)";
 	memset(&l->restart, 0, sizeof(l->restart));
@@ -278,6 +281,7 @@ static void finish(struct life *l, u64 now)
 	l->forced = false;
 	ending_keep(l, now);
 	ending_announce(l);
+	ending_record(l);
 	l->guest->state = ending_state(l->last.end);
 	restart_or_rest(l, now);
 }

@@ -12,11 +12,13 @@
 #include <hv/control.h>
 #include <hv/control_work.h>
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/keys.h>
 #include <hv/log.h>
 #include <hv/machine.h>
 #include <hv/mouse.h>
 #include <hv/pci.h>
+#include <hv/storage.h>
 #include <hv/time.h>
 
 /* The serial port has no interrupt: a FIFO of 16 bytes lasts 1.4 ms at 115200 baud. Nobody types that fast, but a
@@ -25,11 +27,13 @@
 #define POLL_BUSY_NS 1000000ul
 #define POLL_BUSY_FOR_NS 200000000ul
 #define BUTTON_NS 50000000ul
+#define SETTLE_NS 10000000000ul	/* for partition tables to be read before guests start */
 #define INPUT_BYTES_MAX 64u
 #define OUTPUT_ROUNDS 8u
 
 static u64 typed_at;		/* TSC of the last byte */
 static u64 button_next;		/* TSC of the next look */
+static u32 to_start;		/* guests that the plan starts, and that still wait for what the datastore has of them */
 static u64 log_shown;		/* end of the log when the last turn ended */
 static u64 turn_next;		/* TSC of the next turn */
 
@@ -44,14 +48,27 @@ void loop_init(void)
 	shell_init();
 }
 
-void loop_autostart(u64 now)
+static void start_waiting(u64 now)
 {
-	for (u32 i = 0; i < guest_count; i++) {
-		const char *why = guests[i]->plan->autostart ? life_start(guests[i], now) : NULL;
+	for (u32 i = 0; i < guest_count && to_start; i++) {
+		const char *why;
 
+		if (!(to_start & BIT32(i)) || !datastore_settled(guests[i]))
+			continue;
+		to_start &= ~BIT32(i);
+		why = life_start(guests[i], now);
 		if (why)
 			log_error("guest %s: not started: %s", guests[i]->name, why);
 	}
+}
+
+void loop_autostart(u64 now)
+{
+	to_start = 0;
+	for (u32 i = 0; i < guest_count; i++)
+		if (guests[i]->plan->autostart)
+			to_start |= BIT32(i);
+	start_waiting(now);
 }
 
 static void take_messages(u64 now)
@@ -167,6 +184,7 @@ u64 loop_turn(u64 now)
 
 	take_messages(now);
 	ps2_poll();
+	start_waiting(now);
 	take_input(now);
 	take_keys(now);
 	take_mouse(now);
@@ -202,6 +220,8 @@ void control_run(void)
 {
 	loop_init();
 	drivers_start();
+	if (!storage_settle(SETTLE_NS))
+		log_notice("storage: a disk has not answered yet; guests that use it may have to be started by hand");
 	loop_autostart(tsc_now());
 	log_notice("ready");
 	for (;;) {

@@ -47,6 +47,8 @@ void shell_reset(int argc, char **argv);
 void shell_kill(int argc, char **argv);
 void shell_console(int argc, char **argv);
 void shell_devices(int argc, char **argv);
+/* shell_datastore.c: */
+void shell_datastore(int argc, char **argv);
 /* shell_stats.c: */
 void shell_stats(int argc, char **argv);
 /* shell_machine.c: */
@@ -62,5 +64,9 @@ void shell_version(int argc, char **argv);
 void shell_shot(int argc, char **argv);
 /* shell_devices.c: `devices` without a guest */
 void shell_devices_host(void);
+/* shell_host.c: `ping`; `net host`, `net nat` */
+void shell_ping(int argc, char **argv);
+void shell_net_host(void);
+void shell_net_nat(void);
 /* shell.c: */
 void shell_help(int argc, char **argv);

@@ -6,12 +6,16 @@
 
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/pci.h>
 #include <hv/time.h>
 
 #define CORES_STOP_MS 100u
 #define PARK_PATIENCE_SECONDS 10u	/* for a guest that was ended by force; then the machine goes down anyway */
+
+#define KEEP_NS (10 * NS_PER_S)		/* for what the datastore still has to write */
 
 static struct {
 	bool active;
@@ -20,6 +24,7 @@ static struct {
 	u32 left;		/* guests [0, left) were not looked at yet; left - 1 is the one that stops now */
 	bool asked;		/* the guest left - 1 was told */
 	u64 give_up;		/* TSC at which we no longer wait for it */
+	u64 keep_until;		/* TSC at which we no longer wait for the datastore; 0: guests come first */
 } down;
 
 void shutdown_init(void)
@@ -38,6 +43,7 @@ void shutdown_begin(enum shutdown_kind kind, u32 seconds, u64 now)
 	if (!down.active)
 		down.left = guest_count;
 	down.active = true;
+	down.keep_until = 0;
 	down.kind = kind;
 	down.seconds = seconds;
 	down.asked = false;
@@ -93,6 +99,7 @@ static void machine_down(void)
 		serial_say_now(line);
 	serial_flush();
 	sink_line(down.kind == SHUTDOWN_REBOOT ? "bulkhead: rebooting" : "bulkhead: powering off");
+	drivers_stop();
 	cores_stop();
 	if (down.kind == SHUTDOWN_REBOOT)
 		machine_reboot();
@@ -100,6 +107,14 @@ static void machine_down(void)
 		machine_poweroff();
 	sink_line("bulkhead: this machine does not do that by itself: all guests are off, the power may be cut now");
 	machine_halt();
+}
+
+/* What guests and the log left for the datastore is on its disk, or that takes too long. */
+static bool is_kept(u64 now)
+{
+	if (!down.keep_until)
+		down.keep_until = now + ns_to_ticks(KEEP_NS);
+	return datastore_clean() || now >= down.keep_until;
 }
 
 void shutdown_tick(u64 now)
@@ -110,6 +125,6 @@ void shutdown_tick(u64 now)
 		down.left--;
 		down.asked = false;
 	}
-	if (!down.left)
+	if (!down.left && is_kept(now))
 		machine_down();
 }

@@ -129,6 +129,31 @@ static void admit_outside(struct admission *a)
 			rp->outside = i;
 }
 
+/* The hypervisor's own port. */
+static void admit_host(struct admission *a)
+{
+	const struct plan_host_net *h = &a->plan->machine.net;
+	const struct resolved_switch *s;
+
+	a->resolved->host = NO_CARD;
+	if (h->how == HOST_NET_OFF && h->ipv6 != HOST_IPV6_STATIC)
+		return;
+	a->resolved->host = *h->sw ? switch_find_index(a->resolved, h->sw) : a->resolved->outside;
+	if (a->resolved->host == NO_CARD) {
+		if (*h->sw)
+			plan_error_add(a->errors, "PLAN-SWITCH", h->line, "machine.net.switch",
+				       "a switch of this plan, [switch.NAME]; there is no \"%.31s\"", h->sw);
+		return;
+	}
+	s = &a->resolved->sw[a->resolved->host];
+	if (s->plan && s->plan->nat) {
+		if (*h->sw)
+			plan_error_add(a->errors, "PLAN-SWITCH", h->line, "machine.net.switch",
+				       "a switch without nat: on \"%.31s\" the hypervisor is the gateway already", h->sw);
+		a->resolved->host = NO_CARD;
+	}
+}
+
 /* NAT. */
 
 static bool same_network(const struct resolved_switch *a, const struct resolved_switch *b)
@@ -365,6 +390,7 @@ void admit_nets(struct admission *a)
 {
 	admit_uplinks(a);
 	admit_outside(a);
+	admit_host(a);
 	admit_nat(a);
 	admit_macs(a);
 	for (u32 i = 0; i < a->plan->switch_count; i++) {

@@ -144,6 +144,15 @@ static void set_images(struct guest *g, const struct resolved_guest *r)
 		str_copy(add_disk(g, r->cdrom, true, &next)->serial, sizeof(g->disk[0].serial), "cdrom");
 }
 
+static void set_nets(struct guest *g, const struct resolved_guest *r)
+{
+	g->net_count = r->plan->net_count;
+	for (u32 i = 0; i < g->net_count; i++) {
+		memcpy(g->net[i].mac, r->net[i].mac, sizeof(g->net[i].mac));
+		g->net[i].mtu = r->plan->net[i].mtu;
+	}
+}
+
 static void set_ram(struct guest *g, const struct resolved_guest *r)
 {
 	g->range_count = r->range_count;
@@ -220,6 +229,7 @@ static int build_guest(u32 index, const struct resolved_guest *r)
 	set_ram(g, r);
 	set_device_ram(g, r);
 	set_images(g, r);
+	set_nets(g, r);
 	if (alloc_parts(g))
 		return -E_NOMEM;
 	bus_init(&g->bus);

@@ -2,6 +2,7 @@
 /* What a guest core does: wait for messages, prepare a guest's RAM, run the one vcpu that it was given, wait again. */
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/emulate.h>
 #include <hv/gmem.h>
 #include <hv/host.h>
@@ -41,11 +42,12 @@ static bool zero_ram(struct guest *g, const struct vcpu *v)
 	return true;
 }
 
-/* Once, before devices put anything into it; what they keep there outlives starts of the guest. */
+/* Once, before devices put anything into it; what they keep there outlives starts of the guest. Flash that got its variables
+ * back was zeroed for that. */
 static void zero_device_ram(struct guest *g)
 {
 	for (u32 i = 0; i < DEVICE_RAM_KINDS && !g->device_ram_zeroed; i++)
-		if (g->device_ram[i].size)
+		if (g->device_ram[i].size && (i != DEVICE_RAM_FLASH || flash_vars_untouched(g)))
 			memset(g->device_ram[i].at, 0, g->device_ram[i].size);
 	g->device_ram_zeroed = true;
 }

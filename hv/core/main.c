@@ -2,12 +2,16 @@
 /* From boot/'s hand-over to the event loop, in the order of docs/design.md "Start". */
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/host.h>
+#include <hv/host_net.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/net_build.h>
 #include <hv/pci.h>
 #include <hv/pool.h>
+#include <hv/storage.h>
 #include <hv/time.h>
 
 #include "build.h"
@@ -19,6 +23,7 @@ static struct boot_info info SEALED;
 const struct boot_info *boot_info SEALED;
 const struct virt_report *machine_report SEALED;
 static struct virt_report report SEALED;
+static s64 clock_offset;	/* timebase.wall_offset */
 
 void hv_main(const struct boot_info *bi);
 static NORETURN void main_on_own_tables(u64 index);
@@ -42,7 +47,8 @@ void hv_main(const struct boot_info *bi)
 		machine_halt();
 	info = *bi;
 	boot_info = &info;
-	timebase = (struct timebase){ info.clock.tsc_hz, info.clock.wall_seconds, info.clock.wall_tsc };
+	timebase = (struct timebase){ info.clock.tsc_hz, info.clock.wall_seconds, info.clock.wall_tsc,
+				      &clock_offset };
 	pool_init(HPA(info.pool_base), info.pool_size, info.pool_tables);
 	fill_core_table();
 	host_enter(&info, main_on_own_tables);
@@ -140,6 +146,15 @@ static bool is_check(const char *options)
 	return !word[i] && (!options[i] || options[i] == ' ');
 }
 
+static bool build_networks(void)
+{
+	if (!net_build(machine_resolved) && !host_net_build(machine_plan, machine_resolved))
+		return true;
+	sink_line("error HV-NO-MEMORY: the hypervisor's own memory is too small for this plan's networks");
+	guest_count = 0;
+	return false;
+}
+
 /* Everything that must hold before a guest may start. false: said why; the shell still runs, without guests. */
 static bool bring_up(void)
 {
@@ -151,6 +166,8 @@ static bool bring_up(void)
 	}
 	host_timers();
 	quiet = quiesce();
+	if (storage_init())
+		sink_line("storage: no memory for it: disks of this machine cannot be used");
 	pci_init(&info.acpi);
 	drivers_probe();
 	if (!choose_virt() || check_only || !quiet) {
@@ -160,7 +177,7 @@ static bool bring_up(void)
 		return false;
 	}
 	start_cores();
-	return machine_build(&info) == 0;
+	return machine_build(&info) == 0 && build_networks();
 }
 
 /* On the boot core's own tables and stack. */
@@ -172,6 +189,7 @@ static void main_on_own_tables(u64 index)
 	greet();
 	if (!bring_up())
 		sink_line("bulkhead: no guest is started; the shell is here to look around, `reboot` and `poweroff` work");
+	datastore_init();
 	host_seal();
 	if (control_core == this_core()->index)
 		control_run();

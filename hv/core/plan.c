@@ -83,6 +83,7 @@ static const struct plan_rule machine_rules[] = {
 	{ "serial_baud", TYPE(INTEGER), read_serial_baud,  PLAN_KEY_SERIAL_BAUD, NULL },
 	{ "screen",      TYPE(BOOLEAN), read_screen,       PLAN_KEY_SCREEN,      NULL },
 	{ "log",         TYPE(STRING),  read_log,          PLAN_KEY_LOG,         NULL },
+	{ "net",         TYPE(TABLE),   plan_read_host_net, 0,                   NULL },
 };
 
 static void read_machine(struct plan_reader *r, void *object, const struct toml_node *n)

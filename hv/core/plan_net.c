@@ -18,6 +18,17 @@ static void read_switch(struct plan_reader *r, void *object, const struct toml_n
 		plan_bad(r, "PLAN-VALUE", n, "the name of a switch");
 }
 
+static void read_model(struct plan_reader *r, void *object, const struct toml_node *n)
+{
+	static const char *const words[] = { "e1000e", "virtio" };
+	int found = plan_read_word(r, n, words, ARRAY_COUNT(words));
+
+	if (found == 1)
+		plan_bad(r, "PLAN-NOT-YET", n, "\"e1000e\": this version has no virtio-net yet");
+	else if (found == 0)
+		((struct plan_net *)object)->model = NET_MODEL_E1000E;
+}
+
 /* A network device's own address: not a group's, not nothing. */
 static void read_mac(struct plan_reader *r, void *object, const struct toml_node *n)
 {
@@ -130,6 +141,7 @@ static void read_addresses(struct plan_reader *r, void *object, const struct tom
 
 static const struct plan_rule net_rules[] = {
 	{ "switch",   TYPE(STRING),                read_switch,    0, NULL },
+	{ "model",    TYPE(STRING),                read_model,     0, NULL },
 	{ "mac",      TYPE(STRING),                read_mac,       0, NULL },
 	{ "vlan",     TYPE(INTEGER),               read_vlan,      0, NULL },
 	{ "trunk",    TYPE(BOOLEAN) | TYPE(ARRAY), read_trunk,     0, NULL },

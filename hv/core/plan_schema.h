@@ -58,3 +58,6 @@ bool plan_is_name(const char *s, bool capitals);
 
 /* The guest's boot table into boot and line. */
 void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct plan_boot *boot, u32 *line);
+
+/* The machine's key net, a table. */
+void plan_read_host_net(struct plan_reader *r, void *machine, const struct toml_node *n);

@@ -43,7 +43,52 @@ static void show_text(const struct show *s, const char *text)
 	show(s, "\"");
 }
 
-static void show_machine(const struct show *s, const struct plan_machine *m, u32 control)
+static const char *show_address(char text[IP6_TEXT], const struct plan_address *a)
+{
+	return a->v6 ? ip6_format(text, a->ip6) : ip4_format(text, a->ip4);
+}
+
+static void show_host_servers(const struct show *s, const struct plan_host_net *h)
+{
+	char text[IP6_TEXT];
+
+	for (u32 i = 0; i < h->dns_count; i++)
+		show(s, "%s\"%s\"%s", i ? ", " : ", dns = [", show_address(text, &h->dns[i]), i + 1 == h->dns_count ? "]" : "");
+	if (h->ntp_given)
+		show(s, ", ntp = [");
+	for (u32 i = 0; i < h->ntp_count; i++)
+		show(s, "%s\"%s\"", i ? ", " : "", h->ntp[i]);
+	if (h->ntp_given)
+		show(s, "]");
+	if (h->syslog_given)
+		show(s, ", syslog = \"%s:%s%s%s:%u\"", h->syslog_tcp ? "tcp" : "udp", h->syslog.v6 ? "[" : "",
+		     show_address(text, &h->syslog), h->syslog.v6 ? "]" : "", h->syslog_port);
+	if (h->syslog_consoles)
+		show(s, ", syslog_consoles = true");
+}
+
+static void show_host(const struct show *s, const struct plan_host_net *h)
+{
+	char text[IP6_TEXT];
+
+	show(s, "net = { address = \"");
+	if (h->how == HOST_NET_STATIC)
+		show(s, "%s/%u\"", ip4_format(text, h->address), h->prefix);
+	else
+		show(s, "%s\"", h->how == HOST_NET_OFF ? "off" : "dhcp");
+	if (*h->sw)
+		show(s, ", switch = \"%s\"", h->sw);
+	if (h->vlan)
+		show(s, ", vlan = %u", h->vlan);
+	if (h->gateway)
+		show(s, ", gateway = \"%s\"", ip4_format(text, h->gateway));
+	show(s, ", ipv6 = \"%s%s\"", h->ipv6 == HOST_IPV6_STATIC ? ip6_format(text, h->address6) :
+	     h->ipv6 == HOST_IPV6_OFF ? "off" : "auto", h->ipv6 == HOST_IPV6_STATIC ? "/64" : "");
+	show_host_servers(s, h);
+	show(s, " }\n");
+}
+
+static void show_machine(const struct show *s, const struct plan_machine *m, const struct resolved_plan *rp)
 {
 	static const char *const serial[] = { "auto", "com1", "com2", "none" };
 	static const char *const log[] = { "error", "notice", "info", "debug" };
@@ -51,8 +96,12 @@ static void show_machine(const struct show *s, const struct plan_machine *m, u32
 	show(s, "[machine]\n");
 	if (*m->name)
 		show(s, "name = \"%s\"\n", m->name);
-	show(s, "control = %u\nserial = \"%s\"\nserial_baud = %u\nscreen = %s\nlog = \"%s\"\n", control,
+	show(s, "control = %u\nserial = \"%s\"\nserial_baud = %u\nscreen = %s\nlog = \"%s\"\n", rp->control,
 	     serial[m->serial], m->serial_baud, m->screen ? "true" : "false", log[m->log]);
+	if (m->net.line)
+		show_host(s, &m->net);
+	if (rp->host != NO_CARD && !*m->net.sw)
+		show(s, "# the hypervisor's own port is on switch.%s\n", resolved_switch_name(&rp->sw[rp->host]));
 }
 
 static void show_boot(const struct show *s, const struct plan_boot *b)
@@ -110,7 +159,7 @@ static void show_net(const struct show *s, const struct plan_net *n, const struc
 {
 	char text[IP6_TEXT];
 
-	show(s, "{ switch = \"%s\", mac = \"%s\"", n->sw, mac_format(text, rn->mac));
+	show(s, "{ switch = \"%s\", model = \"e1000e\", mac = \"%s\"", n->sw, mac_format(text, rn->mac));
 	if (n->vlan)
 		show(s, ", vlan = %u", n->vlan);
 	if (n->trunk && !n->vlan_count)
@@ -229,7 +278,7 @@ void resolved_plan_show(const struct plan *plan, const struct resolved_plan *res
 {
 	struct show s = { print, context };
 
-	show_machine(&s, &plan->machine, resolved->control);
+	show_machine(&s, &plan->machine, resolved);
 	for (u32 i = 0; i < resolved->guest_count; i++)
 		show_guest(&s, &resolved->guest[i]);
 	for (u32 i = 0; i < resolved->switch_count; i++)

@@ -86,17 +86,13 @@ bool pvclock_write_system(struct vcpu *v, u64 val)
 /* UTC at the host TSC that the guest's time 0 stands for. */
 static struct pvclock_wall wall_at_start(const struct guest *g)
 {
-	s64 ticks = (s64)(g->tsc_start - timebase.wall_tsc);
-	u64 ns = ticks_to_ns((u64)(ticks < 0 ? -ticks : ticks));
-	u64 sec = ns / NS_PER_S, nsec = ns % NS_PER_S;
+	s64 ticks = (s64)(g->tsc_start - timebase.wall_tsc), offset = wall_offset();
+	u64 since = ticks_to_ns((u64)(ticks < 0 ? -ticks : ticks)), ns;
 
-	if (!timebase.wall_seconds)
+	if (!timebase.wall_seconds && !offset)
 		return (struct pvclock_wall){ 0 };
-	if (ticks < 0) {
-		sec = (u64)0 - sec - (nsec ? 1 : 0);
-		nsec = nsec ? NS_PER_S - nsec : 0;
-	}
-	return (struct pvclock_wall){ .sec = (u32)(timebase.wall_seconds + sec), .nsec = (u32)nsec };
+	ns = timebase.wall_seconds * NS_PER_S + (ticks < 0 ? (u64)0 - since : since) + (u64)offset;
+	return (struct pvclock_wall){ .sec = (u32)(ns / NS_PER_S), .nsec = (u32)(ns % NS_PER_S) };
 }
 
 bool pvclock_write_wall(struct vcpu *v, u64 val)

@@ -160,7 +160,8 @@ int space_add_core(u32 index)
 	return map_private(&pt, index);
 }
 
-/* The control core shows what is on a guest's screen; it changes nothing there. */
+/* The control core shows what is on a guest's screen, and changes nothing there; it puts a guest's firmware variables back
+ * before the first start and keeps them when they change (hv/datastore.h). */
 static int map_device_ram(const struct guest *g, enum device_ram_kind kind, struct pagetable *pt)
 {
 	const struct device_ram *m = &g->device_ram[kind];
@@ -172,8 +173,9 @@ static int map_device_ram(const struct guest *g, enum device_ram_kind kind, stru
 	if (m->hpa.v >= GUEST_DEVICE_VA_SIZE || m->size > GUEST_DEVICE_VA_SIZE - m->hpa.v)
 		return -E_NOMEM;
 	err = pt_map(pt, (u64)m->at, m->hpa.v, m->size, PT_READ | PT_WRITE);
-	if (!err && kind == DEVICE_RAM_SCREEN)
-		err = pt_map(&control, (u64)m->at, m->hpa.v, m->size, PT_READ);
+	if (!err)
+		err = pt_map(&control, (u64)m->at, m->hpa.v, m->size,
+			     kind == DEVICE_RAM_SCREEN ? PT_READ : PT_READ | PT_WRITE);
 	return err;
 }
 

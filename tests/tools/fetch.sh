@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fetch third-party sources by name: fetch.sh NAME DIR
 # Unpacks the pinned version of NAME into DIR. Tarballs are Debian's "orig" files, kept in a cache outside the tree and
-# trusted by their sha256 alone. Needs apt, tar, sha256sum and a configured Debian mirror on first use; no root.
+# trusted by their sha256 alone. Where a pin names a folder, that folder alone is unpacked. Needs apt, tar, sha256sum and
+# a configured Debian mirror on first use; no root.
 set -eu
 
-# name         section of the archive's pool    file                          sha256
+# name         section of the archive's pool    file                          sha256, folder (without the first part of its path)
 PINS='
 zydis          z/zydis                          zydis_4.1.1.orig.tar.gz       dcc31180a31e7f568d79d55f8181bd961981559a5666bf6fac43a69ad8b406bf
 zycore-c       z/zycore-c                       zycore-c_1.5.2.orig.tar.gz    828f2e2e502c4a339c53162b865afd13de80fdfa068a9ba18032e743243027ea
+lwip           l/lwip                           lwip_2.2.1+dfsg1.orig.tar.xz  83729c274c499d3348e9fbbe043a3113f3fa8953e7efddc7c21c7fcbb1f2b7b1
+micropython    m/micropython                    micropython_1.25.0+ds.orig.tar.xz  7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea lib/littlefs
 '
 SUITE=trixie
 CACHE=${BULKHEAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/bulkhead}
@@ -83,12 +86,17 @@ fetch() {	# NAME SECTION FILE SHA256
 dir=$2
 # shellcheck disable=SC2046 # the table's columns are words
 set -- $(echo "$PINS" | awk -v n="$1" '$1 == n')
-[ $# -eq 4 ] || fail "no such third-party source (see PINS in fetch.sh)"
+[ $# -eq 4 ] || [ $# -eq 5 ] || fail "no such third-party source (see PINS in fetch.sh)"
 mkdir -p "$CACHE"
 good "$CACHE/$3" "$4" || fetch "$@"
 
 rm -rf "$dir.new"
 mkdir -p "$dir.new"
-tar xf "$CACHE/$3" -C "$dir.new" --strip-components=1
+if [ $# -eq 5 ]; then
+	parts=$(echo "$5/" | tr -cd / | wc -c)
+	tar xf "$CACHE/$3" -C "$dir.new" --strip-components=$((parts + 1)) --wildcards "*/$5"
+else
+	tar xf "$CACHE/$3" -C "$dir.new" --strip-components=1
+fi
 rm -rf "$dir"
 mv "$dir.new" "$dir"

@@ -111,7 +111,9 @@ bool hid_find(const u8 *bytes, u32 length, struct hid_found *found)
 		if (protocol == PROTOCOL_NONE || !is_interrupt_in(d))
 			continue;
 		packet = (u16)((d[4] | d[5] << 8) & 0x7ff);
-		if (packet < (protocol == PROTOCOL_MOUSE ? HID_MOUSE_REPORT : HID_REPORT) || (protocol == PROTOCOL_MOUSE && found->endpoint))
+		if (packet < (protocol == PROTOCOL_MOUSE ? HID_MOUSE_REPORT : HID_REPORT))
+			continue;
+		if (protocol == PROTOCOL_MOUSE && found->endpoint)
 			continue;
 		found->mouse = protocol == PROTOCOL_MOUSE;
 		found->interface = interface;

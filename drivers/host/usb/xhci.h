@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* An xHCI controller and the keyboards and mice at its own ports and behind hubs. Names are those of "eXtensible Host Controller
- * Interface for USB 1.2"; sections are cited by title. Memory that the controller reads or writes is ours and stays ours; what it writes is
- * copied, then checked. Nothing waits but xhci_open(). Boot core, then control core. */
+ * Interface for USB 1.2"; sections are cited by title. Memory that the controller reads or writes is ours and stays
+ * ours; what it writes is copied, then checked. Nothing waits but xhci_open(). Boot core, then control core. */
 
 #include <hv/pci.h>
 #include <hv/types.h>

@@ -5,7 +5,7 @@
  * in the machine. A device gets one so:
  *   1. a kind here, and how much a guest wants of it in hv/core/admission_devices.c (0: none);
  *   2. at build, `const struct device_ram *m = guest_device_ram(g, KIND)`: its address for the CPU is m->at, the same on
- *      the guest's cores (read and write) and, for DEVICE_RAM_SCREEN, on the control core (read only);
+ *      the guest's cores (read and write) and on the control core (DEVICE_RAM_SCREEN: read only);
  *   3. bus_back(): the guest reaches it by ordinary memory accesses wherever the claim (a BAR) is put.
  * It is zeroed when the machine starts and keeps its contents over starts of the guest: who wants it clean clears it in
  * its reset. */

@@ -60,11 +60,12 @@ struct disk {
 	char model[41], serial[41], firmware[17];	/* printable, trimmed */
 	u16 bdf;			/* the controller's */
 	u64 sectors;			/* of 512 bytes */
-	u32 sector_size, physical_size;	/* bytes: 512 or 4096; what is best written together */
+	u32 sector_size, physical_size;	/* bytes: 512, 4096, of optical drives 2048; what is best written together */
 	u32 depth;			/* requests that it takes at once */
 	u32 pieces_max;			/* of one request, at most DISK_PIECES_MAX */
 	u32 bytes_max;			/* of one request */
 	u32 dma_align;			/* each piece's address and length are multiples; 1, 2, 4, 512 */
+	u64 dma_end;			/* what it reaches lies below; 0: all memory */
 	bool page_pieces;		/* PRP rule of NVMe: pieces but the first begin, pieces but the last end, on a page */
 	bool readonly, rotational, fua, discard, zero;
 	bool write_cache;		/* FLUSH does something */

@@ -87,6 +87,12 @@ struct guest_disk {
 	char serial[8];			/* "disk0", "cdrom" */
 };
 
+/* A network device that the plan gives it. */
+struct guest_net {
+	u8 mac[6];
+	u16 mtu;
+};
+
 /* A port of the virtio console beside the console itself: as console and input below. */
 struct guest_port {
 	const char *name;
@@ -117,6 +123,8 @@ struct guest {
 	struct guest_image kernel, initrd, module[PLAN_MODULES_MAX];	/* (b) kernel: also the ELF */
 	u32 module_count, disk_count;	/* (b) */
 	struct guest_disk disk[GUEST_DISKS_MAX];	/* (b) contents: (d) */
+	u32 net_count;			/* (b) */
+	struct guest_net net[PLAN_NETS_MAX];	/* (b) */
 	u32 image_count;		/* (b) */
 	struct image_mapping image_map[GUEST_IMAGES_MAX];	/* (b) */
 

@@ -121,17 +121,19 @@ struct net_port_stats {
 struct net_port {
 	const struct net_port_ops *ops;
 	void *owner;
-	char name[24];			/* "web.0", "net0", "host" */
+	char name[40];			/* "web.0", "net0", "host" */
 	enum net_port_kind kind;
 	struct net_switch *sw;		/* set by switch_attach() */
 	u8 mac[NET_MAC];		/* the owner's; guards hold guests to it */
 	bool up;
 	bool trunk;			/* tagged frames pass as they are; else an access port of vlan */
+	const u64 *vlan_ids;		/* of a trunk: those that pass, bit id set; null: all */
 	u16 vlan;			/* 0: untagged, no VLANs */
 	bool isolated;			/* reaches uplinks and the hypervisor only */
 	bool guard;			/* source MAC, ARP, IPv4 and IPv6 must be its own */
 	u16 mtu;
 	bool takes_checksum, takes_gso4, takes_gso6, takes_gso_udp;	/* deliver() may get these offloads */
+	bool takes_vlan;		/* a trunk's deliver() gets tags beside the frame; else inside, where they belong */
 	u64 rate_bytes, storm_frames;	/* a second; 0: no limit */
 	struct net_port_stats stats;
 	void *switch_state;		/* the switch's */

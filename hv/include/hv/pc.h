@@ -34,5 +34,9 @@ u8 pc_pic_acknowledge(struct guest *g);
 /* What is on the guest's PCI bus, in words, line by line. CONTROL core, no lock: reads only. */
 void pc_list(const struct guest *g, void (*line)(const char *text));
 
+/* The port of its network device g->net[index], for a switch; null: no such model is built. Control core, at boot. */
+struct net_port;
+struct net_port *pc_net_port(struct guest *g, u32 index);
+
 /* Firmware tables into the guest's RAM. First core, before the guest starts; no lock needed. */
 int pc_firmware_tables(struct guest *g);

@@ -56,6 +56,9 @@ struct host_driver {
 	/* One round of the event loop (at least every 5 ms, and when its message came): look, act, return at once. Control
 	 * core. Null: nothing to do, or it has a struct control_work of its own. */
 	void (*poll)(struct host_pci *p, u64 now);
+	/* The machine is switched off or reset at once: bring the device to rest, within a few seconds. Control core, guests are
+	 * off. Null: nothing to do. */
+	void (*stop)(struct host_pci *p);
 	/* State in words for `devices`. Control core. */
 	void (*describe)(const struct host_pci *p, char *to, size_t size);
 };
@@ -67,6 +70,7 @@ void drivers_probe(void);
 /* See struct host_driver; from then on each poll() is a struct control_work. Drivers that know when there is more to do add
  * their own instead (hv/control_work.h). Control core. */
 void drivers_start(void);
+void drivers_stop(void);
 
 /* What was found, in the order of the walk; and how many more did not fit. */
 u32 pci_count(void);

@@ -21,6 +21,8 @@
 #define PLAN_SWITCHES_MAX 8
 #define PLAN_FORWARDS_MAX 32		/* of one switch */
 #define PLAN_RANGES_MAX 8		/* pieces of RAM of one guest */
+#define PLAN_SERVERS_MAX 3		/* of names, of time */
+#define PLAN_SERVER_SIZE 64		/* a name, with its NUL */
 #define PLAN_NAME_SIZE 32
 #define PLAN_PATH_SIZE 128		/* a file name, with its NUL */
 #define PLAN_CMDLINE_SIZE 2048		/* what Linux takes, with its NUL */
@@ -69,6 +71,35 @@ enum plan_restart { PLAN_RESTART_NEVER, PLAN_RESTART_ON_FAILURE, PLAN_RESTART_AL
 enum plan_apic { PLAN_APIC_OWNED, PLAN_APIC_VIRTUAL };
 enum boot_type { BOOT_LINUX, BOOT_ELF, BOOT_UEFI, BOOT_UEFI_VARS /* of check_image only */ };
 
+/* An IP address: what a guest's port is held to, servers of ours. */
+struct plan_address {
+	bool v6;
+	u32 ip4;			/* host order */
+	u8 ip6[16];
+};
+
+/* The hypervisor's own address: net = { ... } of [machine]. */
+enum plan_host_how { HOST_NET_DHCP, HOST_NET_STATIC, HOST_NET_OFF };
+enum plan_host_ipv6 { HOST_IPV6_AUTO, HOST_IPV6_STATIC, HOST_IPV6_OFF };
+struct plan_host_net {
+	char sw[PLAN_NAME_SIZE];	/* the switch's name; "": net_outside() */
+	u16 vlan;			/* 0: untagged */
+	enum plan_host_how how;
+	u32 address, gateway;		/* host order; gateway 0: none */
+	u8 prefix;
+	u32 dns_count;
+	struct plan_address dns[PLAN_SERVERS_MAX];
+	enum plan_host_ipv6 ipv6;
+	u8 address6[16], prefix6;
+	bool ntp_given;			/* also when the list is empty: no time is asked for */
+	u32 ntp_count;
+	char ntp[PLAN_SERVERS_MAX][PLAN_SERVER_SIZE];
+	bool syslog_given, syslog_tcp, syslog_consoles;
+	struct plan_address syslog;
+	u16 syslog_port;
+	u32 line, line_gateway;
+};
+
 struct plan_machine {
 	char name[PLAN_NAME_SIZE];	/* "": none given */
 	u32 control;			/* core index; default 0 */
@@ -76,6 +107,7 @@ struct plan_machine {
 	u32 serial_baud;		/* default 115200 */
 	bool screen;			/* default true */
 	enum log_level log;		/* default info */
+	struct plan_host_net net;
 	u32 line[PLAN_KEYS];		/* 0: not in the file */
 };
 
@@ -102,15 +134,11 @@ struct plan_disk {
 	u32 line;
 };
 
-/* An IP address that a guest's port is held to. */
-struct plan_address {
-	bool v6;
-	u32 ip4;			/* host order */
-	u8 ip6[16];
-};
+enum plan_net_model { NET_MODEL_E1000E };
 
 /* One of net = [{ ... }]. */
 struct plan_net {
+	enum plan_net_model model;	/* default e1000e */
 	char sw[PLAN_NAME_SIZE];	/* the switch's name */
 	u8 mac[6];			/* all 0: admission makes one of the names */
 	u16 vlan;			/* 1-4094; 0: untagged */
@@ -178,7 +206,7 @@ struct plan_switch {
 	char outside[PLAN_NAME_SIZE];	/* nat: the switch behind it; "": net_outside() */
 	bool storm_given;
 	u32 storm;			/* frames to many a second and port; 0: no limit */
-	char mirror_from[24], mirror_to[24];	/* names of ports; "": none */
+	char mirror_from[40], mirror_to[40];	/* names of ports; "": none */
 	u32 forward_count;
 	struct plan_forward forward[PLAN_FORWARDS_MAX];
 	u32 line, line_nat, line_outside, line_mirror, line_address;
@@ -321,6 +349,7 @@ struct resolved_plan {
 	u32 switch_count;		/* the plan's in its order, then the implicit one if there is one */
 	struct resolved_switch sw[PLAN_SWITCHES_MAX + 1];
 	u32 outside;			/* see net_outside(); NO_CARD: there is none */
+	u32 host;			/* switch of the hypervisor's own port; NO_CARD: it has none */
 };
 
 /* Give each guest its cores and RAM on this machine, and find its images. Deterministic. Returns 0; -E_INVAL: errors

@@ -7,6 +7,7 @@
 struct timebase {
 	u64 tsc_hz;
 	u64 wall_seconds, wall_tsc;	/* UTC at one TSC reading; 0: the machine's clock could not be read */
+	s64 *wall_offset;		/* ns to be added to it, as time servers say; null: none yet. See wall_offset() */
 };
 extern struct timebase timebase;	/* set once at boot, sealed */
 
@@ -24,3 +25,19 @@ u64 mul_div(u64 ticks, u64 num, u64 den);
 #define NS_PER_S 1000000000ul
 static inline u64 ticks_to_ns(u64 ticks) { return mul_div(ticks, NS_PER_S, timebase.tsc_hz); }
 static inline u64 ns_to_ticks(u64 ns) { return mul_div(ns, timebase.tsc_hz, NS_PER_S); }
+
+/* What time servers have added to the machine's clock, in ns. Any core; changes at any time. */
+static inline s64 wall_offset(void)
+{
+	return timebase.wall_offset ? __atomic_load_n(timebase.wall_offset, __ATOMIC_RELAXED) : 0;
+}
+
+/* UTC in ns since 1970 at a TSC reading; 0: nobody knows. Any core. hv/core/wall.c */
+u64 wall_ns(u64 tsc);
+
+/* Move the clock by ns at once. Control core. */
+void wall_step(s64 ns);
+
+/* "2026-11-21T04:05:06.789Z"; "-" when nobody knows. Returns to. */
+#define WALL_TEXT 32
+char *wall_format(char to[WALL_TEXT], u64 ns);

@@ -59,4 +59,5 @@ enum error {
 	E_NODEV,	/* the machine lacks it */
 	E_TIMEOUT,
 	E_NOSPC,	/* the destination is too small */
+	E_AGAIN,	/* there is no room at this moment: try again */
 };

@@ -3,6 +3,8 @@
 /* Flash: contents, commands as OVMF gives them, what is mapped when, any sequence of accesses. */
 #include "uefi_fake.h"
 
+#include <hv/datastore.h>
+
 static struct vflash *flash(struct guest *g)
 {
 	return &g->pc->flash;
@@ -199,12 +201,39 @@ static void test_debug_port(void **state)
 	assert_int_equal(console_ring_read(g->console, &(u64){ 0 }, text, sizeof(text)), 0);
 }
 
+/* What the datastore sees and does: changes are counted, variables that it puts back survive the start. */
+static void test_variables_are_kept(void **state)
+{
+	struct guest *g = *state;
+	u64 before = flash_vars_changes(g);
+
+	assert_int_equal(flash_vars_size(g), UEFI_VARS_SIZE);
+	assert_ptr_equal(flash_vars(g), contents(g));
+	assert_false(flash_vars_untouched(g));
+	mem_write(g, UEFI_VARS + 5, 0x40, 1);
+	mem_write(g, UEFI_VARS + 5, 0, 1);
+	assert_int_equal(flash_vars_changes(g), before + 1);
+	assert_int_equal(flash_vars(g)[5], 0);
+	mem_write(g, UEFI_VARS, 0x20, 1);
+	mem_write(g, UEFI_VARS, 0xd0, 1);
+	assert_int_equal(flash_vars_changes(g), before + 2);
+
+	flash(g)->loaded = false;		/* never started */
+	assert_true(flash_vars_untouched(g));
+	memset(flash_vars_restore(g), 0x3c, UEFI_VARS_SIZE);
+	assert_false(flash_vars_untouched(g));
+	vflash_reset(flash(g));
+	assert_int_equal(mem_read(g, UEFI_VARS + 99, 1), 0x3c);
+	assert_memory_equal(contents(g) + UEFI_VARS_SIZE, g->kernel.bytes, UEFI_CODE_SIZE);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, uefi_setup, uefi_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_contents), T(test_code_is_write_protected), T(test_is_found_by_ovmf), T(test_program_and_erase),
 		T(test_erase_wants_its_confirmation), T(test_id), T(test_query), T(test_reset), T(test_any_sequence), T(test_debug_port),
+		T(test_variables_are_kept),
 		cmocka_unit_test(test_nothing_else_has_flash),
 	};
 

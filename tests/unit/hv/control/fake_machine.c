@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_machine.h"
 
+#include <hv/datastore.h>
 #include <hv/keys.h>
 #include <hv/pc.h>
 #include <hv/pci.h>
+#include <hv/storage.h>
 #include <hv/pool.h>
+#include <hv/storage.h>
 
 #define WEAK __attribute__((weak))
 
@@ -372,6 +375,15 @@ WEAK void ps2_poll(void)
 {
 }
 
+WEAK void drivers_stop(void)
+{
+}
+
+WEAK bool storage_settle(u64 max_ns)
+{
+	return true;
+}
+
 WEAK void drivers_start(void)
 {
 }
@@ -440,4 +452,26 @@ WEAK void pool_free(void *p, u64 count)
 {
 	fake_pool_used -= count;
 	free(p);
+}
+
+/* No datastore. */
+WEAK bool datastore_settled(const struct guest *g) { return true; }
+WEAK bool datastore_poll(u64 now) { return false; }
+WEAK bool datastore_clean(void) { return true; }
+WEAK enum datastore_state datastore_state(void) { return DATASTORE_NONE; }
+WEAK const char *datastore_why(void) { return "no disk has a partition for it"; }
+WEAK void datastore_use(struct datastore_use *use) { }
+WEAK bool datastore_file(u32 n, struct datastore_file *f) { return false; }
+WEAK int datastore_read(const char *path, u32 offset, void *to, u32 size) { return -E_BUSY; }
+WEAK const char *datastore_format(void) { return "there is no partition for it"; }
+WEAK void datastore_crash(const char *guest, const char *text, size_t n) { }
+WEAK u64 flash_vars_size(const struct guest *g) { return 0; }
+WEAK struct volume *volume_datastore(void) { return NULL; }
+WEAK struct storage_disk *storage_disk_at(u32 index) { return NULL; }
+WEAK const struct disk *storage_disk_hardware(const struct storage_disk *s) { return NULL; }
+WEAK u64 volume_largest_gap(const struct storage_disk *s) { return 0; }
+WEAK const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, enum volume_type type, volume_ended_fn *ended,
+			       void *arg)
+{
+	return "no";
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/shell.c hv/control/shell_guests.c hv/control/shell_devices.c hv/control/shell_shot.c hv/lib/png.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/work.c hv/control/typing.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/shell.c hv/control/shell_datastore.c hv/control/shell_guests.c hv/control/shell_devices.c hv/control/shell_shot.c hv/control/shell_host.c hv/lib/png.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/work.c hv/control/typing.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* The event loop and the shell on top of everything but hardware: an operator types, the test reads the serial port. */
 #include "fake_machine.h"
 
@@ -9,6 +9,7 @@
 #include "../../../../hv/control/shell.h"
 #include "../../../../hv/control/shutdown.h"
 
+#include <hv/host_net.h>
 #include <hv/control_work.h>
 #include <hv/log.h>
 #include <hv/pc.h>
@@ -73,6 +74,59 @@ static void park_guest(u32 i)
 	fake_core_put(1 + 2 * i, MSG_PARKED, &fake_guest[i], 0);
 	fake_core_put(2 + 2 * i, MSG_PARKED, &fake_guest[i], 1);
 	turn();
+}
+
+/* ping prints as answers come; Ctrl-C gives the prompt back at once. */
+static struct ping_user pinger;
+static u32 ping_stops;
+
+int host_ping(const char *host, u32 count, const struct ping_user *user)
+{
+	if (!strcmp(host, "nowhere"))
+		return -E_NOENT;
+	pinger = *user;
+	user->say("ping begins");
+	if (strcmp(host, "there"))
+		user->done();
+	else
+		assert_int_equal(count, 4);
+	return 0;
+}
+
+void host_ping_stop(void)
+{
+	ping_stops++;
+}
+
+void host_net_show(void (*print)(const char *fmt, ...))
+{
+	print("an address\n");
+}
+
+void host_nat_show(void (*print)(const char *fmt, ...))
+{
+	print("a table\n");
+}
+
+static void test_ping(void **state)
+{
+	expect("ping", "usage: ping HOST");
+	expect("ping a 0", "usage: ping HOST");
+	expect("ping a 101", "usage: ping HOST");
+	expect("ping nowhere", "the hypervisor has no network");
+	fake_serial_clear();
+	type("ping there\r");
+	assert_true(fake_has("ping begins"));
+	assert_false(ends_with_prompt());
+	pinger.say("an answer");
+	turn();
+	assert_true(fake_has("an answer"));
+	pinger.done();
+	turn();
+	assert_true(ends_with_prompt());
+	type("ping there\r\x03");
+	turn();
+	assert_true(ends_with_prompt());
 }
 
 static void test_unknown(void **state)
@@ -594,6 +648,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_unknown, setup),
 		cmocka_unit_test_setup(test_help_names_every_command, setup),
+		cmocka_unit_test_setup(test_ping, setup),
 		cmocka_unit_test_setup(test_balloon, setup),
 		cmocka_unit_test_setup(test_every_command, setup),
 		cmocka_unit_test_setup(test_guests, setup),

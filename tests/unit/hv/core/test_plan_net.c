@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_net.c hv/core/admission_devices.c hv/core/resolved_plan.c hv/core/plan_show.c hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
+/* SOURCES: hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_net.c hv/core/admission_devices.c hv/core/resolved_plan.c hv/core/plan_show.c hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
 /* Networks in the plan: reading, admission, what the operator is shown. */
 
 #include <setjmp.h>
@@ -160,6 +160,8 @@ static const struct { const char *net, *expected; } bad_nets[] = {
 	{ "{ switch = \"s\", address = [\"10.0.0.1/24\"] }", "without its prefix" },
 	{ "{ switch = \"s\", address = [\"ff02::1\"] }", "without its prefix" },
 	{ "{ switch = \"s\", address = [\"::\"] }", "without its prefix" },
+	{ "{ switch = \"s\", model = \"virtio\" }", "PLAN-NOT-YET: p.toml:5: guest.a.net.model: " },
+	{ "{ switch = \"s\", model = \"ne2000\" }", "one of \"e1000e\"" },
 	{ "{ switch = \"s\", swich = 1 }", "did you mean switch?" },
 	{ "{ switch = \"s\" }, { switch = \"s\" }, { switch = \"s\" }, { switch = \"s\" }, { switch = \"s\" }", "at most 4 network devices" },
 	{ "{ switch = \"t\" }", "PLAN-SWITCH: p.toml:5: guest.a.net: a switch of this plan, [switch.NAME]; there is no \"t\"" },

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The block layer and volumes: from disks (hv/disk.h) to who uses them. A client is one user of one range of a disk: a guest's
+ * disk, the datastore, our own reading of partition tables. It submits requests that live in their owner; done() comes later,
+ * out of drivers_poll() or storage_poll(), never out of storage_submit(). Control core only (boot core before the event
+ * loop), nothing waits, no locks. docs/storage.md */
+
+#include <hv/disk.h>
+
+#define STORAGE_CLIENTS_MAX 128
+#define STORAGE_LATENCIES 24		/* one in [2^(i-1), 2^i) microseconds; the last: longer */
+#define STORAGE_WEIGHT 100		/* of a client, when nothing else is said; 1 .. 1000 */
+#define STORAGE_WEIGHT_MAX 1000
+
+/* A piece of memory as both the control core and a disk reach it. */
+struct storage_piece {
+	u8 *at;
+	u64 hpa;			/* contiguous there, too */
+	u32 len;
+};
+
+/* How it went for whoever asks: a client, or a disk as a whole. */
+struct storage_stats {
+	u64 reads, writes, flushes, others;	/* requests */
+	u64 read_bytes, written_bytes;
+	u64 errors, retries;			/* answered with an error; tried again */
+	u64 merged, bounced;			/* went with its neighbour; were copied */
+	u64 latency[STORAGE_LATENCIES];
+};
+
+struct storage_client;
+struct storage_disk;
+
+struct storage_request {
+	enum block_op op;
+	bool fua;			/* WRITE, ZERO: durable before it is done */
+	u64 sector, sectors;		/* of 512 bytes, from the client's start; FLUSH: 0 */
+	const struct storage_piece *piece;	/* READ, WRITE: exactly sectors * 512 bytes in all; stay put until done */
+	u32 pieces;
+	void (*done)(struct storage_request *rq, enum block_result result);
+
+	/* The block layer's, from storage_submit() to done(). */
+	struct storage_request *next;
+	struct storage_client *client;
+	u64 came;			/* TSC */
+	u64 given;			/* sectors that disks were asked for */
+	u32 at_piece, at_byte;		/* where these end */
+	u32 flying;			/* parts that a disk works on */
+	u8 state, tries, result;
+	bool alone, by_writes, charged;	/* is not merged again; ZERO by writing zeros; counted by the limit of requests */
+};
+
+struct storage_client {
+	/* The owner's, before storage_open(). */
+	char name[44];			/* for the operator: "web.0", "datastore" */
+	bool readonly;
+	u32 weight;			/* 0: STORAGE_WEIGHT */
+	u64 iops, bandwidth;		/* requests, bytes a second; 0: no limit */
+
+	/* The block layer's. */
+	struct storage_disk *disk;	/* null: what it uses is not there; its requests fail */
+	u64 first, sectors;		/* its range */
+	bool open;
+	u32 queued, flying;		/* requests; parts at the disk */
+	struct storage_request *head, *tail;
+	struct volume *volume;		/* whose range it is; null: not a volume's */
+	bool writes;			/* counted in volume->writers */
+	s64 deficit;			/* bytes that it may still ask for in this round */
+	u64 iops_due, bandwidth_due;	/* TSC up to which it has used its limits */
+	struct storage_stats stats;
+};
+
+/* --- the block layer ---------------------------------------------------------------------------------------------- */
+
+/* Use [first, first + sectors) of d. -E_NOMEM: STORAGE_CLIENTS_MAX are there; -E_RANGE. d null: nothing yet, see
+ * storage_bind(). */
+int storage_open(struct storage_client *c, struct storage_disk *d, u64 first, u64 sectors);
+
+/* Another range, disk, or none (null): what is queued fails if there is none. -E_RANGE. Parts that fly go on. */
+int storage_bind(struct storage_client *c, struct storage_disk *d, u64 first, u64 sectors);
+
+/* -E_BUSY: requests of it are under way. */
+int storage_close(struct storage_client *c);
+
+/* Ask. Whatever is wrong with rq is told by done(BLOCK_FAILED), later. Nothing goes to the disk before storage_poll() or
+ * storage_kick(), so that neighbours are merged. */
+void storage_submit(struct storage_client *c, struct storage_request *rq);
+
+/* All that was asked for may go. */
+void storage_kick(void);
+
+/* No request of c is under way. */
+bool storage_idle(const struct storage_client *c);
+
+/* One turn: answers, asks disks, goes on with partition tables and jobs. true: something was done, or a disk without an
+ * interrupt works: look again at once. */
+bool storage_poll(u64 now);
+
+/* Boot core only, before the event loop: submit, and poll drivers and disks until rq is done or the time is over, at
+ * most. BLOCK_FAILED then, and rq and its memory must stay for ever. */
+enum block_result storage_wait(struct storage_client *c, struct storage_request *rq, u64 max_ns);
+
+/* Take over what drivers have found, and be part of the event loop. Boot core, before drivers are probed. granted(): does the
+ * plan name this disk, so that it may be written? Null: none is; see storage_grant(). */
+int storage_init(void);
+
+/* The plan's list of disks is known: ask it about each disk, now and for those that come. */
+void storage_grant(bool (*granted)(const struct disk *d));
+
+/* Poll until every disk's partition table has been read, at most max_ns. Boot core or control core before guests start. true:
+ * all have. */
+bool storage_settle(u64 max_ns);
+
+/* A piece of the pool's memory (contiguous). */
+struct storage_piece storage_pool_piece(void *p, u32 len);
+
+/* --- disks and volumes -------------------------------------------------------------------------------------------- */
+
+struct storage_guid { u8 byte[16]; };	/* as on the disk */
+
+enum volume_type { VOLUME_OTHER, VOLUME_OURS, VOLUME_DATASTORE };
+
+/* A GPT partition. Names that stand on two partitions lead to neither; GUIDs that do, too. */
+#define VOLUMES_MAX 256
+#define VOLUME_NAME_SIZE 37		/* 36 characters; what is not printable ASCII is a '?', and not found by name */
+struct volume {
+	struct storage_disk *disk;	/* null: free */
+	u32 entry;			/* in its table */
+	enum volume_type type;
+	char name[VOLUME_NAME_SIZE];
+	bool plain;			/* the name is all there is: can be used */
+	struct storage_guid guid, kind;	/* its own, its type's */
+	u64 first, sectors;		/* of 512 bytes */
+	u32 users, writers;		/* clients that have it open */
+	bool changing;			/* a job works on it */
+	bool seen;			/* the block layer's, while a table is read */
+};
+
+/* All places of the table, used or not: below VOLUMES_MAX. */
+struct volume *volume_at(u32 index);
+/* "0fc63daf-8483-4772-8e79-3d69d8477de4", as tools write it. size >= 37. */
+char *storage_guid_words(const struct storage_guid *g, char *to, size_t size);
+
+/* Disks: below DISKS_MAX; null: there is none at this place. What its partition table is, in words. */
+struct storage_disk *storage_disk_at(u32 index);
+const struct disk *storage_disk_hardware(const struct storage_disk *s);
+const struct storage_stats *storage_disk_stats(const struct storage_disk *s);
+bool storage_disk_granted(const struct storage_disk *s);
+void storage_disk_describe(const struct storage_disk *s, char *to, size_t size);
+
+/* Changes of a partition table. They end later, by ended(why), why null when all went well; a refusal is the returned text,
+ * in words, and nothing will happen. One at a time for each disk. Control core. */
+typedef void volume_ended_fn(void *arg, const char *why);
+const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn *ended, void *arg);
+const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, enum volume_type type, volume_ended_fn *ended,
+			  void *arg);
+const char *volume_delete(struct volume *v, volume_ended_fn *ended, void *arg);
+const char *volume_rename(struct volume *v, const char *name, volume_ended_fn *ended, void *arg);
+const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, void *arg);
+u64 volume_largest_gap(const struct storage_disk *s);
+
+/* By name or GUID ("b01cead0-..."), on disks that the plan names. Null: why says in words what is wrong, if why is given. */
+struct volume *volume_find(const char *name, char *why, size_t size);
+
+/* Open a volume as c. -E_BUSY: it is in use, and one of the users writes; -E_NODEV: its disk cannot be written; else as
+ * storage_open(). A disk that goes and comes back is found again by the volume's GUID; meanwhile requests fail. */
+int volume_open(struct storage_client *c, struct volume *v);
+int volume_close(struct storage_client *c);
+
+/* The only volume of the datastore's type; null: there is none, or several (said on the log). */
+struct volume *volume_datastore(void);

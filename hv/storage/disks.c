@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine's disks as their drivers come with them, and the turns of the block layer. */
+#include "storage.h"
+
+#include <hv/control_work.h>
+#include <hv/lib.h>
+#include <hv/log.h>
+#include <hv/pci.h>
+#include <hv/pool.h>
+#include <hv/time.h>
+
+#define ROUNDS_MAX 16u		/* of one turn: answers bring new requests */
+
+struct storage_disk storage_disk_table[DISKS_MAX];
+static bool (*is_granted)(const struct disk *d);
+
+/* A slot's memory stays with its place in the table, for the next disk that comes there. */
+static int place_init(struct storage_disk *s)
+{
+	u64 pages = ALIGN_UP(SLOTS_MAX * sizeof(struct storage_slot), PAGE_SIZE) / PAGE_SIZE;
+
+	if (!s->slot)
+		s->slot = pool_alloc(pages, POOL_OTHER);
+	return s->slot && !bounce_init() ? gpt_job_init(s) : -E_NOMEM;
+}
+
+static bool has_interrupt(u16 bdf)
+{
+	for (u32 i = 0; i < pci_count(); i++)
+		if (pci_at(i)->bdf == bdf)
+			return pci_at(i)->message_kind;
+	return false;
+}
+
+static void say_found(const struct storage_disk *s)
+{
+	const struct disk *d = s->d;
+	char size[24];
+
+	log_notice("disk %s: %s, %s, serial %s%s", d->name, *d->model ? d->model : "no model name",
+		   fmt_bytes(size, sizeof(size), d->sectors * BLOCK_SECTOR), *d->serial ? d->serial : "unknown",
+		   s->granted ? "" : "; the plan does not name it: it is left alone");
+}
+
+int disk_add(struct disk *d)
+{
+	for (u32 i = 0; i < DISKS_MAX; i++) {
+		struct storage_disk *s = &storage_disk_table[i];
+		struct storage_slot *slot = s->slot;
+		struct gpt_job *gpt = s->gpt;
+
+		if (s->d)
+			continue;
+		*s = (struct storage_disk){ .d = d, .index = i, .slot = slot, .gpt = gpt };
+		if (place_init(s)) {
+			s->d = NULL;
+			return -E_NOMEM;
+		}
+		s->slots = MAX(MIN(d->depth, SLOTS_MAX), 1u);
+		s->free = BIT(s->slots) - 1;
+		s->granted = is_granted && is_granted(d);
+		d->owner = s;
+		if (is_granted)
+			say_found(s);
+		gpt_job_read(s);
+		return 0;
+	}
+	return -E_NOMEM;
+}
+
+/* Who used it hears of it by errors; its driver has answered all that it had. */
+void disk_gone(struct disk *d)
+{
+	struct storage_disk *s = d->owner;
+
+	if (!s)
+		return;
+	log_notice("disk %s is gone", d->name);
+	s->gone = true;
+	gpt_job_forget(s);
+	volumes_update(s, NULL, NULL);
+	for (u32 i = 0; i < STORAGE_CLIENTS_MAX; i++)
+		if (storage_client_table[i] && storage_client_table[i]->disk == s)
+			storage_bind(storage_client_table[i], NULL, 0, 0);
+	while (s->flush_head) {
+		struct storage_request *rq = s->flush_head;
+
+		s->flush_head = rq->next;
+		storage_answer(rq, BLOCK_FAILED);
+	}
+}
+
+void disk_changed(struct disk *d)
+{
+	if (d->owner)
+		gpt_job_read(d->owner);
+}
+
+void storage_grant(bool (*granted)(const struct disk *d))
+{
+	is_granted = granted;
+	for (u32 i = 0; i < DISKS_MAX; i++) {
+		struct storage_disk *s = &storage_disk_table[i];
+
+		if (!s->d)
+			continue;
+		s->granted = granted(s->d);
+		say_found(s);
+	}
+}
+
+static bool disk_turn(struct storage_disk *s, u64 now)
+{
+	bool any = gpt_job_run(s);
+
+	if (s->gone) {
+		if (!s->flying && !s->flushing)
+			s->d = NULL;		/* its place is free again */
+		return any;
+	}
+	any |= queue_run(s, now);
+	return queue_kick(s) || any;
+}
+
+bool storage_poll(u64 now)
+{
+	bool any = false, more = true, works = false;
+
+	for (u32 n = 0; n < ROUNDS_MAX && more; n++) {
+		more = storage_answer_all();
+		for (u32 i = 0; i < DISKS_MAX; i++)
+			if (storage_disk_table[i].d)
+				more |= disk_turn(&storage_disk_table[i], now);
+		any |= more;
+	}
+	for (u32 i = 0; i < DISKS_MAX; i++) {
+		struct storage_disk *s = &storage_disk_table[i];
+
+		works |= s->d && s->polled && s->flying;
+	}
+	return any || works;
+}
+
+void storage_kick(void)
+{
+	control_work_ring();
+}
+
+static bool work_poll(void *arg, u64 now)
+{
+	static bool looked;
+
+	(void)arg;
+	for (u32 i = 0; !looked && i < DISKS_MAX; i++)		/* interrupts are switched on when the loop begins */
+		if (storage_disk_table[i].d)
+			storage_disk_table[i].polled = !has_interrupt(storage_disk_table[i].d->bdf);
+	looked = true;
+	return storage_poll(now);
+}
+
+int storage_init(void)
+{
+	static const struct control_work work = { .name = "storage", .poll = work_poll };
+
+	return control_work_add(&work);
+}
+
+/* --- before the event loop ------------------------------------------------------------------------------------------ */
+
+static bool all_settled(void)
+{
+	for (u32 i = 0; i < DISKS_MAX; i++)
+		if (storage_disk_table[i].d && !gpt_job_settled(&storage_disk_table[i]))
+			return false;
+	return true;
+}
+
+bool storage_settle(u64 max_ns)
+{
+	u64 end = tsc_now() + ns_to_ticks(max_ns);
+
+	do {
+		control_work_poll(tsc_now());
+		if (all_settled())
+			return true;
+	} while (tsc_now() < end);
+	return false;
+}
+
+static void wait_done(struct storage_request *rq, enum block_result result)
+{
+	rq->result = (u8)result;
+}
+
+enum block_result storage_wait(struct storage_client *c, struct storage_request *rq, u64 max_ns)
+{
+	u64 end = tsc_now() + ns_to_ticks(max_ns);
+
+	rq->done = wait_done;
+	storage_submit(c, rq);
+	do {
+		control_work_poll(tsc_now());
+		if (rq->state == RQ_FREE)
+			return (enum block_result)rq->result;
+	} while (tsc_now() < end);
+	return BLOCK_FAILED;
+}
+
+/* --- for the operator ----------------------------------------------------------------------------------------------- */
+
+bool storage_disk_alive(const struct storage_disk *s)
+{
+	return s->d && !s->gone;
+}
+
+struct storage_disk *storage_disk_at(u32 index)
+{
+	return storage_disk_alive(&storage_disk_table[index]) ? &storage_disk_table[index] : NULL;
+}
+
+const struct disk *storage_disk_hardware(const struct storage_disk *s)
+{
+	return s->d;
+}
+
+const struct storage_stats *storage_disk_stats(const struct storage_disk *s)
+{
+	return &s->stats;
+}
+
+bool storage_disk_granted(const struct storage_disk *s)
+{
+	return s->granted;
+}
+
+struct storage_disk *storage_disk_named(const char *word)
+{
+	char bdf[16];
+
+	for (u32 i = 0; i < DISKS_MAX; i++) {
+		struct storage_disk *s = storage_disk_at(i);
+
+		if (!s)
+			continue;
+		fmt_print(bdf, sizeof(bdf), "%02x:%02x.%u", s->d->bdf >> 8, s->d->bdf >> 3 & 31, s->d->bdf & 7);
+		if (!strcmp(word, s->d->name) || !strcmp(word, s->d->serial) || !strcmp(word, bdf))
+			return s;
+	}
+	return NULL;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* A disk's partition table as gpt_job.c reads and writes it and gpt_change.c changes it. */
+
+#include "gpt.h"
+#include "storage.h"
+
+enum gpt_state { JOB_NONE, JOB_HEAD, JOB_ENTRIES, JOB_BACKUP, JOB_BACKUP_ENTRIES, JOB_WRITE, JOB_READY, JOB_ABSENT };
+
+struct gpt_job {
+	struct storage_client client;
+	struct storage_request rq;
+	struct storage_piece piece;
+	enum gpt_state state;
+	bool busy, answered;		/* a request is under way; its answer waits */
+	bool again;			/* read it all once more when this is over */
+	enum block_result result;
+	enum gpt_fault fault, backup_fault;
+	struct gpt gpt, backup;
+	u8 *head, *entries, *backup_entries, *scratch;
+	bool blank;			/* nothing at all where tables begin */
+	bool foreign;			/* something that is no GPT */
+	char why[80];			/* JOB_ABSENT: in words */
+
+	/* Writing. */
+	struct gpt_write write[GPT_WRITES_MAX];
+	u32 writes, at;
+	bool flushing;
+	volume_ended_fn *ended;		/* null: a repair of our own */
+	void *arg;
+};
+
+/* The disk's sectors, of its own size. */
+u64 gpt_job_sectors(const struct storage_disk *s);
+
+/* Bring the table in memory to the disk. The job is settled before. */
+void gpt_job_write(struct storage_disk *s, enum gpt_write_what what, volume_ended_fn *ended, void *arg);

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose request a disk gets next, and what becomes of it. Clients take turns by surplus round robin: each may have asked for
+ * as many bytes as its weight gives it in a round, a request counting REQUEST_COST more. Of the disk's slots each of several
+ * busy clients has its share, so that a deep queue does not stand in the way of a short one. */
+#include "storage.h"
+
+#include <hv/control_work.h>
+#include <hv/lib.h>
+#include <hv/log.h>
+#include <hv/time.h>
+
+#define REQUEST_COST (8 * KiB)
+#define QUANTUM (64 * KiB)		/* of weight STORAGE_WEIGHT */
+#define BURST_NS 50000000ul		/* what a limit lets pass at once after a pause */
+#define LIMIT_LOOK_NS 1000000ul		/* who is over it is looked at again */
+
+static void part_done(struct disk_request *drq, enum disk_result result);
+static void flush_done(struct disk_request *drq, enum disk_result result);
+
+static struct storage_slot *slot_take(struct storage_disk *s)
+{
+	struct storage_slot *slot = &s->slot[__builtin_ctzl(s->free)];
+
+	s->free &= s->free - 1;
+	s->depth_worst = MAX(s->depth_worst, ++s->flying);
+	slot->disk = s;
+	return slot;
+}
+
+static void slot_give(struct storage_slot *slot)
+{
+	if (slot->bounce)
+		bounce_give(slot->bounce);
+	slot->bounce = NULL;
+	slot->disk->flying--;
+	slot->disk->free |= BIT(slot - slot->disk->slot);
+}
+
+/* false: the disk takes no more now. */
+static bool slot_submit(struct storage_slot *slot)
+{
+	struct storage_disk *s = slot->disk;
+
+	if (s->d->ops->submit(s->d, &slot->rq)) {
+		s->stalled = true;
+		slot_give(slot);
+		return false;
+	}
+	s->kick = true;
+	return true;
+}
+
+/* Flushes. One is under way at most; whoever asks meanwhile is answered by the next, which begins after it asked. */
+
+static void flush_wait(struct storage_disk *s, struct storage_request *rq)
+{
+	rq->state = RQ_WAITS_FLUSH;
+	rq->next = NULL;
+	if (s->flush_head)
+		s->flush_tail->next = rq;
+	else
+		s->flush_head = rq;
+	s->flush_tail = rq;
+}
+
+static void answer_list(struct storage_request *rq, enum block_result result)
+{
+	struct storage_request *next;
+
+	for (; rq; rq = next) {
+		next = rq->next;
+		storage_answer(rq, result);
+	}
+}
+
+static bool flush_begin(struct storage_disk *s)
+{
+	struct storage_request *all = s->flush_head;
+	struct storage_slot *slot;
+
+	if (!s->d->write_cache) {
+		s->flush_head = NULL;
+		answer_list(all, BLOCK_OK);
+		return true;
+	}
+	if (s->flushing || !s->free || s->stalled)
+		return false;
+	slot = slot_take(s);
+	slot->client = NULL;
+	slot->parents = 0;
+	slot->bounce = NULL;
+	slot->rq = (struct disk_request){ .op = BLOCK_FLUSH, .done = flush_done };
+	if (!slot_submit(slot))
+		return false;
+	s->flushing = all;
+	s->flush_head = NULL;
+	return true;
+}
+
+/* Never tried again: a disk that failed once may have lost what the next flush would call durable. */
+static void flush_done(struct disk_request *drq, enum disk_result result)
+{
+	struct storage_slot *slot = container_of(drq, struct storage_slot, rq);
+	struct storage_disk *s = slot->disk;
+	struct storage_request *all = s->flushing;
+
+	s->stats.flushes++;
+	s->stats.errors += result != DISK_OK;
+	if (result != DISK_OK && result != DISK_GONE)
+		log_notice("disk %s: a flush failed", s->d->name);
+	storage_count_latency(&s->stats, tsc_now() - drq->submitted);
+	slot_give(slot);
+	s->flushing = NULL;
+	answer_list(all, result == DISK_OK || result == DISK_UNSUPPORTED ? BLOCK_OK : BLOCK_FAILED);
+}
+
+/* The end of parts. */
+
+/* May pass when it is tried again. */
+static bool passes(enum disk_result result)
+{
+	return result == DISK_TIMEOUT || result == DISK_FAILED;
+}
+
+static void request_end(struct storage_disk *s, struct storage_request *rq)
+{
+	bool cached = s->d->write_cache && !s->d->fua;
+
+	if (rq->result == BLOCK_OK && rq->fua && (rq->op == BLOCK_WRITE || rq->op == BLOCK_ZERO) && cached && !s->gone)
+		flush_wait(s, rq);
+	else
+		storage_answer(rq, (enum block_result)rq->result);
+}
+
+/* Once all of its parts are back: again from the beginning? */
+static bool retry(struct storage_disk *s, struct storage_request *rq)
+{
+	if (rq->result != RQ_TRY_AGAIN)
+		return false;
+	if (s->gone || rq->tries >= TRIES_MAX || rq->client->disk != s) {
+		rq->result = BLOCK_FAILED;
+		return false;
+	}
+	rq->client->stats.retries++;
+	s->stats.retries++;
+	storage_requeue(rq);
+	return true;
+}
+
+/* What a part's result means for one of the requests in it. */
+static void judge(struct storage_slot *slot, struct storage_request *rq, enum disk_result result)
+{
+	if (result == DISK_OK || rq->result == BLOCK_FAILED)
+		return;
+	if (slot->parents > 1 && result != DISK_GONE) {
+		rq->alone = true;	/* whose fault it was is seen when each goes by itself */
+		rq->result = RQ_TRY_AGAIN;
+	} else if (result == DISK_UNSUPPORTED && rq->op == BLOCK_ZERO && !rq->by_writes) {
+		rq->by_writes = true;
+		rq->result = RQ_TRY_AGAIN;
+	} else if (result == DISK_UNSUPPORTED) {
+		rq->result = rq->op == BLOCK_DISCARD ? BLOCK_OK : BLOCK_UNSUPPORTED;
+	} else if (passes(result)) {
+		rq->tries++;
+		rq->alone = true;
+		rq->result = RQ_TRY_AGAIN;
+	} else {
+		rq->result = BLOCK_FAILED;
+	}
+}
+
+static void count_part(struct storage_disk *s, const struct storage_slot *slot, enum disk_result result)
+{
+	u64 bytes = slot->rq.sectors * BLOCK_SECTOR;
+	struct storage_stats *st = &s->stats;
+
+	switch (slot->rq.op) {
+	case BLOCK_READ:
+		st->reads++;
+		st->read_bytes += bytes;
+		break;
+	case BLOCK_WRITE:
+		st->writes++;
+		st->written_bytes += bytes;
+		break;
+	default:
+		st->others++;
+		break;
+	}
+	st->errors += result != DISK_OK && result != DISK_UNSUPPORTED;
+	st->merged += slot->parents - 1;
+	st->bounced += slot->bounce != NULL;
+	storage_count_latency(st, tsc_now() - slot->rq.submitted);
+}
+
+static void say_error(const struct storage_slot *slot, enum disk_result result)
+{
+	static const char *const word[] = { [DISK_MEDIUM] = "medium error", [DISK_PROTECTED] = "write-protected",
+		[DISK_UNSUPPORTED] = "not supported", [DISK_TIMEOUT] = "no answer", [DISK_FAILED] = "failed" };
+	static const char *const op[] = { "read", "write", "flush", "discard", "zero" };
+	struct storage_disk *s = slot->disk;
+
+	/* A disk that is broken says so for each request: the first errors, then every 2^nth. */
+	if (result == DISK_OK || result == DISK_GONE || (s->stats.errors > 8 && s->stats.errors & (s->stats.errors - 1)))
+		return;
+	log_notice("disk %s: %s of %lu sectors at %lu: %s (%s; error %lu)", s->d->name, op[slot->rq.op], slot->rq.sectors,
+		   slot->rq.sector, word[result], slot->client->name, s->stats.errors);
+}
+
+static void part_done(struct disk_request *drq, enum disk_result result)
+{
+	struct storage_slot *slot = container_of(drq, struct storage_slot, rq);
+	struct storage_disk *s = slot->disk;
+
+	count_part(s, slot, result);
+	say_error(slot, result);
+	if (slot->bounce && slot->rq.op == BLOCK_READ && result == DISK_OK)
+		cut_copy_back(slot);
+	slot->client->flying--;
+	for (u32 i = 0; i < slot->parents; i++) {
+		struct storage_request *rq = slot->parent[i];
+
+		rq->flying--;
+		judge(slot, rq, result);
+		if (!rq->flying && rq->given == rq->sectors && !retry(s, rq))
+			request_end(s, rq);
+	}
+	slot_give(slot);
+}
+
+/* Limits: each client has used up its rate to a point in time, which may lie a burst ahead. */
+
+static bool within(u64 due, u64 now)
+{
+	return due <= now + ns_to_ticks(BURST_NS);
+}
+
+static void use_rate(u64 *due, u64 now, u64 amount, u64 a_second)
+{
+	if (a_second)
+		*due = MAX(*due, now) + mul_div(amount, timebase.tsc_hz, a_second);
+}
+
+static bool limits_allow(const struct storage_client *c, u64 now)
+{
+	return (!c->iops || c->head->charged || within(c->iops_due, now)) &&
+		(!c->bandwidth || within(c->bandwidth_due, now));
+}
+
+static void charge(struct storage_client *c, struct storage_request *rq, u64 now)
+{
+	if (!rq->charged)
+		use_rate(&c->iops_due, now, 1, c->iops);
+	rq->charged = true;
+}
+
+/* Turns. */
+
+/* The weights of all that s is busy with. */
+static u64 busy_weight(const struct storage_disk *s)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < STORAGE_CLIENTS_MAX; i++) {
+		const struct storage_client *c = storage_client_table[i];
+
+		if (c && c->disk == s && (c->head || c->flying))
+			sum += c->weight;
+	}
+	return sum;
+}
+
+static bool may_ask(const struct storage_disk *s, const struct storage_client *c, u64 weights, u64 now)
+{
+	u64 share = s->slots * (u64)c->weight / weights;
+
+	if (c->flying >= MAX(share, 1ul))
+		return false;
+	if (limits_allow(c, now))
+		return true;
+	control_work_by(now + ns_to_ticks(LIMIT_LOOK_NS));
+	return false;
+}
+
+static s64 quantum(const struct storage_client *c)
+{
+	return (s64)(QUANTUM * c->weight / STORAGE_WEIGHT);
+}
+
+/* Who may ask next: from s->turn on, somebody whose deficit is not used up; when all of them are, all get as many rounds as
+ * the first needs. Null: nobody wants to or may. */
+static struct storage_client *next_client(struct storage_disk *s, u64 now)
+{
+	u64 weights = busy_weight(s);
+	s64 rounds = INT64_MAX;
+	u32 nearest = 0;
+
+	for (u32 n = 0; n < STORAGE_CLIENTS_MAX; n++) {
+		u32 i = (s->turn + n) % STORAGE_CLIENTS_MAX;
+		struct storage_client *c = storage_client_table[i];
+
+		if (!c || c->disk != s || !c->head || !may_ask(s, c, weights, now))
+			continue;
+		if (c->deficit > 0) {
+			s->turn = i;
+			return c;
+		}
+		if (-c->deficit / quantum(c) + 1 < rounds) {
+			rounds = -c->deficit / quantum(c) + 1;
+			nearest = i;
+		}
+	}
+	if (rounds == INT64_MAX)
+		return NULL;
+	for (u32 i = 0; i < STORAGE_CLIENTS_MAX; i++) {
+		struct storage_client *c = storage_client_table[i];
+
+		if (c && c->disk == s && c->head)
+			c->deficit = MIN(c->deficit + rounds * quantum(c), rounds * quantum(c));
+	}
+	s->turn = nearest;
+	return storage_client_table[nearest];
+}
+
+static void pay(struct storage_disk *s, struct storage_client *c, u64 bytes)
+{
+	c->deficit -= (s64)(bytes + REQUEST_COST);
+	if (c->deficit <= 0)
+		s->turn = (s->turn + 1) % STORAGE_CLIENTS_MAX;
+	if (!c->head && c->deficit > 0)
+		c->deficit = 0;
+}
+
+/* false: the disk, or the bounce buffers, have no room. */
+static bool ask_part(struct storage_disk *s, struct storage_client *c, u64 now)
+{
+	struct storage_slot *slot = slot_take(s);
+
+	slot->rq.done = part_done;
+	if (cut_part(slot, c)) {
+		slot_give(slot);
+		s->stalled = true;
+		return false;
+	}
+	if (!slot_submit(slot))
+		return false;
+	cut_commit(slot);
+	for (u32 i = 0; i < slot->parents; i++)
+		charge(c, slot->parent[i], now);
+	use_rate(&c->bandwidth_due, now, slot->rq.sectors * BLOCK_SECTOR, c->bandwidth);
+	pay(s, c, slot->rq.sectors * BLOCK_SECTOR);
+	return true;
+}
+
+bool queue_run(struct storage_disk *s, u64 now)
+{
+	struct storage_client *c;
+	bool any = false;
+
+	s->stalled = false;
+	while (!s->stalled && s->free && (c = next_client(s, now))) {
+		any = true;
+		if (c->head->op == BLOCK_FLUSH) {
+			charge(c, c->head, now);
+			flush_wait(s, storage_take_head(c));
+			pay(s, c, 0);
+		} else if (!ask_part(s, c, now)) {
+			any = false;
+		}
+	}
+	if (s->flush_head)
+		any |= flush_begin(s);
+	return any;
+}
+
+bool queue_kick(struct storage_disk *s)
+{
+	if (!s->kick)
+		return false;
+	s->kick = false;
+	if (s->d->ops->kick)
+		s->d->ops->kick(s->d);
+	return true;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Between the files of hv/storage: what the block layer keeps of a disk, and of each request that the disk works on. */
+
+#include <hv/storage.h>
+
+#define SLOTS_MAX 32u			/* of a disk: requests that it works on at once */
+#define MERGE_MAX 8u			/* clients' requests in one of the disk's */
+#define BOUNCES 16u
+#define BOUNCE_BYTES (64 * KiB)
+#define TRIES_MAX 3u			/* of a request that failed for a reason that may pass */
+
+enum request_state { RQ_FREE, RQ_QUEUED, RQ_AT_DISK, RQ_WAITS_FLUSH, RQ_ANSWERED };
+#define RQ_TRY_AGAIN 0xff		/* in result, beside enum block_result */
+
+/* A part of a request, or several requests in one. */
+struct storage_slot {
+	struct disk_request rq;
+	struct storage_disk *disk;
+	struct storage_client *client;	/* null: a flush, for all of disk->flushing */
+	struct storage_request *parent[MERGE_MAX];
+	u32 parents;
+	u64 began;			/* first sector of the part, from the client's start */
+	u32 from_piece, from_byte;	/* where the data begin in parent[0]'s pieces */
+	u8 *bounce;			/* null: the disk reaches the client's memory itself */
+	struct dma_piece piece[DISK_PIECES_MAX];
+};
+
+struct gpt_job;
+
+struct storage_disk {
+	struct disk *d;			/* null: this place is free */
+	u32 index;
+	bool gone;			/* waits for its last requests */
+	bool granted;			/* the plan names it: it may be written, its volumes used */
+	bool polled;			/* it has no interrupt */
+	u32 slots;
+	u64 free;			/* slots, a bit each */
+	struct storage_slot *slot;	/* stays with the place */
+	bool kick, stalled;		/* submitted since the last kick; said -E_AGAIN in this turn */
+	struct storage_request *flush_head, *flush_tail;	/* wait for the next flush */
+	struct storage_request *flushing;	/* the one under way answers these */
+	u32 turn;			/* the client whose turn it is, in clients' table */
+	u32 flying, depth_worst;	/* slots in use; the most there ever were */
+	struct storage_stats stats;
+	struct gpt_job *gpt;		/* its partition table: gpt_job.c */
+};
+
+/* gpt_job.c: read the table again; go on with it, true: something was done. The disk has gone: forget it. */
+int gpt_job_init(struct storage_disk *s);
+void gpt_job_read(struct storage_disk *s);
+bool gpt_job_run(struct storage_disk *s);
+void gpt_job_forget(struct storage_disk *s);
+bool gpt_job_settled(const struct storage_disk *s);
+
+/* volume.c: the table of s has been read, or there is none (null). */
+struct gpt;
+void volumes_update(struct storage_disk *s, const struct gpt *g, const u8 *entries);
+bool volume_guid_parse(const char *text, struct storage_guid *to);
+const struct storage_guid *volume_kind(enum volume_type type);
+
+extern struct storage_disk storage_disk_table[DISKS_MAX];
+extern struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
+
+/* disks.c */
+struct storage_disk *storage_disk_named(const char *word);	/* its name, serial number or PCI address */
+bool storage_disk_alive(const struct storage_disk *s);
+
+/* client.c: the end of a request, told by storage_answer_all(). */
+void storage_answer(struct storage_request *rq, enum block_result result);
+bool storage_answer_all(void);
+void storage_requeue(struct storage_request *rq);	/* at the head, from its beginning */
+struct storage_request *storage_take_head(struct storage_client *c);
+void storage_fail_queued(struct storage_client *c);
+void storage_count_latency(struct storage_stats *s, u64 ticks);
+bool storage_is_data(enum block_op op);
+bool storage_any_answer(void);
+
+/* cut.c: fill slot s from the head of c's queue: what of it the disk takes in one request. 0; -E_AGAIN: no bounce buffer is
+ * free. Changes nothing but s; cut_commit() says that the disk has taken it. */
+int cut_part(struct storage_slot *s, struct storage_client *c);
+void cut_commit(struct storage_slot *s);
+void cut_copy_back(const struct storage_slot *s);
+int bounce_init(void);
+u8 *bounce_take(void);
+void bounce_give(u8 *at);
+bool zeros_piece(struct storage_piece *to);
+
+/* queue.c: ask disk d for as much as it takes. true: it was asked. */
+bool queue_run(struct storage_disk *d, u64 now);
+bool queue_kick(struct storage_disk *d);

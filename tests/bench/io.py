@@ -1,0 +1,237 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""make bench-io [ONLY=ram,nvme,net] [DOCS=1]: what disk and network requests of a Linux guest cost, in executed instructions (of all
+cores, and those of the hypervisor alone) and in exits, in QEMU 10 with the plugin iomarks.c, beside the peers' figures and the
+budgets of docs/bench.md. Minima, as peers' were taken. The guest is the example guest's Linux with tests/bench/ioload.c; scheduler none,
+mitigations as they come. QEMU 10 cannot count with icount and several cores at once: loops that wait for a time differ a little."""
+import os
+import re
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, f'{ROOT}/tests/boot')
+import matrix  # noqa: E402
+import plans  # noqa: E402
+from machine import Qemu10, Timeout  # noqa: E402
+
+OUT = 'build/bench'
+CPU = 'EPYC-Rome,+svm,+npt'
+MIB = 16
+READ, WRITE, BATCH_READ, BATCH_WRITE, TCP, UDP = 1, 2, 3, 4, 5, 6
+
+
+# begin WHAT: drivers, and for disks no scheduler
+BEGIN = '''#!/bin/sh
+for m in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk failover net_failover virtio_net; do
+	[ ! -e /lib/modules/$m.ko ] || insmod /lib/modules/$m.ko
+done
+for q in /sys/block/vd*/queue/scheduler; do [ ! -e $q ] || echo none > $q; done
+true
+'''
+
+
+def build():
+    """The plugin, and an initrd with ioload in it: a second archive behind the example guest's."""
+    os.makedirs(f'{OUT}/ioload/bin', exist_ok=True)
+    subprocess.run(['gcc', '-shared', '-fPIC', '-O2', '-Wall', '-Wextra', '-o', f'{OUT}/iomarks.so', 'tests/bench/iomarks.c'], check=True)
+    subprocess.run(['gcc', '-static', '-O2', '-Wall', '-Wextra', '-o', f'{OUT}/ioload/bin/ioload', 'tests/bench/ioload.c'], check=True)
+    open(f'{OUT}/ioload/bin/begin', 'w').write(BEGIN)
+    os.chmod(f'{OUT}/ioload/bin/begin', 0o755)
+    subprocess.run(['guests/two-linux/recipe.sh', plans.LINUX], check=True)
+    more = subprocess.run('find . | cpio -o -H newc -R 0:0 --quiet | gzip -1', shell=True, check=True, capture_output=True,
+                          cwd=f'{OUT}/ioload').stdout
+    open(f'{OUT}/io-initrd.img', 'wb').write(open(f'{plans.LINUX}/initrd.img', 'rb').read() + more)
+
+
+def guest(name, extra=''):
+    return plans.linux_guest(name, 1, '192MiB', cmdline='nokaslr', extra=extra).replace('initrd.img', 'io.img')
+
+
+def plan(name, text, files):
+    return plans.Plan(f'bench-io-{name}', text, files | {'io.img': f'{OUT}/io-initrd.img', 'vmlinuz': f'{plans.LINUX}/vmlinuz'})
+
+
+class Run:
+    """One machine; shells of its guests by their number."""
+
+    def __init__(self, name, the_plan, cores, extra=()):
+        self.commands = 0
+        self.marks = os.path.abspath(f'{OUT}/io-{name}.marks')
+        self.m = Qemu10(matrix.image(the_plan), cores=cores, memory=1536, cpu=CPU, screen=False, keep=f'{OUT}/log/io-{name}.txt',
+                        extra=['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}', *extra])
+
+    def __enter__(self):
+        self.m.start()
+        self.m.expect('bulkhead: ready', 300)
+        return self
+
+    def __exit__(self, *a):
+        self.m.stop()       # asked to end, QEMU lets the plugin speak
+
+    def view(self, number):
+        self.m.send(f'\x01{number}')
+
+    def shell(self, command, seconds=300):
+        """A number in the answer, as a change of view repeats old lines."""
+        self.commands += 1
+        self.m.at = len(self.m.text)
+        self.m.type(f'{command} && echo all""right-{self.commands} || echo wr""ong-{self.commands}\r')
+        if 'all' not in self.m.expect(f'(allright|wrong)-{self.commands}\\b', seconds).group(0):
+            raise Timeout(f'{command}: {self.m.text[-300:]}')
+
+    def exits(self, guest_name):
+        self.m.send('\x010')
+        self.m.at = start = len(self.m.text)
+        self.m.type(f'stats {guest_name}\r')
+        self.m.expect('interrupts delivered', 60)
+        self.m.expect('bulkhead> ', 60)
+        rows = re.findall(r'^  ([\w-]+) +(\d+) +\d+ +\d+\r?$', self.m.text[start:], re.M)
+        return {k: int(n) for k, n in rows}
+
+    def samples(self):
+        found = re.findall(r'SAMPLE id=(\d+) n=(\d+) all=(\d+)/(\d+) hv=(\d+)/(\d+) own=(\d+)/(\d+)', open(self.marks).read())
+        names = ('n', 'all', 'all_med', 'hv', 'hv_med', 'own', 'own_med')
+        return {int(f[0]): dict(zip(names, map(int, f[1:]))) for f in found}
+
+
+def ticks(r):
+    r.shell('grep LOC /proc/interrupts')
+    return int(re.findall(r'LOC: +(\d+)', r.m.text)[-1])
+
+
+def counted(r, name, number, command, requests):
+    """Exits of one guest during a command in its shell, a request. HLT is the guest's own idling and told apart; ports (its
+    console) and MSRs (its timer) have nothing to do with it, and a tick is one exit that is not the request's."""
+    r.view(number)
+    first = ticks(r)
+    before = r.exits(name)
+    r.view(number)
+    r.shell(command + ' > /dev/null')
+    after = r.exits(name)
+    r.view(number)
+    idle_ticks = ticks(r) - first
+    news = {k: after[k] - before.get(k, 0) for k in after}
+    own = sum(news[k] for k in news if k not in ('hlt', 'pio', 'msr')) - idle_ticks
+    return max(0, own) / requests, news.get('hlt', 0) / requests
+
+
+def disk(kind, extra_plan, extra_qemu, device, n=6000, prepare=None):
+    p = plan(kind, guest('io', extra_plan[0]) + extra_plan[1], extra_plan[2])
+    with Run(kind, p, 2, extra_qemu) as r:
+        if prepare:
+            prepare(r)
+        r.m.expect('guest io: running', 120)
+        r.view(1)
+        r.m.expect('io: shell ready', 300)
+        r.shell('begin', 120)
+        result = {}
+        for what, how, ident, write in (('read', 'blk', READ, ''), ('write', 'blk', WRITE, ' w'), ('batch read', 'batch', BATCH_READ, ''),
+                                        ('batch write', 'batch', BATCH_WRITE, ' w')):
+            count = n if how == 'blk' else 10 * n
+            result[what] = [ident, count, *counted(r, 'io', 1, f'ioload {how} /dev/{device} {count} {ident}{write}', count)]
+    for row in result.values():
+        s = r.samples()[row[0]]
+        per = row[1] if row[0] in (BATCH_READ, BATCH_WRITE) else 1
+        row += [s[k] / per for k in ('all', 'hv', 'own')]
+    return result
+
+
+def ram():
+    return disk('ram', ('disk = [{ image = "ram.img" }]', '', {'ram.img': bytes(32 << 20)}), [], 'vda')
+
+
+def net_shells(r):
+    """Both guests with an address; the first serves."""
+    for number, name in ((1, 'io'), (2, 'peer')):
+        r.m.expect(f'guest {name}: running', 120)
+    for number in (1, 2):
+        r.view(number)
+        r.shell(f'begin && ifconfig eth0 10.0.0.{number} up', 300)
+    r.view(1)
+    r.shell('(ioload sink 5000 & ioload echo 5001 &) ; true')
+
+
+def frames(r, number):
+    r.view(number)
+    r.shell('cat /sys/class/net/eth0/statistics/[rt]x_packets')
+    return sum(int(n) for n in re.findall(r'^(\d+)\r?$', r.m.text[r.m.text.rindex('x_packets'):], re.M))
+
+
+def net():
+    text = guest('io', 'net = [{ switch = "inside" }]') + guest('peer', 'net = [{ switch = "inside" }]') + '[switch.inside]\n'
+    with Run('net', plan('net', text, {}), 3) as r:
+        net_shells(r)
+        result = {}
+        for what, ident, n, command in (('TCP, a MiB', TCP, 4 * MIB, f'ioload source 10.0.0.1 5000 {MIB} {TCP}'),
+                                        ('UDP, a round trip', UDP, 2000, f'ioload ping 10.0.0.1 5001 2000 {UDP}')):
+            before, seen = r.exits('io'), frames(r, 2)
+            exits, idle = counted(r, 'peer', 2, command, n)
+            more, after = frames(r, 2), r.exits('io')
+            other = sum(after[k] - before.get(k, 0) for k in after if k != 'hlt')
+            result[what] = [ident, MIB if ident == TCP else 1, (exits * n + other) * 1000 / max(1, 2 * (more - seen)), idle]
+    for row in result.values():
+        s = r.samples()[row[0]]
+        row += [s[k] / row[1] for k in ('all', 'hv', 'own')]
+    return result
+
+
+def net_table(result):
+    lines = [f'**{TITLES["net"]}**', '', '| what | in all | hypervisor | exits a 1,000 frames |', '|---|---:|---:|---:|']
+    for what, (_, _, exits, _, everything, hv, _) in result.items():
+        cells = [verdict('net', what, c, v) for c, v in (('all', everything), ('hv', hv), ('exits', exits))]
+        lines.append(f'| {what} | ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines) + '\n'
+
+
+LIMITS = {  # (row, column) -> (limit, whose)
+    ('ram', 'read', 'hv'): 1500, ('ram', 'read', 'exits'): 1, ('ram', 'batch read', 'exits'): 0.1,
+    ('ram', 'write', 'hv'): 1500, ('ram', 'write', 'exits'): 1, ('ram', 'batch write', 'exits'): 0.1,
+    ('nvme', 'read', 'hv'): 3000, ('nvme', 'read', 'all'): 10500, ('nvme', 'read', 'own'): 7600, ('nvme', 'read', 'exits'): 1,
+    ('nvme', 'batch read', 'exits'): 0.1,
+    ('net', 'TCP, a MiB', 'all'): 1.6e6, ('net', 'TCP, a MiB', 'exits'): 5,
+    ('net', 'UDP, a round trip', 'all'): 45000, ('net', 'UDP, a round trip', 'hv'): 12000,
+}
+
+
+def verdict(kind, what, column, value):
+    limit = LIMITS.get((kind, what, column))
+    return f'{value:,.2f}' if column == 'exits' and limit is None else f'{value:,.0f}' if limit is None else \
+        f'{value:,.{2 if column == "exits" else 0}f} {"PASS" if value <= limit else "OVER"} ({limit:,g})'
+
+
+def disk_table(kind, result):
+    lines = [f'**{TITLES[kind]}**, 4 KiB a request', '', '| request | in all | hypervisor | guest\'s core | exits | and HLT |', '|---|---:|---:|---:|---:|---:|']
+    for what, (_, _, exits, idle, everything, hv, own) in result.items():
+        cells = [verdict(kind, what, c, v) for c, v in (('all', everything), ('hv', hv), ('own', own), ('exits', exits))]
+        lines.append(f'| {what} | ' + ' | '.join(cells) + f' | {idle:.2f} |')
+    return '\n'.join(lines) + '\n'
+
+
+TITLES = {'ram': 'virtio-blk on a disk in RAM', 'nvme': 'virtio-blk on a volume on NVMe', 'net': 'virtio-net, guest to guest'}
+KINDS = {'ram': ram, 'net': net}
+
+
+def main():
+    os.chdir(ROOT)
+    os.makedirs(f'{OUT}/log', exist_ok=True)
+    matrix.OUT = OUT
+    if not Qemu10.available():
+        print('io: QEMU 10 could not be had here (tests/tools/qemu10.sh)', file=sys.stderr)
+        return 1
+    build()
+    over = False
+    for kind in os.environ.get('ONLY', ' '.join(KINDS)).replace(',', ' ').split():
+        try:
+            result = KINDS[kind]()
+            text = net_table(result) if kind == 'net' else disk_table(kind, result)
+        except (Timeout, OSError, KeyError) as e:
+            text = f'**{kind}: not measured:** {e}\n'
+        over |= 'OVER' in text or 'not measured' in text
+        open(f'{OUT}/io-{kind}.md', 'w').write(text)
+        print(text)
+    return 1 if over else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
