@@ -516,7 +516,7 @@ def small_uefi(m, plan):
         steps.append(f'{time.time() - begun:.0f} s')
         return match
     ready(m)
-    m.expect(r'guest pc: running', 30 * m.patience)
+    m.expect(r'guest pc: running', 180 * m.patience)     # much RAM is cleared first
     view(m, '1')
     reached(r'GNU GRUB', 200)
     reached(r'Run /init', 300)
