@@ -8,7 +8,7 @@
 #include <hv/machine.h>
 
 #define PROMPT "bulkhead> "
-#define ARGS_MAX 8
+#define ARGS_MAX 12
 #define TYPED_AHEAD 256u
 #define BACKLOG_MAX 8192u	/* long output pauses while so much of it has not left the serial port */
 #define PIECES_A_TURN 64u	/* that say little or nothing take time all the same */
@@ -30,6 +30,7 @@ const struct command shell_command[] = {
 	{ "cores",	"",			"the machine's cores and what runs there",	shell_cores,	false },
 	{ "memory",	"",			"who owns the machine's memory",		shell_memory,	false },
 	{ "devices",	"[GUEST]",		"the host's devices, or those of a guest",	shell_devices,	true },
+	{ "net",	"[PORT|capture ..|mirror ..]", "switches and ports; copies of what passes",	shell_net,	false },
 	{ "ping",	"HOST [COUNT]",		"is it there, and how far away",		shell_ping,	false },
 	{ "datastore",	"[read FILE|format|init on DISK]",
 	  "what lasts of log, crashes, firmware variables",	shell_datastore, false },

@@ -60,6 +60,12 @@ void shell_check(int argc, char **argv);
 void shell_poweroff(int argc, char **argv);
 void shell_reboot(int argc, char **argv);
 void shell_version(int argc, char **argv);
+/* shell_net.c; the port of that name, or null after saying so */
+struct port_state;
+void shell_net(int argc, char **argv);
+struct port_state *shell_find_port(const char *name);
+/* shell_capture.c: */
+void shell_net_capture(int argc, char **argv);
 /* shell_shot.c: */
 void shell_shot(int argc, char **argv);
 /* shell_devices.c: `devices` without a guest */

@@ -6,6 +6,8 @@ import subprocess
 import threading
 
 from machine import Bochs, Qemu, Qemu10
+import diskrows
+import netguests
 import pcguests
 import plans
 import scenarios
@@ -57,6 +59,9 @@ def rows(which):
         Row(Qemu, 'max,+svm,+npt', 3, scenarios.two_linux_short, plans.three_cores, machine='pc'),
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
+        Row(Qemu, None, 3, netguests.switch, netguests.two),
+        Row(Qemu, None, 3, netguests.switch_guards, netguests.two, ci=False),
+        Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
         Row(Qemu, None, 3, scenarios.ovmf_shell, plans.ovmf_shell),
         Row(Qemu, None, 1, scenarios.one_core, plans.hello),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello),
@@ -87,6 +92,13 @@ def rows(which):
         Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-usb-hub', extra=HUB, ci=False),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-ps2'),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-usb', extra=USB),
+        Row(Qemu, None, 2, diskrows.nvme, plans.hello, extra=diskrows.nvme_two()),
+        Row(Qemu, None, 2, diskrows.ahci, plans.hello, ci=False, extra=diskrows.ahci_disk_and_cd()),
+        Row(Qemu, None, 2, diskrows.bad_reads, plans.hello, ci=False, name='nvme-bad-reads',
+            extra=diskrows.bad_disk('nvme-bad', 'nvme,serial=NV-3')),
+        Row(Qemu, None, 2, diskrows.bad_reads, plans.hello, ci=False, name='ahci-bad-reads',
+            extra=diskrows.bad_disk('ahci-bad', 'ide-hd,bus=ide.2')),
+        Row(Qemu, None, 2, diskrows.nvme_unplug, plans.hello, ci=False, extra=diskrows.nvme_behind_port()),
     ]
     table += [Row(Qemu, None, 3, scenarios.refused, p, name='bad-' + p.name, extra_name=None) for p in plans.bad]
     for r in table:

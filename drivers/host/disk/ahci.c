@@ -5,7 +5,6 @@
 #include <hv/core.h>
 #include <hv/lib.h>
 #include <hv/log.h>
-#include <hv/machine.h>
 #include <hv/pool.h>
 #include <hv/time.h>
 
@@ -30,7 +29,6 @@ enum { HBA_CAP = 0x00, HBA_GHC = 0x04, HBA_IS = 0x08, HBA_PI = 0x0c, HBA_CAP2 = 
 #define GHC_RESET 1u
 #define GHC_INTERRUPTS 2u
 #define GHC_AHCI BIT32(31)
-#define CAP_WIDE BIT32(31)
 #define CAP2_HANDOFF 1u
 #define BOHC_FIRMWARE 1u
 #define BOHC_OURS 2u
@@ -92,18 +90,6 @@ static void take_from_firmware(const struct ahci *a)
 		wait_us(1000);
 }
 
-static bool wide_or_low(const struct ahci *a)
-{
-	for (u32 i = 0; boot_info && i < boot_info->range_count; i++) {
-		const struct boot_range *r = &boot_info->ranges[i];
-		bool ram = r->kind == BOOT_RAM || r->kind == BOOT_HYPERVISOR || r->kind == BOOT_FILE;
-
-		if (ram && r->base + r->size > 4 * GiB)
-			return a->caps & CAP_WIDE;
-	}
-	return true;
-}
-
 static bool wait_reset(struct ahci *a)
 {
 	for (u32 i = 0; i < PROBE_STEPS && a->state == AHCI_RESET; i++) {
@@ -112,6 +98,11 @@ static bool wait_reset(struct ahci *a)
 		wait_us(PROBE_STEP_US);
 	}
 	return false;
+}
+
+static bool reaches(const struct ahci *a, u64 hpa)
+{
+	return a->caps & CAP_WIDE || hpa + sizeof(struct ahci_memory) <= 4 * GiB;
 }
 
 /* Ports that get no memory are not used. */
@@ -132,6 +123,10 @@ static void ports_init(struct ahci *a)
 			continue;
 		}
 		p->memory_hpa = pool_hpa(p->memory).v;
+		if (!reaches(a, p->memory_hpa)) {
+			log_notice("ahci: port %u is not used: it reaches only memory below 4 GiB, and ours is above", i);
+			continue;
+		}
 		p->state = PORT_EMPTY;
 	}
 }
@@ -147,9 +142,6 @@ static bool ahci_open(struct ahci *a, const char **why)
 	*why = "its registers make no sense";
 	if (a->caps == ~0u || !a->implemented || REGISTERS + (last + 1) * PORT_REGISTERS > a->pci->bar[BAR].size)
 		return false;
-	*why = "it reaches only memory below 4 GiB, and there is more";
-	if (!wide_or_low(a))
-		return false;
 	take_from_firmware(a);
 	ahci_write(a->reg, HBA_GHC, GHC_AHCI);
 	ahci_write(a->reg, HBA_GHC, GHC_AHCI | GHC_RESET);
@@ -164,12 +156,9 @@ static bool ahci_open(struct ahci *a, const char **why)
 /* No port is on its way up. */
 static bool settled(const struct ahci *a)
 {
-	for (u32 i = 0; i < AHCI_PORTS; i++) {
-		u32 state = a->port[i].state;
-
-		if (state > PORT_EMPTY && state < PORT_NO_MEDIUM)
+	for (u32 i = 0; i < AHCI_PORTS; i++)
+		if (ahci_port_busy(&a->port[i]))
 			return false;
-	}
 	return true;
 }
 
@@ -226,6 +215,21 @@ static void ahci_start(struct host_pci *p)
 	pci_messages_on(p, core_table[control_core].apic_id);
 }
 
+/* Registers of what was pulled out read as ones, or as anything; its config space as ones. */
+static bool still_there(struct ahci *a)
+{
+	u32 ghc = ahci_read(a->reg, HBA_GHC);
+
+	a->look = a->now + ns_to_ticks(LOOK_NS);
+	if (ghc != ~0u && ghc & GHC_AHCI)
+		return true;
+	if (ghc == ~0u || (pci_read(a->pci->bdf, PCI_ID, 4) & 0xffff) == 0xffff)
+		die(a, "it is not there any more");
+	else
+		ahci_reset(a, "it has lost its mode");
+	return false;
+}
+
 bool ahci_turn(struct ahci *a, u64 now)
 {
 	u32 is;
@@ -238,10 +242,8 @@ bool ahci_turn(struct ahci *a, u64 now)
 		return false;
 	}
 	is = ahci_read(a->reg, HBA_IS);
-	if (is == ~0u && ahci_read(a->reg, HBA_CAP) == ~0u) {
-		die(a, "it is not there any more");
+	if ((is == ~0u || now >= a->look) && !still_there(a))
 		return true;
-	}
 	for (u32 i = 0; i < AHCI_PORTS && a->state == AHCI_RUNS; i++) {
 		if (a->port[i].state == PORT_NONE)
 			continue;

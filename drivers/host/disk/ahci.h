@@ -129,6 +129,8 @@ struct ahci {
 u32 ahci_read(const volatile u8 *base, u32 off);
 void ahci_write(volatile u8 *base, u32 off, u32 val);
 
+#define CAP_WIDE BIT32(31)		/* HBA capabilities: 64-bit addresses */
+
 /* "Port Registers". */
 enum { PX_CLB = 0x00, PX_FB = 0x08, PX_IS = 0x10, PX_IE = 0x14, PX_CMD = 0x18, PX_TFD = 0x20, PX_SIG = 0x24, PX_SSTS = 0x28,
 	PX_SCTL = 0x2c, PX_SERR = 0x30, PX_SACT = 0x34, PX_CI = 0x38 };
@@ -164,6 +166,8 @@ bool ahci_late(const struct ahci_port *p, u64 now);
 /* ahci_port.c: from whatever state up again (why null: it was just plugged in); a turn. */
 void ahci_port_begin(struct ahci_port *p, const char *why);
 void ahci_port_turn(struct ahci_port *p);
+/* On its way up, and there is something at it. */
+bool ahci_port_busy(const struct ahci_port *p);
 /* The disk is gone: all of its requests are answered. The engine must stand. */
 void ahci_port_gone(struct ahci_port *p);
 /* The machine goes down: once all is answered, a step towards a disk with its cache written and its motor off. true: there

@@ -141,7 +141,8 @@ void ahci_offer(struct ahci_port *p)
 
 	*d = (struct disk){ .ops = &ahci_disk_ops, .driver = p, .bdf = p->a->pci->bdf, .sectors = p->sectors,
 		.sector_size = 512u << p->shift, .physical_size = p->physical, .depth = p->ncq ? p->depth : AHCI_SLOTS,
-		.pieces_max = DISK_PIECES_MAX, .bytes_max = AHCI_BYTES_MAX, .dma_align = 2, .readonly = p->atapi,
+		.pieces_max = DISK_PIECES_MAX, .bytes_max = AHCI_BYTES_MAX, .dma_align = 2,
+		.dma_end = p->a->caps & CAP_WIDE ? 0 : 4 * GiB, .readonly = p->atapi,
 		.rotational = p->rotational, .fua = p->fua, .discard = p->trim, .write_cache = p->cache };
 	fmt_print(d->name, sizeof(d->name), "sata%u", p->a->first + p->nr);
 	str_copy(d->model, sizeof(d->model), p->model);

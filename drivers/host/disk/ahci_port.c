@@ -11,6 +11,7 @@
 #define STOP_NS (600 * MS)
 #define RESET_NS (2 * MS)		/* COMRESET lasts a millisecond at least */
 #define LINK_NS (200 * MS)		/* until something answers */
+#define PRESENT_NS (20 * MS)		/* a device that is there shows up within 10 ms of a reset */
 #define LINK_MORE_NS (1000 * MS)	/* once something has */
 #define READY_NS (20000 * MS)		/* a disk's motor may have to start */
 #define OWN_NS (5000 * MS)
@@ -455,6 +456,13 @@ bool ahci_port_rest(struct ahci_port *p)
 	go(p, PORT_FLUSH, OWN_NS);
 	ahci_own(p, &(struct ahci_fis){ .command = p->flush48 ? ATA_FLUSH_EXT : ATA_FLUSH, .device = 0x40 }, 0, OWN_NS);
 	return true;
+}
+
+bool ahci_port_busy(const struct ahci_port *p)
+{
+	if (p->state == PORT_LINK && link(p) == 0 && p->until - p->a->now < ns_to_ticks(LINK_NS - PRESENT_NS))
+		return false;
+	return p->state > PORT_EMPTY && p->state < PORT_NO_MEDIUM;
 }
 
 void ahci_port_turn(struct ahci_port *p)

@@ -12,7 +12,8 @@
 #define ADMIN_NS (5000 * MS)
 #define LOOK_NS (100 * MS)
 #define PEACE_NS (60000 * MS)
-#define STATUS_FATAL 2u			/* CSTS.CFS */
+#define STATUS_READY 1u			/* CSTS.RDY */
+#define STATUS_FATAL 2u			/* CSTS.CFS; all ones, when it is not there, are that too */
 #define REG_STATUS 0x1cu
 
 enum { ADMIN_OP_LOG = 2, ADMIN_OP_ABORT = 8, ADMIN_OP_EVENT = 12 };
@@ -182,12 +183,12 @@ void nvme_admin_turn(struct nvme *n, u64 now)
 		return;
 	n->look = now + ns_to_ticks(LOOK_NS);
 	status = nvme_read(n, REG_STATUS);
-	if (status == ~0u) {
-		nvme_die(n, "it is not there any more");
+	if ((status & (STATUS_FATAL | STATUS_READY)) != STATUS_READY) {
+		nvme_up_begin(n, status & STATUS_FATAL ? "it reports a fatal error" : "it has stopped", now);
 		return;
 	}
-	if (status & STATUS_FATAL || admin_late(n, now)) {
-		nvme_up_begin(n, status & STATUS_FATAL ? "it reports a fatal error" : "it does not answer", now);
+	if (admin_late(n, now)) {
+		nvme_up_begin(n, "it does not answer", now);
 		return;
 	}
 	if (now - n->since >= ns_to_ticks(PEACE_NS))

@@ -62,8 +62,18 @@ void nvme_die(struct nvme *n, const char *why)
 	}
 }
 
+/* Registers of what was pulled out read as ones, or as anything; its config space as ones. */
+static bool is_there(const struct nvme *n)
+{
+	return (pci_read(n->pci->bdf, PCI_ID, 4) & 0xffff) != 0xffff && nvme_read(n, REG_STATUS) != ~0u;
+}
+
 void nvme_up_begin(struct nvme *n, const char *why, u64 now)
 {
+	if (!is_there(n)) {
+		nvme_die(n, "it is not there any more");
+		return;
+	}
 	n->state = NVME_DOWN;
 	if (why) {
 		n->why = why;

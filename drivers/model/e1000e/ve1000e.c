@@ -94,13 +94,15 @@ void ve1000e_cause(struct ve1000e *n, u32 causes)
 	interrupt(n, causes);
 }
 
-/* Reading acknowledges, but with MSI-X and a mask only where the driver asked for it. */
+/* Reading acknowledges; with MSI-X and a mask only while something unmasked is pending. */
 static u32 icr_read(struct ve1000e *n)
 {
 	u32 causes = ve1000e_get(n, E_ICR), pending = causes & ve1000e_get(n, E_IMS);
 	bool automatic = pending && ve1000e_get(n, E_CTRL_EXT) & CTRL_EXT_IAME;
 
-	if (!vpci_msix_enabled(&n->f) || !ve1000e_get(n, E_IMS) || automatic)
+	/* With MSI-X a read clears while INT_ASSERTED is set; Linux relies on it ("e1000e: Avoid missed interrupts following ICR
+	 * read"). */
+	if (!vpci_msix_enabled(&n->f) || !ve1000e_get(n, E_IMS) || pending)
 		*ve1000e_reg(n, E_ICR) = 0;
 	if (automatic)
 		*ve1000e_reg(n, E_IMS) &= ~ve1000e_get(n, E_IAM);

@@ -344,6 +344,13 @@ static void test_machine_commands(void **state)
 	machine_report = NULL;
 }
 
+/* Has its own tests. */
+void shell_net(int argc, char **argv)
+{
+	(void)argc, (void)argv;
+	shell_line("switches");
+}
+
 void pc_list(const struct guest *g, void (*line)(const char *text))
 {
 	line(g->name);

@@ -1,25 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "disk_fake.h"
 
-#include <hv/boot_info.h>
 #include <hv/control_work.h>
 #include <hv/core.h>
 #include <hv/log.h>
-#include <hv/machine.h>
 #include <hv/pool.h>
 
 struct timebase timebase = { .tsc_hz = SECOND };
 struct disk *fake_disk[FAKE_DISKS];
 u32 fake_disks, fake_gone, fake_changed, fake_logs;
-bool fake_refuse_disks, fake_master;
+bool fake_refuse_disks, fake_master, fake_absent;
 struct host_pci fake_function;
 u8 fake_registers[FAKE_REGISTERS] __attribute__((aligned(4096)));
 u64 now, fake_pages_left;
 void (*fake_wait)(void);
 struct core_public core_table[CORES_LIMIT];
 u32 control_core;
-static struct boot_info info;
-const struct boot_info *boot_info = &info;
 static void *given[4096];
 static u32 given_count;
 
@@ -29,10 +25,9 @@ void fake_disk_init(void)
 		free(given[--given_count]);
 	memset(fake_registers, 0, sizeof(fake_registers));
 	memset(&fake_function, 0, sizeof(fake_function));
-	memset(&info, 0, sizeof(info));
 	fake_function.bdf = 0x0010;
 	fake_disks = fake_gone = fake_changed = fake_logs = 0;
-	fake_refuse_disks = fake_master = false;
+	fake_refuse_disks = fake_master = fake_absent = false;
 	fake_wait = NULL;
 	fake_pages_left = 100000;
 	now = tsc_now();
@@ -87,6 +82,11 @@ void *pci_map_bar(struct host_pci *p, u32 bar, u64 need)
 {
 	p->bar[bar].size = FAKE_REGISTERS;
 	return need <= FAKE_REGISTERS ? fake_registers : NULL;
+}
+
+u32 pci_read(u16 bdf, u32 off, u32 size)
+{
+	return fake_absent ? ~0u : 0x12345678;
 }
 
 void pci_set_master(struct host_pci *p, bool on)

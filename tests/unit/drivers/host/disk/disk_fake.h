@@ -25,6 +25,7 @@ extern struct disk *fake_disk[FAKE_DISKS];	/* in the order of disk_add() */
 extern u32 fake_disks, fake_gone, fake_changed, fake_logs;
 extern bool fake_refuse_disks;			/* disk_add() has no room */
 extern bool fake_master;			/* the function may reach memory */
+extern bool fake_absent;			/* its config space reads as ones */
 extern struct host_pci fake_function;
 extern u8 fake_registers[FAKE_REGISTERS];
 extern u64 now;					/* TSC, a nanosecond a tick */

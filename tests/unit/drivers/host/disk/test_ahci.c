@@ -433,6 +433,21 @@ static void controller_gone(void **state)
 	assert_true(a.done == 1 && a.result == DISK_GONE && fake_gone == 2 && !fake_master);
 }
 
+static void controller_lost(void **state)
+{
+	struct ask a;
+
+	ask_make(&a, BLOCK_WRITE, 0, 1, data, 1);
+	hc.ghc = 0;
+	assert_int_equal(ask(disk_at(0), &a), 0);
+	turns(60, 10);
+	assert_true(a.done == 1 && a.result == DISK_OK && hc.resets == 2);
+	fake_absent = true;
+	hc.ghc = 0;
+	turns(20, 10);
+	assert_true(fake_gone == 2 && !fake_master);
+}
+
 static void health(void **state)
 {
 	struct disk *d = disk_at(0);
@@ -506,6 +521,10 @@ static void failures_at_boot(void **state)
 		turns(40, 10);
 		assert_true(fake_disks == 2 || ahci->port[3].state == PORT_NONE);
 	}
+	ahci_fake_init(state);
+	hc.cap &= 0x7fffffff;		/* reaches only what lies below 4 GiB: this test's memory does not */
+	ahci_fake_probe();
+	assert_int_equal(fake_disks, 0);
 	ahci_fake_init(state);
 	hc.port[0].busy = true;
 	ahci_fake_probe();
@@ -599,7 +618,7 @@ int main(void)
 		RUNNING(optical), RUNNING(medium_comes_and_goes), RUNNING(full_queue), RUNNING(flush_goes_alone),
 		RUNNING(done_submits), RUNNING(one_of_many_fails), cmocka_unit_test_setup(plain_errors_in_words, plain),
 		RUNNING(late_is_reset), RUNNING(given_up_after_tries), RUNNING(stuck_engine), RUNNING(pulled_out_in_mid_flight),
-		RUNNING(link_lost), RUNNING(controller_gone), RUNNING(health), RUNNING(identify_that_is_refused),
+		RUNNING(link_lost), RUNNING(controller_gone), RUNNING(controller_lost), RUNNING(health), RUNNING(identify_that_is_refused),
 		RUNNING(blocks_of_4096), RUNNING(failures_at_boot), RUNNING(says_how_it_is), RUNNING(goes_down), RUNNING(at_random),
 	};
 

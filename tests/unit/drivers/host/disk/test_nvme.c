@@ -365,6 +365,26 @@ static void gone_in_mid_flight(void **state)
 	assert_int_equal(fake_gone, 1);
 }
 
+/* As some machines answer for what is not there: registers read as zeros. */
+static void gone_reads_zeros(void **state)
+{
+	struct ask a;
+
+	hc.hold = true;
+	ask_make(&a, BLOCK_READ, 0, 1, back, 1);
+	assert_int_equal(ask(fake_disk[0], &a), 0);
+	turn(1);
+	fake_absent = true;
+	memset(fake_registers, 0, sizeof(fake_registers));
+	turn(200);
+	assert_true(a.done == 1 && a.result == DISK_GONE && fake_gone == 1 && !fake_master);
+	running(state);
+	fake_set(0x1c, 0);		/* it is there, but somebody reset it */
+	turn(200);
+	turns(40, 10);
+	assert_true(nvme->state == NVME_RUNS && nvme->resets == 1);
+}
+
 static void does_not_come_back(void **state)
 {
 	struct ask a;
@@ -714,7 +734,7 @@ int main(void)
 		RUNNING(long_ones_in_parts), RUNNING(blocks_of_4096), RUNNING(queues_wrap), RUNNING(full_queue),
 		RUNNING(done_submits), RUNNING(errors_in_words), RUNNING(late_is_aborted), RUNNING(no_abort_so_reset),
 		RUNNING(given_up_after_tries), RUNNING(reset_and_submit_meanwhile), RUNNING(gone_in_mid_flight),
-		RUNNING(does_not_come_back), RUNNING(cannot_be_stopped), RUNNING(several_namespaces), RUNNING(one_queue_for_two),
+		RUNNING(gone_reads_zeros), RUNNING(does_not_come_back), RUNNING(cannot_be_stopped), RUNNING(several_namespaces), RUNNING(one_queue_for_two),
 		RUNNING(version_without_lists), RUNNING(namespaces_come_and_go), RUNNING(health), RUNNING(events_without_end),
 		RUNNING(hostile_completions), RUNNING(refused_at_boot), RUNNING(slow_to_get_ready), RUNNING(admin_failures_end),
 		RUNNING(no_room_above), RUNNING(says_how_it_is), RUNNING(goes_down), RUNNING(at_random),

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests on a virtual switch: they talk, VLANs keep apart, spoofing is refused, captures open."""
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
+
+import pcap
+from pcguests import RecipePlan
+from scenarios import in_guest, linux_boots, shell, view
+
+two = RecipePlan('switch')
+LEFT, RIGHT = '10.0.0.1', '10.0.0.2'
+
+
+def run(m, digit, name, command, expect, seconds=60):
+    return in_guest(m, digit, name, command, expect, seconds)
+
+
+def up(m):
+    linux_boots(m, ('left', 'right'))
+    for digit, name, cards in (('1', 'left', ((0, LEFT), (1, '10.0.0.5'))), ('2', 'right', ((0, RIGHT),))):
+        run(m, digit, name, 'insmod /lib/net/e1000e.ko; echo loaded=$?', r'loaded=0', 60)
+        for i, address in cards:
+            run(m, digit, name, f'ifconfig eth{i} {address} up; sleep 3; cat /sys/class/net/eth{i}/operstate', r'\nup\r', 60)
+
+
+def counter(m, port, words):
+    view(m, '0')
+    m.at = len(m.text)
+    found = shell(m, f'net {port}', rf'port {port} of switch[\s\S]*?bulkhead> ').group(0)
+    n = re.search(rf'(\d+) {words}', found)
+    return int(n.group(1)) if n else 0
+
+
+def switch(m, plan):
+    up(m)
+    run(m, '1', 'left', f'ping -c 3 {RIGHT}', r'3 packets received', 60)
+    # 4 MiB by TCP, and their sum at the other end.
+    run(m, '2', 'right', 'nc -l -p 99 | sha256sum &', r'right# ')
+    size = 4 << 20
+    m.at = len(m.text)
+    want = run(m, '1', 'left', f'yes bulkhead | head -c {size} | tee /tmp/data | sha256sum', r'([0-9a-f]{64})', 90).group(1)
+    run(m, '1', 'left', f'nc {RIGHT} 99 </tmp/data; echo sent=$?', r'sent=0', 180)
+    view(m, '2')
+    m.expect(want, 60)
+    return 'pings, 4 MiB by TCP'
+
+
+def switch_guards(m, plan):
+    up(m)
+    run(m, '1', 'left', f'ping -c 1 {RIGHT}', r'1 packets received', 60)
+    # VLAN 20 does not reach VLAN 10, not even when it says so itself.
+    run(m, '1', 'left', f'ip route flush dev eth0; ping -c 3 -I eth1 {RIGHT}; echo done=$?', r' 0 packets received[\s\S]*done=\d', 60)
+    m.at = len(m.text)
+    run(m, '1', 'left', 'ifconfig eth1 down; ifconfig eth0 10.0.0.1 up; sleep 3; echo again=$?', r'again=0', 60)
+    # Another's MAC address.
+    before = counter(m, 'left.0', 'from a MAC address that is not its own')
+    run(m, '1', 'left', 'ifconfig eth0 down; ip link set eth0 address 52:54:00:00:00:77; ifconfig eth0 10.0.0.1 up; sleep 3; '
+        f'ping -c 3 {RIGHT}; echo done=$?', r' 0 packets received[\s\S]*done=\d', 90)
+    assert counter(m, 'left.0', 'from a MAC address that is not its own') > before, 'a foreign MAC address was not refused'
+    # Another's IP address, where the plan says the own one: by ARP and in packets.
+    run(m, '2', 'right', 'ifconfig eth0 10.0.0.3; ping -c 2 10.0.0.9; arping -c 2 -I eth0 -U 10.0.0.1; echo done=$?', r'done=\d', 60)
+    assert counter(m, 'right.0', 'claiming another') > 0, 'ARP for a foreign address was not refused'
+    return 'VLANs, MAC, ARP'
+
+
+def switch_capture(m, plan):
+    up(m)
+    view(m, '0')
+    shell(m, 'net capture right.0 serial count 6 snap 100', r'BEGIN PCAP right\.0')
+    run(m, '1', 'left', f'ping -c 4 {RIGHT}', r'4 packets received', 60)
+    view(m, '0')
+    m.expect(r'END PCAP right\.0 frames=6 lost=0', 60)
+    (port, data), = pcap.captures(m.text)
+    assert port == 'right.0' and len(pcap.frames(data)) == 6, f'{port}: {len(data)} bytes'
+    name = 'build/test/right.pcap'
+    open(name, 'wb').write(data)
+    if not any(os.access(f'{d}/tshark', os.X_OK) for d in os.environ['PATH'].split(':')):
+        return '6 frames; tshark is not installed'
+    out = subprocess.run(['tshark', '-r', name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+    assert 'Echo (ping) request' in out, out
+    return '6 frames, tshark reads them'
