@@ -292,7 +292,7 @@ void vrtc_reset(struct vrtc *r, u64 now)
 	put_memory_sizes(r);
 	r->seen = guest_second(r, now);
 	r->periodic_start = now;
-	r->periodic_seen = r->owed = 0;
+	r->periodic_seen = r->owed = r->owed_at = 0;
 	r->due = NEVER;
 }
 
