@@ -8,6 +8,7 @@
 #include <hv/datastore.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/storage.h>
 #include <hv/time.h>
 
 #define NEVER (~0ul)
@@ -43,6 +44,11 @@ bool life_is_quiet(const struct guest *g)
 	return !life_of(g)->out && !life_of(g)->to_run;
 }
 
+bool life_is_over(const struct guest *g)
+{
+	return life_is_quiet(g) && !life_of(g)->lending;
+}
+
 const char *life_state_word(const struct guest *g)
 {
 	static const char *const word[] = { [GUEST_OFF] = "off", [GUEST_STARTING] = "starting",
@@ -52,6 +58,8 @@ const char *life_state_word(const struct guest *g)
 
 	if (g->state == GUEST_RUNNING && l->panicked)
 		return "panicked";
+	if (l->lending)
+		return "draining";
 	if ((l->clearing || l->to_clear) && g->state != GUEST_STARTING && life_is_quiet(g))
 		return "clearing";
 	return word[g->state];
@@ -137,17 +145,23 @@ static bool cores_ready(const struct guest *g)
 const char *life_start(struct guest *g, u64 now)
 {
 	struct life *l = life_of(g);
+	const char *why;
 
 	if (held)
 		return "the machine is going down";
 	if (!life_is_quiet(g) || g->state == GUEST_STARTING || g->state == GUEST_RUNNING)
 		return g->state == GUEST_STOPPING ? "it is still stopping" : "it runs already";
+	if (l->lending)
+		return "a disk or a network card still works in its RAM: try again when that is over";
 	if (load_acquire(&g->broken))
 		return "the machine's hardware failed under it: it stays off until the machine is reset";
 	if (!datastore_settled(g))
 		return "what the datastore has of it is being read";
 	if (!cores_ready(g))
 		return "one of its cores does not work (see `cores`)";
+	why = guest_volumes_open(g);
+	if (why)
+		return why;
 	memset(&l->restart, 0, sizeof(l->restart));
 	begin(l, now);
 	return NULL;
@@ -200,6 +214,10 @@ static const char *refuse_idle(struct life *l)
 	l->restart_at = NEVER;
 	if (!life_is_quiet(l->guest))
 		return NULL;
+	if (waits)
+		guest_volumes_close(l->guest);
+	if (l->lending)
+		l->intent = INTENT_KILL;	/* a restart that was to follow */
 	return waits ? "it waited for its restart: that is cancelled" : "it does not run";
 }
 
@@ -255,6 +273,7 @@ static void restart_or_rest(struct life *l, u64 now)
 	/* A bad frame may be in its RAM: to clear it could bring the hypervisor down, and nobody else gets it. */
 	if (load_acquire(&g->broken)) {
 		l->intent = INTENT_NONE;
+		guest_volumes_close(g);
 		return;
 	}
 	if (l->intent == INTENT_NONE)
@@ -263,6 +282,7 @@ static void restart_or_rest(struct life *l, u64 now)
 		delay = 0;
 	l->intent = INTENT_NONE;
 	if (delay == RESTART_NEVER || held) {
+		guest_volumes_close(g);
 		rest(l);
 		return;
 	}
@@ -275,6 +295,21 @@ static void restart_or_rest(struct life *l, u64 now)
 	l->restart_at = after(now, delay);
 }
 
+/* Its RAM is not touched again before all who work in it from outside have let go. */
+static void settle(struct life *l, u64 now)
+{
+	if (guest_let_go(l->guest)) {
+		if (l->lending_said)
+			log_notice("guest %s: disks and cards have let go of its RAM", l->guest->name);
+		l->lending = l->lending_said = false;
+		restart_or_rest(l, now);
+	} else if (!l->lending_said && now - l->lending_since >= LEND_SECONDS * timebase.tsc_hz) {
+		l->lending_said = true;
+		log_notice("guest %s: a disk or a network card has not let go of its RAM after %u s: it stays off until then",
+			   l->guest->name, LEND_SECONDS);
+	}
+}
+
 static void finish(struct life *l, u64 now)
 {
 	l->deadline = l->panic_deadline = NEVER;
@@ -283,7 +318,9 @@ static void finish(struct life *l, u64 now)
 	ending_announce(l);
 	ending_record(l);
 	l->guest->state = ending_state(l->last.end);
-	restart_or_rest(l, now);
+	l->lending = true;
+	l->lending_since = now;
+	settle(l, now);
 }
 
 /* Messages and time. */
@@ -410,12 +447,14 @@ u64 life_tick(u64 now)
 			send_runs(l);
 		if (l->to_clear)
 			send_clear(l);
+		if (l->lending)
+			settle(l, now);
 		if (now >= MIN(l->deadline, l->panic_deadline))
 			deadline_passed(l, now);
 		if (now >= l->restart_at)
 			begin(l, now);
 		next = MIN(next, MIN(MIN(l->deadline, l->panic_deadline), l->restart_at));
-		if (l->to_run || l->to_clear)
+		if (l->to_run || l->to_clear || l->lending)
 			next = MIN(next, now + ns_to_ticks(SEND_AGAIN_NS));
 	}
 	return next;

@@ -7,6 +7,7 @@
  *                                                                 (or STARTING again, now or after a delay)
  *   RUNNING --MSG_PANICKED, then PANIC_SECONDS--> STOPPING
  *
+ * Between the last park and whatever follows, disks and cards finish what they do in its RAM (guest_let_go()).
  * A guest that rests has its RAM cleared by vcpu 0's core: MSG_ZERO, MSG_ZEROED. A start meanwhile waits behind that.
  * Nothing waits: requests go out as messages and events, answers and time-outs come in through life_message() and
  * life_tick(). Control core. */
@@ -20,6 +21,7 @@
 #define STOP_SECONDS_MAX 3600u
 #define PARK_SECONDS 5u			/* in which every core leaves its guest; later we say so and go on waiting */
 #define PANIC_SECONDS 10u		/* in which a guest that panicked ends or reboots by itself */
+#define LEND_SECONDS 30u		/* in which disks and cards let go of its RAM; later we say so and go on waiting */
 #define CRASH_LINES 20u
 #define LIFE_LINES_BYTES 2048u
 
@@ -37,6 +39,9 @@ struct life {
 	u64 restart_at;			/* TSC; U64_MAX none */
 	bool panicked;			/* in this run */
 	u64 panic_deadline;		/* TSC at which it is ended for that; U64_MAX none */
+	bool lending;			/* it has parked; disks or cards still work in its RAM */
+	u64 lending_since;		/* TSC */
+	bool lending_said;
 	bool to_clear;			/* MSG_ZERO did not fit into the ring yet */
 	u32 clearing;			/* MSG_ZERO sent and not answered */
 	u64 started;			/* TSC of the first instruction; 0: not yet */
@@ -72,8 +77,9 @@ void life_message(const struct message *m, u64 now);
 /* What is due at now: unsent messages, stop and park time-outs, restarts. Returns the TSC of the next. */
 u64 life_tick(u64 now);
 
-/* No vcpu of g is out. */
+/* No vcpu of g is out. And: nor does anything else work in its RAM. */
 bool life_is_quiet(const struct guest *g);
+bool life_is_over(const struct guest *g);
 
 /* What g does, in one word: its state, or "panicked" (still running), or "clearing" (ended, RAM not cleared yet). */
 const char *life_state_word(const struct guest *g);

@@ -222,6 +222,7 @@ void control_run(void)
 	drivers_start();
 	if (!storage_settle(SETTLE_NS))
 		log_notice("storage: a disk has not answered yet; guests that use it may have to be started by hand");
+	datastore_begin();
 	loop_autostart(tsc_now());
 	log_notice("ready");
 	for (;;) {

@@ -70,6 +70,11 @@ void shell_net_capture(int argc, char **argv);
 void shell_shot(int argc, char **argv);
 /* shell_devices.c: `devices` without a guest */
 void shell_devices_host(void);
+/* shell_storage.c: */
+void shell_disks(int argc, char **argv);
+void shell_disk(int argc, char **argv);
+void shell_volumes(int argc, char **argv);
+void shell_volume(int argc, char **argv);
 /* shell_host.c: `ping`; `net host`, `net nat` */
 void shell_ping(int argc, char **argv);
 void shell_net_host(void);

@@ -137,21 +137,34 @@ static struct storage_disk *find_disk(const char *name)
 }
 
 /* A partition among those that the disk has. */
+static const char *make_partition(struct storage_disk *s)
+{
+	u64 size = MIN(PARTITION_BYTES, ALIGN_DOWN(volume_largest_gap(s), PARTITION_BYTES_MIN));
+
+	if (!size)
+		return "there is no room for a partition of 1 MiB";
+	return volume_create(s, PARTITION_NAME, size, VOLUME_DATASTORE, made, NULL);
+}
+
+static void table_made(void *arg, const char *why)
+{
+	why = why ? why : make_partition(arg);
+	if (why)
+		made(NULL, why);
+}
+
+/* A disk with nothing on it gets a partition table first; any other content is left alone. */
 static void make(const char *disk)
 {
 	struct storage_disk *s = find_disk(disk);
 	const char *why;
-	u64 size;
 
 	if (volume_datastore() || !s) {
 		shell_print("datastore: %s\n", s ? "there is a partition for one already" :
 			    "there is no such disk (`disks` lists them)");
 		return;
 	}
-	size = MIN(PARTITION_BYTES, ALIGN_DOWN(volume_largest_gap(s), PARTITION_BYTES_MIN));
-	why = "there is no room for a partition of 1 MiB";
-	if (size)
-		why = volume_create(s, PARTITION_NAME, size, VOLUME_DATASTORE, made, NULL);
+	why = volume_largest_gap(s) ? make_partition(s) : volume_init_disk(s, false, table_made, s);
 	if (why)
 		shell_print("datastore: %s\n", why);
 	else

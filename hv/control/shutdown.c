@@ -56,7 +56,7 @@ static bool guest_is_done(u64 now)
 {
 	struct guest *g = guests[down.left - 1];
 
-	if (life_is_quiet(g))
+	if (life_is_over(g))
 		return true;
 	if (!down.asked) {
 		down.asked = true;
@@ -65,7 +65,7 @@ static bool guest_is_done(u64 now)
 			life_stop(g, down.seconds, now);
 		else
 			life_kill(g, now);
-		return life_is_quiet(g);
+		return life_is_over(g);
 	}
 	if (now < down.give_up)
 		return false;

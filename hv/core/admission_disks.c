@@ -12,6 +12,7 @@ struct use {
 	const char *what, *name;
 	u32 line;
 	bool writes;
+	bool volume;		/* a partition, not a file */
 };
 
 static u32 add_use(struct use *use, u32 count, const struct plan_guest *g, const char *what, const char *name, u32 line,
@@ -19,7 +20,7 @@ static u32 add_use(struct use *use, u32 count, const struct plan_guest *g, const
 {
 	if (!*name)
 		return count;
-	use[count] = (struct use){ g, what, name, line, writes };
+	use[count] = (struct use){ .g = g, .what = what, .name = name, .line = line, .writes = writes };
 	return count + 1;
 }
 
@@ -30,8 +31,13 @@ static u32 list_uses(const struct plan_guest *g, struct use use[USES_MAX])
 	const struct plan_boot *b = &g->boot;
 	u32 n = 0;
 
-	for (u32 i = 0; i < g->disk_count; i++)
-		n = add_use(use, n, g, "disk", g->disk[i].image, g->disk[i].line, !g->disk[i].readonly);
+	for (u32 i = 0; i < g->disk_count; i++) {
+		const struct plan_disk *d = &g->disk[i];
+
+		n = add_use(use, n, g, "disk", *d->volume ? d->volume : d->image, d->line, !d->readonly);
+		if (n)
+			use[n - 1].volume = *d->volume;
+	}
 	n = add_use(use, n, g, "cdrom", g->cdrom, g->line[PLAN_KEY_CDROM], false);
 	n = add_use(use, n, g, "boot", b->kernel, g->line[PLAN_KEY_KERNEL], false);
 	n = add_use(use, n, g, "boot", b->initrd, g->line[PLAN_KEY_INITRD], false);
@@ -46,10 +52,11 @@ static void check_pair(struct admission *a, const struct use *one, const struct 
 	const struct use *first = one->line <= two->line ? one : two, *last = first == one ? two : one;
 	char key[64], other[64];
 
-	if ((!one->writes && !two->writes) || strcmp(one->name, two->name) != 0)
+	if ((!one->writes && !two->writes) || one->volume != two->volume || strcmp(one->name, two->name) != 0)
 		return;
 	plan_error_add(a->errors, "IMAGE-SHARED", last->line, admission_key(key, sizeof(key), last->g, last->what),
-		       "a file of its own, or readonly = true at both: \"%.40s\" is also in %s (line %u)", last->name,
+		       "a %s of its own, or readonly = true at both: \"%.40s\" is also in %s (line %u)",
+		       last->volume ? "volume" : "file", last->name,
 		       admission_key(other, sizeof(other), first->g, first->what), first->line);
 }
 
@@ -93,7 +100,7 @@ void admit_disks(struct admission *a)
 		struct resolved_guest *rg = &a->resolved->guest[i];
 
 		for (u32 d = 0; d < g->disk_count; d++)
-			rg->disk[d] = admit_disk(a, g, "disk", g->disk[d].image, g->disk[d].line);
+			rg->disk[d] = *g->disk[d].volume ? NULL : admit_disk(a, g, "disk", g->disk[d].image, g->disk[d].line);
 		if (*g->cdrom)
 			rg->cdrom = admit_disk(a, g, "cdrom", g->cdrom, g->line[PLAN_KEY_CDROM]);
 	}

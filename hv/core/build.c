@@ -13,6 +13,7 @@
 #include <hv/pc.h>
 #include <hv/policy.h>
 #include <hv/pool.h>
+#include <hv/storage.h>
 
 #define SEALED __attribute__((section(".sealed")))
 
@@ -128,6 +129,16 @@ static struct guest_disk *add_disk(struct guest *g, const struct facts_image *fr
 	return d;
 }
 
+static struct guest_disk *add_volume(struct guest *g, const struct plan_disk *plan)
+{
+	u32 nr = g->disk_count++;
+	struct guest_disk *d = &g->disk[nr];
+
+	*d = (struct guest_disk){ .volume = plan, .readonly = plan->readonly };
+	fmt_print(d->serial, sizeof(d->serial), "disk%u", nr);
+	return d;
+}
+
 static void set_images(struct guest *g, const struct resolved_guest *r)
 {
 	u64 next = GUEST_IMAGES_VA;
@@ -139,7 +150,8 @@ static void set_images(struct guest *g, const struct resolved_guest *r)
 	for (u32 i = 0; i < r->module_count; i++)
 		add_image(g, &g->module[i], r->module[i], &next);
 	for (u32 i = 0; i < r->plan->disk_count; i++)
-		add_disk(g, r->disk[i], r->plan->disk[i].readonly, &next)->split = r->plan->disk[i].split;
+		(r->disk[i] ? add_disk(g, r->disk[i], r->plan->disk[i].readonly, &next) : add_volume(g, &r->plan->disk[i]))->split =
+			r->plan->disk[i].split;
 	if (r->cdrom)
 		str_copy(add_disk(g, r->cdrom, true, &next)->serial, sizeof(g->disk[0].serial), "cdrom");
 }
@@ -266,8 +278,20 @@ static int read_plan(struct plan *plan, const struct boot_info *info, struct pla
 	return err;
 }
 
+static const struct plan_machine *granting;
+
+static bool plan_names(const struct disk *d)
+{
+	for (u32 i = 0; i < granting->disk_count; i++)
+		if (storage_is_called(d, granting->disk[i]))
+			return true;
+	return granting->all_disks;
+}
+
 static void apply_machine(const struct plan *plan)
 {
+	granting = &plan->machine;
+	storage_grant(plan_names);
 	log_set_level(plan->machine.log);
 	sinks_configure(&plan->machine);
 }

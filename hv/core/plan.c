@@ -76,6 +76,41 @@ static void read_log(struct plan_reader *r, void *object, const struct toml_node
 		((struct plan_machine *)object)->log = (enum log_level)found;
 }
 
+/* Disks that may be written: "all", or each by its name, serial number or PCI address. */
+static void read_machine_disks(struct plan_reader *r, void *object, const struct toml_node *n)
+{
+	struct plan_machine *m = object;
+
+	if (n->type == TOML_STRING) {
+		m->all_disks = strcmp(n->text, "all") == 0;
+		if (!m->all_disks)
+			plan_bad(r, "PLAN-VALUE", n, "\"all\", or a list of disks");
+		return;
+	}
+	for (const struct toml_node *d = n->first; d; d = d->next) {
+		if (!plan_check_type(r, d, TYPE(STRING)))
+			continue;
+		if (!d->length || d->length >= PLAN_DISK_NAME_SIZE || m->disk_count == PLAN_MACHINE_DISKS_MAX)
+			plan_bad(r, "PLAN-VALUE", d, "at most %d disks, each by its name, serial number or PCI address as "
+				 "`disks` prints them", PLAN_MACHINE_DISKS_MAX);
+		else
+			str_copy(m->disk[m->disk_count++], PLAN_DISK_NAME_SIZE, d->text);
+	}
+}
+
+/* Files that are loaded although no guest has them: for volumes. */
+static void read_import(struct plan_reader *r, void *object, const struct toml_node *n)
+{
+	struct plan_machine *m = object;
+
+	for (const struct toml_node *f = n->first; f; f = f->next) {
+		if (m->import_count == PLAN_IMPORTS_MAX)
+			plan_bad(r, "PLAN-VALUE", f, "at most %d files", PLAN_IMPORTS_MAX);
+		else if (plan_check_type(r, f, TYPE(STRING)) && plan_read_path(r, f, m->import[m->import_count]))
+			m->import_count++;
+	}
+}
+
 static const struct plan_rule machine_rules[] = {
 	{ "name",        TYPE(STRING),  read_machine_name, PLAN_KEY_NAME,        NULL },
 	{ "control",     TYPE(INTEGER), read_control,      PLAN_KEY_CONTROL,     NULL },
@@ -83,6 +118,8 @@ static const struct plan_rule machine_rules[] = {
 	{ "serial_baud", TYPE(INTEGER), read_serial_baud,  PLAN_KEY_SERIAL_BAUD, NULL },
 	{ "screen",      TYPE(BOOLEAN), read_screen,       PLAN_KEY_SCREEN,      NULL },
 	{ "log",         TYPE(STRING),  read_log,          PLAN_KEY_LOG,         NULL },
+	{ "disks",       TYPE(STRING) | TYPE(ARRAY), read_machine_disks, 0,      NULL },
+	{ "import",      TYPE(ARRAY),   read_import,       0,                    NULL },
 	{ "net",         TYPE(TABLE),   plan_read_host_net, 0,                   NULL },
 };
 
@@ -137,8 +174,7 @@ static void read_cores(struct plan_reader *r, void *object, const struct toml_no
 		plan_bad(r, "PLAN-VALUE", n, "1 to %d cores, not %ld", PLAN_VCPUS_MAX, (long)n->integer);
 }
 
-/* "512MiB" to bytes; 0: not of this form, or too large for any machine (52 address bits). */
-static u64 parse_memory(const char *s)
+u64 plan_parse_size(const char *s)
 {
 	u64 value = 0, unit;
 
@@ -155,7 +191,7 @@ static u64 parse_memory(const char *s)
 
 static void read_memory(struct plan_reader *r, void *object, const struct toml_node *n)
 {
-	u64 bytes = parse_memory(n->text);
+	u64 bytes = plan_parse_size(n->text);
 
 	if (!bytes)
 		plan_bad(r, "PLAN-VALUE", n, "a size such as \"512MiB\" or \"4GiB\", not \"%.40s\"", n->text);
@@ -330,6 +366,8 @@ int plan_read(struct plan *plan, const void *bytes, u64 size, struct plan_work *
 
 void plan_each_image(const struct plan *plan, plan_image_fn *fn, void *context)
 {
+	for (u32 i = 0; i < plan->machine.import_count; i++)
+		fn(context, plan->machine.import[i]);
 	for (u32 i = 0; i < plan->guest_count; i++) {
 		const struct plan_boot *boot = &plan->guest[i].boot;
 
@@ -339,7 +377,8 @@ void plan_each_image(const struct plan *plan, plan_image_fn *fn, void *context)
 		for (u32 m = 0; m < boot->module_count; m++)
 			fn(context, boot->module[m]);
 		for (u32 d = 0; d < plan->guest[i].disk_count; d++)
-			fn(context, plan->guest[i].disk[d].image);
+			if (*plan->guest[i].disk[d].image)
+				fn(context, plan->guest[i].disk[d].image);
 		if (*plan->guest[i].cdrom)
 			fn(context, plan->guest[i].cdrom);
 	}

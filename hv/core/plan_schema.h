@@ -44,6 +44,9 @@ int plan_read_word(struct plan_reader *r, const struct toml_node *n, const char 
 /* A file name into path. false: reported. */
 bool plan_read_path(struct plan_reader *r, const struct toml_node *n, char path[PLAN_PATH_SIZE]);
 
+/* "512MiB" to bytes; 0: not of this form, or too large for any machine (52 address bits). */
+u64 plan_parse_size(const char *s);
+
 /* Keys of a guest: disk, a list of tables; cdrom, a file; virtio_console, a boolean or a table. */
 void plan_read_disks(struct plan_reader *r, void *guest, const struct toml_node *n);
 void plan_read_cdrom(struct plan_reader *r, void *guest, const struct toml_node *n);

@@ -98,6 +98,20 @@ static void show_machine(const struct show *s, const struct plan_machine *m, con
 		show(s, "name = \"%s\"\n", m->name);
 	show(s, "control = %u\nserial = \"%s\"\nserial_baud = %u\nscreen = %s\nlog = \"%s\"\n", rp->control,
 	     serial[m->serial], m->serial_baud, m->screen ? "true" : "false", log[m->log]);
+	if (m->all_disks)
+		show(s, "disks = \"all\"\n");
+	for (u32 i = 0; i < m->disk_count; i++) {
+		show(s, i ? ", " : "disks = [");
+		show_text(s, m->disk[i]);
+	}
+	if (m->disk_count)
+		show(s, "]\n");
+	for (u32 i = 0; i < m->import_count; i++) {
+		show(s, i ? ", " : "import = [");
+		show_text(s, m->import[i]);
+	}
+	if (m->import_count)
+		show(s, "]\n");
 	if (m->net.line)
 		show_host(s, &m->net);
 	if (rp->host != NO_CARD && !*m->net.sw)
@@ -135,11 +149,24 @@ static void show_console(const struct show *s, const struct plan_guest *g)
 		show(s, "%s", g->port_count ? "] }\n" : "virtio_console = true\n");
 }
 
+static void show_limits(const struct show *s, const struct plan_disk *d)
+{
+	char size[24];
+
+	if (d->iops)
+		show(s, ", iops = %u", d->iops);
+	if (d->bandwidth)
+		show(s, ", bandwidth = \"%s\"", plan_format_memory(size, sizeof(size), d->bandwidth));
+	if (*d->volume && d->weight != 100)
+		show(s, ", weight = %u", d->weight);
+}
+
 static void show_disks(const struct show *s, const struct plan_guest *g)
 {
 	for (u32 i = 0; i < g->disk_count; i++) {
-		show(s, "%s{ image = ", i ? ", " : "disk = [");
-		show_text(s, g->disk[i].image);
+		show(s, "%s{ %s = ", i ? ", " : "disk = [", *g->disk[i].volume ? "volume" : "image");
+		show_text(s, *g->disk[i].volume ? g->disk[i].volume : g->disk[i].image);
+		show_limits(s, &g->disk[i]);
 		show(s, "%s%s }", g->disk[i].readonly ? ", readonly = true" : "",
 		     g->disk[i].split ? ", ring = \"split\"" : "");
 	}

@@ -120,6 +120,7 @@ int net_build(const struct resolved_plan *rp)
 	static const struct control_work work = { .name = "switch", .poll = switch_poll };
 	int err = 0;
 
+	outside = NULL;
 	for (u32 i = 0; i < rp->switch_count && !err; i++)
 		err = build_switch(&rp->sw[i]);
 	if (err || !rp->switch_count)

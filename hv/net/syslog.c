@@ -11,6 +11,7 @@
 #include <hv/machine.h>
 #include <hv/time.h>
 
+#include <lwip/etharp.h>
 #include <lwip/tcp.h>
 #include <lwip/udp.h>
 
@@ -67,9 +68,27 @@ static bool send_tcp(const char *text, u32 n)
 	       tcp_write(s.tcp, text, (u16_t)n, TCP_WRITE_FLAG_COPY) == ERR_OK;
 }
 
+/* While a neighbour's address is asked for, lwIP keeps four packets and drops the rest without a word: lines wait here. */
+static bool hop_known(void)
+{
+	struct netif *n = &host_own_port()->netif;
+	const ip4_addr_t *server = ip_2_ip4(&s.server), *ip;
+	const ip4_addr_t *hop = ip4_addr_net_eq(server, netif_ip4_addr(n), netif_ip4_netmask(n)) ? server : netif_ip4_gw(n);
+	struct eth_addr *mac;
+
+	if (s.plan->syslog.v6)
+		return true;
+	if (!host_own_port()->address || ip4_addr_isany(hop))
+		return false;
+	if (etharp_find_addr(n, hop, &mac, &ip) >= 0)
+		return true;
+	etharp_query(n, hop, NULL);
+	return false;
+}
+
 static bool can_send(void)
 {
-	return s.udp ? host_own_port()->address || s.plan->syslog.v6 :
+	return s.udp ? hop_known() :
 		       s.tcp && syslog_state.connected && tcp_sndbuf(s.tcp) >= MESSAGE_MAX + 8;
 }
 

@@ -39,7 +39,7 @@ $(LWIP_HOST): $(LWIP_STAMP) hv/net/third_party.mk $(LWIP_HEADERS)
 	@for p in $(LWIP_PARTS); do \
 		gcc -std=gnu11 -w -O1 -g -fsanitize=address,undefined -fno-sanitize=alignment -fno-omit-frame-pointer $(LWIP_CFLAGS) \
 			-c $(LWIP_DIR)/src/$$p.c -o $(BUILD)/host/lwip/$$(echo $$p | tr / _).o || exit 1; done
-	rm -f $@
-	ar rcs $@ $(foreach p,$(LWIP_PARTS),$(BUILD)/host/lwip/$(subst /,_,$(p)).o)
+	@rm -f $@
+	@ar rcs $@ $(foreach p,$(LWIP_PARTS),$(BUILD)/host/lwip/$(subst /,_,$(p)).o)
 
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard hv/net/*.c)): | $(LWIP_STAMP)

@@ -14,6 +14,7 @@
 static struct {
 	enum datastore_state state;
 	char why[100];
+	bool begun;
 	bool looked;			/* it is known whether there is one */
 	bool open;			/* the media's client */
 	bool to_format;
@@ -43,6 +44,11 @@ void datastore_init(void)
 	str_copy(d.media.client.name, sizeof(d.media.client.name), "datastore");
 	vars_init();
 	log_file_init();
+}
+
+void datastore_begin(void)
+{
+	d.begun = true;
 }
 
 /* Some 5 MiB, which a machine without a datastore keeps: taken once, when there is one. */
@@ -197,7 +203,7 @@ bool datastore_poll(u64 now)
 {
 	bool busy;
 
-	if (d.state == DATASTORE_OFF)
+	if (d.state == DATASTORE_OFF || !d.begun)
 		return false;
 	busy = d.open && media_poll(&d.media, now);
 	if (d.to_format && d.state != DATASTORE_NONE && d.state != DATASTORE_LOADING && !d.media.busy)

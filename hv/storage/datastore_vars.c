@@ -125,7 +125,7 @@ static void restore(u32 i)
 	const char *why;
 
 	vars[i].settled = true;
-	if (!size || !flash_vars_untouched(g) || fs_size(path_of(i)) < 0)
+	if (!size || g->state != GUEST_OFF || !flash_vars_untouched(g) || fs_size(path_of(i)) < 0)
 		return;
 	why = read_vars(i, job.copy, size);
 	if (why) {

@@ -233,17 +233,20 @@ bool storage_disk_granted(const struct storage_disk *s)
 	return s->granted;
 }
 
-struct storage_disk *storage_disk_named(const char *word)
+bool storage_is_called(const struct disk *d, const char *word)
 {
 	char bdf[16];
 
+	fmt_print(bdf, sizeof(bdf), "%02x:%02x.%u", d->bdf >> 8, d->bdf >> 3 & 31, d->bdf & 7);
+	return *word && (!strcmp(word, d->name) || !strcmp(word, d->serial) || !strcmp(word, bdf));
+}
+
+struct storage_disk *storage_disk_named(const char *word)
+{
 	for (u32 i = 0; i < DISKS_MAX; i++) {
 		struct storage_disk *s = storage_disk_at(i);
 
-		if (!s)
-			continue;
-		fmt_print(bdf, sizeof(bdf), "%02x:%02x.%u", s->d->bdf >> 8, s->d->bdf >> 3 & 31, s->d->bdf & 7);
-		if (!strcmp(word, s->d->name) || !strcmp(word, s->d->serial) || !strcmp(word, bdf))
+		if (s && storage_is_called(s->d, word))
 			return s;
 	}
 	return NULL;

@@ -22,7 +22,8 @@ static struct storage_slot *slot_take(struct storage_disk *s)
 	struct storage_slot *slot = &s->slot[__builtin_ctzl(s->free)];
 
 	s->free &= s->free - 1;
-	s->depth_worst = MAX(s->depth_worst, ++s->flying);
+	s->flying++;
+	s->depth_worst = MAX(s->depth_worst, s->flying);
 	slot->disk = s;
 	return slot;
 }

@@ -63,7 +63,6 @@ extern struct storage_disk storage_disk_table[DISKS_MAX];
 extern struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
 
 /* disks.c */
-struct storage_disk *storage_disk_named(const char *word);	/* its name, serial number or PCI address */
 bool storage_disk_alive(const struct storage_disk *s);
 
 /* client.c: the end of a request, told by storage_answer_all(). */

@@ -184,6 +184,14 @@ def net_table(result):
     return '\n'.join(lines) + '\n'
 
 
+def nvme():
+    image = os.path.abspath(f'{OUT}/io-nvme.img')
+    open(image, 'wb').truncate(64 << 20)
+    subprocess.run(['sgdisk', '-n', '1:1M:+32M', '-c', '1:bench', image], check=True, stdout=subprocess.DEVNULL)
+    back = ['-drive', f'file={image},format=raw,if=none,id=n0', '-device', 'nvme,drive=n0,serial=BENCH']
+    return disk('nvme', ('disk = [{ volume = "bench" }]', '[machine]\ndisks = ["BENCH"]\n', {}), back, 'vda', n=3000)
+
+
 LIMITS = {  # (row, column) -> (limit, whose)
     ('ram', 'read', 'hv'): 1500, ('ram', 'read', 'exits'): 1, ('ram', 'batch read', 'exits'): 0.1,
     ('ram', 'write', 'hv'): 1500, ('ram', 'write', 'exits'): 1, ('ram', 'batch write', 'exits'): 0.1,
@@ -209,7 +217,7 @@ def disk_table(kind, result):
 
 
 TITLES = {'ram': 'virtio-blk on a disk in RAM', 'nvme': 'virtio-blk on a volume on NVMe', 'net': 'virtio-net, guest to guest'}
-KINDS = {'ram': ram, 'net': net}
+KINDS = {'ram': ram, 'nvme': nvme, 'net': net}
 
 
 def main():

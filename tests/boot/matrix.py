@@ -5,8 +5,10 @@ import os
 import subprocess
 import threading
 
+import lasting
 from machine import Bochs, Qemu, Qemu10
 import diskrows
+import natguests
 import netguests
 import pcguests
 import plans
@@ -24,7 +26,7 @@ class Row:
         self.emulator, self.cpu, self.cores, self.scenario, self.plan, self.ci = emulator, cpu, cores, scenario, plan, ci
         self.kw = kw
         what = name or scenario.__name__.replace('_', '-')
-        self.name = f'{emulator.name}/{kw.get("machine", "q35") + "+" if emulator is not Bochs else ""}' \
+        self.name = f'{emulator.name}/{kw.get("machine", "q35") + "+" if not issubclass(emulator, Bochs) else ""}' \
                     f'{(cpu or "EPYC").split(",")[0]}/{cores}/{what}'
         self.log = f'{OUT}/log/{self.name.replace("/", "-")}.txt'
 
@@ -34,7 +36,7 @@ class Row:
         kw = dict(cores=self.cores, memory=1536, cpu=self.cpu, keep=self.log) | self.kw
         with self.emulator(image(self.plan), **kw) as m:
             # Bochs runs some tens of times slower than QEMU: every time limit is stretched alike.
-            m.patience = 4 if self.emulator is Bochs else 1
+            m.patience = 4 if issubclass(self.emulator, Bochs) else 1
             return self.scenario(m, self.plan)
 
     def show_tail(self, out):
@@ -60,6 +62,9 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
+        Row(Qemu, None, 3, natguests.nat, natguests.plan, extra=natguests.card('virtio-net-pci')),
+        *(Row(Qemu, None, 2, natguests.host_address, plans.hello, ci=False, name=f'host-address-{c}', extra=natguests.card(c))
+          for c in ('virtio-net-pci', 'e1000e', 'e1000')),
         Row(Qemu, None, 3, netguests.switch_guards, netguests.two, ci=False),
         Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
         Row(Qemu, None, 3, scenarios.ovmf_shell, plans.ovmf_shell),
@@ -131,6 +136,13 @@ def rows(which):
         Row(Qemu10, 'max,+svm,+npt', 8, scenarios.test_guests, plans.guests_a, ci=False, name='test-guests-a'),
     ]
     table += [
+        # Disks of the machine's that outlive it: virtio, PIIX IDE.
+        Row(lasting.QemuVirtio, None, 2, lasting.datastore, lasting.firmware),
+        Row(lasting.QemuIde, None, 2, lasting.datastore, lasting.firmware, ci=False, name='datastore-ide', machine='pc'),
+        Row(lasting.QemuVirtio, None, 3, lasting.datastore_kills, lasting.failing, ci=False),
+        Row(lasting.BochsIde, 'corei7_skylake_x', 2, lasting.datastore, lasting.firmware, ci=False, name='datastore-ide'),
+    ]
+    table += [
         # Whole PCs. The medium is read into RAM: the machine needs its size beside the guests' RAM.
         Row(Qemu, None, 3, pcguests.ovmf, pcguests.debian, memory=2560),
         Row(Qemu, None, 3, pcguests.debian_all, pcguests.debian, ci=False, name='debian', memory=2560),
@@ -144,7 +156,7 @@ def rows(which):
     ]
     # Long ones first: two run at a time.
     chosen = [r for r in table if r.ci or which == 'all']
-    return sorted(chosen, key=lambda r: (r.emulator is not Bochs, r.scenario is not scenarios.two_linux))
+    return sorted(chosen, key=lambda r: (not issubclass(r.emulator, Bochs), r.scenario is not scenarios.two_linux))
 
 
 _lock = threading.Lock()

@@ -35,6 +35,25 @@ hint() {
 	END
 }
 
+# A network card on QEMU's user network (10.0.2.0/24): the hypervisor gets an address, guests behind NAT reach the outside. Ports
+# that the plan forwards are reached on this machine under the same numbers, where they are free.
+network() {	# PLAN_FOLDER
+	local port proto fwd=""
+	while IFS=: read -r port _ proto; do
+		[[ $port =~ ^[0-9]+$ ]] || continue
+		if [[ $proto != */udp ]] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+			echo "run: port $port is in use here: not forwarded" >&2
+			continue
+		fi
+		[[ $proto == */udp ]] && proto=udp || proto=tcp
+		fwd+=",hostfwd=$proto:127.0.0.1:$port-:$port"
+		echo "run: 127.0.0.1:$port ($proto) leads to port $port of the hypervisor" >&2
+	done < <(sed -nE 's/^forward *= *\[(.*)\].*/\1/p' "$1/bulkhead.toml" 2>/dev/null | tr -d '" ' | tr ',' '\n')
+	card=(-netdev "user,id=net0$fwd" -device virtio-net-pci,netdev=net0)
+}
+card=()
+[ $# -lt 3 ] || [ "$emulator" = bochs ] || network "$3"
+
 # TCG says a line for each feature of the CPU model that it lacks, once a core: nothing that we use.
 qemu() {
 	local accel=(-accel tcg -cpu EPYC,+svm,+npt) display=(-display none)
@@ -42,7 +61,7 @@ qemu() {
 	[ "${SCREEN:-0}" = 1 ] && display=()
 	qemu-system-x86_64 -nodefaults -machine q35 "${accel[@]}" -smp "$cores" -m "$memory" "${display[@]}" -vga std \
 		-bios /usr/share/ovmf/OVMF.fd -drive file="$image",format=raw,if=ide,snapshot=on -pidfile "$pid" \
-		-monitor none -serial chardev:con "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2)
+		-monitor none -serial chardev:con "${card[@]}" "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2)
 }
 
 run_qemu() {

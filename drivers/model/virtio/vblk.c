@@ -13,6 +13,7 @@ enum vblk_config { CAPACITY = 0, SEG_MAX = 12, BLK_SIZE = 20, PHYSICAL_EXP = 24,
 	MAX_DISCARD = 36, MAX_DISCARD_SEG = 40, DISCARD_ALIGN = 44, MAX_ZEROES = 48, MAX_ZEROES_SEG = 52,
 	ZEROES_MAY_UNMAP = 56, CONFIG_SIZE = 60 };
 
+#define ALL_SLOTS (u32)(BIT(VBLK_SLOTS) - 1)
 #define UNMAP 1u
 #define ERASE_SECTORS_MAX 8192u		/* of one request to discard or zero: 4 MiB */
 #define TURN_REQUESTS 256u		/* per kick; the rest at the next exits, so that interrupts are not late */
@@ -45,13 +46,24 @@ static void slot_answer(struct vblk_slot *s, enum vblk_status status, u32 writte
 	slot_free(b, s);
 }
 
+/* Slots are free again, or new requests may wait in a queue that was left quiet. */
+static void look_again(struct vblk *b, void (*how)(struct virtio_device *d, u32 queue))
+{
+	u32 queues = b->starved | b->quiet;
+
+	b->starved = b->quiet = 0;
+	for (u32 i = 0; i < b->d.queue_count; i++)
+		if (queues >> i & 1)
+			how(&b->d, i);
+}
+
 /* The store has done it: within submit(), or later. */
 static void slot_done(struct block_request *rq, enum block_result result)
 {
 	struct vblk_slot *s = container_of(rq, struct vblk_slot, rq);
 	struct vblk *b = s->disk;
-	u32 starved = b->starved;
 
+	b->in_flight--;
 	if (b->d.resetting || b->d.queue[s->queue].resetting) {
 		slot_free(b, s);
 		virtio_settle(&b->d);
@@ -61,11 +73,12 @@ static void slot_done(struct block_request *rq, enum block_result result)
 		    result == BLOCK_OK ? s->written : 0);
 	if (s->kicking)
 		return;
+	if (b->store.burst) {
+		b->answered |= BIT32(s->queue);
+		return;
+	}
 	virtio_flush(&b->d, s->queue);
-	b->starved = 0;
-	for (u32 i = 0; i < b->d.queue_count; i++)
-		if (starved >> i & 1)
-			virtio_again(&b->d, i);
+	look_again(b, virtio_again);
 }
 
 static void slot_submit(struct vblk_slot *s, enum block_op op, u64 sector, u64 sectors)
@@ -75,6 +88,7 @@ static void slot_submit(struct vblk_slot *s, enum block_op op, u64 sector, u64 s
 	s->rq.op = op;
 	s->rq.sector = sector;
 	s->rq.sectors = sectors;
+	b->in_flight++;
 	b->store.ops->submit(&b->store, &s->rq);
 }
 
@@ -228,6 +242,15 @@ static int serve_one(struct vblk *b, u32 queue)
 	return 1;
 }
 
+/* With so many under way notifications would only cost exits. */
+static bool stay_quiet(struct vblk *b, u32 queue)
+{
+	if (!b->store.bursts || b->in_flight < VBLK_QUIET)
+		return false;
+	b->quiet |= BIT32(queue);
+	return true;
+}
+
 /* What is there, up to a turn's worth. True: the turn is over though there is more. */
 static bool serve_turn(struct vblk *b, u32 queue)
 {
@@ -245,7 +268,7 @@ static bool serve_turn(struct vblk *b, u32 queue)
 			virtio_fail(&b->d, queue);
 			return false;
 		}
-	} while (!(b->starved >> queue & 1) && virtq_listen(q));
+	} while (!(b->starved >> queue & 1) && !stay_quiet(b, queue) && virtq_listen(q));
 	return false;
 }
 
@@ -261,33 +284,31 @@ static void kicked(struct virtio_device *d, u32 queue)
 		virtio_again(d, queue);
 }
 
+static void kick_ready(struct virtio_device *d, u32 queue)
+{
+	if (virtio_queue_ready(d, queue))
+		kicked(d, queue);
+}
+
+/* The store's burst is over: serve what came meanwhile, then one interrupt for all. */
+static void settled(struct block_store *store)
+{
+	struct vblk *b = container_of(store, struct vblk, store);
+	u32 answered = b->answered;
+
+	b->answered = 0;
+	look_again(b, kick_ready);
+	for (u32 i = 0; i < b->d.queue_count; i++)
+		if (answered >> i & 1 && b->d.queue[i].enabled)
+			virtio_flush(&b->d, i);
+}
+
 static bool busy(const struct virtio_device *d)
 {
 	const struct vblk *b = container_of(d, const struct vblk, d);
 
-	return b->free != BIT32(VBLK_SLOTS) - 1;
+	return b->free != ALL_SLOTS;
 }
-
-static void reset(struct virtio_device *d)
-{
-	container_of(d, struct vblk, d)->starved = 0;
-}
-
-static void describe(const struct virtio_device *d, char *to, size_t size)
-{
-	const struct vblk *b = container_of(d, const struct vblk, d);
-	char capacity[24];
-
-	fmt_print(to, size, "disk \"%s\" of %s%s: %lu reads, %lu writes, %lu flushes, %lu others", b->store.serial,
-		  fmt_bytes(capacity, sizeof(capacity), b->store.sectors * BLOCK_SECTOR),
-		  b->store.readonly ? ", read-only" : "", load_relaxed(&b->reads), load_relaxed(&b->writes),
-		  load_relaxed(&b->flushes), load_relaxed(&b->others));
-}
-
-static const struct virtio_kind disk_kind = {
-	.pci = VIRTIO_PCI_DESC("virtio-blk", 2, 0x010000u, VBLK_QUEUES_MAX + 1),
-	.config_size = CONFIG_SIZE, .kicked = kicked, .reset = reset, .busy = busy, .describe = describe,
-};
 
 static void put(u8 *to, u64 val, u32 size)
 {
@@ -310,6 +331,31 @@ static void config_fill(const struct vblk *b, u8 *c, u32 queues)
 	c[ZEROES_MAY_UNMAP] = 1;
 }
 
+static void reset(struct virtio_device *d)
+{
+	struct vblk *b = container_of(d, struct vblk, d);
+
+	b->starved = b->quiet = b->answered = b->in_flight = 0;
+	b->free = ALL_SLOTS;	/* at power-on the store has been emptied */
+	config_fill(b, b->d.config, d->queue_count);	/* and it may be of another size than last time */
+}
+
+static void describe(const struct virtio_device *d, char *to, size_t size)
+{
+	const struct vblk *b = container_of(d, const struct vblk, d);
+	char capacity[24];
+
+	fmt_print(to, size, "disk \"%s\" of %s%s: %lu reads, %lu writes, %lu flushes, %lu others", b->store.serial,
+		  fmt_bytes(capacity, sizeof(capacity), b->store.sectors * BLOCK_SECTOR),
+		  b->store.readonly ? ", read-only" : "", load_relaxed(&b->reads), load_relaxed(&b->writes),
+		  load_relaxed(&b->flushes), load_relaxed(&b->others));
+}
+
+static const struct virtio_kind disk_kind = {
+	.pci = VIRTIO_PCI_DESC("virtio-blk", 2, 0x010000u, VBLK_QUEUES_MAX + 1),
+	.config_size = CONFIG_SIZE, .kicked = kicked, .reset = reset, .busy = busy, .describe = describe,
+};
+
 int vblk_add(struct guest *g, struct vblk *b, u8 slot)
 {
 	u64 features = BIT(VBLK_F_SEG_MAX) | BIT(VBLK_F_BLK_SIZE) | BIT(VBLK_F_FLUSH) | BIT(VBLK_F_TOPOLOGY) |
@@ -317,12 +363,12 @@ int vblk_add(struct guest *g, struct vblk *b, u8 slot)
 	u32 queues = MIN(g->vcpu_count, VBLK_QUEUES_MAX);
 
 	features |= b->store.readonly ? BIT(VBLK_F_RO) : BIT(VBLK_F_DISCARD) | BIT(VBLK_F_WRITE_ZEROES);
-	b->free = BIT32(VBLK_SLOTS) - 1;
+	b->free = ALL_SLOTS;
 	for (u32 i = 0; i < VBLK_SLOTS; i++) {
 		b->slot[i].disk = b;
 		b->slot[i].bit = BIT32(i);
 		b->slot[i].rq.done = slot_done;
 	}
-	config_fill(b, b->d.config, queues);
+	b->store.settled = settled;
 	return virtio_add(g, &b->d, &disk_kind, features, queues, slot);
 }

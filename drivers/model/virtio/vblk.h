@@ -7,7 +7,8 @@
 #include "virtio.h"
 
 #define VBLK_QUEUES_MAX 8u
-#define VBLK_SLOTS 16u			/* requests that the store works on at once */
+#define VBLK_SLOTS 32u			/* requests that the store works on at once */
+#define VBLK_QUIET 4u			/* as many under way: their ends bring us back, the driver need not notify */
 
 struct vblk_slot {
 	struct block_request rq;
@@ -24,7 +25,10 @@ struct vblk {
 	struct virtio_device d;
 	struct block_store store;
 	u32 free;			/* slots, a bit each */
+	u32 in_flight;			/* the store has them */
 	u32 starved;			/* queues that found no slot, a bit each */
+	u32 quiet;			/* queues that were left without notifications */
+	u32 answered;			/* queues to flush when the store's burst is over */
 	u64 reads, writes, flushes, others;
 	u64 erased;			/* bytes discarded or zeroed: work of a turn, like those copied */
 	struct vblk_slot slot[VBLK_SLOTS];

@@ -3,6 +3,7 @@
 
 #include <hv/guest.h>
 #include <hv/lib.h>
+#include <hv/storage.h>
 
 #include "../models.h"
 
@@ -11,10 +12,13 @@ static int build_disk(struct guest *g, const struct guest_disk *from)
 	struct virtio_set *s = &g->pc->virtio;
 	struct vblk *b = &s->disk[s->disks];
 
-	int err;
+	int err = 0;
 
-	block_image_init(&b->store, from->bytes, from->size, from->readonly, from->serial);
-	err = vblk_add(g, b, (u8)(VIRTIO_SLOT_DISK + s->disks++));
+	if (from->volume)
+		err = guest_volume_attach(g, &b->store, from->volume, from->serial);
+	else
+		block_image_init(&b->store, from->bytes, from->size, from->readonly, from->serial);
+	err = err ? err : vblk_add(g, b, (u8)(VIRTIO_SLOT_DISK + s->disks++));
 	if (from->split)
 		b->d.offered &= ~BIT(VIRTIO_F_RING_PACKED);
 	return err;

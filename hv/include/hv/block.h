@@ -24,6 +24,9 @@ struct block_request {
 	const struct gmem_piece *piece;	/* READ, WRITE: exactly sectors * BLOCK_SECTOR bytes in all */
 	u32 pieces;
 	void (*done)(struct block_request *rq, enum block_result result);
+	/* The store's, from submit() to done(). */
+	void *work;			/* whatever it likes */
+	u32 vcpu;			/* who submitted */
 };
 
 struct block_ops {
@@ -39,6 +42,13 @@ struct block_store {
 	bool readonly;			/* WRITE, DISCARD and ZERO are never submitted then */
 	u8 physical_shift;		/* log2 of the sectors that are best written together */
 	char serial[BLOCK_SERIAL_SIZE + 1];
+	void *backend;			/* the store's own */
+
+	/* Set by the model: done() came, several times, out of submit(): now act on all of them. Null: nothing to act on.
+	 * Only where burst was set meanwhile. */
+	void (*settled)(struct block_store *s);
+	bool burst;			/* settled() follows */
+	bool bursts;			/* the store does so */
 };
 
 /* A store in RAM: bytes, whole sectors, mapped (writable unless readonly) on the guest's cores. Contents live as long

@@ -18,6 +18,9 @@ enum datastore_state {
 /* Before the event loop, after the guests are built. Memory is taken when there is one: some 5 MiB of the pool. */
 void datastore_init(void);
 
+/* The disks' partition tables have been read, as far as disks answer: it may be looked for. Before guests start. */
+void datastore_begin(void);
+
 /* A round of the event loop, of which datastore_init() makes it a part. true: something was done, look again. */
 bool datastore_poll(u64 now);
 

@@ -78,8 +78,9 @@ struct guest_image {
 	u64 size;
 };
 
-/* A disk in RAM. */
+/* A disk: bytes in RAM, or a volume. */
 struct guest_disk {
+	const struct plan_disk *volume;	/* null: bytes */
 	void *bytes;			/* on the guest's cores */
 	u64 size;			/* whole sectors */
 	bool readonly;

@@ -14,6 +14,11 @@
 #define PLAN_VCPUS_MAX 64		/* cores of one guest */
 #define PLAN_MODULES_MAX 8
 #define PLAN_DISKS_MAX 4		/* of one guest, without its CD-ROM */
+#define PLAN_VOLUME_SIZE 37		/* a partition's name or GUID */
+#define PLAN_MACHINE_DISKS_MAX 16
+#define PLAN_IMPORTS_MAX 8
+#define PLAN_DISK_NAME_SIZE 41
+#define PLAN_WEIGHT_MAX 1000
 #define PLAN_PORTS_MAX 4		/* of one guest's virtio console, beside the console itself */
 #define PLAN_NETS_MAX 4			/* network devices of one guest */
 #define PLAN_ADDRESSES_MAX 4		/* of one network device */
@@ -107,6 +112,11 @@ struct plan_machine {
 	u32 serial_baud;		/* default 115200 */
 	bool screen;			/* default true */
 	enum log_level log;		/* default info */
+	u32 import_count;
+	char import[PLAN_IMPORTS_MAX][PLAN_PATH_SIZE];	/* files for `volume import` */
+	bool all_disks;			/* disks = "all" */
+	u32 disk_count;
+	char disk[PLAN_MACHINE_DISKS_MAX][PLAN_DISK_NAME_SIZE];	/* name, serial number or PCI address */
 	struct plan_host_net net;
 	u32 line[PLAN_KEYS];		/* 0: not in the file */
 };
@@ -128,7 +138,11 @@ struct plan_boot {
 };
 
 struct plan_disk {
-	char image[PLAN_PATH_SIZE];
+	char image[PLAN_PATH_SIZE];	/* "": it is a volume */
+	char volume[PLAN_VOLUME_SIZE];
+	u32 weight;			/* of a volume: default 100 */
+	u32 iops;			/* requests a second; 0: no limit */
+	u64 bandwidth;			/* bytes a second; 0: no limit */
 	bool readonly;			/* default false */
 	bool split;			/* no packed rings; default false */
 	u32 line;

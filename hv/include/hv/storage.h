@@ -143,6 +143,9 @@ char *storage_guid_words(const struct storage_guid *g, char *to, size_t size);
 
 /* Disks: below DISKS_MAX; null: there is none at this place. What its partition table is, in words. */
 struct storage_disk *storage_disk_at(u32 index);
+/* Is word its name, serial number or PCI address? */
+bool storage_is_called(const struct disk *d, const char *word);
+struct storage_disk *storage_disk_named(const char *word);
 const struct disk *storage_disk_hardware(const struct storage_disk *s);
 const struct storage_stats *storage_disk_stats(const struct storage_disk *s);
 bool storage_disk_granted(const struct storage_disk *s);
@@ -157,6 +160,10 @@ const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, e
 const char *volume_delete(struct volume *v, volume_ended_fn *ended, void *arg);
 const char *volume_rename(struct volume *v, const char *name, volume_ended_fn *ended, void *arg);
 const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, void *arg);
+/* A new volume with the contents of a file that boot/ loaded, or of another volume that nobody writes; it gets its name when
+ * all of it is on the medium. One at a time. */
+const char *volume_import(struct storage_disk *s, const char *name, const char *file, volume_ended_fn *ended, void *arg);
+const char *volume_clone(struct volume *v, struct storage_disk *s, const char *name, volume_ended_fn *ended, void *arg);
 u64 volume_largest_gap(const struct storage_disk *s);
 
 /* By name or GUID ("b01cead0-..."), on disks that the plan names. Null: why says in words what is wrong, if why is given. */
@@ -166,6 +173,19 @@ struct volume *volume_find(const char *name, char *why, size_t size);
  * storage_open(). A disk that goes and comes back is found again by the volume's GUID; meanwhile requests fail. */
 int volume_open(struct storage_client *c, struct volume *v);
 int volume_close(struct storage_client *c);
+
+/* --- guests' disks --------------------------------------------------------------------------------------------------- */
+
+struct guest;
+struct plan_disk;
+
+/* Make s a disk of g's behind which is the volume that the plan names. When the guest is built. -E_NOMEM. */
+int guest_volume_attach(struct guest *g, struct block_store *s, const struct plan_disk *plan, const char *serial);
+
+/* Find and open all volumes of g, which is about to start; what is open already stays so. Null, or why not, in words; then
+ * none is open. Closed when it does not run any more and nothing is under way. Control core. */
+const char *guest_volumes_open(const struct guest *g);
+void guest_volumes_close(const struct guest *g);
 
 /* The only volume of the datastore's type; null: there is none, or several (said on the log). */
 struct volume *volume_datastore(void);

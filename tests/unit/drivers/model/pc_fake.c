@@ -4,6 +4,7 @@
 #include "../../../../drivers/model/acpi.h"
 
 #include <hv/gmem.h>
+#include <hv/storage.h>
 
 /* Where a test links the real one, that is taken. */
 #define WEAK __attribute__((weak))
@@ -69,6 +70,11 @@ void guest_panicked(struct guest *g, struct vcpu *v, u32 events)
 const struct device_ram *guest_device_ram(const struct guest *g, enum device_ram_kind kind)
 {
 	return &g->device_ram[kind];
+}
+
+WEAK int guest_volume_attach(struct guest *g, struct block_store *s, const struct plan_disk *plan, const char *serial)
+{
+	return -E_NOMEM;
 }
 
 WEAK bool gmem_read(const struct guest *g, gpa_t gpa, void *to, u64 len)

@@ -6,6 +6,8 @@
 #include <hv/pc.h>
 #include <hv/pci.h>
 #include <hv/storage.h>
+
+#include "../../../../hv/control/shell.h"
 #include <hv/pool.h>
 #include <hv/storage.h>
 
@@ -45,6 +47,7 @@ WEAK struct timebase timebase = { .tsc_hz = HZ };
 
 void fake_machine_init(void)
 {
+	fake_lends = false;
 	static const char *const name[] = { "web", "database" };
 
 	memset(core_table, 0, sizeof(core_table));
@@ -389,6 +392,39 @@ WEAK void drivers_stop(void)
 {
 }
 
+WEAK void shell_line(const char *text)
+{
+}
+
+WEAK void shell_disks(int argc, char **argv)
+{
+	shell_line("disks");
+}
+
+WEAK void shell_disk(int argc, char **argv)
+{
+	shell_line("disk");
+}
+
+WEAK void shell_volumes(int argc, char **argv)
+{
+	shell_line("volumes");
+}
+
+WEAK void shell_volume(int argc, char **argv)
+{
+	shell_line("volume");
+}
+
+WEAK const char *guest_volumes_open(const struct guest *g)
+{
+	return NULL;
+}
+
+WEAK void guest_volumes_close(const struct guest *g)
+{
+}
+
 WEAK bool storage_settle(u64 max_ns)
 {
 	return true;
@@ -401,6 +437,14 @@ WEAK void drivers_start(void)
 WEAK void ps2_describe(char *to, size_t size)
 {
 	str_copy(to, size, "none");
+}
+
+/* Who works in a guest's RAM from outside. */
+bool fake_lends;
+
+WEAK bool guest_let_go(struct guest *g)
+{
+	return !fake_lends;
 }
 
 /* What keys_get() hands out. */
@@ -485,3 +529,5 @@ WEAK const char *volume_create(struct storage_disk *s, const char *name, u64 byt
 {
 	return "no";
 }
+WEAK const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn *ended, void *arg) { return "no"; }
+WEAK void datastore_begin(void) { }

@@ -36,6 +36,7 @@ extern char fake_input[4096];		/* what serial_get() hands out */
 extern bool fake_button;
 extern struct key_event fake_key[64];	/* what keys_get() hands out */
 extern u32 fake_keys;
+extern bool fake_lends;
 extern u32 fake_pictures, fake_black, fake_anew;	/* calls of screen_show() with and without a picture, of screen_anew() */
 extern struct picture fake_picture;		/* what a guest's screen shows */
 extern bool fake_has_picture;

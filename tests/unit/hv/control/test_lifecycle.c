@@ -690,6 +690,63 @@ static void test_neighbour(void **state)
 	assert_int_equal(fake_requests[1][0] | fake_requests[1][1], 0);
 }
 
+/* A disk still writes into its RAM: it is neither cleared nor started, for as long as that takes. */
+static void test_lent_ram_waits(void **state)
+{
+	struct message m;
+
+	start_web();
+	fake_lends = true;
+	assert_null(life_kill(web, now));
+	park_web();
+	assert_false(fake_core_get(1, &m));
+	assert_string_equal(life_state_word(web), "draining");
+	assert_false(life_is_over(web));
+	assert_non_null(strstr(life_start(web, now), "still works in its RAM"));
+	clear_log();
+	assert_true(life_tick(now + LEND_SECONDS * HZ - 1) < now + (LEND_SECONDS + 1) * HZ);
+	assert_false(logged("has not let go"));
+	life_tick(now + LEND_SECONDS * HZ);
+	life_tick(now + LEND_SECONDS * HZ + 1);
+	assert_true(logged("guest web: a disk or a network card has not let go of its RAM after 30 s"));
+	assert_false(fake_core_get(1, &m));
+	fake_lends = false;
+	life_tick(now + LEND_SECONDS * HZ + 2);
+	assert_true(logged("have let go"));
+	core_takes_zero();
+	assert_true(life_is_over(web));
+}
+
+/* A restart follows when it is over, unless the operator takes it back. */
+static void test_lent_ram_delays_a_restart(void **state)
+{
+	for (u32 i = 0; i < 2; i++) {
+		struct message m;
+
+		start_web();
+		fake_lends = true;
+		assert_null(life_reset(web, now));
+		park_web();
+		assert_false(fake_core_get(1, &m));
+		if (i)
+			assert_non_null(life_kill(web, now));
+		fake_lends = false;
+		life_tick(now);
+		if (i)
+			core_takes_zero();
+		else
+			cores_take_run();
+		assert_int_equal(web->state == GUEST_STARTING, !i);
+		if (!i) {
+			assert_null(life_kill(web, now));
+			park_web();
+			core_takes_zero();
+			fake_core_put(1, MSG_ZEROED, web, 0);
+			deliver();
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -729,6 +786,8 @@ int main(void)
 		cmocka_unit_test_setup(test_strange_messages, setup),
 		cmocka_unit_test_setup(test_lost, setup),
 		cmocka_unit_test_setup(test_neighbour, setup),
+		cmocka_unit_test_setup(test_lent_ram_waits, setup),
+		cmocka_unit_test_setup(test_lent_ram_delays_a_restart, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,9 @@ static void power_on(void)
 	memset(flash, 0xff, sizeof(flash));
 	line_count = 0;
 	datastore_init();
+	datastore_poll(now);
+	assert_false(datastore_settled(&web));	/* disks are not looked at yet */
+	datastore_begin();
 }
 
 static int fresh(void **state)
@@ -218,6 +221,19 @@ static void variables_of_a_guest_that_runs_are_left_alone(void **state)
 	flash[0] = 4;
 	pass(2 * S);
 	assert_int_equal(flash[0], 4);
+}
+
+static void variables_come_too_late_for_a_guest_that_starts(void **state)
+{
+	changes = 1;
+	flash[0] = 9;
+	pass(2 * S);
+	power_on();
+	web.state = GUEST_STARTING;
+	pass(2 * S);
+	web.state = GUEST_OFF;
+	assert_false(touched);
+	assert_int_equal(flash[0], 0xff);
 }
 
 static void a_busy_guest_is_saved_in_between(void **state)
@@ -433,6 +449,7 @@ int main(void)
 		cmocka_unit_test_setup(a_machine_without_one, fresh), cmocka_unit_test_setup(foreign_content_is_left_alone, fresh),
 		cmocka_unit_test_setup(variables_last, made),
 		cmocka_unit_test_setup(variables_of_a_guest_that_runs_are_left_alone, made),
+		cmocka_unit_test_setup(variables_come_too_late_for_a_guest_that_starts, made),
 		cmocka_unit_test_setup(a_busy_guest_is_saved_in_between, made),
 		cmocka_unit_test_setup(variables_that_make_no_sense, made),
 		cmocka_unit_test_setup(the_log_lasts_and_is_bounded, made), cmocka_unit_test_setup(crashes_are_kept_and_bounded, made),

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Volumes as guests' disks: what a guest asks for (block_remote.h) becomes a request to the block layer, its memory stays where
+ * it is. A guest has its volumes open from its start until it has ended for good. */
+#include "storage.h"
+
+#include <hv/block_remote.h>
+#include <hv/guest.h>
+#include <hv/lib.h>
+#include <hv/pool.h>
+
+#define WORKS BLOCK_REMOTE_SLOTS
+#define PIECES_MAX (66u + GUEST_RANGES_MAX)	/* of a chain, and where RAM is in several parts */
+#define PHYSICAL_SHIFT 3			/* log2 of 4096 / 512 */
+
+struct guest_volume;
+
+struct work {
+	struct storage_request rq;
+	struct guest_volume *volume;
+	struct block_request *asked;	/* null: free */
+	struct storage_piece piece[PIECES_MAX];
+};
+
+struct guest_volume {
+	struct block_remote remote;
+	struct storage_client client;
+	const struct plan_disk *plan;
+	struct guest_volume *next;	/* of the same guest */
+	struct work *work;		/* WORKS of them */
+	u64 free;
+};
+
+static struct guest_volume *volumes_of[PLAN_GUESTS_MAX];
+
+static void work_done(struct storage_request *rq, enum block_result result)
+{
+	struct work *w = container_of(rq, struct work, rq);
+	struct guest_volume *v = w->volume;
+	struct block_request *asked = w->asked;
+
+	w->asked = NULL;
+	v->free |= BIT(w - v->work);
+	block_remote_done(&v->remote, asked, result);
+}
+
+/* Where one piece of the guest's memory is, for us and for devices. false: no RAM, or in too many parts. */
+static bool add_piece(struct work *w, const struct guest *g, const struct gmem_piece *p)
+{
+	u64 gpa = (u64)(p->at - g->ram);
+	u8 *at = window_ptr(g, GPA(gpa), p->len);
+	struct dma_piece dma[GUEST_RANGES_MAX];
+	u32 n = at ? window_dma(g, GPA(gpa), p->len, dma, ARRAY_COUNT(dma)) : 0;
+
+	if (!n || n > PIECES_MAX - w->rq.pieces)
+		return false;
+	for (u32 i = 0; i < n; at += dma[i++].len)
+		w->piece[w->rq.pieces++] = (struct storage_piece){ .at = at, .hpa = dma[i].hpa, .len = dma[i].len };
+	return true;
+}
+
+static bool work_fill(struct work *w, const struct guest *g, const struct block_request *asked)
+{
+	w->rq = (struct storage_request){ .op = asked->op, .sector = asked->sector, .sectors = asked->sectors, .piece = w->piece,
+		.done = work_done };
+	if (!storage_is_data(asked->op))
+		return true;
+	for (u32 i = 0; i < asked->pieces; i++)
+		if (!add_piece(w, g, &asked->piece[i]))
+			return false;
+	return true;
+}
+
+static bool serve(struct block_remote *r, struct block_request *asked)
+{
+	struct guest_volume *v = r->arg;
+	struct work *w;
+
+	if (!v->client.open) {
+		block_remote_done(r, asked, BLOCK_FAILED);
+		return true;
+	}
+	if (!v->free)
+		return false;
+	w = &v->work[__builtin_ctzl(v->free)];
+	if (!work_fill(w, r->g, asked)) {
+		block_remote_done(r, asked, BLOCK_FAILED);
+		return true;
+	}
+	v->free &= v->free - 1;
+	w->asked = asked;
+	storage_submit(&v->client, &w->rq);
+	return true;
+}
+
+/* What no disk has begun is not begun any more. */
+static void cancel(struct block_remote *r)
+{
+	storage_fail_queued(&((struct guest_volume *)r->arg)->client);
+}
+
+static const struct block_backend backend = { .serve = serve, .cancel = cancel };
+
+int guest_volume_attach(struct guest *g, struct block_store *s, const struct plan_disk *plan, const char *serial)
+{
+	u64 pages = ALIGN_UP(sizeof(struct guest_volume), PAGE_SIZE) / PAGE_SIZE;
+	u64 work_pages = ALIGN_UP(WORKS * sizeof(struct work), PAGE_SIZE) / PAGE_SIZE;
+	struct guest_volume *v = pool_alloc(pages, POOL_GUEST);
+
+	if (!v)
+		return -E_NOMEM;
+	v->work = pool_alloc(work_pages, POOL_GUEST);
+	if (!v->work)
+		return -E_NOMEM;
+	for (u32 i = 0; i < WORKS; i++)
+		v->work[i].volume = v;
+	v->free = ~0ul;
+	v->plan = plan;
+	v->next = volumes_of[g->index];
+	volumes_of[g->index] = v;
+	*s = (struct block_store){ .readonly = plan->readonly, .physical_shift = PHYSICAL_SHIFT };
+	str_copy(s->serial, sizeof(s->serial), serial);
+	fmt_print(v->client.name, sizeof(v->client.name), "%s.%s", g->name, serial);
+	v->client.readonly = plan->readonly;
+	v->client.weight = plan->weight;
+	v->client.iops = plan->iops;
+	v->client.bandwidth = plan->bandwidth;
+	return block_remote_init(&v->remote, g, s, &backend, v);
+}
+
+static const char *open_one(struct guest_volume *v)
+{
+	static char why[160], why_not[120];
+	struct volume *volume;
+	int err;
+
+	if (v->client.open && v->client.disk)
+		return NULL;
+	if (v->client.open && volume_close(&v->client))
+		return "a disk still works for it";
+	volume = volume_find(v->plan->volume, why_not, sizeof(why_not));
+	err = volume ? volume_open(&v->client, volume) : 0;
+	if (!volume)
+		fmt_print(why, sizeof(why), "%s", why_not);
+	else if (err == -E_BUSY)
+		fmt_print(why, sizeof(why), "volume \"%s\" is in use, and one of its users writes to it", v->plan->volume);
+	else if (err)
+		fmt_print(why, sizeof(why), "volume \"%s\" cannot be opened for writing: its disk takes none", v->plan->volume);
+	if (!volume || err)
+		return why;
+	v->remote.store->sectors = v->client.sectors;
+	v->remote.store->physical_shift = (u8)__builtin_ctz(MAX(v->client.disk->d->physical_size, BLOCK_SECTOR) / BLOCK_SECTOR);
+	return NULL;
+}
+
+const char *guest_volumes_open(const struct guest *g)
+{
+	const char *why = NULL;
+
+	for (struct guest_volume *v = volumes_of[g->index]; v && !why; v = v->next)
+		why = open_one(v);
+	if (why)
+		guest_volumes_close(g);
+	return why;
+}
+
+void guest_volumes_close(const struct guest *g)
+{
+	for (struct guest_volume *v = volumes_of[g->index]; v; v = v->next)
+		if (v->client.open)
+			volume_close(&v->client);
+}
