@@ -138,7 +138,7 @@ def ports(m):
     """Named ports of the second guest's virtio console: written before they are looked at, and typed into."""
     in_guest(m, '2', 'right', 'ports', r'PORT vport\dp1 log\s+PORT vport\dp2 agent\s+PORT done')
     in_guest(m, '2', 'right', 'seq 1 300 | sed "s/^/entry /" >/dev/virtio-ports/log; echo written $?', r'written 0')
-    in_guest(m, '2', 'right', '(read a; echo "answer to $a" >&0; echo "AGENT HEARD $a") <>/dev/virtio-ports/agent & sleep 1; echo here', r'here')
+    in_guest(m, '2', 'right', '(read a; echo "answer to $a" >&0; echo "AGENT HEARD $a") <>/dev/virtio-ports/agent & sleep 2; echo here', r'[\r\n]here')
     view(m, '0')
     shell(m, 'devices right', r'port 1 "log": closed, 2892 bytes written, 0 typed[\s\S]*port 2 "agent": open, 0 bytes')
     shell(m, 'console right log', r'--- guest 2: right, port log, running[^\n]*\s+entry 27[\s\S]*entry 300\s')
