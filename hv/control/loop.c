@@ -219,6 +219,8 @@ bool loop_round(u64 now, u64 *until)
 void control_run(void)
 {
 	loop_init();
+	if (storage_init())		/* behind the guests' disks in each round: what they ask goes out in the same one */
+		log_error("storage: no place in the event loop: disks of this machine cannot be used");
 	drivers_start();
 	if (!storage_settle(SETTLE_NS))
 		log_notice("storage: a disk has not answered yet; guests that use it may have to be started by hand");

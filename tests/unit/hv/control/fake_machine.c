@@ -425,6 +425,11 @@ WEAK void guest_volumes_close(const struct guest *g)
 {
 }
 
+WEAK int storage_init(void)
+{
+	return 0;
+}
+
 WEAK bool storage_settle(u64 max_ns)
 {
 	return true;
