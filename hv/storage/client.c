@@ -6,6 +6,7 @@
 #include <hv/time.h>
 
 struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
+u32 storage_clients_end;
 static struct storage_request *answer_head, *answer_tail;	/* to be told */
 
 bool storage_is_data(enum block_op op)
@@ -38,6 +39,7 @@ int storage_open(struct storage_client *c, struct storage_disk *d, u64 first, u6
 		if (storage_client_table[i])
 			continue;
 		storage_client_table[i] = c;
+		storage_clients_end = MAX(storage_clients_end, i + 1);
 		c->open = true;
 		c->weight = MIN(c->weight ? c->weight : STORAGE_WEIGHT, (u32)STORAGE_WEIGHT_MAX);
 		c->head = c->tail = NULL;
