@@ -160,7 +160,7 @@ def rows(which):
         Row(volumes.QemuNvme, None, 2, volumes.volume, volumes.one),
         Row(volumes.QemuAhci, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ahci'),
         Row(lasting.QemuVirtio, None, 2, volumes.volume, volumes.one, ci=False, name='volume-virtio'),
-        Row(lasting.BochsIde, 'corei7_skylake_x', 2, volumes.volume, volumes.one, ci=False, name='volume-ide'),
+        Row(lasting.QemuIde, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ide', machine='pc'),
         Row(volumes.QemuNvmeLarge, None, 3, volumes.volume_two, volumes.two, ci=False),
         Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
         Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.one, ci=False),
