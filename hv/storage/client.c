@@ -7,6 +7,7 @@
 
 struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
 u32 storage_clients_end;
+bool storage_fresh;
 static struct storage_request *answer_head, *answer_tail;	/* to be told */
 
 bool storage_is_data(enum block_op op)
@@ -172,6 +173,7 @@ void storage_submit(struct storage_client *c, struct storage_request *rq)
 		return;
 	}
 	rq->state = RQ_QUEUED;
+	storage_fresh = true;
 	push(&c->head, &c->tail, rq);
 }
 
@@ -200,6 +202,7 @@ void storage_answer(struct storage_request *rq, enum block_result result)
 {
 	rq->result = (u8)result;
 	rq->state = RQ_ANSWERED;
+	storage_fresh = true;
 	push(&answer_head, &answer_tail, rq);
 }
 
