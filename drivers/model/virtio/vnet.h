@@ -72,7 +72,7 @@ struct vnet {
 	struct vnet_filling filling;
 	u64 sent, received, filtered;
 	u64 bad;			/* frames of the guest's that make no sense */
-	u64 unfit;			/* received ones that no buffer of the driver's can hold, or that it does not take any more */
+	u64 unfit;			/* received ones that no buffer can hold, or that the driver does not take any more */
 	u64 commands, bad_commands;
 };
 
