@@ -59,6 +59,10 @@ test-all: check-setup ## the long form: full matrix
 bench: check-setup all ## instruction counts beside the peers', as Markdown tables
 	@tests/bench/bench.py; r=$$?; tests/bench/vblk.py || r=1; tests/bench/pcboot.py && exit $$r
 
+.PHONY: bench-io
+bench-io: check-setup all ## what disk and network requests of a Linux guest cost, ONLY=ram,nvme,net PROFILE=1
+	@tests/bench/io.py
+
 -include $(UNIT_BIN:=.d)
 
 # Small UEFI programs that put the machine into a state, before we start.

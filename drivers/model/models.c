@@ -173,10 +173,13 @@ void pc_event_input(struct guest *g)
 
 void pc_event_keys(struct guest *g)
 {
+	struct mouse_event move;
 	u16 event;
 
 	while (key_ring_get(&g->keys, &event))
 		vi8042_key(&g->pc->kbd, (u16)(event & ~KEY_RING_UP & 0xffffu), !(event & KEY_RING_UP));
+	while (mouse_ring_get(&g->mouse, &move))
+		vi8042_mouse(&g->pc->kbd, move.dx, move.dy, move.buttons);
 }
 
 void pc_event_balloon(struct guest *g)

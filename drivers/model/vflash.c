@@ -10,7 +10,7 @@
 #define STATUS_PROGRAM_ERROR 0x10
 
 enum command { CMD_PROGRAM_ALT = 0x10, CMD_ERASE = 0x20, CMD_PROGRAM = 0x40, CMD_CLEAR_STATUS = 0x50, CMD_STATUS = 0x70,
-	CMD_ID = 0x90, CMD_CONFIRM = 0xd0, CMD_ARRAY = 0xff };
+	CMD_ID = 0x90, CMD_QUERY = 0x98, CMD_CONFIRM = 0xd0, CMD_ARRAY = 0xff };
 
 #define ID_MAKER 0x89
 #define ID_DEVICE 0x18
@@ -88,6 +88,9 @@ static void command(struct vflash *f, u8 cmd)
 	case CMD_ID:
 		mode_set(f, VFLASH_ID);
 		break;
+	case CMD_QUERY:
+		mode_set(f, VFLASH_QUERY);
+		break;
 	case CMD_CLEAR_STATUS:
 		f->status = 0;
 		mode_set(f, VFLASH_ARRAY);
@@ -98,6 +101,33 @@ static void command(struct vflash *f, u8 cmd)
 	}
 }
 
+/* One byte of the answer to a query. JEDEC JEP137, JESD68.01 "Common Flash Interface": a chip of bytes with Intel's commands,
+ * no buffer for writes, one region of blocks of one size. */
+static u8 query_byte(const struct vflash *f, u8 at)
+{
+	static const u8 table[] = { [0x10] = 'Q', 'R', 'Y', 1, 0, 0x31, 0, 0, 0, 0, 0, 0x45, 0x55, 0, 0, 7, 0, 10, 0, 4, 0, 4, 0,
+		[0x2c] = 1, [0x31] = 'P', 'R', 'I', '1', '0' };
+	u64 blocks = f->vars_size / VFLASH_BLOCK - 1, bits = 64 - (u64)__builtin_clzl(f->vars_size - 1);
+
+	switch (at) {
+	case 0x27:	return (u8)bits;	/* its size is 2 to the power of this at most */
+	case 0x2d:	return (u8)blocks;
+	case 0x2e:	return (u8)(blocks >> 8);
+	case 0x2f:	return (u8)(VFLASH_BLOCK / 256);
+	case 0x30:	return (u8)(VFLASH_BLOCK / 256 >> 8);
+	default:	return at < sizeof(table) ? table[at] : 0;
+	}
+}
+
+static u64 query(const struct vflash *f, const struct io *io)
+{
+	u64 val = 0;
+
+	for (u32 i = 0; i < io->size; i++)
+		val |= (u64)query_byte(f, (u8)(io->off + i)) << i * 8;
+	return val;
+}
+
 static u64 vars_read(const struct vflash *f, const struct io *io)
 {
 	switch (f->mode) {
@@ -105,6 +135,8 @@ static u64 vars_read(const struct vflash *f, const struct io *io)
 		return little_endian(flash_ram(f)->at + io->off, io->size);
 	case VFLASH_ID:
 		return in_lanes((io->off & 0xff) == 0 ? ID_MAKER : (io->off & 0xff) == 1 ? ID_DEVICE : 0);
+	case VFLASH_QUERY:
+		return query(f, io);
 	default:
 		return in_lanes(f->status);
 	}

@@ -13,7 +13,7 @@
 
 struct guest;
 
-enum vflash_mode { VFLASH_ARRAY, VFLASH_STATUS, VFLASH_ID, VFLASH_PROGRAM, VFLASH_ERASE };
+enum vflash_mode { VFLASH_ARRAY, VFLASH_STATUS, VFLASH_ID, VFLASH_QUERY, VFLASH_PROGRAM, VFLASH_ERASE };
 
 struct vflash {
 	struct guest *g;

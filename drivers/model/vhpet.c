@@ -103,19 +103,39 @@ static void arm(struct vhpet_timer *t, u64 count)
 	else
 		t->target = t->comparator;
 	t->armed = t->target >= count;
+	t->owed = 0;
 }
 
-/* After it has fired: a periodic timer skips what was missed, its phase is kept. */
+static u64 period_of(const struct vhpet_timer *t)
+{
+	if (!(t->config & TIMER_PERIODIC))
+		return 0;
+	return t->config & TIMER_32BIT ? (u32)t->period : t->period;
+}
+
+/* Interrupts that somebody was too late for come in between later ones, at twice the rate, but never more than a second's
+ * worth. */
+static void owe(struct vhpet_timer *t, u64 count, u64 missed)
+{
+	u64 period = period_of(t);
+
+	t->owed = MIN(t->owed + missed, VHPET_HZ / period);
+	t->owed_at = count + period / 2;
+}
+
+/* After it has fired: a periodic timer keeps its phase. */
 static void rearm(struct vhpet_timer *t, u64 count)
 {
-	u64 period = t->config & TIMER_32BIT ? (u32)t->period : t->period;
+	u64 period = period_of(t), missed;
 
-	if (!(t->config & TIMER_PERIODIC) || !period) {
+	if (!period) {
 		t->armed = t->config & TIMER_32BIT;
 		t->target += BIT(32);
 		return;
 	}
-	t->target += ((count - t->target) / period + 1) * period;
+	missed = (count - t->target) / period;
+	t->target += (missed + 1) * period;
+	owe(t, count, missed);
 	t->armed = t->target > count;	/* or it is beyond the end of the counter */
 	t->comparator = t->config & TIMER_32BIT ? (u32)t->target : t->target;
 }
@@ -126,11 +146,33 @@ static void find_due(struct vhpet *h)
 
 	for (u32 i = 0; i < VHPET_TIMERS && is_running(h); i++)
 		if (h->timer[i].armed && (h->timer[i].config & (TIMER_INT | TIMER_LEVEL))) {
-			u64 at = mul_div(h->timer[i].target - h->offset, timebase.tsc_hz, VHPET_HZ);
+			const struct vhpet_timer *t = &h->timer[i];
+			u64 next = t->owed && !(h->status >> i & 1) ? MIN(t->target, t->owed_at) : t->target;
+			u64 at = mul_div(next - h->offset, timebase.tsc_hz, VHPET_HZ);
 
 			due = MIN(due, at == NEVER ? at : at + 1);
 		}
 	h->due = h->last_fired && due != NEVER ? MAX(due, h->last_fired + ns_to_ticks(FIRE_MIN_NS)) : due;
+}
+
+/* A level that still stands was not seen to: one more cannot be told now. */
+static void run_timer(struct vhpet *h, u32 i, u64 count, u64 now)
+{
+	struct vhpet_timer *t = &h->timer[i];
+	bool stands = h->status >> i & 1, due = t->armed && t->target <= count;
+
+	if (due) {
+		fire(h, i);
+		rearm(t, count);
+		if (stands && period_of(t))
+			owe(t, count, 1);
+		h->last_fired = now;
+	} else if (t->armed && t->owed && t->owed_at <= count && !stands && period_of(t)) {
+		fire(h, i);
+		t->owed--;
+		t->owed_at = count + period_of(t);	/* one of them between two others */
+		h->last_fired = now;
+	}
 }
 
 void vhpet_run(struct vhpet *h, u64 now)
@@ -140,11 +182,7 @@ void vhpet_run(struct vhpet *h, u64 now)
 	if (now < h->due)
 		return;
 	for (u32 i = 0; i < VHPET_TIMERS; i++)
-		if (h->timer[i].armed && h->timer[i].target <= count) {
-			fire(h, i);
-			rearm(&h->timer[i], count);
-			h->last_fired = now;
-		}
+		run_timer(h, i, count, now);
 	find_due(h);
 }
 

@@ -18,6 +18,7 @@ struct vhpet_timer {
 	u32 config;
 	u64 comparator, period;
 	u64 target;		/* counter value at which it fires next */
+	u64 owed, owed_at;	/* periods for which somebody was too late; counter value at which one of them is made up for */
 	bool armed;
 };
 

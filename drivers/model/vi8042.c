@@ -91,6 +91,7 @@ static bool translate(struct vi8042 *k, u8 *byte)
  * then keyboard and mouse unless switched off. */
 static void advance(struct vi8042 *k)
 {
+	vi8042_mouse_report(k);
 	while (!(k->status & STATUS_OUT)) {
 		u8 byte;
 

@@ -24,7 +24,9 @@ struct vi8042 {
 	bool kbd_scanning;
 	u8 mouse_command, mouse_rate, mouse_resolution, mouse_buttons;
 	bool mouse_reporting, mouse_scale2, mouse_remote;
-	u32 lost;			/* keys and moves for which there was no room */
+	bool mouse_moved;		/* there is something to report */
+	int mouse_dx, mouse_dy;		/* what was not reported yet */
+	u32 lost;			/* keys for which there was no room */
 };
 
 /* Does this guest have one? A guest that has none keeps the reset pulse at port 64H (vreset.h). Pure. */

@@ -7,6 +7,8 @@
 #define ACK 0xfa
 #define RESEND 0xfe
 #define SELF_TEST_PASSED 0xaa
+#define COUNTER_MAX 20000	/* of a mouse that nobody reads */
+#define ANSWER 4u		/* bytes of the longest answer: room that moves leave */
 
 /* Codes of set 2 by their codes of set 1; 0: no such key. */
 static const u8 set2[] = {
@@ -129,22 +131,23 @@ void vi8042_mouse_defaults(struct vi8042 *k)
 	k->mouse_command = 0;
 	k->mouse_rate = 100;
 	k->mouse_resolution = 2;
-	k->mouse_reporting = k->mouse_scale2 = k->mouse_remote = false;
+	k->mouse_reporting = k->mouse_scale2 = k->mouse_remote = k->mouse_moved = false;
+	k->mouse_dx = k->mouse_dy = 0;
 }
 
-static int clamp(int n)
+static int clamp(int n, int max)
 {
-	return n > 255 ? 255 : n < -255 ? -255 : n;
+	return n > max ? max : n < -max ? -max : n;
 }
 
-static void mouse_packet(struct vi8042 *k, int dx, int dy)
+/* What its counters hold; more than fits into a packet stays for the next one. */
+static void mouse_packet(struct vi8042 *k)
 {
-	dx = clamp(dx);
-	dy = clamp(dy);
-	if (!vi8042_room(&k->mouse, 3)) {
-		k->lost++;
-		return;
-	}
+	int dx = clamp(k->mouse_dx, 255), dy = clamp(k->mouse_dy, 255);
+
+	k->mouse_dx -= dx;
+	k->mouse_dy -= dy;
+	k->mouse_moved = k->mouse_dx || k->mouse_dy;
 	vi8042_put(&k->mouse, (u8)(0x08 | k->mouse_buttons | (dx < 0 ? 0x10 : 0) | (dy < 0 ? 0x20 : 0)));
 	vi8042_put(&k->mouse, (u8)dx);
 	vi8042_put(&k->mouse, (u8)dy);
@@ -153,8 +156,17 @@ static void mouse_packet(struct vi8042 *k, int dx, int dy)
 void vi8042_mouse_moved(struct vi8042 *k, int dx, int dy, u8 buttons)
 {
 	k->mouse_buttons = buttons & 7;
-	if (k->mouse_reporting && !k->mouse_remote)
-		mouse_packet(k, dx, dy);
+	if (!k->mouse_reporting && !k->mouse_remote)
+		return;
+	k->mouse_moved = true;
+	k->mouse_dx = clamp(k->mouse_dx + dx, COUNTER_MAX);
+	k->mouse_dy = clamp(k->mouse_dy + dy, COUNTER_MAX);
+}
+
+void vi8042_mouse_report(struct vi8042 *k)
+{
+	while (k->mouse_moved && k->mouse_reporting && !k->mouse_remote && !k->mouse_command && vi8042_room(&k->mouse, 3 + ANSWER))
+		mouse_packet(k);
 }
 
 static void mouse_status(struct vi8042 *k)
@@ -178,7 +190,7 @@ static void mouse_command(struct vi8042 *k, u8 val)
 	case MOUSE_STATUS:	mouse_status(k); break;
 	case MOUSE_STREAM:
 	case MOUSE_REMOTE:	k->mouse_remote = val == MOUSE_REMOTE; break;
-	case MOUSE_READ:	mouse_packet(k, 0, 0); break;
+	case MOUSE_READ:	mouse_packet(k); break;
 	case MOUSE_IDENTIFY:	vi8042_put(&k->mouse, 0); break;
 	case MOUSE_ENABLE:
 	case MOUSE_DISABLE:	k->mouse_reporting = val == MOUSE_ENABLE; break;

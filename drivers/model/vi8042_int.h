@@ -17,3 +17,6 @@ void vi8042_kbd_key(struct vi8042 *k, u16 key, bool down);
 void vi8042_mouse_defaults(struct vi8042 *k);
 void vi8042_mouse_write(struct vi8042 *k, u8 val);
 void vi8042_mouse_moved(struct vi8042 *k, int dx, int dy, u8 buttons);
+
+/* Report what was not reported yet, as far as there is room. */
+void vi8042_mouse_report(struct vi8042 *k);

@@ -196,16 +196,28 @@ static void judge_second(struct vrtc *r, u64 now)
 	r->seen = second;
 }
 
+/* A guest that takes these interrupts gets all of them: those that it was too late for come in between later ones, at twice the
+ * rate, but never more than a second's worth. */
 static void judge_period(struct vrtc *r, u64 now)
 {
-	u64 period = period_ticks(r), n;
+	u64 period = period_ticks(r), n, passed;
 
+	if (!(r->ram[RTC_B] & B_PERIODIC))
+		r->owed = 0;
 	if (period == 0)
 		return;
 	n = (now - r->periodic_start) / period;
-	if (n != r->periodic_seen)
-		r->ram[RTC_C] |= B_PERIODIC;
+	passed = n - r->periodic_seen;
 	r->periodic_seen = n;
+	if (r->ram[RTC_B] & B_PERIODIC)
+		r->owed = MIN(r->owed + passed, timebase.tsc_hz / period);
+	if (r->ram[RTC_C] & B_PERIODIC)
+		return;
+	if (!passed && !(r->owed && now >= r->owed_at))
+		return;
+	r->ram[RTC_C] |= B_PERIODIC;
+	r->owed -= r->owed ? 1 : 0;
+	r->owed_at = now + (passed ? period / 2 : period);	/* one of them between two others */
 }
 
 /* A flag that is up already needs no time: nothing more happens until C is read. */
@@ -216,6 +228,8 @@ static u64 next_due(const struct vrtc *r, u64 now)
 
 	if ((waits & B_PERIODIC) && period)
 		due = r->periodic_start + (r->periodic_seen + 1) * period;
+	if ((waits & B_PERIODIC) && r->owed)
+		due = MIN(due, MAX(r->owed_at, now));
 	if (is_stopped(r))
 		return due;
 	if (waits & B_UPDATE)
@@ -278,7 +292,7 @@ void vrtc_reset(struct vrtc *r, u64 now)
 	put_memory_sizes(r);
 	r->seen = guest_second(r, now);
 	r->periodic_start = now;
-	r->periodic_seen = 0;
+	r->periodic_seen = r->owed = r->owed_at = 0;
 	r->due = NEVER;
 }
 
@@ -326,7 +340,7 @@ static void write_a(struct vrtc *r, u8 val, u64 now)
 {
 	if ((val ^ r->ram[RTC_A]) & A_RATE) {
 		r->periodic_start = now;
-		r->periodic_seen = 0;
+		r->periodic_seen = r->owed = 0;
 	}
 	r->ram[RTC_A] = val & (u8)~A_UPDATING;
 }

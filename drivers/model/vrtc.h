@@ -18,6 +18,7 @@ struct vrtc {
 	s64 seen;		/* second of the guest's time up to which update and alarm were judged */
 	u64 periodic_start;	/* host TSC */
 	u64 periodic_seen;	/* periods since then that were judged */
+	u64 owed, owed_at;	/* periods for which the guest was too late, and the host TSC of the next one of them */
 	u64 due;		/* host TSC of the next interrupt; U64_MAX: none */
 };
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# images.sh PLAN OUTDIR: the plan, a stock Debian cloud kernel and a small initrd (busybox and our /init) in OUTDIR.
+# images.sh PLAN OUTDIR: the plan, a stock Debian kernel and a small initrd (busybox and our /init) in OUTDIR. KERNEL=cloud, or full
+# for the one that drives screens and mice, too.
 # Packages come through apt and stay in ~/.cache/bulkhead/debs; what was taken is written to OUTDIR/versions.txt.
 set -eu
 plan=$1
@@ -22,11 +23,17 @@ fetch() {
 	newest "$2"
 }
 
-if [ -z "$(newest 'linux-image-*-cloud-amd64_*.deb')" ]; then
-	kernel_package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
-	[ -n "$kernel_package" ] || die "apt does not know linux-image-cloud-amd64: run apt-get update"
+case ${KERNEL:-cloud} in
+cloud)	meta=linux-image-cloud-amd64 pattern='linux-image-*-cloud-amd64_*.deb' more='*/mousedev.ko' ;;
+full)	meta=linux-image-amd64 pattern='linux-image-*[0-9]-amd64_*.deb'
+	more='*/psmouse.ko */drm/drm.ko */drm_kms_helper.ko */ttm.ko */drm_ttm_helper.ko */drm_vram_helper.ko */tiny/bochs.ko' ;;
+*)	die "KERNEL=$KERNEL: cloud or full was expected" ;;
+esac
+if [ -z "$(newest "$pattern")" ]; then
+	kernel_package=$(apt-cache depends $meta 2>/dev/null | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+	[ -n "$kernel_package" ] || die "apt does not know $meta: run apt-get update"
 fi
-kernel=$(fetch "${kernel_package-}" 'linux-image-*-cloud-amd64_*.deb')
+kernel=$(fetch "${kernel_package-}" "$pattern")
 busybox=$(fetch busybox-static 'busybox-static_*_amd64.deb')
 
 # Made anew only when something that goes in has changed.
@@ -40,9 +47,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 mkdir -p "$root/bin" "$root/lib/modules" "$root/proc" "$root/sys" "$root/dev" "$root/etc/acpi/PWRF" "$root/tmp"
+set -f	# these patterns are tar's
+# shellcheck disable=SC2086
 dpkg-deb --fsys-tarfile "$debs/$kernel" | tar x -C "$work" --wildcards './boot/vmlinuz-*' '*/evdev.ko' '*/acpi/button.ko' \
 	'*/pvpanic.ko' '*/pvpanic-mmio.ko' '*/virtio/virtio*.ko' '*/virtio_blk.ko' '*/virtio-rng.ko' '*/virtio_console.ko' \
-	'*/isofs.ko' '*/failover.ko' '*/net_failover.ko' '*/virtio_net.ko'
+	'*/isofs.ko' '*/failover.ko' '*/net_failover.ko' '*/virtio_net.ko' $more
+set +f
 dpkg-deb --fsys-tarfile "$debs/$busybox" | tar x -C "$work" ./bin/busybox
 cp "$work/bin/busybox" "$root/bin/busybox"
 for applet in $("$root/bin/busybox" --list); do
@@ -51,7 +61,7 @@ done
 find "$work/lib" -name '*.ko' -exec cp {} "$root/lib/modules" \;
 cp "$src/initrd/init" "$root/init"
 cp "$src/initrd/do.sh" "$root/bin/do"
-for action in hash e820 ipi pci disks ports panic triple; do
+for action in hash e820 ipi pci disks ports screen mice panic triple; do
 	ln -s do "$root/bin/$action"
 done
 echo "alias hash=/bin/hash" > "$root/etc/shrc"

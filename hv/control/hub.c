@@ -175,6 +175,19 @@ void hub_key(u16 key, bool down)
 	vcpu_request(g, 0, REQ_EVENTS);
 }
 
+bool hub_mouse(const struct mouse_event *event)
+{
+	struct guest *g = hub_screen_guest();
+
+	if (!g || !guest_listens(g))
+		return true;
+	if (!mouse_ring_put(&g->mouse, event))
+		return false;
+	fetch_or(&g->events, (u32)GUEST_EVENT_KEYS);
+	vcpu_request(g, 0, REQ_EVENTS);
+	return true;
+}
+
 /* Console or screen of the guest in view. */
 static void toggle_picture(void)
 {

@@ -30,6 +30,9 @@ struct guest *hub_screen_guest(void);
 /* A key for that guest's own keyboard. */
 void hub_key(u16 key, bool down);
 
+/* A move of the mouse, likewise. false: that guest has no room now, try again later. */
+bool hub_mouse(const struct mouse_event *event);
+
 /* A line that must be seen at once on the serial port, whatever the view; only while there is room for it (also without
  * a port: false). Afterwards, and after lines for the screen alone, the shell's line is shown again. */
 bool hub_port_has_room(void);

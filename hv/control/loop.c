@@ -16,6 +16,7 @@
 #include <hv/keys.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/mouse.h>
 #include <hv/pci.h>
 #include <hv/storage.h>
 #include <hv/time.h>
@@ -106,6 +107,19 @@ static void take_keys(u64 now)
 		typed_at = now;
 }
 
+/* A guest that does not read its mouse stops nothing here: its moves add up. */
+static void take_mouse(u64 now)
+{
+	struct mouse_event event;
+
+	while (mouse_peek(&event)) {
+		typed_at = now;
+		if (!hub_mouse(&event))
+			return;
+		mouse_drop();
+	}
+}
+
 static void take_button(u64 now)
 {
 	if (now < button_next)
@@ -173,6 +187,7 @@ u64 loop_turn(u64 now)
 	start_waiting(now);
 	take_input(now);
 	take_keys(now);
+	take_mouse(now);
 	take_button(now);
 	until = life_tick(now);
 	shutdown_tick(now);
@@ -204,6 +219,8 @@ bool loop_round(u64 now, u64 *until)
 void control_run(void)
 {
 	loop_init();
+	if (storage_init())		/* behind the guests' disks in each round: what they ask goes out in the same one */
+		log_error("storage: no place in the event loop: disks of this machine cannot be used");
 	drivers_start();
 	if (!storage_settle(SETTLE_NS))
 		log_notice("storage: a disk has not answered yet; guests that use it may have to be started by hand");

@@ -56,9 +56,9 @@ static void collect(struct guest *g, void *arg)
 
 /* The control core's side */
 
-static bool take(struct block_remote *r)
+static void take(struct block_remote *r)
 {
-	u32 head = load_acquire(&r->asked_head), was = r->asked_tail;
+	u32 head = load_acquire(&r->asked_head);
 
 	r->full = false;
 	while (r->asked_tail != head) {
@@ -71,7 +71,6 @@ static bool take(struct block_remote *r)
 		r->asked_tail++;
 		r->requests++;
 	}
-	return r->asked_tail != was;
 }
 
 static void call(struct block_remote *r)
@@ -85,29 +84,29 @@ static void call(struct block_remote *r)
 }
 
 /* Alone, or as many as are still to come, or long enough: call. */
-static bool call_if_due(struct block_remote *r, u64 now)
+static void call_if_due(struct block_remote *r, u64 now)
 {
 	u64 until;
 
 	if (!r->held)
-		return false;
+		return;
 	if (!r->held_since)
 		r->held_since = now;
 	until = r->held_since + ns_to_ticks(HOLD_NS);
 	if (r->held >= r->in_flight || now >= until) {
 		call(r);
-		return true;
+		return;
 	}
 	control_work_by(until);
-	return false;
 }
 
 static bool poll(void *arg, u64 now)
 {
 	struct block_remote *r = arg;
-	bool any = take(r);
 
-	return call_if_due(r, now) || any;
+	take(r);		/* the block layer's turn comes later in this round */
+	call_if_due(r, now);
+	return false;		/* what is left to do, listen() finds */
 }
 
 /* Also what was answered behind our turn of this round. */

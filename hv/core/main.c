@@ -11,7 +11,6 @@
 #include <hv/net_build.h>
 #include <hv/pci.h>
 #include <hv/pool.h>
-#include <hv/storage.h>
 #include <hv/time.h>
 
 #include "build.h"
@@ -166,8 +165,6 @@ static bool bring_up(void)
 	}
 	host_timers();
 	quiet = quiesce();
-	if (storage_init())
-		sink_line("storage: no memory for it: disks of this machine cannot be used");
 	pci_init(&info.acpi);
 	drivers_probe();
 	if (!choose_virt() || check_only || !quiet) {

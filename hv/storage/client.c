@@ -6,6 +6,8 @@
 #include <hv/time.h>
 
 struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
+u32 storage_clients_end;
+bool storage_fresh;
 static struct storage_request *answer_head, *answer_tail;	/* to be told */
 
 bool storage_is_data(enum block_op op)
@@ -38,6 +40,7 @@ int storage_open(struct storage_client *c, struct storage_disk *d, u64 first, u6
 		if (storage_client_table[i])
 			continue;
 		storage_client_table[i] = c;
+		storage_clients_end = MAX(storage_clients_end, i + 1);
 		c->open = true;
 		c->weight = MIN(c->weight ? c->weight : STORAGE_WEIGHT, (u32)STORAGE_WEIGHT_MAX);
 		c->head = c->tail = NULL;
@@ -168,6 +171,7 @@ void storage_submit(struct storage_client *c, struct storage_request *rq)
 		return;
 	}
 	rq->state = RQ_QUEUED;
+	storage_fresh = true;
 	push(&c->head, &c->tail, rq);
 }
 
@@ -196,6 +200,7 @@ void storage_answer(struct storage_request *rq, enum block_result result)
 {
 	rq->result = (u8)result;
 	rq->state = RQ_ANSWERED;
+	storage_fresh = true;
 	push(&answer_head, &answer_tail, rq);
 }
 

@@ -13,6 +13,7 @@
 
 struct storage_disk storage_disk_table[DISKS_MAX];
 static bool (*is_granted)(const struct disk *d);
+static u32 places_end;		/* above the highest place that ever was used */
 
 /* A slot's memory stays with its place in the table, for the next disk that comes there. */
 static int place_init(struct storage_disk *s)
@@ -56,6 +57,7 @@ int disk_add(struct disk *d)
 			s->d = NULL;
 			return -E_NOMEM;
 		}
+		places_end = MAX(places_end, i + 1);
 		s->slots = MAX(MIN(d->depth, SLOTS_MAX), 1u);
 		s->free = BIT(s->slots) - 1;
 		s->granted = is_granted && is_granted(d);
@@ -124,21 +126,21 @@ static bool disk_turn(struct storage_disk *s, u64 now)
 
 bool storage_poll(u64 now)
 {
-	bool any = false, more = true, works = false;
+	bool more = true, works = false;
 
 	for (u32 n = 0; n < ROUNDS_MAX && more; n++) {
+		storage_fresh = false;
 		more = storage_answer_all();
-		for (u32 i = 0; i < DISKS_MAX; i++)
+		for (u32 i = 0; i < places_end; i++)
 			if (storage_disk_table[i].d)
 				more |= disk_turn(&storage_disk_table[i], now);
-		any |= more;
 	}
-	for (u32 i = 0; i < DISKS_MAX; i++) {
+	for (u32 i = 0; i < places_end; i++) {
 		struct storage_disk *s = &storage_disk_table[i];
 
 		works |= s->d && s->polled && s->flying;
 	}
-	return any || works;
+	return more || works;
 }
 
 void storage_kick(void)
@@ -158,9 +160,16 @@ static bool work_poll(void *arg, u64 now)
 	return storage_poll(now);
 }
 
+/* Who asks behind our turn of a round (the shell, the datastore) is not to wait for the next tick. */
+static bool work_listen(void *arg)
+{
+	(void)arg;
+	return storage_fresh;
+}
+
 int storage_init(void)
 {
-	static const struct control_work work = { .name = "storage", .poll = work_poll };
+	static const struct control_work work = { .name = "storage", .poll = work_poll, .listen = work_listen };
 
 	return control_work_add(&work);
 }

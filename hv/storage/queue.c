@@ -262,7 +262,7 @@ static u64 busy_weight(const struct storage_disk *s)
 {
 	u64 sum = 0;
 
-	for (u32 i = 0; i < STORAGE_CLIENTS_MAX; i++) {
+	for (u32 i = 0; i < storage_clients_end; i++) {
 		const struct storage_client *c = storage_client_table[i];
 
 		if (c && c->disk == s && (c->head || c->flying))
@@ -296,8 +296,8 @@ static struct storage_client *next_client(struct storage_disk *s, u64 now)
 	s64 rounds = INT64_MAX;
 	u32 nearest = 0;
 
-	for (u32 n = 0; n < STORAGE_CLIENTS_MAX; n++) {
-		u32 i = (s->turn + n) % STORAGE_CLIENTS_MAX;
+	for (u32 n = 0; n < storage_clients_end; n++) {
+		u32 i = (s->turn + n) % storage_clients_end;
 		struct storage_client *c = storage_client_table[i];
 
 		if (!c || c->disk != s || !c->head || !may_ask(s, c, weights, now))
@@ -313,7 +313,7 @@ static struct storage_client *next_client(struct storage_disk *s, u64 now)
 	}
 	if (rounds == INT64_MAX)
 		return NULL;
-	for (u32 i = 0; i < STORAGE_CLIENTS_MAX; i++) {
+	for (u32 i = 0; i < storage_clients_end; i++) {
 		struct storage_client *c = storage_client_table[i];
 
 		if (c && c->disk == s && c->head)
@@ -327,7 +327,7 @@ static void pay(struct storage_disk *s, struct storage_client *c, u64 bytes)
 {
 	c->deficit -= (s64)(bytes + REQUEST_COST);
 	if (c->deficit <= 0)
-		s->turn = (s->turn + 1) % STORAGE_CLIENTS_MAX;
+		s->turn = (s->turn + 1) % storage_clients_end;
 	if (!c->head && c->deficit > 0)
 		c->deficit = 0;
 }
@@ -353,11 +353,22 @@ static bool ask_part(struct storage_disk *s, struct storage_client *c, u64 now)
 	return true;
 }
 
+/* Is there anything to ask it? Most rounds of the event loop are about something else. */
+static bool wanted(const struct storage_disk *s)
+{
+	for (u32 i = 0; i < storage_clients_end; i++)
+		if (storage_client_table[i] && storage_client_table[i]->head && storage_client_table[i]->disk == s)
+			return true;
+	return s->flush_head;
+}
+
 bool queue_run(struct storage_disk *s, u64 now)
 {
 	struct storage_client *c;
 	bool any = false;
 
+	if (!wanted(s))
+		return false;
 	s->stalled = false;
 	while (!s->stalled && s->free && (c = next_client(s, now))) {
 		any = true;

@@ -61,6 +61,8 @@ const struct storage_guid *volume_kind(enum volume_type type);
 
 extern struct storage_disk storage_disk_table[DISKS_MAX];
 extern struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
+extern bool storage_fresh;		/* something was asked or answered since the last turn began */
+extern u32 storage_clients_end;		/* above the highest place that ever was used */
 
 /* disks.c */
 bool storage_disk_alive(const struct storage_disk *s);

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make bench-io [ONLY=ram,nvme,net] [DOCS=1]: what disk and network requests of a Linux guest cost, in executed instructions (of all
+"""make bench-io [ONLY=ram,nvme,net] [PROFILE=1]: what disk and network requests of a Linux guest cost, in executed instructions (of all
 cores, and those of the hypervisor alone) and in exits, in QEMU 10 with the plugin iomarks.c, beside the peers' figures and the
 budgets of docs/bench.md. Minima, as peers' were taken. The guest is the example guest's Linux with tests/bench/ioload.c; scheduler none,
 mitigations as they come. QEMU 10 cannot count with icount and several cores at once: loops that wait for a time differ a little."""
+import bisect
+import collections
 import os
 import re
 import subprocess
@@ -59,7 +61,7 @@ class Run:
         self.commands = 0
         self.marks = os.path.abspath(f'{OUT}/io-{name}.marks')
         self.m = Qemu10(matrix.image(the_plan), cores=cores, memory=1536, cpu=CPU, screen=False, keep=f'{OUT}/log/io-{name}.txt',
-                        extra=['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}', *extra])
+                        extra=['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}' + (',profile=on' if os.environ.get('PROFILE') else ''), *extra])
 
     def __enter__(self):
         self.m.start()
@@ -68,6 +70,8 @@ class Run:
 
     def __exit__(self, *a):
         self.m.stop()       # asked to end, QEMU lets the plugin speak
+        if os.environ.get('PROFILE'):
+            self.profile()
 
     def view(self, number):
         self.m.send(f'\x01{number}')
@@ -88,6 +92,16 @@ class Run:
         self.m.expect('bulkhead> ', 60)
         rows = re.findall(r'^  ([\w-]+) +(\d+) +\d+ +\d+\r?$', self.m.text[start:], re.M)
         return {k: int(n) for k, n in rows}
+
+    def profile(self):
+        """Functions of the hypervisor, by instructions while a sample was open."""
+        rows = [line.split() for line in subprocess.run(['nm', '-n', 'build/hv.elf'], capture_output=True, text=True).stdout.splitlines()]
+        known = [(int(r[0], 16), r[2]) for r in rows if len(r) == 3 and r[1] in 'tT']
+        seen, starts = collections.Counter(), [a for a, _ in known]
+        for at, n in re.findall(r'PROFILE ([0-9a-f]+) (\d+)', open(self.marks).read()):
+            seen[known[bisect.bisect_right(starts, int(at, 16) + 15) - 1][1]] += int(n)
+        for name, n in seen.most_common(40):
+            print(f'{n:12,} {name}', file=sys.stderr)
 
     def samples(self):
         found = re.findall(r'SAMPLE id=(\d+) n=(\d+) all=(\d+)/(\d+) hv=(\d+)/(\d+) own=(\d+)/(\d+)', open(self.marks).read())

@@ -5,7 +5,8 @@
  * code (Linux without KASLR begins behind them). One line an id:
  *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median>
  * all: every core; hv: in the hypervisor, every core; own: everything on the core that executed the markers. QEMU's "TCG Plugins"
- * documentation, API version 4; the few declarations are made here, so that no header is wanted. Argument: out=FILE. */
+ * documentation, API version 4; the few declarations are made here, so that no header is wanted. Arguments: out=FILE; profile=on adds
+ * a line PROFILE <address> <instructions> for each 16 bytes of the hypervisor, executed while a sample was open. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #define SAMPLES 8192
 #define HV_BASE 0xffffffff80000000ul
 #define HV_SIZE 0x1000000ul
+#define STEP 16u
 #define BEGIN 1
 #define END 2
 
@@ -32,6 +34,8 @@ extern size_t qemu_plugin_insn_data(const struct insn *insn, void *to, size_t si
 extern uint64_t qemu_plugin_insn_vaddr(const struct insn *insn);
 extern void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, void (*fn)(plugin_id, struct tb *));
 extern void qemu_plugin_register_atexit_cb(plugin_id id, void (*fn)(plugin_id, void *), void *context);
+extern void qemu_plugin_register_vcpu_tb_exec_cb(struct tb *tb, void (*fn)(unsigned, void *), int flags, void *context);
+extern uint64_t qemu_plugin_tb_vaddr(const struct tb *tb);
 extern void qemu_plugin_register_vcpu_insn_exec_cb(struct insn *insn, void (*fn)(unsigned, void *), int flags, void *context);
 extern void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct insn *insn, int op, struct u64 entry, uint64_t value);
 extern void *qemu_plugin_scoreboard_new(size_t size);
@@ -49,6 +53,8 @@ static struct {
 	int open, count;
 } sample[IDS];
 static FILE *out;
+static int profile, open_samples;
+static uint64_t executed[HV_SIZE / STEP];
 
 static void read_now(unsigned cpu, uint64_t now[WHATS])
 {
@@ -65,12 +71,14 @@ static void on_mark(unsigned cpu, void *context)
 	read_now(cpu, now);
 	if ((mark >> 8 & 255) == BEGIN) {
 		memcpy(sample[id].from, now, sizeof(now));
+		open_samples += !sample[id].open;
 		sample[id].open = 1;
 		return;
 	}
 	if (!sample[id].open || sample[id].count == SAMPLES)
 		return;
 	sample[id].open = 0;
+	open_samples--;
 	for (int w = 0; w < WHATS; w++) {
 		if (!sample[id].value[w])
 			sample[id].value[w] = calloc(SAMPLES, sizeof(uint64_t));
@@ -90,9 +98,23 @@ static int is_marker(const struct insn *insn, unsigned *mark)
 	return b[0] == 0x0f && b[1] == 0x1f && b[2] == 0x80 && *mark >> 16 == 0x4d4b;
 }
 
+/* A block's instructions count where it begins. */
+static void on_block(unsigned cpu, void *context)
+{
+	uint64_t what = (uint64_t)(uintptr_t)context;
+
+	(void)cpu;
+	if (open_samples)
+		__atomic_fetch_add(&executed[(what & (HV_SIZE - 1)) / STEP], what >> 32, __ATOMIC_RELAXED);
+}
+
 static void on_translation(plugin_id id, struct tb *tb)
 {
+	uint64_t at = qemu_plugin_tb_vaddr(tb) - HV_BASE;
+
 	(void)id;
+	if (profile && at < HV_SIZE)
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, 0, (void *)(uintptr_t)(qemu_plugin_tb_n_insns(tb) << 32 | at));
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		unsigned mark;
@@ -131,6 +153,9 @@ static void on_exit_tell(plugin_id plugin, void *context)
 		}
 		fprintf(out, "\n");
 	}
+	for (uint64_t i = 0; i < HV_SIZE / STEP; i++)
+		if (executed[i])
+			fprintf(out, "PROFILE %llx %llu\n", (unsigned long long)(HV_BASE + i * STEP), (unsigned long long)executed[i]);
 	fflush(out);
 }
 
@@ -138,9 +163,11 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 {
 	(void)info;
 	out = stderr;
-	for (int i = 0; i < argc; i++)
+	for (int i = 0; i < argc; i++) {
+		profile |= !strcmp(argv[i], "profile=on");
 		if (!strncmp(argv[i], "out=", 4) && !(out = fopen(argv[i] + 4, "w")))
 			return -1;
+	}
 	all.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
 	hv.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);

@@ -50,6 +50,9 @@ class Row:
 USB = ['-device', 'pcie-root-port,id=behind', '-device', 'qemu-xhci,id=xhci,bus=behind', '-device', 'usb-tablet,bus=xhci.0,port=1',
        '-device', 'usb-kbd,bus=xhci.0,id=kbd,port=2']
 
+HUB = ['-device', 'qemu-xhci,id=xhci', '-device', 'usb-hub,bus=xhci.0,port=1', '-device', 'usb-kbd,bus=xhci.0,port=1.1',
+       '-device', 'usb-mouse,bus=xhci.0,port=1.2']
+
 
 def rows(which):
     table = [
@@ -89,6 +92,9 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.display, plans.display),
         Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
         Row(Qemu, None, 2, scenarios.small_uefi, plans.small_uefi, ci=False),
+        Row(Qemu, None, 2, scenarios.small_uefi, plans.large_uefi, ci=False, name='large-uefi', memory=7168),
+        Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-ps2', ci=False),
+        Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-usb-hub', extra=HUB, ci=False),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-ps2'),
         Row(Qemu, None, 3, scenarios.host_keyboard, plans.two_hello, name='keyboard-usb', extra=USB),
         Row(Qemu, None, 2, diskrows.nvme, plans.hello, extra=diskrows.nvme_two()),
@@ -141,6 +147,7 @@ def rows(which):
         Row(Qemu, None, 3, pcguests.ovmf, pcguests.debian, memory=2560),
         Row(Qemu, None, 3, pcguests.debian_all, pcguests.debian, ci=False, name='debian', memory=2560),
         Row(Qemu, 'max,+svm,+npt', 3, pcguests.ovmf, pcguests.debian, ci=False, memory=2560),
+        Row(Qemu, None, 3, pcguests.fio_rings, pcguests.rings, ci=False, memory=3072),
         Row(Qemu, None, 4, pcguests.debians, pcguests.two_debians, ci=False, name='two-debians', memory=4096),
         Row(Qemu, None, 2, pcguests.installer_screen, pcguests.installer, ci=False, name='installer', memory=2560),
         Row(Qemu, None, 2, pcguests.memtest_pass, pcguests.memtest, ci=False, name='memtest'),

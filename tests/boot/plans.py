@@ -7,6 +7,7 @@ import subprocess
 
 LINUX = 'build/guests/two-linux'
 GUEST = 'build/guest'
+FULL = 'build/guests/full-linux'
 
 
 class Plan:
@@ -131,6 +132,21 @@ small_uefi = Plan('small-uefi', '[guest.pc]\ncores = 1\nmemory = "320MiB"\nboot 
                        '\tlinux /vmlinuz console=tty0 console=ttyS0 bulkhead.name=pc bulkhead.login=1\n\tinitrd /initrd.img\n}\n',
                        {f: f'{LINUX}/{f}' for f in ('vmlinuz', 'initrd.img')})})
 small_uefi.needs_linux = True
+# RAM beyond 4 GiB: firmware has 2 GiB below.
+large_uefi = Plan('large-uefi', small_uefi.text.replace('320MiB', '5120MiB'), small_uefi.files, linux=False)
+large_uefi.needs_linux = True
+
+
+class FullLinux(Plan):
+    """The same with Debian's kernel for real machines: bochs-drm, psmouse."""
+    def write(self, folder):
+        subprocess.run(['guests/two-linux/recipe.sh', FULL], check=True, env=os.environ | {'KERNEL': 'full'}, stdout=subprocess.DEVNULL)
+        super().write(folder)
+
+
+screen = FullLinux('screen', small_uefi.text.replace('cores = 1', 'cores = 2').replace('320MiB', '512MiB'),
+                   dict(display.files) | {'grub.img': GrubDisk('full.img', small_uefi.files['grub.img'].menu.replace(
+                       ' bulkhead.login=1', ''), {f: f'{FULL}/{f}' for f in ('vmlinuz', 'initrd.img')})})
 iommu_on = elf_plan('iommu-on', [('hello', {})], option='', before='iommuon.efi\r\n')
 iommu_on.files['iommuon.efi'] = 'build/test/iommuon.efi'
 iommu_stuck = elf_plan('iommu-stuck', [('hello', {})], option='', before='iommuon.efi stuck\r\n')

@@ -138,7 +138,7 @@ def ports(m):
     """Named ports of the second guest's virtio console: written before they are looked at, and typed into."""
     in_guest(m, '2', 'right', 'ports', r'PORT vport\dp1 log\s+PORT vport\dp2 agent\s+PORT done')
     in_guest(m, '2', 'right', 'seq 1 300 | sed "s/^/entry /" >/dev/virtio-ports/log; echo written $?', r'written 0')
-    in_guest(m, '2', 'right', '(read a; echo "answer to $a" >&0; echo "AGENT HEARD $a") <>/dev/virtio-ports/agent & sleep 1; echo here', r'here')
+    in_guest(m, '2', 'right', '(read a; echo "answer to $a" >&0; echo "AGENT HEARD $a") <>/dev/virtio-ports/agent & sleep 2; echo here', r'[\r\n]here')
     view(m, '0')
     shell(m, 'devices right', r'port 1 "log": closed, 2892 bytes written, 0 typed[\s\S]*port 2 "agent": open, 0 bytes')
     shell(m, 'console right log', r'--- guest 2: right, port log, running[^\n]*\s+entry 27[\s\S]*entry 300\s')
@@ -516,7 +516,7 @@ def small_uefi(m, plan):
         steps.append(f'{time.time() - begun:.0f} s')
         return match
     ready(m)
-    m.expect(r'guest pc: running', 30 * m.patience)
+    m.expect(r'guest pc: running', 180 * m.patience)     # much RAM is cleared first
     view(m, '1')
     reached(r'GNU GRUB', 200)
     reached(r'Run /init', 300)
@@ -527,8 +527,16 @@ def small_uefi(m, plan):
     m.expect(r'pc# ', 60 * m.patience)
     m.type('for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do '
            'insmod /lib/modules/$m.ko; done; dd if=/dev/vda bs=1M count=16 | sha256sum\r')
-    image = open('build/test/small-uefi/grub.img', 'rb').read(16 << 20)
+    image = open(f'build/test/{plan.name}/grub.img', 'rb').read(16 << 20)
     m.expect(hashlib.sha256(image).hexdigest(), 60 * m.patience)
+    mib = int(re.search(r'memory = "(\d+)MiB"', plan.text).group(1))
+    m.type('head -n 1 /proc/meminfo; grep "System RAM" /proc/iomem\r')
+    total = int(m.expect(r'MemTotal: +(\d+) kB', 30 * m.patience).group(1)) >> 10
+    assert mib * 0.97 - 96 < total < mib, f'{total} MiB of {mib} are there'
+    if mib > 2048:
+        m.expect(r'100000000-\w+ : System RAM', 30 * m.patience)
+        m.type(f'mount -t tmpfs -o size={mib - 500}m none /tmp; dd if=/dev/zero of=/tmp/all bs=1M count={mib - 600}; ls -l /tmp/all\r')
+        m.expect(rf' {mib - 600 << 20} ', 300 * m.patience)
     view(m, '0')
     log = [line for line in re.findall(r'^(\[ +\d+\.\d+\] [^\r\n]{10,110})\r?$', m.text, re.M)]
     screentext.Picture(*picture(m, 'pc')).learn(log[-12:-4])
@@ -537,6 +545,61 @@ def small_uefi(m, plan):
     m.type('poweroff -f\r')
     m.expect(r'guest pc: powered off', 60 * m.patience)
     return 'GRUB, Linux, login, shot at ' + ', '.join(steps)
+
+
+def moves(text):
+    """What /dev/input/mice gave -> sum of dx, sum of dy (up), buttons that were seen down."""
+    packets = [[int(b, 16) for b in p.split()] for p in re.findall(r'MICE (\w\w \w\w \w\w)', text)]
+    return (sum(x - (256 if f & 0x10 else 0) for f, x, _ in packets), sum(y - (256 if f & 0x20 else 0) for f, _, y in packets),
+            {f & 7 for f, _, _ in packets})
+
+
+def screen(m, plan):
+    """Linux' own drivers of the screen (bochs-drm) and of the mouse. The machine's mouse moves the guest's while its screen is
+    shown, and only then; its keyboard, behind a hub perhaps, types into it."""
+    ready(m)
+    m.expect(r'guest pc: running', 30 * m.patience)
+    view(m, '1')
+    m.expect(r'pc: shell ready', 300 * m.patience)
+    usb = any('usb-mouse' in x for x in m.extra)
+    view(m, '0')
+    time.sleep(1)
+    shell(m, 'devices', r'port 5: hub; port 5\.1: keyboard; port 5\.2: mouse' if usb else r'at the PS/2 controller; mouse there too')
+    if usb:
+        index = re.search(r'Mouse #(\d+): QEMU HID Mouse', m.monitor('info mice')).group(1)
+        m.monitor(f'mouse_set {index}')
+    in_guest(m, '1', 'pc', 'screen', r'SCREEN 0 bochs-drmdrmfb, .*Mouse', 120)
+    m.expect(r'SCREEN done', 60 * m.patience)
+    view(m, 'd')
+    m.type('dmesg -c >/dev/null; mice 8\r')
+    time.sleep(2)
+    for dx, dy in ((30, 20), (-100, 5), (2, -50)):
+        m.monitor(f'mouse_move {dx} {dy}')
+        time.sleep(0.2)
+    m.monitor('mouse_button 1')
+    time.sleep(0.2)
+    m.monitor('mouse_button 0')
+    text = m.expect(r'(MICE [\s\S]*)MICE done', 60 * m.patience).group(1)
+    dx, dy, buttons = moves(text)
+    assert (dx, dy) == (-68, 25) and buttons == {0, 1}, f'the guest saw {dx}, {dy}, {buttons}: {text}'
+    press(m, 'echo typed >/dev/ttyS0\r')         # the shell is on the serial port: nobody reads the keyboard but the console
+    in_guest(m, '1', 'pc', 'for i in 1 2 3 4 5 6 7 8 9; do echo "the quick brown fox jumps over $i lazy dogs" >/dev/tty0; done; '
+             'echo said', r'[\r\n]said')
+    view(m, '0')
+    screentext.Picture(*picture(m, 'pc')).learn([f'the quick brown fox jumps over {i} lazy dogs' for i in range(1, 10)])
+    view(m, '1')
+    m.type('mice 6\r')
+    time.sleep(2)
+    view(m, '0')
+    m.monitor('mouse_move 50 50')                # the shell is shown: not for the guest
+    time.sleep(1)
+    start = len(m.text)
+    view(m, '1')
+    m.expect(r'MICE done', 30 * m.patience)
+    assert moves(m.text[start:]) == (0, 0, set()), 'a move that was not for the guest came there'
+    bad = re.findall(r'^.*(?:bochs|drm|psmouse|i8042).*(?:fail|error|invalid|can.t|WARN).*$', m.text, re.M | re.I)
+    assert not bad, bad
+    in_guest(m, '1', 'pc', 'dmesg | grep -iE "bochs|drm.*(error|warn)"; echo seen', r'[\r\n]seen')
 
 
 def picture(m, name):

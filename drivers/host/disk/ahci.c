@@ -19,6 +19,7 @@
 #define STOP_STEPS 5000u
 #define STOP_STEP_US 1000u
 #define STEP_LOOK_NS (1 * MS)		/* while ports are on their way up */
+#define CALM_NS 1000000ul			/* with nothing to do it costs nothing for so long, whatever others do */
 #define BUSY_LOOK_NS 50000ul		/* without messages, while requests are under way */
 #define FALLS_MAX 3u
 #define BAR 5u
@@ -166,12 +167,18 @@ static bool settled(const struct ahci *a)
 static bool ahci_work(void *arg, u64 now)
 {
 	struct ahci *a = arg;
-	bool any = ahci_turn(a, now), busy = false;
+	bool any, busy = false, rests;
 
+	if (now < a->calm_until)
+		return false;
+	any = ahci_turn(a, now);
+	rests = a->state != AHCI_RESET && settled(a);
 	for (u32 i = 0; i < AHCI_PORTS; i++)
 		busy |= a->port[i].flying || a->port[i].own;
-	if (a->state == AHCI_RESET || !settled(a))
+	if (!rests)
 		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
+	if (rests && !any && !busy)
+		a->calm_until = now + ns_to_ticks(CALM_NS);
 	if (busy && !a->pci->message_kind && a->state == AHCI_RUNS)
 		control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
 	return any;

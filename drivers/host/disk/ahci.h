@@ -121,6 +121,7 @@ struct ahci {
 	const char *why;
 	u32 falls;
 	u64 until, now, look;		/* TSC */
+	u64 calm_until;			/* nothing to look at before */
 	u64 resets;
 	struct ahci_port port[AHCI_PORTS];
 };

@@ -255,6 +255,7 @@ static int ahci_disk_submit(struct disk *d, struct disk_request *rq)
 	assert(rq->op == BLOCK_FLUSH || rq->sectors);
 	if (!p->free || d->gone || d != p->d)
 		return -E_AGAIN;
+	p->a->calm_until = 0;
 	slot = (u32)__builtin_ctz(p->free);
 	p->free &= p->free - 1;
 	rq->tag = slot;

@@ -431,6 +431,11 @@ static void turn_idle(struct ahci_port *p)
 	u64 now = p->a->now;
 	u32 det;
 
+	if (p->told) {		/* something was plugged, or firmware left it so: unless it is cleared, it is told for ever */
+		ahci_write(p->reg, PX_SERR, ahci_read(p->reg, PX_SERR));
+		ahci_write(p->reg, PX_IS, ahci_read(p->reg, PX_IS));
+		p->look = 0;
+	}
 	if (now < p->look)
 		return;
 	p->look = now + ns_to_ticks(LOOK_NS);

@@ -3,6 +3,7 @@
 
 #include <hv/keys.h>
 #include <hv/lib.h>
+#include <hv/mouse.h>
 
 #define USAGE_MODIFIER 0xe0u
 #define USAGE_FIRST 4u		/* below: none, roll-over, errors */
@@ -62,15 +63,35 @@ void hid_release(struct hid_keyboard *k)
 	hid_report(k, nothing, HID_REPORT);
 }
 
+/* Downwards is positive there. */
+void hid_mouse_report(const u8 *report, u32 length)
+{
+	if (length >= HID_MOUSE_REPORT)
+		mouse_put((signed char)report[1], -(signed char)report[2], report[0] & 7);
+}
+
 /* USB 2.0 "Configuration", "Interface", "Endpoint" (9.6.3, 9.6.5, 9.6.6). */
 enum { DESC_CONFIG = 2, DESC_INTERFACE = 4, DESC_ENDPOINT = 5 };
 #define CLASS_HID 3
 #define CLASS_HUB 9
-#define BOOT_KEYBOARD(d) ((d)[5] == CLASS_HID && (d)[6] == 1 && (d)[7] == 1)
+#define BOOT(d) ((d)[5] == CLASS_HID && (d)[6] == 1)
 
-bool hid_find_keyboard(const u8 *bytes, u32 length, struct hid_found *found)
+enum { PROTOCOL_NONE, PROTOCOL_KEYBOARD, PROTOCOL_MOUSE };
+
+static u8 protocol_of(const u8 *d)
 {
-	bool keyboard = false;
+	return BOOT(d) && !d[3] && d[7] <= PROTOCOL_MOUSE ? d[7] : PROTOCOL_NONE;
+}
+
+/* An interrupt endpoint towards us. */
+static bool is_interrupt_in(const u8 *d)
+{
+	return d[1] == DESC_ENDPOINT && d[0] >= 7 && d[2] & 0x80 && (d[3] & 3) == 3 && d[2] & 15;
+}
+
+bool hid_find(const u8 *bytes, u32 length, struct hid_found *found)
+{
+	u8 protocol = PROTOCOL_NONE, interface = 0;
 	u32 total;
 
 	memset(found, 0, sizeof(*found));
@@ -80,18 +101,27 @@ bool hid_find_keyboard(const u8 *bytes, u32 length, struct hid_found *found)
 	found->config = bytes[5];
 	for (u32 at = 0; at + 2 <= total && bytes[at] >= 2 && at + bytes[at] <= total; at += bytes[at]) {
 		const u8 *d = bytes + at;
+		u16 packet;
 
 		if (d[1] == DESC_INTERFACE && d[0] >= 9) {
-			keyboard = BOOT_KEYBOARD(d) && !d[3];
+			protocol = protocol_of(d);
+			interface = d[2];
 			found->hub = found->hub || d[5] == CLASS_HUB;
-			found->interface = keyboard ? d[2] : found->interface;
 		}
-		if (!keyboard || d[1] != DESC_ENDPOINT || d[0] < 7 || !(d[2] & 0x80) || (d[3] & 3) != 3)
+		if (protocol == PROTOCOL_NONE || !is_interrupt_in(d))
 			continue;
+		packet = (u16)((d[4] | d[5] << 8) & 0x7ff);
+		if (packet < (protocol == PROTOCOL_MOUSE ? HID_MOUSE_REPORT : HID_REPORT))
+			continue;
+		if (protocol == PROTOCOL_MOUSE && found->endpoint)
+			continue;
+		found->mouse = protocol == PROTOCOL_MOUSE;
+		found->interface = interface;
 		found->endpoint = d[2] & 15;
-		found->packet = (u16)((d[4] | d[5] << 8) & 0x7ff);
+		found->packet = packet;
 		found->interval = d[6];
-		return found->endpoint && found->packet >= HID_REPORT;
+		if (!found->mouse)
+			return true;
 	}
-	return false;
+	return found->endpoint;
 }

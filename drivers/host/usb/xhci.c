@@ -65,7 +65,7 @@ static void xhci_poll(struct host_pci *p, u64 now)
 static void xhci_describe(const struct host_pci *p, char *to, size_t size)
 {
 	static const char *const word[] = { [PORT_NEW] = "new", [PORT_BUSY] = "being set up", [PORT_KEYBOARD] = "keyboard",
-		[PORT_HUB] = "hub, not followed", [PORT_OTHER] = "no keyboard", [PORT_FAILED] = "failed" };
+		[PORT_MOUSE] = "mouse", [PORT_HUB] = "hub", [PORT_OTHER] = "no keyboard", [PORT_FAILED] = "failed" };
 	const struct xhci *x = p->state;
 	char *end = to + size;
 
@@ -74,6 +74,10 @@ static void xhci_describe(const struct host_pci *p, char *to, size_t size)
 	for (u32 i = 1; i <= x->ports && to + 32 < end; i++)
 		if (x->port[i].state != PORT_EMPTY)
 			to += fmt_print(to, (size_t)(end - to), "; port %u: %s", i, word[x->port[i].state]);
+	for (u32 i = XHCI_CHILD; i < XHCI_CHILD + XHCI_CHILDREN_MAX && to + 48 < end; i++)
+		if (x->port[i].hub && x->port[i].state != PORT_EMPTY)
+			to += fmt_print(to, (size_t)(end - to), "; port %u.%u: %s", x->device[x->port[i].hub].root,
+					x->port[i].number, word[x->port[i].state]);
 }
 
 const struct host_driver xhci_driver = {

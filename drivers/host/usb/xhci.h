@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* An xHCI controller and the keyboards at its own ports. Names are those of "eXtensible Host Controller Interface for USB
- * 1.2"; sections are cited by title. Memory that the controller reads or writes is ours and stays ours; what it writes is
- * copied, then checked. Nothing waits but xhci_open(). Boot core, then control core. */
+/* An xHCI controller and the keyboards and mice at its own ports and behind hubs. Names are those of "eXtensible Host Controller
+ * Interface for USB 1.2"; sections are cited by title. Memory that the controller reads or writes is ours and stays
+ * ours; what it writes is copied, then checked. Nothing waits but xhci_open(). Boot core, then control core. */
 
 #include <hv/pci.h>
 #include <hv/types.h>
@@ -10,7 +10,10 @@
 #include "hid.h"
 
 #define XHCI_PORTS_MAX 64u
-#define XHCI_SLOTS_MAX 8u		/* devices that can be driven at a time */
+#define XHCI_SLOTS_MAX 12u		/* devices that can be driven at a time, hubs among them */
+#define XHCI_CHILDREN_MAX 32u		/* ports of hubs */
+#define XHCI_CHILD (XHCI_PORTS_MAX + 1)	/* where they begin in port[] */
+#define XHCI_DEPTH_MAX 5u		/* hubs in a row */
 #define XHCI_RING 256u			/* TRBs in a page; the last one of a ring of ours leads back to the first */
 #define XHCI_REPORTS 4u			/* interrupt transfers under way for each keyboard */
 #define XHCI_DATA_BYTES 512u		/* for descriptors */
@@ -34,14 +37,18 @@ enum { TRB_NORMAL = 1, TRB_SETUP = 2, TRB_DATA = 3, TRB_STATUS = 4, TRB_LINK = 6
 enum { DONE_SUCCESS = 1, DONE_STALL = 6, DONE_SHORT = 13 };
 
 enum xhci_step { STEP_NONE, STEP_RESET, STEP_RECOVER, STEP_SLOT, STEP_ADDRESS, STEP_DEVICE, STEP_PACKET, STEP_CONFIG,
-	STEP_ENDPOINT, STEP_SET_CONFIG, STEP_SET_PROTOCOL, STEP_SET_IDLE, STEP_DISABLE };
+	STEP_ENDPOINT, STEP_SET_CONFIG, STEP_SET_PROTOCOL, STEP_SET_IDLE, STEP_DISABLE,
+	/* Of a hub that is set up, and of a port of one. */
+	STEP_HUB_CONFIG, STEP_HUB_DESCRIPTOR, STEP_HUB_CONTEXT, STEP_HUB_DEPTH, STEP_HUB_POWER, STEP_HUB_STATUS, STEP_HUB_CLEAR,
+	STEP_HUB_RESET, STEP_HUB_RESETTING, STEP_HUB_RESET_STATUS, STEP_HUB_RESET_CLEAR };
 
-enum xhci_port_state { PORT_EMPTY, PORT_NEW, PORT_BUSY, PORT_KEYBOARD, PORT_HUB, PORT_OTHER, PORT_FAILED };
+enum xhci_port_state { PORT_EMPTY, PORT_NEW, PORT_BUSY, PORT_KEYBOARD, PORT_MOUSE, PORT_HUB, PORT_OTHER, PORT_FAILED };
 
 struct xhci_port {
 	u8 state;			/* enum xhci_port_state */
 	u8 slot;			/* 0: none */
 	u8 tries;			/* since something was plugged in */
+	u8 hub, number;			/* of a hub's: that one's slot (0: this place is free), and which of its ports */
 	u64 since;			/* TSC of the connection */
 };
 
@@ -50,7 +57,11 @@ struct xhci_device {
 	u8 *context, *input;		/* a page each; the controller writes the first one */
 	u8 *data;			/* a page: XHCI_DATA_BYTES for descriptors, then the reports */
 	struct xhci_ring control, in;
-	u8 port, speed;
+	u8 port, speed;			/* port: in xhci.port[] */
+	u8 root;			/* port of the controller's that it is behind */
+	u8 depth, ports;		/* hubs above it; ports, of a hub */
+	u8 tt_slot, tt_port;		/* the high-speed hub that speaks for a slower device */
+	u32 route;			/* "Route String" */
 	u8 dci;				/* of the interrupt endpoint; 0: not running */
 	struct hid_found found;
 	struct hid_keyboard keyboard;
@@ -67,17 +78,22 @@ struct xhci {
 	u64 event_hpa;
 	u32 event_at, event_cycle;
 	u64 *base_array;		/* "Device Context Base Address Array" */
-	struct xhci_port port[XHCI_PORTS_MAX + 1];
+	struct xhci_port port[XHCI_CHILD + XHCI_CHILDREN_MAX];
 	struct xhci_device device[XHCI_SLOTS_MAX + 1];
 	/* One port is brought up at a time. */
 	struct {
 		u8 step;		/* enum xhci_step */
 		u8 port, slot;
+		u8 talk;		/* slot whose endpoint 0 was spoken to last */
+		u8 speed;		/* of the device there */
+		u8 count;		/* of what a step repeats */
 		u64 until;		/* TSC: given up then, or gone on (STEP_RECOVER) */
 		u64 waits_for;		/* address of the TRB whose event goes on */
 	} up;
 	u64 ports_next;			/* TSC of the next look at the ports */
-	u32 keyboards;
+	u64 hubs_next;			/* likewise at a port of a hub */
+	u32 child_at;			/* which */
+	u32 keyboards, mice, hubs;
 	u64 reports, errors;
 };
 
@@ -95,9 +111,55 @@ void xhci_ring_bell(struct xhci *x, u32 slot, u32 dci);
 bool xhci_event_get(struct xhci *x, struct xhci_trb *event);
 void xhci_event_done(struct xhci *x);
 
-/* Look after ports and devices for a turn: xhci_device.c. */
+/* Look after ports for a turn: xhci_port.c; after devices: xhci_device.c. */
 void xhci_turn(struct xhci *x, u64 now);
 void xhci_event(struct xhci *x, const struct xhci_trb *event, u64 now);
+
+static inline bool xhci_is_driven(u8 state)
+{
+	return state == PORT_KEYBOARD || state == PORT_MOUSE || state == PORT_HUB;
+}
+
+/* Between xhci_device.c, xhci_port.c and xhci_hub.c. Go on to a step, which ends when the TRB at waits_for (0: none) is done. */
+void xhci_step(struct xhci *x, enum xhci_step to, u64 waits_for, u64 now);
+
+/* A command; a control transfer with a slot's device. Both return the address of the TRB whose event ends it. */
+u64 xhci_command(struct xhci *x, u64 parameter, u32 type, u32 slot);
+u64 xhci_control(struct xhci *x, u32 slot, u64 setup);
+
+/* Begin the input context of a command: which contexts it changes; then the slot's own. */
+void xhci_input_begin(struct xhci_device *d, u32 add);
+void xhci_input_slot(const struct xhci *x, struct xhci_device *d, u32 last_dci);
+
+/* The device of this step is done, or given up. */
+void xhci_finish(struct xhci *x, enum xhci_port_state state, u64 now);
+void xhci_fail(struct xhci *x, u64 now);
+
+/* The slot of up.slot is free again, its command done or not. */
+void xhci_slot_gone(struct xhci *x);
+
+/* What to do about a port, of the controller's or of a hub, whose status is known. */
+void xhci_judge(struct xhci *x, u32 port, bool connected, bool enabled, u64 now);
+
+/* A device that turned out to be a hub (its descriptors are read). A step of a hub ended well. true: it was one. A turn. */
+void xhci_hub_begin(struct xhci *x, u64 now);
+bool xhci_hub_advance(struct xhci *x, u64 now);
+void xhci_hub_turn(struct xhci *x, u64 now);
+
+/* The hub of up.port does not answer about it: it is set up anew, if it is still there. */
+void xhci_hub_failed(struct xhci *x);
+
+/* Reset the port of a hub that holds up.port. The wait for that is over. */
+void xhci_hub_bring_up(struct xhci *x, u64 now);
+void xhci_hub_look_at_reset(struct xhci *x, u64 now);
+
+/* A port behind the hub in this slot that still has a device; 0: none, and its places are free again. */
+u32 xhci_hub_leave(struct xhci *x, u32 slot);
+
+enum { SPEED_FULL = 1, SPEED_LOW = 2, SPEED_HIGH = 3, SPEED_SUPER = 4 };
+enum { REQUEST_STATUS = 0, REQUEST_CLEAR = 1, REQUEST_SET = 3, REQUEST_DESCRIPTOR = 6, REQUEST_CONFIG = 9, REQUEST_DEPTH = 12 };
+#define SETUP(type, request, value, index, length) \
+	((u64)(type) | (u64)(request) << 8 | (u64)(value) << 16 | (u64)(index) << 32 | (u64)(length) << 48)
 
 static inline u32 xhci_read(volatile u8 *base, u32 off) { return *(volatile u32 *)(volatile void *)(base + off); }
 static inline void xhci_write(volatile u8 *base, u32 off, u32 val) { *(volatile u32 *)(volatile void *)(base + off) = val; }

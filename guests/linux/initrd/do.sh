@@ -72,11 +72,24 @@ ports)	# named ports of the virtio console, under the names that udev gives them
 		[ -n "$name" ] && ln -sf "../${port##*/}" "/dev/virtio-ports/$name" && echo "PORT ${port##*/} $name"
 	done
 	echo "PORT done" ;;
+screen)	# drivers of the screen and of the mouse, where the kernel has them
+	for m in drm drm_kms_helper ttm drm_ttm_helper drm_vram_helper bochs psmouse; do
+		insmod "/lib/modules/$m.ko" || echo "SCREEN no $m"
+	done
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		grep -q Mouse /proc/bus/input/devices && break
+		sleep 1
+	done
+	echo "SCREEN $(cat /proc/fb), $(sed -n 's/.*Name="\(.*Mouse\)"/\1/p' /proc/bus/input/devices)"
+	echo "SCREEN done" ;;
+mice)	# what the mouse tells within some seconds
+	timeout "${1:-5}" cat /dev/input/mice | hexdump -v -e '3/1 "%02x " "\n"' | sed 's/^/MICE /'
+	echo "MICE done" ;;
 panic)
 	echo c > /proc/sysrq-trigger ;;
 triple)	# Linux' own way to reset by a triple fault
 	echo triple > /sys/kernel/reboot/type
 	reboot -f ;;
 *)
-	echo "do: hash vectors e820 ipi pci disks ports panic triple ticks SECONDS" ;;
+	echo "do: hash vectors e820 ipi pci disks ports screen mice panic triple ticks SECONDS" ;;
 esac

@@ -11,6 +11,7 @@
 #include <hv/control_work.h>
 #include <hv/irq.h>
 #include <hv/key_ring.h>
+#include <hv/mouse.h>
 #include <hv/plan.h>
 #include <hv/vcpu.h>
 
@@ -161,6 +162,7 @@ struct guest {
 	struct vcpu_public vcpu[GUEST_VCPUS_MAX];	/* (a) */
 
 	struct key_ring keys;		/* (a) the control core writes, the guest reads under the device lock */
+	struct mouse_ring mouse;	/* (a) likewise */
 
 	enum guest_state state;		/* (c) */
 };
@@ -168,7 +170,7 @@ struct guest {
 enum guest_event {
 	GUEST_EVENT_INPUT = 1,		/* bytes wait in the input ring */
 	GUEST_EVENT_POWER_BUTTON = 2,
-	GUEST_EVENT_KEYS = 4,		/* keys wait in the key ring */
+	GUEST_EVENT_KEYS = 4,		/* keys wait in the key ring, or moves in the mouse's */
 	GUEST_EVENT_BALLOON = 8,	/* balloon_pages has changed, or statistics are wanted */
 };
 

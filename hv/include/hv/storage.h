@@ -100,8 +100,7 @@ bool storage_poll(u64 now);
  * most. BLOCK_FAILED then, and rq and its memory must stay for ever. */
 enum block_result storage_wait(struct storage_client *c, struct storage_request *rq, u64 max_ns);
 
-/* Take over what drivers have found, and be part of the event loop. Boot core, before drivers are probed. granted(): does the
- * plan name this disk, so that it may be written? Null: none is; see storage_grant(). */
+/* Be part of the event loop. Control core, when it begins. -E_NOMEM. */
 int storage_init(void);
 
 /* The plan's list of disks is known: ask it about each disk, now and for those that come. */

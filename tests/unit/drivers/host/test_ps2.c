@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/host/ps2.c drivers/host/keys.c hv/lib/string.c */
+/* SOURCES: drivers/host/ps2.c drivers/host/keys.c drivers/host/mouse.c hv/lib/string.c hv/lib/format.c */
 /* The keyboard controller: absent, silent, endless, and as it should be. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,12 +12,14 @@
 #include <hv/keys.h>
 #include <hv/lib.h>
 #include <hv/log.h>
+#include <hv/mouse.h>
 #include <hv/pci.h>
 #include <hv/port.h>
 
 static enum { GOOD, ABSENT, DEAF, DUMB, ENDLESS } kind;
 static u8 out[256];
 static u32 head, tail, reads;
+static bool out_mouse[256], has_mouse;
 static u8 config, command, mouse;
 static u64 waited;
 
@@ -32,7 +34,14 @@ void log_write(enum log_level level, const char *fmt, ...)
 
 static void give(u8 byte)
 {
+	out_mouse[head % sizeof(out)] = false;
 	out[head++ % sizeof(out)] = byte;
+}
+
+static void give_mouse(u8 byte)
+{
+	give(byte);
+	out_mouse[(head - 1) % sizeof(out)] = true;
 }
 
 u8 port_in8(u16 port)
@@ -41,7 +50,8 @@ u8 port_in8(u16 port)
 	if (kind == ABSENT)
 		return 0xff;
 	if (port == 0x64)
-		return (u8)((head != tail || kind == ENDLESS ? 1 : 0) | (kind == DEAF ? 2 : 0) | mouse);
+		return (u8)((head != tail || kind == ENDLESS ? 1 : 0) | (kind == DEAF ? 2 : 0) | mouse |
+			    (head != tail && out_mouse[tail % sizeof(out)] ? 0x20 : 0));
 	return kind == ENDLESS ? 0x1e : head != tail ? out[tail++ % sizeof(out)] : 0;
 }
 
@@ -51,6 +61,12 @@ void port_out8(u16 port, u8 byte)
 		command = byte;
 		if (byte == 0x20 && kind != DUMB)
 			give(config);
+	} else if (command == 0xd4) {
+		command = 0;
+		if (has_mouse && kind == GOOD) {
+			give(0x1e);		/* a key in between */
+			give_mouse(0xfa);
+		}
 	} else if (command == 0x60) {
 		config = byte;
 		command = 0;
@@ -62,14 +78,18 @@ void port_out8(u16 port, u8 byte)
 static int fresh(void **state)
 {
 	struct key_event e;
+	struct mouse_event m;
 
 	kind = GOOD;
 	head = tail = reads = 0;
 	waited = 0;
 	mouse = 0;
+	has_mouse = false;
 	config = 0x03 | 0x10;
 	while (keys_get(&e))
 		;
+	while (mouse_peek(&m))
+		mouse_drop();
 	return 0;
 }
 
@@ -121,6 +141,59 @@ static void scan_codes(void **state)
 	assert_false(keys_get(&e));
 }
 
+static void moved(int dx, int dy, u8 buttons)
+{
+	struct mouse_event e;
+
+	assert_true(mouse_peek(&e));
+	assert_int_equal(e.dx, dx);
+	assert_int_equal(e.dy, dy);
+	assert_int_equal(e.buttons, buttons);
+	mouse_drop();
+}
+
+static void mouse_packets(void **state)
+{
+	static const u8 bytes[] = { 0x09, 5, 0, 0x39, 0xff, 0xfe, 0x08, 0, 0, 0xc8, 9, 9, 0x01, 0x08, 1, 1, 0x08, 2, 2, 0x08, 7 };
+	struct mouse_event m;
+	struct key_event e;
+
+	has_mouse = true;
+	ps2_init();
+	described("at the PS/2 controller; mouse there too");
+	while (keys_get(&e))
+		assert_int_equal(e.key, 0x1e);
+	for (u32 i = 0; i < sizeof(bytes); i++)
+		give_mouse(bytes[i]);
+	give(0x9e);
+	ps2_poll();
+	moved(4, -2, 1);	/* two moves with the button down: added up */
+	moved(3, 3, 0);		/* overflow and the byte that begins no packet are left out */
+	assert_false(mouse_peek(&m));
+	expect(0x1e, false);
+	give_mouse(0xff);
+	ps2_poll();
+	moved(7, 255, 0);
+}
+
+/* Moves add up while nobody takes them; changes of buttons are kept apart as long as there is room. */
+static void moves_add_up(void **state)
+{
+	struct mouse_event m;
+	u32 n = 0;
+
+	for (u32 i = 0; i < 1000; i++)
+		mouse_put(100, -100, 0);
+	moved(10000, -10000, 0);
+	for (u32 i = 0; i < 100; i++)
+		mouse_put(1, 0, i & 1);
+	for (; mouse_peek(&m); n++)
+		mouse_drop();
+	assert_int_equal(n, 32);
+	assert_int_equal(m.buttons, 1);
+	assert_int_equal(m.dx, 69);
+}
+
 static void absent(void **state)
 {
 	kind = ABSENT;
@@ -166,6 +239,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(set_up, fresh),
 		cmocka_unit_test_setup(scan_codes, fresh),
+		cmocka_unit_test_setup(mouse_packets, fresh),
+		cmocka_unit_test_setup(moves_add_up, fresh),
 		cmocka_unit_test_setup(absent, fresh),
 		cmocka_unit_test_setup(deaf_and_dumb, fresh),
 		cmocka_unit_test_setup(endless, fresh),

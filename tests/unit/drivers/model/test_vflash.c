@@ -122,6 +122,25 @@ static void test_id(void **state)
 	assert_int_equal(mapped(g, UEFI_VARS), BUS_READ | BUS_EXEC);
 }
 
+static void test_query(void **state)
+{
+	struct guest *g = *state;
+	u64 size = g->pc->flash.vars_size;
+
+	mem_write(g, UEFI_VARS + 0x55, 0x98, 1);
+	assert_int_equal(mem_read(g, UEFI_VARS + 0x10, 4), 'Q' | 'R' << 8 | 'Y' << 16 | 1 << 24);
+	assert_int_equal(mem_read(g, UEFI_VARS + 0x15, 1), 0x31);
+	assert_int_equal(mem_read(g, UEFI_VARS + 0x31, 4), 'P' | 'R' << 8 | 'I' << 16 | '1' << 24);
+	assert_true(1ul << mem_read(g, UEFI_VARS + 0x27, 1) >= size && 1ul << (mem_read(g, UEFI_VARS + 0x27, 1) - 1) < size);
+	assert_int_equal(mem_read(g, UEFI_VARS + 0x2c, 1), 1);
+	assert_int_equal((mem_read(g, UEFI_VARS + 0x2d, 2) + 1) * mem_read(g, UEFI_VARS + 0x2f, 2) * 256, size);
+	assert_int_equal(mem_read(g, UEFI_VARS + 0xfc, 8), 0);
+	mem_write(g, UEFI_VARS, 0x70, 1);
+	assert_int_equal(mem_read(g, UEFI_VARS, 1), 0x80);
+	mem_write(g, UEFI_VARS, 0xff, 1);
+	assert_int_equal(mem_read(g, UEFI_VARS, 1), *(const u8 *)g->initrd.bytes);
+}
+
 /* A reset ends a command; variables stay, the code comes from its file again. */
 static void test_reset(void **state)
 {
@@ -152,7 +171,7 @@ static void test_nothing_else_has_flash(void **state)
 /* Whatever is written where: the code stays, nothing outside is touched (ASan), array mode and mapping agree. */
 static void test_any_sequence(void **state)
 {
-	static const u8 word[] = { 0x10, 0x20, 0x40, 0x50, 0x70, 0x90, 0xd0, 0xff, 0xe8, 0x60 };
+	static const u8 word[] = { 0x10, 0x20, 0x40, 0x50, 0x70, 0x90, 0x98, 0xd0, 0xff, 0xe8, 0x60 };
 	struct guest *g = *state;
 
 	for (u32 i = 0; i < 200000; i++) {
@@ -213,7 +232,7 @@ int main(void)
 #define T(test) cmocka_unit_test_setup_teardown(test, uefi_setup, uefi_teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_contents), T(test_code_is_write_protected), T(test_is_found_by_ovmf), T(test_program_and_erase),
-		T(test_erase_wants_its_confirmation), T(test_id), T(test_reset), T(test_any_sequence), T(test_debug_port),
+		T(test_erase_wants_its_confirmation), T(test_id), T(test_query), T(test_reset), T(test_any_sequence), T(test_debug_port),
 		T(test_variables_are_kept),
 		cmocka_unit_test(test_nothing_else_has_flash),
 	};

@@ -245,6 +245,31 @@ static void test_periodic(void **state)
 	assert_true(g->device_deadline == UINT64_MAX);
 }
 
+/* Too late for half a second of ticks: they come at twice the rate, then all is as before; an hour of them: a second's worth. */
+static void test_late_ticks_are_made_up_for(void **state)
+{
+	struct guest *g = *state;
+	u64 start = fake.now;
+	u32 n = 0;
+
+	set(g, REG_B, 0x42);
+	fake.now += FAKE_TSC_HZ / 2;
+	while (fake.now < start + 2 * FAKE_TSC_HZ) {
+		n += (get(g, REG_C) & 0xc0) == 0xc0;
+		run_until(g, start + 2 * FAKE_TSC_HZ);
+		assert_true(fake.now < start + FAKE_TSC_HZ || n >= 510);
+		if (fake.now < start + FAKE_TSC_HZ / 2 + FAKE_TSC_HZ / 10)
+			assert_true(n < 300);			/* no storm */
+	}
+	assert_in_range(n, 2045, 2049);
+	assert_int_equal(g->pc->rtc.owed, 0);
+	fake.now += 3600 * FAKE_TSC_HZ;
+	get(g, REG_C);
+	assert_in_range(g->pc->rtc.owed, 1000, 1024);
+	set(g, REG_B, 0x02);				/* nobody wants them any more */
+	assert_int_equal(g->pc->rtc.owed, 0);
+}
+
 static void test_nvram(void **state)
 {
 	struct guest *g = *state;
@@ -299,6 +324,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_alarm, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_alarm_that_never_comes_is_cheap, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_periodic, fake_setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_late_ticks_are_made_up_for, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_nvram, fake_setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_random_operations, fake_setup, fake_teardown),
 	};

@@ -112,6 +112,16 @@ void fake_core_put(u32 core, enum message_type type, const struct guest *g, u64 
 	assert_true(message_put(&core_table[core].from_core, &m));
 }
 
+WEAK bool mouse_peek(struct mouse_event *event)
+{
+	(void)event;
+	return false;
+}
+
+WEAK void mouse_drop(void)
+{
+}
+
 WEAK void core_ring_doorbell(u32 index)
 {
 	fake_doorbells[index]++;
@@ -413,6 +423,11 @@ WEAK const char *guest_volumes_open(const struct guest *g)
 
 WEAK void guest_volumes_close(const struct guest *g)
 {
+}
+
+WEAK int storage_init(void)
+{
+	return 0;
 }
 
 WEAK bool storage_settle(u64 max_ns)

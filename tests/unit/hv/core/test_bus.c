@@ -57,6 +57,46 @@ static void test_memory_claims_among_ports(void **state)
 	assert_int_equal(bus.unclaimed[BUS_MEMORY], 13);
 }
 
+static u32 who_answers(struct device *d, u64 addr)
+{
+	struct io io = { .size = 4 };
+	u32 who = 0;
+
+	for (u32 i = 0; i < 3; i++)
+		d[i].calls = 0;
+	bus_access(&bus, BUS_MEMORY, addr, &io);
+	for (u32 i = 0; i < 3; i++)
+		who += d[i].calls * (i + 1);
+	return who;
+}
+
+/* The claim that answered last is asked first only where no earlier one has anything to say: moved at random, against the rule
+ * itself. */
+static void test_the_earlier_claim_answers_always(void **state)
+{
+	struct device d[3] = { 0 };
+	u64 base[3] = { 0x1000 }, size[3] = { 0x100 };
+	int nr[3];
+
+	srand(3);
+	assert_int_equal(claim(BUS_MEMORY, 0x1000, 0x100, &d[0]), 0);
+	for (u32 i = 1; i < 3; i++)
+		nr[i] = bus_claim_movable(&bus, BUS_MEMORY, device_io, &d[i], "test");
+	for (u32 n = 0; n < 20000; n++) {
+		u32 i = 1 + (u32)rand() % 2, at = 0xe00 + (u32)rand() % 0x600 / 4 * 4, want = 0;
+
+		if (n % 7 == 0) {
+			base[i] = 0xe00 + (u32)rand() % 0x400 / 4 * 4;
+			size[i] = n % 3 ? 0x80 : 0;
+			bus_move(&bus, (u32)nr[i], base[i], size[i]);
+		}
+		for (u32 k = 3; k--; )
+			if (at - base[k] < size[k])
+				want = k + 1;
+		assert_int_equal(who_answers(d, at), want);
+	}
+}
+
 static void test_access_reaches_its_owner(void **state)
 {
 	struct device a = { 0 }, b = { 0 };
@@ -241,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_memory_claims_among_ports, setup),
+		cmocka_unit_test_setup(test_the_earlier_claim_answers_always, setup),
 		cmocka_unit_test_setup(test_access_reaches_its_owner, setup),
 		cmocka_unit_test_setup(test_nobody_reads_ones, setup),
 		cmocka_unit_test_setup(test_crossing_the_end_reaches_nobody, setup),

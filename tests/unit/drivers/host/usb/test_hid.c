@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/host/usb/hid.c drivers/host/keys.c hv/lib/string.c */
+/* SOURCES: drivers/host/usb/hid.c drivers/host/keys.c drivers/host/mouse.c hv/lib/string.c */
 /* Reports and descriptors of a keyboard, also of one that lies. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -125,7 +125,7 @@ static void finds_the_keyboard(void **state)
 {
 	struct hid_found f;
 
-	assert_true(hid_find_keyboard(good, sizeof(good), &f));
+	assert_true(hid_find(good, sizeof(good), &f));
 	assert_int_equal(f.config, 1);
 	assert_int_equal(f.interface, 1);
 	assert_int_equal(f.endpoint, 1);
@@ -139,23 +139,23 @@ static void refuses_what_is_none(void **state)
 	u8 copy[sizeof(good)];
 
 	for (u32 n = 0; n < sizeof(good); n++)
-		assert_false(hid_find_keyboard(good, n, &f));
+		assert_false(hid_find(good, n, &f));
 	memcpy(copy, good, sizeof(good));
 	copy[2] = 40;			/* its own length says less */
-	assert_false(hid_find_keyboard(copy, sizeof(copy), &f));
+	assert_false(hid_find(copy, sizeof(copy), &f));
 	memcpy(copy, good, sizeof(good));
 	copy[9] = 0;			/* a descriptor of no length */
-	assert_false(hid_find_keyboard(copy, sizeof(copy), &f));
+	assert_false(hid_find(copy, sizeof(copy), &f));
 	memcpy(copy, good, sizeof(good));
 	copy[sizeof(copy) - 5] = 0x80;	/* endpoint 0 */
-	assert_false(hid_find_keyboard(copy, sizeof(copy), &f));
+	assert_false(hid_find(copy, sizeof(copy), &f));
 	memcpy(copy, good, sizeof(good));
 	copy[sizeof(copy) - 3] = 4;	/* no report fits into a packet */
-	assert_false(hid_find_keyboard(copy, sizeof(copy), &f));
+	assert_false(hid_find(copy, sizeof(copy), &f));
 	memcpy(copy, good, sizeof(good));
 	copy[14] = 9;
 	copy[39] = 9;
-	assert_false(hid_find_keyboard(copy, sizeof(copy), &f));
+	assert_false(hid_find(copy, sizeof(copy), &f));
 	assert_true(f.hub);
 }
 
@@ -171,7 +171,7 @@ static void random_descriptors(void **state)
 		memcpy(exact, good, size < sizeof(good) ? size : sizeof(good));
 		for (u32 i = 0; size && i < 3; i++)
 			exact[(u32)rand() % size] = (u8)rand();
-		if (hid_find_keyboard(exact, size < sizeof(good) ? (u32)size : (u32)sizeof(good), &f))
+		if (hid_find(exact, size < sizeof(good) ? (u32)size : (u32)sizeof(good), &f))
 			assert_in_range(f.endpoint, 1, 15);
 		free(bytes);
 	}

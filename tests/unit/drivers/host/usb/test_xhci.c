@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/host/usb/xhci_device.c drivers/host/usb/xhci_ring.c drivers/host/usb/hid.c drivers/host/keys.c hv/lib/string.c */
+/* SOURCES: drivers/host/usb/xhci_device.c drivers/host/usb/xhci_port.c drivers/host/usb/xhci_hub.c drivers/host/usb/xhci_ring.c drivers/host/usb/hid.c drivers/host/keys.c drivers/host/mouse.c hv/lib/string.c */
 /* A controller in memory that answers commands and transfers, and one that answers anything. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <drivers/host/usb/xhci.h>
 #include <hv/keys.h>
 #include <hv/log.h>
+#include <hv/mouse.h>
 #include <hv/pool.h>
 #include <hv/time.h>
 
@@ -38,6 +39,9 @@ static struct {
 	u8 requests[32];		/* control requests in order */
 	u32 request_count;
 	u32 port[5];			/* what the port registers show, whatever is written */
+	u8 hub_slot, hub_ports;		/* the device in this slot is a hub */
+	u32 hub_port[16];		/* status and change of its ports */
+	bool hub_dead;			/* stalls whatever is asked */
 } hc;
 
 static const u8 keyboard[] = { 9, 2, 34, 0, 1, 1, 0, 0xa0, 50, 9, 4, 0, 0, 1, 3, 1, 1, 0, 9, 0x21, 0x11, 1, 0, 1, 0x22, 63, 0,
@@ -71,6 +75,7 @@ static void set_port(u32 port, u32 val)
 static int fresh(void **state)
 {
 	struct key_event e;
+	struct mouse_event m;
 
 	memset(&x, 0, sizeof(x));
 	memset(&hc, 0, sizeof(hc));
@@ -104,6 +109,8 @@ static int fresh(void **state)
 	now = MS;
 	while (keys_get(&e))
 		;
+	while (mouse_peek(&m))
+		mouse_drop();
 	return 0;
 }
 
@@ -147,28 +154,68 @@ static void run_commands(void)
 	}
 }
 
+/* Requests to a hub and its ports. */
+static void run_hub(struct xhci_device *d, u64 setup)
+{
+	u8 type = (u8)setup, request = (u8)(setup >> 8);
+	u16 value = (u16)(setup >> 16), port = (u16)(setup >> 32);
+
+	if (type == 0xa0)
+		d->data[2] = hc.hub_ports;
+	if (type != 0x23 && type != 0xa3)
+		return;
+	assert_in_range(port, 1, hc.hub_ports);
+	if (type == 0xa3)
+		memcpy(d->data, &hc.hub_port[port], 4);
+	else if (request == 3 && value == 4)
+		hc.hub_port[port] |= hc.hub_port[port] & 1 ? 0x100002 : 0;
+	else if (request == 1)
+		hc.hub_port[port] &= ~(1u << value);
+}
+
+/* The next one of endpoint 0, behind the link if there is one. */
+static struct xhci_trb *control_next(u32 slot)
+{
+	struct xhci_trb *t = &x.device[slot].control.trb[hc.control_at[slot]++];
+
+	if ((t->control >> 10 & 63) != TRB_LINK || (t->control & 1) != hc.control_cycle[slot])
+		return t;
+	hc.control_at[slot] = 1;
+	hc.control_cycle[slot] ^= 1;
+	return x.device[slot].control.trb;
+}
+
 static void run_control(u32 slot)
 {
 	struct xhci_device *d = &x.device[slot];
-	struct xhci_trb *t = &d->control.trb[hc.control_at[slot]], *status;
+	u32 at = hc.control_at[slot], cycle = hc.control_cycle[slot];
+	struct xhci_trb *t = control_next(slot), *status;
 	u8 request = (u8)(t->parameter >> 8), descriptor = (u8)(t->parameter >> 24);
 	u32 length = (u32)(t->parameter >> 48);
 
-	if (!d->port || (t->control & 1) != hc.control_cycle[slot])
+	if (!d->port || (t->control & 1) != hc.control_cycle[slot]) {
+		hc.control_at[slot] = at;
+		hc.control_cycle[slot] = cycle;
 		return;
+	}
 	assert_int_equal(t->control >> 10 & 63, TRB_SETUP);
 	hc.requests[hc.request_count++ % 32] = request;
 	if (length) {
-		assert_ptr_equal(t[1].parameter, d->data);
+		assert_ptr_equal(control_next(slot)->parameter, d->data);
 		assert_true(length <= XHCI_DATA_BYTES);
-		if (descriptor == 2)
+		if (descriptor == 2) {
 			memcpy(d->data, hc.config, length);
-		else
+			if (slot == hc.hub_slot)
+				d->data[14] = 9;
+		} else {
 			d->data[7] = hc.packet;
+		}
 	}
-	status = t + (length ? 2 : 1);
-	hc.control_at[slot] += length ? 3 : 2;
-	if (request == hc.stall_request)
+	status = control_next(slot);
+	assert_int_equal(status->control >> 10 & 63, TRB_STATUS);
+	if (slot == hc.hub_slot)
+		run_hub(d, t->parameter);
+	if ((hc.stall_request && request == hc.stall_request) || (hc.hub_dead && slot == hc.hub_slot))
 		post((u64)t, DONE_STALL, 0, TRB_TRANSFER_EVENT, slot, 1);
 	else
 		post((u64)status, DONE_SUCCESS, 0, TRB_TRANSFER_EVENT, slot, 1);
@@ -293,7 +340,7 @@ static void two_at_once(void **state)
 
 static void no_keyboard(void **state)
 {
-	hc.config[16] = 2;
+	hc.config[16] = 0;
 	plug(1, 1);
 	turns(40);
 	assert_int_equal(x.port[1].state, PORT_OTHER);
@@ -303,9 +350,128 @@ static void no_keyboard(void **state)
 	turns(4);
 	plug(1, 1);
 	turns(40);
-	assert_int_equal(x.port[1].state, PORT_HUB);
+	assert_int_equal(x.port[1].state, PORT_OTHER);		/* a hub without ports */
 	turns(100);
 	assert_int_equal(hc.commands[TRB_ENABLE_SLOT], 2);
+}
+
+static void a_mouse(void **state)
+{
+	struct mouse_event m;
+
+	hc.config[16] = 2;
+	hc.config[31] = 4;		/* bytes of a packet */
+	plug(2, 1);
+	turns(40);
+	assert_int_equal(x.port[2].state, PORT_MOUSE);
+	assert_int_equal(x.mice, 1);
+	memcpy(x.device[1].data + 1024, "\x01\x05\xfe", 3);
+	post(x.device[1].in.hpa, DONE_SHORT, 4, TRB_TRANSFER_EVENT, 1, 3);
+	turn(1);
+	assert_true(mouse_peek(&m) && m.dx == 5 && m.dy == 2 && m.buttons == 1);
+	mouse_drop();
+	set_port(2, 0);
+	turns(10);
+	assert_true(mouse_peek(&m) && !m.dx && !m.buttons);	/* its button is let go */
+	assert_int_equal(x.mice, 0);
+	assert_int_equal(x.port[2].state, PORT_EMPTY);
+}
+
+/* Next free slot, as a controller gives them. */
+static void hub_turns(u32 n)
+{
+	while (n--) {
+		hc.next_slot = 1;
+		while (x.device[hc.next_slot].port)
+			hc.next_slot++;
+		turn(20);
+	}
+}
+
+static u32 hub_up(u32 speed)
+{
+	hc.hub_slot = 1;
+	hc.hub_ports = 4;
+	plug(3, speed);
+	hub_turns(60);
+	assert_int_equal(x.port[3].state, PORT_HUB);
+	assert_int_equal(x.hubs, 1);
+	return XHCI_CHILD;
+}
+
+static void behind_a_hub(void **state)
+{
+	u32 first = hub_up(SPEED_HIGH), *slot;
+	struct key_event e;
+
+	slot = (u32 *)(void *)(x.device[1].input + 32);
+	assert_int_equal(slot[0], 1u << 27 | 1u << 26 | 3u << 20);
+	assert_int_equal(slot[1], 4u << 24 | 3u << 16);
+	hub_turns(50);
+	assert_int_equal(hc.commands[TRB_ENABLE_SLOT], 1);
+	hc.hub_port[2] = 1 | 0x200 | 0x10000;		/* low speed, has changed */
+	hub_turns(100);
+	assert_int_equal(x.port[first + 1].state, PORT_KEYBOARD);
+	assert_int_equal(x.port[first + 1].slot, 2);
+	slot = (u32 *)(void *)(x.device[2].input + 32);
+	assert_int_equal(slot[0], 3u << 27 | 2u << 20 | 2);	/* route 2 */
+	assert_int_equal(slot[1], 3u << 16);
+	assert_int_equal(slot[2], 1 | 2u << 8);			/* its hub translates */
+	report(2, 4, 0);
+	turn(1);
+	assert_true(keys_get(&e) && e.key == 0x1e && e.down);
+	hc.hub_port[2] = 0x10000;				/* pulled out there */
+	hub_turns(60);
+	assert_true(keys_get(&e) && e.key == 0x1e && !e.down);
+	assert_int_equal(x.port[first + 1].state, PORT_EMPTY);
+	assert_int_equal(x.keyboards, 0);
+	hc.hub_port[4] = 1 | 0x10000;
+	hub_turns(100);
+	assert_int_equal(x.port[first + 3].state, PORT_KEYBOARD);
+	hc.hub_port[4] = 1 | 0x10000;				/* another in its place, between two looks */
+	hub_turns(100);
+	assert_int_equal(x.keyboards, 1);
+	assert_int_equal(x.port[first + 3].state, PORT_KEYBOARD);
+	set_port(3, 0);						/* the hub, with all that is behind it */
+	hub_turns(60);
+	assert_int_equal(x.keyboards + x.hubs, 0);
+	assert_int_equal(x.port[first].hub, 0);
+	assert_int_equal(x.device[1].port + x.device[2].port, 0);
+	memset(hc.hub_port, 0, sizeof(hc.hub_port));
+	hub_up(SPEED_FULL);
+	hc.hub_port[1] = 1;
+	hub_turns(100);
+	assert_int_equal(x.port[first].state, PORT_KEYBOARD);
+	assert_int_equal(((u32 *)(void *)(x.device[2].input + 32))[2], 0);	/* nothing to translate */
+}
+
+static void hubs_that_fail(void **state)
+{
+	u32 first = hub_up(SPEED_HIGH);
+
+	hc.hub_port[2] = 1;
+	hub_turns(100);
+	assert_int_equal(x.keyboards, 1);
+	hc.hub_dead = true;
+	hub_turns(400);
+	assert_int_equal(x.port[3].state, PORT_FAILED);		/* after some tries */
+	assert_int_equal(x.keyboards + x.hubs, 0);
+	assert_int_equal(x.up.step, STEP_NONE);
+	assert_int_equal(x.port[first].hub, 0);
+	set_port(3, 0);
+	hub_turns(10);
+	hc.hub_dead = false;
+	hc.hub_ports = 200;					/* more than there can be */
+	plug(3, SPEED_HIGH);
+	hub_turns(100);
+	assert_int_equal(x.port[3].state, PORT_HUB);
+	assert_int_equal(x.device[1].ports, 15);
+	fresh(NULL);
+	hc.hub_port[1] = 1;
+	hub_up(SPEED_HIGH);
+	hc.silent = true;
+	hub_turns(3000);
+	assert_int_equal(x.up.step, STEP_NONE);
 }
 
 static void failures_end(void **state)
@@ -430,6 +596,9 @@ int main(void)
 		cmocka_unit_test_setup(pulled_out, fresh),
 		cmocka_unit_test_setup(two_at_once, fresh),
 		cmocka_unit_test_setup(no_keyboard, fresh),
+		cmocka_unit_test_setup(a_mouse, fresh),
+		cmocka_unit_test_setup(behind_a_hub, fresh),
+		cmocka_unit_test_setup(hubs_that_fail, fresh),
 		cmocka_unit_test_setup(failures_end, fresh),
 		cmocka_unit_test_setup(stalls, fresh),
 		cmocka_unit_test_setup(silence, fresh),

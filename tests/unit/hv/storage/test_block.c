@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/queue.c */
+/* The block layer before a disk that only remembers what it was asked: cutting, merging, copying, flushes, errors, shares. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <hv/control_work.h>
+#include <hv/lib.h>
+#include <hv/log.h>
+#include <hv/pool.h>
+#include <hv/time.h>
+
+#include "../../../../hv/storage/storage.h"
+
+#define ASKED_MAX 64u
+#define T(test) cmocka_unit_test_setup(test, setup)
+
+struct timebase timebase = { .tsc_hz = 1000000000 };
+struct storage_disk storage_disk_table[DISKS_MAX];
+static struct storage_slot slots[SLOTS_MAX];
+static struct storage_disk sd;
+static struct disk hardware;
+static struct storage_client a, b;
+static struct storage_request rq[40];
+static struct storage_piece piece[40];
+static u32 answered, ok;
+static struct disk_request *asked[ASKED_MAX];
+static u32 count, room;
+static u8 memory[1 * MiB] __attribute__((aligned(4096)));
+
+u64 mul_div(u64 ticks, u64 num, u64 den) { return (u64)((unsigned __int128)ticks * num / den); }
+void log_write(enum log_level level, const char *fmt, ...) { }
+void control_work_by(u64 tsc) { }
+void *pool_alloc(u64 pages, enum pool_owner owner) { return aligned_alloc(PAGE_SIZE, pages * PAGE_SIZE); }
+hpa_t pool_hpa(const void *p) { return HPA(p); }
+
+static int submit(struct disk *d, struct disk_request *r)
+{
+	if (count == room)
+		return -E_AGAIN;
+	asked[count++] = r;
+	return 0;
+}
+
+static const struct disk_ops ops = { .submit = submit };
+
+static void done(struct storage_request *r, enum block_result result)
+{
+	answered++;
+	ok += result == BLOCK_OK;
+}
+
+static int setup(void **state)
+{
+	hardware = (struct disk){ .ops = &ops, .name = "toy", .sectors = 8192, .sector_size = 512, .depth = 32, .pieces_max = 8,
+		.bytes_max = 64 * KiB, .dma_align = 4, .write_cache = true };
+	sd = (struct storage_disk){ .d = &hardware, .slots = SLOTS_MAX, .free = BIT(SLOTS_MAX) - 1, .slot = slots };
+	memset(storage_client_table, 0, sizeof(storage_client_table));
+	memset(rq, 0, sizeof(rq));
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0, sizeof(b));
+	count = answered = ok = 0;
+	room = ASKED_MAX;
+	assert_int_equal(bounce_init(), 0);
+	assert_int_equal(storage_open(&a, &sd, 1000, 2000), 0);
+	return storage_open(&b, &sd, 4000, 2000);
+}
+
+static void ask(struct storage_client *c, u32 nr, enum block_op op, u64 sector, u64 sectors, u32 off)
+{
+	piece[nr] = (struct storage_piece){ memory + off, (u64)(memory + off), (u32)(sectors * 512) };
+	rq[nr] = (struct storage_request){ .op = op, .sector = sector, .sectors = sectors, .piece = &piece[nr], .pieces = 1,
+		.done = done };
+	storage_submit(c, &rq[nr]);
+}
+
+/* Answer what was asked from number first on; then whatever follows from it is asked. */
+static void answer(u32 first, enum disk_result result)
+{
+	u32 end = count;
+
+	for (u32 i = first; i < end; i++)
+		asked[i]->done(asked[i], result);
+	queue_run(&sd, 0);
+	storage_answer_all();
+}
+
+static void test_range_is_the_clients(void **state)
+{
+	ask(&a, 0, BLOCK_READ, 1999, 2, 0);
+	ask(&a, 1, BLOCK_WRITE, ~0ul, 1, 0);
+	ask(&a, 2, BLOCK_READ, 0, 1, 0);
+	storage_close(&b);
+	queue_run(&sd, 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(asked[0]->sector, 1000);
+	storage_answer_all();
+	assert_int_equal(answered, 2);
+	assert_int_equal(ok, 0);
+	assert_int_equal(storage_close(&a), -E_BUSY);
+	answer(0, DISK_OK);
+	assert_int_equal(ok, 1);
+	assert_int_equal(storage_close(&a), 0);
+}
+
+static void test_neighbours_are_one(void **state)
+{
+	for (u32 i = 0; i < 6; i++)
+		ask(&a, i, BLOCK_WRITE, i * 8, 8, i * 8192);
+	queue_run(&sd, 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(asked[0]->sectors, 48);
+	assert_int_equal(asked[0]->pieces, 6);
+	answer(0, DISK_MEDIUM);			/* each by itself now */
+	assert_int_equal(count, 7);
+	assert_int_equal(answered, 0);
+	asked[1]->done(asked[1], DISK_MEDIUM);
+	answer(2, DISK_OK);
+	assert_int_equal(answered, 6);
+	assert_int_equal(ok, 5);
+	assert_true(sd.free == BIT(SLOTS_MAX) - 1);
+}
+
+static void test_long_is_cut(void **state)
+{
+	ask(&a, 0, BLOCK_READ, 0, 1000, 0);
+	queue_run(&sd, 0);
+	assert_int_equal(count, 8);
+	for (u32 i = 0, at = 1000; i < count; at += (u32)asked[i++]->sectors)
+		assert_int_equal(asked[i]->sector, at);
+	answer(0, DISK_OK);
+	assert_int_equal(ok, 1);
+}
+
+static void test_crooked_memory_is_copied(void **state)
+{
+	memset(memory, 0x5a, 4096);
+	ask(&a, 0, BLOCK_READ, 0, 8, 2);
+	queue_run(&sd, 0);
+	assert_int_equal(count, 1);
+	assert_true(asked[0]->piece[0].hpa % 4096 == 0 && asked[0]->piece[0].hpa != (u64)memory);
+	memset((void *)asked[0]->piece[0].hpa, 0x77, 4096);
+	answer(0, DISK_OK);
+	assert_int_equal(ok, 1);
+	assert_int_equal(memory[1], 0x5a);
+	assert_int_equal(memory[2], 0x77);
+	assert_int_equal(memory[4097], 0x77);
+	assert_int_equal(a.stats.bounced, 1);
+}
+
+/* One that came while another was under way is answered by the next only. */
+static void test_flush(void **state)
+{
+	ask(&a, 0, BLOCK_FLUSH, 0, 0, 0);
+	queue_run(&sd, 0);
+	ask(&b, 1, BLOCK_FLUSH, 0, 0, 0);
+	ask(&a, 2, BLOCK_FLUSH, 0, 0, 0);
+	queue_run(&sd, 0);
+	assert_int_equal(count, 1);
+	answer(0, DISK_OK);
+	assert_int_equal(answered, 1);
+	queue_run(&sd, 0);
+	assert_int_equal(count, 2);
+	answer(1, DISK_FAILED);			/* is not tried again */
+	assert_int_equal(answered, 3);
+	assert_int_equal(ok, 1);
+	assert_int_equal(count, 2);
+}
+
+/* Without FUA in the disk it is done when a later flush is. */
+static void test_fua(void **state)
+{
+	ask(&a, 0, BLOCK_WRITE, 0, 8, 0);
+	rq[0].fua = true;
+	queue_run(&sd, 0);
+	answer(0, DISK_OK);
+	assert_int_equal(answered, 0);
+	assert_int_equal(count, 2);
+	assert_int_equal(asked[1]->op, BLOCK_FLUSH);
+	answer(1, DISK_OK);
+	assert_int_equal(ok, 1);
+}
+
+static void test_tried_again_and_given_up(void **state)
+{
+	u32 tries = 0;
+
+	ask(&a, 0, BLOCK_WRITE, 0, 8, 0);
+	queue_run(&sd, 0);
+	while (tries < count && tries < 20)
+		answer(tries++, DISK_TIMEOUT);
+	assert_int_equal(tries, TRIES_MAX);
+	assert_int_equal(answered, 1);
+	assert_int_equal(ok, 0);
+}
+
+/* Two equal clients with full queues get the same, though one asked first. */
+static void test_shares(void **state)
+{
+	u32 of_a = 0;
+
+	hardware.bytes_max = 4096;
+	for (u32 i = 0; i < 16; i++)
+		ask(&a, i, BLOCK_READ, i * 16, 8, 0);
+	for (u32 i = 16; i < 32; i++)
+		ask(&b, i, BLOCK_READ, i * 16, 8, 0);
+	room = 16;
+	queue_run(&sd, 0);
+	assert_int_equal(count, 16);
+	for (u32 i = 0; i < count; i++)
+		of_a += asked[i]->sector < 4000;
+	assert_in_range(of_a, 6, 10);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_range_is_the_clients), T(test_neighbours_are_one), T(test_long_is_cut), T(test_crooked_memory_is_copied),
+		T(test_flush), T(test_fua), T(test_tried_again_and_given_up), T(test_shares),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
