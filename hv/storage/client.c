@@ -46,6 +46,7 @@ int storage_open(struct storage_client *c, struct storage_disk *d, u64 first, u6
 		c->head = c->tail = NULL;
 		c->queued = c->flying = 0;
 		c->deficit = 0;
+		c->lost_writes = false;
 		c->iops_due = c->bandwidth_due = 0;
 		memset(&c->stats, 0, sizeof(c->stats));
 		return storage_bind(c, d, first, sectors);
@@ -158,7 +159,8 @@ void storage_submit(struct storage_client *c, struct storage_request *rq)
 	rq->alone = rq->charged = rq->by_writes = false;
 	rewind(rq);
 	c->queued++;
-	if (!request_ok(c, rq)) {
+	if (!request_ok(c, rq) || (rq->op == BLOCK_FLUSH && c->lost_writes)) {
+		c->lost_writes &= rq->op != BLOCK_FLUSH;
 		storage_answer(rq, BLOCK_FAILED);
 		return;
 	}

@@ -84,13 +84,40 @@ static enum volume_type type_of(const u8 *kind)
 	return memcmp(kind, kinds[VOLUME_OURS].byte, 16) ? VOLUME_OTHER : VOLUME_OURS;
 }
 
+/* Whose users wait for it: it was on a disk that went, and this is that disk again. A copy of it on another disk is not. */
+static struct volume *awaited(const struct storage_disk *s, const u8 *guid)
+{
+	for (u32 i = 0; i < VOLUMES_MAX; i++)
+		if (!table[i].disk && table[i].users && !memcmp(table[i].guid.byte, guid, sizeof(table[i].guid)) &&
+		    *s->d->serial && !strcmp(table[i].serial, s->d->serial))
+			return &table[i];
+	return NULL;
+}
+
+/* Its users go on, where it is as large as it was and as they may use it. What the disk had in its cache when it went may be
+ * lost, although nobody was told: the next flush says so. */
+static void rejoin(struct volume *v)
+{
+	for (u32 i = 0; i < STORAGE_CLIENTS_MAX; i++) {
+		struct storage_client *c = storage_client_table[i];
+
+		if (!c || c->volume != v || c->disk || !v->disk->granted || (c->writes && v->disk->d->readonly))
+			continue;
+		c->lost_writes = c->writes;
+		if (!storage_bind(c, v->disk, v->first, v->sectors))
+			log_notice("disk %s: %s goes on with volume %s", v->disk->d->name, c->name, v->name);
+	}
+}
+
 static bool fill(struct storage_disk *s, u32 entry, const struct gpt_part *part)
 {
 	u32 per = s->d->sector_size / BLOCK_SECTOR;
-	struct volume *v = known(s, part->guid);
+	struct volume *v = known(s, part->guid), *back = v ? NULL : awaited(s, part->guid);
+	u64 sectors = (part->last - part->first + 1) * per;
 
-	if (!v)
-		v = place();
+	if (back && back->sectors != sectors)
+		back = NULL;
+	v = back ? back : v ? v : place();
 	if (!v)
 		return false;
 	v->disk = s;
@@ -101,8 +128,11 @@ static bool fill(struct storage_disk *s, u32 entry, const struct gpt_part *part)
 	memcpy(v->guid.byte, part->guid, 16);
 	memcpy(v->kind.byte, part->kind, 16);
 	v->first = part->first * per;
-	v->sectors = (part->last - part->first + 1) * per;
+	v->sectors = sectors;
 	v->seen = true;
+	str_copy(v->serial, sizeof(v->serial), s->d->serial);
+	if (back)
+		rejoin(v);
 	return true;
 }
 
@@ -195,6 +225,7 @@ int volume_close(struct storage_client *c)
 
 struct volume *volume_datastore(void)
 {
+	static bool said;		/* until there is one, or none, again */
 	struct volume *found = NULL;
 
 	for (u32 i = 0; i < VOLUMES_MAX; i++) {
@@ -203,10 +234,14 @@ struct volume *volume_datastore(void)
 		if (!v->disk || !v->disk->granted || v->type != VOLUME_DATASTORE)
 			continue;
 		if (found) {
-			log_notice("two datastores, on %s and %s: none is used", found->disk->d->name, v->disk->d->name);
+			if (!said)
+				log_notice("two datastores, on %s and %s: none is used", found->disk->d->name,
+					   v->disk->d->name);
+			said = true;
 			return NULL;
 		}
 		found = v;
 	}
+	said = false;
 	return found;
 }

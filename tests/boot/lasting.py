@@ -16,6 +16,7 @@ SECTORS = 32 * 16 * 63          # 32 cylinders of Bochs: 15.75 MiB
 class Lasting:
     """A second disk, empty at first, and again(): the same machine after a power cut."""
     disk_name = None
+    sectors = SECTORS
 
     def disk_file(self):
         return f'{self.dir}/lasting.img'
@@ -23,19 +24,25 @@ class Lasting:
     def start(self):
         if not os.path.exists(self.disk_file()):
             with open(self.disk_file(), 'wb') as f:
-                f.truncate(SECTORS * 512)
+                f.truncate(self.sectors * 512)
             self.extra = self.extra + self.disk_words()
         super().start()
 
-    def again(self):
+    def die(self):
+        """-> all that the console said until then"""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         LIVE.discard(self.process.pid)
+        time.sleep(0.3)             # the reader of the port has seen its end
         self.serial.close()
+        return self.text
+
+    def again(self):
+        if self.running():
+            self.die()
         for name in ('lasting.img.lock', 'disk.img.lock', 'serial', 'monitor'):
             if os.path.exists(f'{self.dir}/{name}'):
                 os.remove(f'{self.dir}/{name}')
-        time.sleep(0.3)             # the reader of the old port has seen its end
         self.text, self.at = '', 0
         self.start()
 

@@ -13,6 +13,7 @@ import netguests
 import pcguests
 import plans
 import scenarios
+import volumes
 
 OUT = 'build/test'
 
@@ -153,6 +154,16 @@ def rows(which):
         Row(Qemu, None, 2, pcguests.memtest_pass, pcguests.memtest, ci=False, name='memtest'),
         Row(Qemu, None, 2, pcguests.payload_mach, pcguests.mach, ci=False, name='payload-mach'),
         Row(Qemu, 'EPYC,+svm,+npt,-smap', 2, pcguests.payload_xen, pcguests.xen, ci=False, name='payload-xen'),
+    ]
+    table += [
+        # Volumes of guests on those.
+        Row(volumes.QemuNvme, None, 2, volumes.volume, volumes.one),
+        Row(volumes.QemuAhci, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ahci'),
+        Row(lasting.QemuVirtio, None, 2, volumes.volume, volumes.one, ci=False, name='volume-virtio'),
+        Row(lasting.QemuIde, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ide', machine='pc'),
+        Row(volumes.QemuNvmeLarge, None, 3, volumes.volume_two, volumes.two, ci=False),
+        Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
+        Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.one, ci=False),
     ]
     # Long ones first: two run at a time.
     chosen = [r for r in table if r.ci or which == 'all']

@@ -72,6 +72,11 @@ ports)	# named ports of the virtio console, under the names that udev gives them
 		[ -n "$name" ] && ln -sf "../${port##*/}" "/dev/virtio-ports/$name" && echo "PORT ${port##*/} $name"
 	done
 	echo "PORT done" ;;
+records)	# a journal on the first virtio disk: what it held, then a line for each record that is flushed
+	for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do
+		insmod "/lib/modules/$m.ko" 2>/dev/null
+	done
+	journal /dev/vda ;;
 screen)	# drivers of the screen and of the mouse, where the kernel has them
 	for m in drm drm_kms_helper ttm drm_ttm_helper drm_vram_helper bochs psmouse; do
 		insmod "/lib/modules/$m.ko" || echo "SCREEN no $m"
@@ -91,5 +96,5 @@ triple)	# Linux' own way to reset by a triple fault
 	echo triple > /sys/kernel/reboot/type
 	reboot -f ;;
 *)
-	echo "do: hash vectors e820 ipi pci disks ports screen mice panic triple ticks SECONDS" ;;
+	echo "do: hash vectors e820 ipi pci disks ports records screen mice panic triple ticks SECONDS" ;;
 esac

@@ -65,6 +65,7 @@ struct storage_client {
 	struct storage_request *head, *tail;
 	struct volume *volume;		/* whose range it is; null: not a volume's */
 	bool writes;			/* counted in volume->writers */
+	bool lost_writes;		/* its disk went and came: the next flush fails */
 	s64 deficit;			/* bytes that it may still ask for in this round */
 	u64 iops_due, bandwidth_due;	/* TSC up to which it has used its limits */
 	struct storage_stats stats;
@@ -132,6 +133,7 @@ struct volume {
 	u64 first, sectors;		/* of 512 bytes */
 	u32 users, writers;		/* clients that have it open */
 	bool changing;			/* a job works on it */
+	char serial[41];		/* its disk's, by which that is known when it comes back */
 	bool seen;			/* the block layer's, while a table is read */
 };
 
@@ -169,7 +171,8 @@ u64 volume_largest_gap(const struct storage_disk *s);
 struct volume *volume_find(const char *name, char *why, size_t size);
 
 /* Open a volume as c. -E_BUSY: it is in use, and one of the users writes; -E_NODEV: its disk cannot be written; else as
- * storage_open(). A disk that goes and comes back is found again by the volume's GUID; meanwhile requests fail. */
+ * storage_open(). A disk that goes and comes back is found again by its serial number and the volume's GUID; meanwhile requests
+ * fail, and so does the first flush after it, as what the disk had in its cache may be lost. */
 int volume_open(struct storage_client *c, struct volume *v);
 int volume_close(struct storage_client *c);
 
