@@ -12,7 +12,8 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-reco
 
 # The sources that a test links stand in its SOURCES line; the word zydis asks for the
 # decoder library, lwip for the TCP/IP stack, pc-models for all models of a guest's PC but the ACPI tables (pc_fake.c goes with them).
-PC_MODELS := $(filter-out drivers/model/acpi%.c drivers/model/aml.c drivers/model/pc_now.c drivers/model/net_set.c, \
+PC_MODELS := $(filter-out drivers/model/acpi%.c drivers/model/aml.c drivers/model/pc_now.c drivers/model/net_set.c \
+	drivers/model/virtio/vnet%.c, \
 	$(sort $(wildcard drivers/model/*.c drivers/model/pci/*.c drivers/model/virtio/*.c) hv/core/block_image.c))
 unit_words = $(patsubst pc-models,$(PC_MODELS),$(shell sed -n 's|^/\* SOURCES:\(.*\)\*/|\1|p' $(1) | head -n 1))
 # What is compiled: not $^, which also has the sources that a test includes.

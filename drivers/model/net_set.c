@@ -7,6 +7,7 @@
 
 #include "e1000e/ve1000e.h"
 #include "models.h"
+#include "virtio/vnet.h"
 
 static u64 pages_of(u64 bytes)
 {
@@ -27,12 +28,28 @@ static int build_e1000e(struct guest *g, u32 index)
 	return err ? err : control_work_add(&work);
 }
 
+static int build_virtio(struct guest *g, u32 index)
+{
+	struct vnet *n = pool_alloc(pages_of(sizeof(*n)), POOL_GUEST);
+	void *rings = pool_alloc(pages_of(2 * FRAME_RING_BYTES), POOL_GUEST);
+	struct control_work work = { .name = "virtio-net model", .poll = vnet_poll, .arg = n };
+	struct virtio_set *s = &g->pc->virtio;
+	int err;
+
+	if (!n || !rings)
+		return -E_NOMEM;
+	g->pc->net.vnet[index] = n;
+	err = vnet_add(g, n, g->net[index].mac, g->net[index].mtu, rings, (u8)(VNET_SLOT + index));
+	s->net[s->nets++] = &n->d;
+	return err ? err : control_work_add(&work);
+}
+
 int net_set_build(struct guest *g)
 {
 	int err = 0;
 
 	for (u32 i = 0; i < g->net_count && !err; i++)
-		err = build_e1000e(g, i);
+		err = g->plan->net[i].model == NET_MODEL_E1000E ? build_e1000e(g, i) : build_virtio(g, i);
 	return err;
 }
 
@@ -46,6 +63,9 @@ void net_set_reset(struct guest *g)
 struct net_port *pc_net_port(struct guest *g, u32 index)
 {
 	struct ve1000e *n = g->pc->net.e1000e[index];
+	struct vnet *v = g->pc->net.vnet[index];
 
+	if (v)
+		return &v->port;
 	return n ? &n->port : NULL;
 }

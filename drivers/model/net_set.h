@@ -6,9 +6,11 @@
 
 struct guest;
 struct ve1000e;
+struct vnet;
 
 struct net_set {
 	struct ve1000e *e1000e[PLAN_NETS_MAX];	/* null: another model, or none */
+	struct vnet *vnet[PLAN_NETS_MAX];	/* the same */
 };
 
 /* Those that the plan asks for, on the bus in its order. Control core, when the guest is built. */

@@ -20,13 +20,11 @@ static void read_switch(struct plan_reader *r, void *object, const struct toml_n
 
 static void read_model(struct plan_reader *r, void *object, const struct toml_node *n)
 {
-	static const char *const words[] = { "e1000e", "virtio" };
+	static const char *const words[] = { "virtio", "e1000e" };	/* enum plan_net_model */
 	int found = plan_read_word(r, n, words, ARRAY_COUNT(words));
 
-	if (found == 1)
-		plan_bad(r, "PLAN-NOT-YET", n, "\"e1000e\": this version has no virtio-net yet");
-	else if (found == 0)
-		((struct plan_net *)object)->model = NET_MODEL_E1000E;
+	if (found >= 0)
+		((struct plan_net *)object)->model = (enum plan_net_model)found;
 }
 
 /* A network device's own address: not a group's, not nothing. */

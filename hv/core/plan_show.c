@@ -186,7 +186,8 @@ static void show_net(const struct show *s, const struct plan_net *n, const struc
 {
 	char text[IP6_TEXT];
 
-	show(s, "{ switch = \"%s\", model = \"e1000e\", mac = \"%s\"", n->sw, mac_format(text, rn->mac));
+	show(s, "{ switch = \"%s\", model = \"%s\", mac = \"%s\"", n->sw, n->model == NET_MODEL_E1000E ? "e1000e" : "virtio",
+	     mac_format(text, rn->mac));
 	if (n->vlan)
 		show(s, ", vlan = %u", n->vlan);
 	if (n->trunk && !n->vlan_count)

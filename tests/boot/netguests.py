@@ -12,6 +12,8 @@ from pcguests import RecipePlan
 from scenarios import in_guest, linux_boots, shell, view
 
 two = RecipePlan('switch')
+MODULES = ('e1000e virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover '
+           'virtio_net')
 LEFT, RIGHT = '10.0.0.1', '10.0.0.2'
 
 
@@ -23,7 +25,7 @@ def run(m, digit, name, command, expect, seconds=60):
 def up(m):
     linux_boots(m, ('left', 'right'))
     for digit, name, cards in (('1', 'left', ((0, LEFT), (1, '10.0.0.5'))), ('2', 'right', ((0, RIGHT),))):
-        run(m, digit, name, 'insmod /lib/net/e1000e.ko; echo loaded=$?', r'loaded=0', 60)
+        run(m, digit, name, f'for m in {MODULES}; do insmod /lib/net/$m.ko; done; echo loaded=$?', r'loaded=0', 60)
         for i, address in cards:
             run(m, digit, name, f'ifconfig eth{i} {address} up; sleep 3; cat /sys/class/net/eth{i}/operstate', r'\nup\r', 60)
 

@@ -47,7 +47,10 @@ static struct virtio_device *device(struct virtio_set *s, u32 nr)
 
 	if (nr < singles)
 		return single[nr];
-	return nr - singles < s->disks ? &s->disk[nr - singles].d : NULL;
+	nr -= singles;
+	if (nr < s->disks)
+		return &s->disk[nr].d;
+	return nr - s->disks < s->nets ? s->net[nr - s->disks] : NULL;
 }
 
 void virtio_reset(struct guest *g)

@@ -11,11 +11,12 @@
 
 struct virtio_set {
 	u64 due;			/* a device wants to be continued at this TSC; U64_MAX: none does */
-	u32 disks;
+	u32 disks, nets;
 	struct vrng rng;
 	struct vconsole console;
 	struct vballoon balloon;
 	struct vblk disk[PLAN_DISKS_MAX + 1];	/* the last one: of the CD-ROM */
+	struct virtio_device *net[PLAN_NETS_MAX];	/* net_set's */
 };
 
 /* Those that the plan asks for, on the bus. Control core, when the guest is built. */

@@ -148,11 +148,11 @@ struct plan_disk {
 	u32 line;
 };
 
-enum plan_net_model { NET_MODEL_E1000E };
+enum plan_net_model { NET_MODEL_VIRTIO, NET_MODEL_E1000E };
 
 /* One of net = [{ ... }]. */
 struct plan_net {
-	enum plan_net_model model;	/* default e1000e */
+	enum plan_net_model model;	/* default virtio */
 	char sw[PLAN_NAME_SIZE];	/* the switch's name */
 	u8 mac[6];			/* all 0: admission makes one of the names */
 	u16 vlan;			/* 1-4094; 0: untagged */

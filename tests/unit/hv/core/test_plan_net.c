@@ -85,13 +85,14 @@ static void test_read_net(void **state)
 	(void)state;
 	read_text(GUEST("a")
 		"net = [{ switch = \"lan\", vlan = 10, mac = \"52:54:00:00:00:01\", isolated = true, guard = false, mtu = 9000, rate = \"8Mbit\" },\n"
-		" { switch = \"b\", trunk = [1, 4094], address = [\"192.0.2.7\", \"2001:db8::7\"] }, { switch = \"b\", trunk = true }]\n");
-	assert_int_equal(plan.guest[0].net_count, 3);
+		" { switch = \"b\", trunk = [1, 4094], address = [\"192.0.2.7\", \"2001:db8::7\"] }, { switch = \"b\", trunk = true, model = \"e1000e\" }, { switch = \"b\", model = \"virtio\" }]\n");
+	assert_int_equal(plan.guest[0].net_count, 4);
 	n = plan.guest[0].net;
 	assert_string_equal(n->sw, "lan");
 	assert_int_equal(n->vlan, 10);
 	assert_int_equal(n->mac[5], 1);
 	assert_true(n->isolated && !n->guard && !n->trunk);
+	assert_int_equal(n->model, NET_MODEL_VIRTIO);
 	assert_int_equal(n->mtu, 9000);
 	assert_int_equal(n->rate, 1000000);
 	assert_int_equal(n->line, 5);
@@ -105,6 +106,8 @@ static void test_read_net(void **state)
 	assert_true(n->address[1].v6 && n->address[1].ip6[15] == 7);
 	assert_int_equal(n->line, 6);
 	assert_true(n[1].trunk && n[1].vlan_count == 0);
+	assert_int_equal(n[1].model, NET_MODEL_E1000E);
+	assert_int_equal(n[2].model, NET_MODEL_VIRTIO);
 }
 
 static void test_read_switch(void **state)
@@ -160,8 +163,7 @@ static const struct { const char *net, *expected; } bad_nets[] = {
 	{ "{ switch = \"s\", address = [\"10.0.0.1/24\"] }", "without its prefix" },
 	{ "{ switch = \"s\", address = [\"ff02::1\"] }", "without its prefix" },
 	{ "{ switch = \"s\", address = [\"::\"] }", "without its prefix" },
-	{ "{ switch = \"s\", model = \"virtio\" }", "PLAN-NOT-YET: p.toml:5: guest.a.net.model: " },
-	{ "{ switch = \"s\", model = \"ne2000\" }", "one of \"e1000e\"" },
+	{ "{ switch = \"s\", model = \"ne2000\" }", "one of \"virtio\"" },
 	{ "{ switch = \"s\", swich = 1 }", "did you mean switch?" },
 	{ "{ switch = \"s\" }, { switch = \"s\" }, { switch = \"s\" }, { switch = \"s\" }, { switch = \"s\" }", "at most 4 network devices" },
 	{ "{ switch = \"t\" }", "PLAN-SWITCH: p.toml:5: guest.a.net: a switch of this plan, [switch.NAME]; there is no \"t\"" },

@@ -337,7 +337,7 @@ static void test_device_ram(void **state)
 	is(3, flash + 2 * BLOCK_SIZE - 1, 60 * GiB + 2 * BLOCK_SIZE - 1, R | W);
 	absent(1, flash + 2 * BLOCK_SIZE);
 	absent(2, flash);
-	absent(0, flash);
+	is(0, flash, 60 * GiB, R | W);		/* the datastore keeps its variables */
 	is(1, screen, 61 * GiB, R | W);
 	is(0, screen, 61 * GiB, R);
 	absent(2, screen);
