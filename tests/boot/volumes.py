@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import re
+import shutil
 import struct
 import subprocess
 import time
@@ -13,6 +14,7 @@ from machine import Qemu
 from plans import GUEST, Plan, elf_guest, linux_guest
 from scenarios import ready, shell, view
 
+SGDISK = shutil.which('sgdisk', path=os.environ['PATH'] + ':/usr/sbin:/sbin')
 CUTS = int(os.environ.get('CUTS', 50))
 
 
@@ -101,9 +103,9 @@ def journal(m, digit, least, more):
 
 def host_parts(m):
     """The partition table as another program sees it. name -> (first sector, sectors)"""
-    said = subprocess.run(['sgdisk', '-v', m.disk_file()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout.decode()
+    said = subprocess.run([SGDISK, '-v', m.disk_file()], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout.decode()
     assert 'No problems found' in said and 'aution' not in said, said
-    out = subprocess.run(['sgdisk', '-p', m.disk_file()], stdout=subprocess.PIPE, check=True).stdout.decode()
+    out = subprocess.run([SGDISK, '-p', m.disk_file()], stdout=subprocess.PIPE, check=True).stdout.decode()
     return {line.split()[-1]: (int(line.split()[1]), int(line.split()[2]) - int(line.split()[1]) + 1)
             for line in out.splitlines() if re.match(r' +\d+ ', line)}
 
