@@ -66,6 +66,7 @@ def rows(which):
         Row(Qemu, None, 3, natguests.nat, natguests.plan, extra=natguests.card('virtio-net-pci')),
         *(Row(Qemu, None, 2, natguests.host_address, plans.hello, ci=False, name=f'host-address-{c}', extra=natguests.card(c))
           for c in ('virtio-net-pci', 'e1000e', 'e1000')),
+        Row(Qemu10, None, 2, natguests.host_address, plans.hello, ci=False, name='host-address-igb', extra=natguests.card('igb')),
         Row(Qemu, None, 3, netguests.switch_guards, netguests.two, ci=False),
         Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
         Row(Qemu, None, 3, scenarios.ovmf_shell, plans.ovmf_shell),
@@ -92,7 +93,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
         Row(Qemu, None, 2, scenarios.display, plans.display),
         Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
-        Row(Qemu, None, 2, scenarios.small_uefi, plans.small_uefi, ci=False),
+        Row(Qemu, None, 2, scenarios.small_uefi, plans.small_uefi),
         Row(Qemu, None, 2, scenarios.small_uefi, plans.large_uefi, ci=False, name='large-uefi', memory=7168),
         Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-ps2', ci=False),
         Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-usb-hub', extra=HUB, ci=False),
