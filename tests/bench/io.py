@@ -159,8 +159,9 @@ def net_shells(r):
     """Both guests with an address; the first serves."""
     for number, name in ((1, 'io'), (2, 'peer')):
         r.m.expect(f'guest {name}: running', 120)
-    for number in (1, 2):
+    for number, name in ((1, 'io'), (2, 'peer')):
         r.view(number)
+        r.m.expect(f'{name}: shell ready', 300)
         r.shell(f'begin && ifconfig eth0 10.0.0.{number} up', 300)
     r.view(1)
     r.shell('(ioload sink 5000 & ioload echo 5001 &) ; true')
