@@ -16,18 +16,22 @@ PC_MODELS := $(filter-out drivers/model/acpi%.c drivers/model/aml.c drivers/mode
 	drivers/model/virtio/vnet%.c, \
 	$(sort $(wildcard drivers/model/*.c drivers/model/pci/*.c drivers/model/virtio/*.c) hv/core/block_image.c))
 unit_words = $(patsubst pc-models,$(PC_MODELS),$(shell sed -n 's|^/\* SOURCES:\(.*\)\*/|\1|p' $(1) | head -n 1))
-# What is compiled: not $^, which also has the sources that a test includes.
-unit_sources = tests/unit/$(1).c $(filter $(UNIT_SRC),$(call unit_words,tests/unit/$(1).c)) $(wildcard tests/unit/support.c)
-# A variable, as a bare % in a pattern rule would become the stem.
+# Sources besides the test itself. A variable, as a bare % in a pattern rule would become the stem.
 UNIT_SRC := %.c %.S
-.SECONDEXPANSION:
-$(HOST)/tests/unit/%: tests/unit/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/unit/$$*.c)) $$(wildcard tests/unit/support.c) \
-		$$(if $$(filter zydis,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/libzydis.a) \
-		$$(if $$(filter lwip,$$(call unit_words,tests/unit/$$*.c)),$(HOST)/liblwip.a)
+unit_objects = $(patsubst %,$(1)/%.o,$(2) $(filter $(UNIT_SRC),$(call unit_words,$(2))) $(wildcard tests/unit/support.c))
+unit_libraries = $(foreach l,zydis lwip,$(if $(filter $(l),$(call unit_words,$(1))),$(HOST)/lib$(l).a))
+
+# Each source is compiled once, however many tests link it.
+UNIT_OBJ := $(HOST)/obj
+UNIT_INCLUDES = $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS)
+$(UNIT_OBJ)/%.o: % | $(LITTLEFS_STAMP) $(LWIP_STAMP) $(ZYDIS_STAMP)
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -o $@ $(call unit_sources,$*) $(filter %.a,$^) -lcmocka
-	@# Apart: with several sources, -MMD tells of the last one only.
-	@$(HOST_CC) $(UNIT_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -MM -MP -MT $@ $(call unit_sources,$*) > $@.d
+	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(UNIT_INCLUDES) -MMD -MP -c $< -o $@
+.PRECIOUS: $(UNIT_OBJ)/%.o $(HOST)/fuzz-obj/%.o
+.SECONDEXPANSION:
+$(HOST)/tests/unit/%: $$(call unit_objects,$(UNIT_OBJ),tests/unit/$$*.c) $$(call unit_libraries,tests/unit/$$*.c)
+	@mkdir -p $(@D)
+	@$(HOST_CC) $(UNIT_CFLAGS) -o $@ $^ -lcmocka
 
 .PHONY: check test test-all bench check-setup
 check: check-setup $(if $(T),$(filter %/$(T),$(UNIT_BIN)),$(UNIT_BIN) host-tools) ## unit tests on the build host, T=test_name for one
@@ -41,11 +45,13 @@ host-tools:
 FUZZ_SECONDS ?= 60
 FUZZ_C := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_C:tests/fuzz/%.c=$(HOST)/fuzz/%)
-$(HOST)/fuzz/%: tests/fuzz/%.c $$(filter $$(UNIT_SRC),$$(call unit_words,tests/fuzz/$$*.c)) $$(wildcard tests/unit/support.c) \
-		$$(if $$(filter zydis,$$(call unit_words,tests/fuzz/$$*.c)),$(HOST)/libzydis.a) \
-		$$(if $$(filter lwip,$$(call unit_words,tests/fuzz/$$*.c)),$(HOST)/liblwip.a)
+FUZZ_OBJ := $(HOST)/fuzz-obj
+$(FUZZ_OBJ)/%.o: % | $(LITTLEFS_STAMP) $(LWIP_STAMP) $(ZYDIS_STAMP)
 	@mkdir -p $(@D)
-	$(Q)clang $(UNIT_CFLAGS) -O2 -fsanitize=fuzzer $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -o $@ $(filter %.c %.S,$^) $(filter %.a,$^) -lcmocka
+	$(Q)clang $(UNIT_CFLAGS) -O2 -fsanitize=fuzzer-no-link $(UNIT_INCLUDES) -MMD -MP -c $< -o $@
+$(HOST)/fuzz/%: $$(call unit_objects,$(FUZZ_OBJ),tests/fuzz/$$*.c) $$(call unit_libraries,tests/fuzz/$$*.c)
+	@mkdir -p $(@D)
+	@clang $(UNIT_CFLAGS) -fsanitize=fuzzer -o $@ $^ -lcmocka
 .PHONY: fuzz
 fuzz: check-setup $(if $(T),$(filter %/$(T),$(FUZZ_BIN)),$(FUZZ_BIN)) ## fuzz with clang's libFuzzer, T=fuzz_name for one, FUZZ_SECONDS=60 each
 	@set -o pipefail; for f in $(filter %/$(or $(T),%),$(FUZZ_BIN)); do echo "$$f"; \
@@ -63,7 +69,8 @@ bench: check-setup all ## instruction counts beside the peers', as Markdown tabl
 bench-io: check-setup all ## what disk and network requests of a Linux guest cost, ONLY=ram,nvme,net PROFILE=1
 	@tests/bench/io.py
 
--include $(UNIT_BIN:=.d)
+-include $(sort $(foreach t,$(UNIT_C),$(patsubst %.o,%.d,$(call unit_objects,$(UNIT_OBJ),$(t)))))
+-include $(sort $(foreach t,$(FUZZ_C),$(patsubst %.o,%.d,$(call unit_objects,$(FUZZ_OBJ),$(t)))))
 
 # Small UEFI programs that put the machine into a state, before we start.
 $(BUILD)/test/%.efi: tests/boot/efi/%.c linker/boot.ld
