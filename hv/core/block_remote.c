@@ -25,7 +25,7 @@ static void remote_submit(struct block_store *s, struct block_request *rq)
 	rq->vcpu = this_core()->vcpu.index;
 	r->asked[slot_of(r->asked_head)] = rq;
 	store_release(&r->asked_head, r->asked_head + 1);	/* pairs with the acquire in take() */
-	control_work_ring();
+	control_work_call(r->work);
 }
 
 static bool remote_idle(const struct block_store *s)
@@ -106,15 +106,7 @@ static bool poll(void *arg, u64 now)
 
 	take(r);		/* the block layer's turn comes later in this round */
 	call_if_due(r, now);
-	return false;		/* what is left to do, listen() finds */
-}
-
-/* Also what was answered behind our turn of this round. */
-static bool listen(void *arg)
-{
-	struct block_remote *r = arg;
-
-	return (r->held && !r->held_since) || (!r->full && load_acquire(&r->asked_head) != r->asked_tail);
+	return false;		/* who asks or answers calls us again */
 }
 
 void block_remote_done(struct block_remote *r, struct block_request *rq, enum block_result result)
@@ -125,6 +117,7 @@ void block_remote_done(struct block_remote *r, struct block_request *rq, enum bl
 	r->vcpus |= BIT(rq->vcpu);
 	r->done[slot_of(r->done_head)] = (struct block_remote_entry){ rq, result };
 	store_release(&r->done_head, r->done_head + 1);
+	control_work_wake(r->work);
 }
 
 /* All vcpus are parked: what was not begun is forgotten, answers too; rings begin anew when the hardware is done. */
@@ -163,7 +156,8 @@ int block_remote_init(struct block_remote *r, struct guest *g, struct block_stor
 	s->backend = r;
 	s->bursts = true;
 	id = guest_lender_add(g, let_go, r);
-	return id ? id : control_work_add(&(struct control_work){ "disk", poll, listen, r });
+	return id ? id : control_work_add(&(struct control_work){ .name = "disk", .poll = poll, .arg = r, .when = WORK_ON_CALL,
+								.id = &r->work });
 }
 
 /* Pieces are what gmem_ptr() gave the model: an address in the guest's RAM as its cores see it. */

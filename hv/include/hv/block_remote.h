@@ -38,6 +38,7 @@ struct block_remote {
 	const struct block_backend *backend;
 	void *arg;			/* the backend's */
 	u32 call;			/* guest_call() id */
+	u32 work;			/* control_work_call() id */
 
 	/* Written by the guest's cores under the device lock. */
 	u32 asked_head __attribute__((aligned(64)));

@@ -59,6 +59,7 @@ struct storage_client {
 
 	/* The block layer's. */
 	struct storage_disk *disk;	/* null: what it uses is not there; its requests fail */
+	struct storage_client *peer;	/* the next of the same disk */
 	u64 first, sectors;		/* its range */
 	bool open;
 	u32 queued, flying;		/* requests; parts at the disk */
@@ -66,6 +67,7 @@ struct storage_client {
 	struct volume *volume;		/* whose range it is; null: not a volume's */
 	bool writes;			/* counted in volume->writers */
 	bool lost_writes;		/* its disk went and came: the next flush fails */
+	bool starved;			/* found no bounce buffer in this turn */
 	s64 deficit;			/* bytes that it may still ask for in this round */
 	u64 iops_due, bandwidth_due;	/* TSC up to which it has used its limits */
 	struct storage_stats stats;
