@@ -3,7 +3,7 @@
 # Install what is missing: setup.sh build|all|debian|installer. apt, with sudo when not root; says nothing when all is there.
 set -eu
 BUILD="gcc make binutils libc6-dev gnu-efi python3 ca-certificates dpkg-dev xz-utils git"
-RUN="qemu-system-x86 ovmf bochs bochsbios vgabios mtools dosfstools xorriso cpio busybox-static gzip acpica-tools debootstrap libcmocka-dev clang gdisk"
+RUN="qemu-system-x86 ovmf openssh-client bochs bochsbios vgabios mtools dosfstools xorriso cpio busybox-static gzip acpica-tools debootstrap libcmocka-dev clang gdisk"
 # Only for the plans that build a disk or a CD of their own.
 DEBIAN="debootstrap gdisk dosfstools mtools e2fsprogs zstd"
 INSTALLER="xorriso mtools gdisk dosfstools"
