@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/net/switch_fake.c hv/net/switch.c hv/net/switch_deliver.c hv/net/switch_head.c hv/net/switch_hold.c hv/net/switch_learn.c hv/net/switch_ports.c hv/net/guard.c hv/net/limit.c hv/net/mac_table.c hv/net/offload.c hv/net/capture.c hv/net/frame.c hv/core/sync.c hv/lib/string.c hv/lib/format.c hv/lib/png.c hv/lib/net_text.c hv/control/shell_net.c hv/control/shell_capture.c */
+/* SOURCES: tests/unit/hv/net/switch_fake.c hv/net/switch.c hv/net/switch_deliver.c hv/net/switch_head.c hv/net/switch_hold.c hv/net/switch_learn.c hv/net/switch_ports.c hv/net/guard.c hv/net/limit.c hv/net/mac_table.c hv/net/offload.c hv/net/capture.c hv/net/capture_file.c hv/net/frame.c hv/core/sync.c hv/lib/string.c hv/lib/format.c hv/lib/png.c hv/lib/net_text.c hv/control/shell_net.c hv/control/shell_capture.c */
 /* `net` in the shell: what the operator sees of switches and ports; captures as text. */
 #include "../net/switch_fake.h"
 
@@ -205,7 +205,13 @@ static void test_capture(void **state)
 	expect("TTyyoQIABAAAAAAAAAAAAEAAAAABAAAA");
 	expect("-----END PCAP p1 frames=2 lost=0-----\n");
 	run("net capture p1 file.pcap");
-	expect("captures go to the console only");
+	expect("file.pcap: there is no datastore to keep it in");
+	run("net capture p1 .hidden");
+	expect(".hidden: a name of 1-31 letters");
+	run("net capture stop");
+	expect("no capture to a file is under way");
+	run("net capture get nothing");
+	expect("nothing: there is no such capture");
 	assert_null(more);
 	run("net capture p7 serial");
 	expect("no port is called");
