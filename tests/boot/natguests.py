@@ -9,7 +9,7 @@ from machine import free_port
 from scenarios import in_guest, linux_boots, shell, view
 
 plan = RecipePlan('nat')
-two_linux = RecipePlan('two-linux', 'make-run')
+two_linux = RecipePlan('two-linux', 'guests-ssh')
 
 PORTS = {8081: free_port(), 8082: free_port(), 2201: free_port(), 2202: free_port()}
 
@@ -84,7 +84,7 @@ def ssh(name, port, command, data=b'', seconds=60):
     return r.stdout
 
 
-def make_run(m, _plan):
+def guests_ssh(m, _plan):
     """What `make run` boots: both guests reach the outside and each other by name, ssh from the build host reaches them."""
     linux_boots(m, ('left', 'right'))
     for digit, name in (('1', 'left'), ('2', 'right')):
