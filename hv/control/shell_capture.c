@@ -98,7 +98,8 @@ static void to_file(struct port_state *st, const struct capture_filter *w, const
 	if (why)
 		shell_print("%s: %s\n", to, why);
 	else
-		shell_print("what passes at %s goes to the datastore's capture/%s; `net capture stop` ends it\n", st->port->name, to);
+		shell_print("what passes at %s goes to the datastore's capture/%s; `net capture stop` ends it\n",
+			    st->port->name, to);
 }
 
 static void begin(int argc, char **argv)

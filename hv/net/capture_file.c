@@ -36,10 +36,13 @@ bool capture_file_name_ok(const char *name)
 {
 	size_t n = strlen(name);
 
-	for (size_t i = 0; i < n; i++)
-		if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') ||
-		      name[i] == '-' || name[i] == '_' || (name[i] == '.' && i)))
+	for (size_t i = 0; i < n; i++) {
+		char c = name[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+		      (c == '.' && i)))
 			return false;
+	}
 	return n && n < CAPTURE_FILE_NAME;
 }
 
@@ -126,7 +129,8 @@ static void end(const char *why)
 	u64 taken, lost;
 
 	capture_counts(&taken, &lost);
-	log_notice("capture %s: %lu frames, %lu lost, %lu bytes%s%s", name_of(file.path), taken, lost, file.size, *why ? ": " : "", why);
+	log_notice("capture %s: %lu frames, %lu lost, %lu bytes%s%s", name_of(file.path), taken, lost, file.size,
+		   *why ? ": " : "", why);
 	capture_free();
 	*file.path = 0;
 }

@@ -66,6 +66,7 @@ def rows(which):
         Row(Qemu, None, 3, netguests.switch, netguests.two),
         Row(Qemu, None, 3, natguests.nat, natguests.plan, extra=natguests.card('virtio-net-pci')),
         Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, extra=natguests.card('virtio-net-pci')),
+        Row(lasting.QemuVirtio, None, 3, natguests.capture_file, natguests.on_disk, ci=False),
         Row(Qemu, None, 5, natguests.without_card, natguests.two_linux, ci=False),
         *(Row(Qemu, None, 2, natguests.host_address, plans.hello, ci=False, name=f'host-address-{c}', extra=natguests.card(c))
           for c in ('virtio-net-pci', 'e1000e', 'e1000')),

@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests behind NAT, and the hypervisor's own address: QEMU's user network (10.0.2.0/24) is the outside."""
+import os
 import socket
 import subprocess
+import sys
 import urllib.request
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
+
+import pcap
 from pcguests import RecipePlan
 from machine import free_port
 from scenarios import in_guest, linux_boots, shell, view
 
 plan = RecipePlan('nat')
+on_disk = RecipePlan('nat', 'nat-disk', lambda text: text.replace('name = "example"', 'name = "example"\ndisks = ["LASTING"]'))
 two_linux = RecipePlan('two-linux', 'guests-ssh')
 
 PORTS = {8081: free_port(), 8082: free_port(), 2201: free_port(), 2202: free_port()}
@@ -109,3 +115,43 @@ def without_card(m, _plan):
     in_guest(m, '1', 'left', 'ping -c 1 -W 3 10.0.2.2', r'0 packets received', 30)
     view(m, '0')
     shell(m, 'net nat', r'outside down')
+
+
+def tshark(name, data, *words):
+    """What tshark says about a pcap, or None where it is not installed."""
+    path = f'build/test/{name}'
+    open(path, 'wb').write(data)
+    if not any(os.access(f'{d}/tshark', os.X_OK) for d in os.environ['PATH'].split(':')):
+        return None
+    r = subprocess.run(['tshark', '-r', path, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert r.returncode == 0, r.stderr
+    return r.stdout
+
+
+def capture_file(m, _plan):
+    """A capture into the datastore, kept over a restart of the machine, printed and opened."""
+    linux_boots(m, ('left', 'right'))
+    for digit, name in (('1', 'left'), ('2', 'right')):
+        in_guest(m, digit, name, 'until ip -4 addr show eth0 | grep -q inet; do sleep 1; done; echo have=$?', r'have=0', 90)
+    view(m, '0')
+    shell(m, f'datastore init on {m.disk_name}', r'datastore: it is made')
+    shell(m, 'net capture left.0 web.pcap port 80 snap 2000', r'goes to the datastore')
+    in_guest(m, '1', 'left', 'wget -q -O - http://right.bulkhead/; ping -c 1 right', r'1 packets received', 30)
+    view(m, '0')
+    shell(m, 'net capture stop', r'capture: it ends')
+    frames = int(m.expect(r'capture web\.pcap: (\d+) frames, 0 lost', 20 * m.patience).group(1))
+    assert frames >= 10, frames
+    shell(m, 'datastore', r'capture/web\.pcap')
+    m.again()
+    linux_boots(m, ('left', 'right'))
+    view(m, '0')
+    m.at = len(m.text)
+    shell(m, 'net capture get web.pcap', r'-----END PCAP web\.pcap-----')
+    (name, data), = pcap.captures(m.text)
+    assert name == 'web.pcap' and len(pcap.frames(data)) == frames, (name, len(pcap.frames(data)), frames)
+    said = tshark('web.pcap', data)
+    shell(m, 'net capture delete web.pcap', r'deleted')
+    if said is None:
+        return f'{frames} frames; tshark is not installed'
+    assert 'GET / HTTP/1.1' in said and 'ICMP' not in said, said
+    return f'{frames} frames over a power cut, tshark reads them'
