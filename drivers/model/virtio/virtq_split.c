@@ -33,7 +33,7 @@ static struct virtq_desc desc_read(const u8 *table, u32 at)
 static inline int walk(struct virtq *q, struct virtq_chain *c, const u8 *table, u32 entries, struct virtq_desc d,
 		       struct virtq_desc *inner)
 {
-	for (u32 left = MIN(entries, VIRTQ_SIZE_MAX); left; left--) {
+	for (u32 left = MIN(entries, (u32)q->size_max); left; left--) {
 		if (UNLIKELY(d.flags & DESC_INDIRECT)) {
 			if (!inner)
 				return virtq_break(q, "indirect table in an indirect table");
@@ -87,12 +87,16 @@ void split_give(struct virtq *q, const struct virtq_chain *c, u32 written)
 	q->given++;
 }
 
-bool split_flush(struct virtq *q, u16 added)
+void split_publish(struct virtq *q)
 {
 	store_release((u16 *)(void *)(q->device + RING_INDEX), q->give_at);
+}
+
+bool split_wants(struct virtq *q)
+{
 	fence_full();		/* the index is seen before we read whether anybody waits for it */
 	if (q->event_idx)
-		return virtq_passed(ring16(used_event(q)), q->give_at, added);
+		return virtq_passed(ring16(used_event(q)), q->give_at, q->given);
 	return !(ring16(q->driver + RING_FLAGS) & AVAIL_NO_INTERRUPT);
 }
 
