@@ -89,23 +89,17 @@ void virtq_publish(struct virtq *q)
 
 bool virtq_wants(struct virtq *q)
 {
-	return q->given && (q->packed ? packed_wants(q) : split_wants(q));
+	return q->given && (q->packed ? packed_wants(q, q->given) : split_wants(q, q->given));
 }
 
 bool virtq_flush(struct virtq *q)
 {
-	bool wants;
+	u16 added = q->given;
 
-	if (!q->given)
-		return false;
-	if (q->packed) {
-		wants = packed_wants(q);
-	} else {
-		split_publish(q);
-		wants = split_wants(q);
-	}
 	q->given = 0;
-	return wants;
+	if (!added)
+		return false;
+	return q->packed ? packed_wants(q, added) : split_flush(q, added);
 }
 
 void virtq_quiet(struct virtq *q)

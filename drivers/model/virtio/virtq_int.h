@@ -125,12 +125,13 @@ static inline bool split_waits(struct virtq *q)
 int split_take(struct virtq *q, struct virtq_chain *c);
 void split_give(struct virtq *q, const struct virtq_chain *c, u32 written);
 void split_publish(struct virtq *q);
-bool split_wants(struct virtq *q);
+bool split_wants(struct virtq *q, u16 added);
+bool split_flush(struct virtq *q, u16 added);
 void split_quiet(struct virtq *q);
 bool split_listen(struct virtq *q);
 
 int packed_take(struct virtq *q, struct virtq_chain *c);
 void packed_give(struct virtq *q, const struct virtq_chain *c, u32 written);
-bool packed_wants(struct virtq *q);
+bool packed_wants(struct virtq *q, u16 added);
 void packed_quiet(struct virtq *q);
 bool packed_listen(struct virtq *q);

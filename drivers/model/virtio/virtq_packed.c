@@ -97,7 +97,7 @@ void packed_give(struct virtq *q, const struct virtq_chain *c, u32 written)
 	q->given = (u16)(q->given + c->slots);
 }
 
-bool packed_wants(struct virtq *q)
+bool packed_wants(struct virtq *q, u16 added)
 {
 	u16 flags, event;
 
@@ -110,7 +110,7 @@ bool packed_wants(struct virtq *q)
 		event &= (u16)~EVENT_WRAP;
 	else
 		event = (u16)((event & ~EVENT_WRAP) - q->size);
-	return virtq_passed(event, q->give_at, q->given);
+	return virtq_passed(event, q->give_at, added);
 }
 
 void packed_quiet(struct virtq *q)

@@ -92,12 +92,23 @@ void split_publish(struct virtq *q)
 	store_release((u16 *)(void *)(q->device + RING_INDEX), q->give_at);
 }
 
-bool split_wants(struct virtq *q)
+static inline bool wants(const struct virtq *q, u16 added)
 {
 	fence_full();		/* the index is seen before we read whether anybody waits for it */
 	if (q->event_idx)
-		return virtq_passed(ring16(used_event(q)), q->give_at, q->given);
+		return virtq_passed(ring16(used_event(q)), q->give_at, added);
 	return !(ring16(q->driver + RING_FLAGS) & AVAIL_NO_INTERRUPT);
+}
+
+bool split_wants(struct virtq *q, u16 added)
+{
+	return wants(q, added);
+}
+
+bool split_flush(struct virtq *q, u16 added)
+{
+	store_release((u16 *)(void *)(q->device + RING_INDEX), q->give_at);
+	return wants(q, added);
 }
 
 /* With event indexes the driver is silent until the one that we name. */
