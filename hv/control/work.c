@@ -19,7 +19,8 @@ static struct control_work work[CONTROL_WORK_MAX];
 static u64 by[CONTROL_WORK_MAX];	/* TSC at which it wants to be looked at; U64_MAX: not by the clock */
 static u32 work_count, words;		/* words: of the sets below that are in use */
 static u32 current = NOBODY;		/* whose poll() runs */
-static u64 ready[WORDS], always[WORDS], listeners[WORDS], lingering[WORDS];
+static u64 ready[WORDS], always[WORDS], listeners[WORDS], staying[WORDS];
+static u64 stay_until[CONTROL_WORK_MAX];
 static u64 for_message[PCI_MESSAGES][WORDS];
 static u64 due = U64_MAX;		/* no later than the first of by[] */
 static u64 wake_by = U64_MAX;		/* asked for by nobody on the list */
@@ -87,16 +88,6 @@ static NOINLINE void look_at_messages(void)
 			ready[w] |= for_message[__builtin_ctz(left)][w];
 }
 
-static void look_at_lingering(u64 now)
-{
-	for (u32 w = 0; w < words; w++) {
-		ready[w] |= now < linger_until ? lingering[w] : 0;
-		lingering[w] = now < linger_until ? lingering[w] : 0;
-	}
-	if (now >= linger_until)
-		linger_until = 0;
-}
-
 static bool run(u32 i, u64 now)
 {
 	bool any;
@@ -113,7 +104,7 @@ static bool run(u32 i, u64 now)
 /* In their order: who is called by one in front of it has its turn in this round, by one behind it in the next. */
 static bool run_word(u32 w, u64 now)
 {
-	u64 left = ready[w] | always[w];
+	u64 left = ready[w] | always[w] | staying[w];
 	bool any = false;
 
 	if (load_relaxed(&word.called[w]))
@@ -140,8 +131,6 @@ bool control_work_poll(u64 now)
 		look_at_messages();
 	if (now >= due)
 		look_at_clock(now);
-	if (linger_until)
-		look_at_lingering(now);
 	for (u32 w = 0; w < words; w++)
 		any |= run_word(w, now);
 	for (u32 w = 0; w < words; w++)
@@ -156,7 +145,8 @@ bool control_work_listen(void)
 	store_relaxed(&word.halting, 1u);
 	fence_full();
 	any = load_relaxed(&word.rung);
-	for (u32 w = 0; w < words; w++)
+	for (u32 w = 0; w < words; w++) {
+		staying[w] = 0;
 		for (u64 left = listeners[w]; left; left &= left - 1) {
 			u32 i = w * 64 + (u32)__builtin_ctzl(left);
 
@@ -165,6 +155,7 @@ bool control_work_listen(void)
 				any = true;
 			}
 		}
+	}
 	return any;
 }
 
@@ -189,16 +180,34 @@ void control_work_call(u32 id)
 void control_work_linger(u64 tsc)
 {
 	linger_until = MAX(linger_until, tsc);
-	if (current != NOBODY)
-		add(lingering, current);
+}
+
+void control_work_stay(u32 id, u64 tsc)
+{
+	add(staying, id);
+	stay_until[id] = tsc;
+}
+
+static bool any_lingers(u64 now)
+{
+	bool any = now < linger_until;
+
+	for (u32 w = 0; w < words; w++)
+		for (u64 left = staying[w]; left; left &= left - 1)
+			any |= now < stay_until[w * 64 + (u32)__builtin_ctzl(left)];
+	return any;
 }
 
 bool control_work_lingers(u64 now)
 {
-	if (now >= linger_until)
+	if (!any_lingers(now))
 		return false;
-	for (u32 i = 0; i < LINGER_PAUSES && !load_relaxed(&word.rung); i++)
+	for (u32 i = 0; i < LINGER_PAUSES && !load_relaxed(&word.rung); i += 4) {
 		cpu_relax();
+		cpu_relax();
+		cpu_relax();
+		cpu_relax();
+	}
 	return true;
 }
 

@@ -46,8 +46,12 @@ void control_work_look_all(void);
 void control_work_by(u64 tsc);
 u64 control_work_deadline(void);	/* U64_MAX: nobody asked */
 
-/* Go on looking at who says so until TSC, without a halt: more work is on its way. Control core. */
+/* Go on until TSC without a halt: more work is on its way. Control core. */
 void control_work_linger(u64 tsc);
+
+/* Look at work id in every round until listen() is called; that is not before TSC, as far as it is concerned, which what it says later
+ * replaces. Control core. */
+void control_work_stay(u32 id, u64 tsc);
 
 /* Is anybody waiting so? Then a moment passes first, less when somebody rings. Control core. */
 bool control_work_lingers(u64 now);

@@ -46,7 +46,7 @@ static bool other_poll(void *arg, u64 now)
 static struct reason {
 	u32 id, polls;
 	bool more;
-	u64 by, linger;
+	u64 by;
 } called, driver;
 
 static bool called_poll(void *arg, u64 now)
@@ -56,8 +56,6 @@ static bool called_poll(void *arg, u64 now)
 	r->polls++;
 	if (r->by)
 		control_work_by(r->by);
-	if (r->linger)
-		control_work_linger(r->linger);
 	return r->more;
 }
 
@@ -73,7 +71,7 @@ static int setup(void **state)
 	heard = false;
 	meanwhile = NULL;
 	at = 77;
-	called.by = called.linger = 0;
+	called.by = 0;
 	called.more = false;
 	control_work_poll(77);
 	control_work_poll(77);
@@ -217,22 +215,31 @@ static void test_its_time_comes(void **state)
 	assert_true(control_work_deadline() == U64_MAX);
 }
 
+static void test_stays(void **state)
+{
+	control_work_stay(called.id, 79);
+	assert_false(control_work_poll(77));
+	assert_true(control_work_lingers(78));
+	assert_false(control_work_lingers(79));
+	control_work_poll(77);
+	assert_int_equal(called.polls, 2);
+	control_work_stay(called.id, 0);	/* the next word counts */
+	assert_false(control_work_lingers(78));
+	control_work_poll(77);
+	assert_int_equal(called.polls, 3);
+	control_work_listen();
+	control_work_poll(77);
+	assert_int_equal(called.polls, 3);
+	assert_int_equal(driver.polls, 0);
+}
+
 static void test_lingers(void **state)
 {
-	called.linger = 79;
-	control_work_wake(called.id);
-	control_work_poll(77);
-	called.linger = 0;
-	assert_true(control_work_lingers(78));
-	at = 78;
-	control_work_poll(78);
-	assert_int_equal(called.polls, 2);
-	assert_false(control_work_lingers(79));
-	at = 79;
-	control_work_poll(79);
-	control_work_poll(79);
-	assert_int_equal(called.polls, 2);
-	assert_int_equal(driver.polls, 0);
+	assert_false(control_work_lingers(100));
+	control_work_linger(300);
+	control_work_linger(200);
+	assert_true(control_work_lingers(100) && control_work_lingers(299));
+	assert_false(control_work_lingers(300));
 }
 
 static void test_places_end(void **state)
@@ -254,7 +261,7 @@ int main(void)
 		T(test_polls_all_and_tells), T(test_awake_needs_no_doorbell), T(test_halting_is_rung_once),
 		T(test_brought_during_the_round), T(test_listen_hears), T(test_deadline), T(test_without_a_reason_it_costs_nothing),
 		T(test_called_from_another_core), T(test_woken_in_a_round), T(test_a_message_is_for_drivers), T(test_its_time_comes),
-		T(test_lingers), T(test_places_end),
+		T(test_stays), T(test_lingers), T(test_places_end),
 	};
 
 	control_work_add(&(struct control_work){ .name = "first", .poll = work_poll, .listen = work_listen, .arg = &todo });
