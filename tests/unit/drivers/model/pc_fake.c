@@ -244,6 +244,22 @@ WEAK void control_work_ring(void)
 {
 }
 
+WEAK void control_work_call(u32 id)
+{
+}
+
+WEAK void control_work_wake(u32 id)
+{
+}
+
+WEAK void control_work_by(u64 tsc)
+{
+}
+
+WEAK void control_work_stay(u32 id, u64 tsc)
+{
+}
+
 WEAK void control_work_linger(u64 tsc)
 {
 }
