@@ -246,10 +246,10 @@ bool storage_any_answer(void)
 }
 
 /* Only what is there now: whoever hears of it may ask anew. */
-bool storage_answer_all(void)
+void storage_answer_all(void)
 {
 	struct storage_request *rq = answer_head, *next;
-	bool any = rq;
+	struct storage_client *told = NULL;
 
 	answer_head = NULL;
 	for (; rq; rq = next) {
@@ -261,9 +261,17 @@ bool storage_answer_all(void)
 		c->queued--;
 		c->stats.errors += rq->result != BLOCK_OK;
 		storage_count_latency(&c->stats, tsc_now() - rq->came);
+		if (c->settled && !c->tell) {
+			c->tell = true;
+			c->told = told;
+			told = c;
+		}
 		rq->done(rq, (enum block_result)rq->result);
 	}
-	return any;
+	for (; told; told = told->told) {
+		told->tell = false;
+		told->settled(told);
+	}
 }
 
 /* What a disk has begun is answered when it is through with it. */

@@ -144,33 +144,30 @@ static void note_rest(const struct storage_disk *s)
 		limited |= BIT32(s->index);
 }
 
-static bool disk_turn(struct storage_disk *s, u64 now)
+static void disk_turn(struct storage_disk *s, u64 now)
 {
-	bool any = gpt_job_run(s);
-
+	gpt_job_run(s);
 	if (s->gone) {
 		if (!s->flying && !s->flushing)
 			s->d = NULL;		/* its place is free again */
-		return any;
+		return;
 	}
-	any |= queue_run(s, now);
+	queue_run(s, now);
 	note_rest(s);
-	return queue_kick(s) || any;
+	queue_kick(s);
 }
 
-static bool disks_turn(u64 now)
+static void disks_turn(u64 now)
 {
 	u32 left = awake;
-	bool any = false;
 
 	awake = 0;
 	for (; left; left &= left - 1) {
 		struct storage_disk *s = &storage_disk_table[__builtin_ctz(left)];
 
 		if (s->d)
-			any |= disk_turn(s, now);
+			disk_turn(s, now);
 	}
-	return any;
 }
 
 static bool any_polled(void)
@@ -183,8 +180,6 @@ static bool any_polled(void)
 
 bool storage_poll(u64 now)
 {
-	bool more = true;
-
 	in_turn = true;
 	awake |= limited;
 	limited = 0;
@@ -192,12 +187,12 @@ bool storage_poll(u64 now)
 		look_at = now + ns_to_ticks(LOOK_NS);
 		awake = BIT32(DISKS_MAX) - 1;
 	}
-	for (u32 n = 0; n < ROUNDS_MAX && more; n++) {
-		more = storage_answer_all();
-		more |= disks_turn(now);
+	for (u32 n = 0; n < ROUNDS_MAX && (awake || storage_any_answer()); n++) {
+		storage_answer_all();
+		disks_turn(now);
 	}
 	in_turn = false;
-	return more || awake || storage_any_answer() || any_polled();
+	return awake || storage_any_answer() || any_polled();
 }
 
 void storage_kick(void)

@@ -28,6 +28,15 @@ static struct storage_slot *slot_take(struct storage_disk *s)
 	return slot;
 }
 
+/* Is there anything to ask it? */
+static bool wanted(const struct storage_disk *s)
+{
+	for (const struct storage_client *c = s->clients; c; c = c->peer)
+		if (c->head)
+			return true;
+	return s->flush_head;
+}
+
 /* It was not used. */
 static void slot_return(struct storage_slot *slot)
 {
@@ -41,8 +50,11 @@ static void slot_return(struct storage_slot *slot)
 /* Its request is over: there is room for another. */
 static void slot_give(struct storage_slot *slot)
 {
+	struct storage_disk *s = slot->disk;
+
 	slot_return(slot);
-	storage_wake(slot->disk);
+	if (wanted(s) || s->gone)
+		storage_wake(s);
 }
 
 /* false: the disk takes no more now. */
@@ -82,7 +94,7 @@ static void answer_list(struct storage_request *rq, enum block_result result)
 	}
 }
 
-static bool flush_begin(struct storage_disk *s)
+static void flush_begin(struct storage_disk *s)
 {
 	struct storage_request *all = s->flush_head;
 	struct storage_slot *slot;
@@ -90,20 +102,19 @@ static bool flush_begin(struct storage_disk *s)
 	if (!s->d->write_cache) {
 		s->flush_head = NULL;
 		answer_list(all, BLOCK_OK);
-		return true;
+		return;
 	}
 	if (s->flushing || !s->free || s->stalled)
-		return false;
+		return;
 	slot = slot_take(s);
 	slot->client = NULL;
 	slot->parents = 0;
 	slot->bounce = NULL;
 	slot->rq = (struct disk_request){ .op = BLOCK_FLUSH, .done = flush_done };
 	if (!slot_submit(slot))
-		return false;
+		return;
 	s->flushing = all;
 	s->flush_head = NULL;
-	return true;
 }
 
 /* Never tried again: a disk that failed once may have lost what the next flush would call durable. */
@@ -350,33 +361,22 @@ static void stand_back(struct storage_slot *slot, struct storage_client *c)
 	c->starved = slot->disk->starved = true;
 }
 
-/* false: it did not go out. */
-static bool ask_part(struct storage_disk *s, struct storage_client *c, u64 now)
+static void ask_part(struct storage_disk *s, struct storage_client *c, u64 now)
 {
 	struct storage_slot *slot = slot_take(s);
 
 	slot->rq.done = part_done;
 	if (cut_part(slot, c)) {
 		stand_back(slot, c);
-		return false;
+		return;
 	}
 	if (!slot_submit(slot))
-		return false;
+		return;
 	cut_commit(slot);
 	for (u32 i = 0; i < slot->parents; i++)
 		charge(c, slot->parent[i], now);
 	use_rate(&c->bandwidth_due, now, slot->rq.sectors * BLOCK_SECTOR, c->bandwidth);
 	pay(s, c, slot->rq.sectors * BLOCK_SECTOR);
-	return true;
-}
-
-/* Is there anything to ask it? */
-static bool wanted(const struct storage_disk *s)
-{
-	for (const struct storage_client *c = s->clients; c; c = c->peer)
-		if (c->head)
-			return true;
-	return s->flush_head;
 }
 
 static void begin_turn(struct storage_disk *s)
@@ -386,37 +386,33 @@ static void begin_turn(struct storage_disk *s)
 	s->stalled = s->starved = s->limited = false;
 }
 
-bool queue_run(struct storage_disk *s, u64 now)
+void queue_run(struct storage_disk *s, u64 now)
 {
 	struct storage_client *c;
-	bool any = false;
 	u64 weights;
 
 	begin_turn(s);
 	if (!wanted(s))
-		return false;
+		return;
 	weights = busy_weight(s);
 	while (!s->stalled && s->free && s->clients && (c = next_client(s, weights, now))) {
 		if (c->head->op == BLOCK_FLUSH) {
 			charge(c, c->head, now);
 			flush_wait(s, storage_take_head(c));
 			pay(s, c, 0);
-			any = true;
 		} else {
-			any |= ask_part(s, c, now);
+			ask_part(s, c, now);
 		}
 	}
 	if (s->flush_head)
-		any |= flush_begin(s);
-	return any;
+		flush_begin(s);
 }
 
-bool queue_kick(struct storage_disk *s)
+void queue_kick(struct storage_disk *s)
 {
 	if (!s->kick)
-		return false;
+		return;
 	s->kick = false;
 	if (s->d->ops->kick)
 		s->d->ops->kick(s->d);
-	return true;
 }

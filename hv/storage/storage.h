@@ -75,7 +75,7 @@ void storage_wake_starved(void);
 
 /* client.c: the end of a request, told by storage_answer_all(). */
 void storage_answer(struct storage_request *rq, enum block_result result);
-bool storage_answer_all(void);
+void storage_answer_all(void);
 bool storage_any_answer(void);
 void storage_requeue(struct storage_request *rq);	/* at the head, from its beginning */
 struct storage_request *storage_take_head(struct storage_client *c);
@@ -93,6 +93,6 @@ u8 *bounce_take(struct storage_disk *s);
 void bounce_give(struct storage_disk *s, u8 *at);
 bool zeros_piece(struct storage_piece *to);
 
-/* queue.c: ask disk d for as much as it takes. true: it was asked. */
-bool queue_run(struct storage_disk *d, u64 now);
-bool queue_kick(struct storage_disk *d);
+/* queue.c: ask disk d for as much as it takes; tell its hardware. */
+void queue_run(struct storage_disk *d, u64 now);
+void queue_kick(struct storage_disk *d);

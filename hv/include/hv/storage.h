@@ -56,10 +56,13 @@ struct storage_client {
 	bool readonly;
 	u32 weight;			/* 0: STORAGE_WEIGHT */
 	u64 iops, bandwidth;		/* requests, bytes a second; 0: no limit */
+	void (*settled)(struct storage_client *c);	/* done() was called, maybe several times; null: nobody waits for that */
 
 	/* The block layer's. */
 	struct storage_disk *disk;	/* null: what it uses is not there; its requests fail */
 	struct storage_client *peer;	/* the next of the same disk */
+	struct storage_client *told;	/* the next whose settled() is to be called */
+	bool tell;			/* it is in that list */
 	u64 first, sectors;		/* its range */
 	bool open;
 	u32 queued, flying;		/* requests; parts at the disk */

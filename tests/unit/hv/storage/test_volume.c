@@ -84,7 +84,8 @@ static void ask(enum block_op op)
 	storage_submit(&guest, &rq);
 	if (rq.state == RQ_QUEUED)	/* what a disk would do */
 		storage_answer(storage_take_head(&guest), BLOCK_OK);
-	assert_true(storage_answer_all());
+	assert_true(storage_any_answer());
+	storage_answer_all();
 }
 
 static void gone(struct storage_disk *s)
