@@ -410,7 +410,7 @@ static void test_files(void **state)
 	info.file_count = 2;
 	info.files[0] = (struct boot_file){ .base = 0x50000000, .size = 5000 };
 	info.files[1] = (struct boot_file){ .base = 0x60000000, .size = 0 };
-	assert_int_equal(space_map_files(&info), 0);
+	assert_int_equal(space_map_files(&info, 0), 0);
 	is(0, GUEST_IMAGES_VA + 0x50000000, 0x50000000, R);
 	is(0, GUEST_IMAGES_VA + 0x50001fff, 0x50001fff, R);
 	absent(0, GUEST_IMAGES_VA + 0x50002000);
