@@ -6,6 +6,8 @@
 #define RUNS "it runs: `stop` or `kill` it first"
 #define GOES "it is being deleted"
 #define IDLE "it does not run"
+#define DRAINS "a disk or a network card still works in its RAM: try again when that is over"
+#define WAITS "it waits for its restart: `stop` cancels that"
 
 /* GO: yes; what then happens is in lifecycle.c. Else why not. */
 static const char *const table[LIFE_PHASES][LIFE_EVENTS] = {
@@ -20,7 +22,8 @@ static const char *const table[LIFE_PHASES][LIFE_EVENTS] = {
 		[LIFE_START] = "it runs already", [LIFE_STOP] = GO, [LIFE_KILL] = GO, [LIFE_RESET] = GO, [LIFE_PAUSE] = GO,
 		[LIFE_RESUME] = "it is not paused", [LIFE_SET] = RUNS, [LIFE_DELETE] = RUNS },
 	[PHASE_PAUSED] = {
-		[LIFE_START] = "it is paused: `resume` lets it go on", [LIFE_STOP] = "it is paused: `resume` it first, or `kill` it",
+		[LIFE_START] = "it is paused: `resume` lets it go on",
+		[LIFE_STOP] = "it is paused: `resume` it first, or `kill` it",
 		[LIFE_KILL] = GO, [LIFE_RESET] = GO, [LIFE_PAUSE] = "it is paused already", [LIFE_RESUME] = GO, [LIFE_SET] = RUNS,
 		[LIFE_DELETE] = RUNS },
 	[PHASE_STOPPING] = {
@@ -29,16 +32,16 @@ static const char *const table[LIFE_PHASES][LIFE_EVENTS] = {
 		[LIFE_DELETE] = "it is still stopping" },
 	/* Its vcpus have parked; disks or cards have not let go of its RAM. */
 	[PHASE_DRAINING] = {
-		[LIFE_START] = "a disk or a network card still works in its RAM: try again when that is over",
+		[LIFE_START] = DRAINS,
 		[LIFE_STOP] = GO /* a restart that was to follow is cancelled */, [LIFE_KILL] = GO,
 		[LIFE_RESET] = "it does not run; `start` starts it", [LIFE_PAUSE] = IDLE, [LIFE_RESUME] = "it is not paused",
-		[LIFE_SET] = "a disk or a network card still works in its RAM: try again when that is over",
-		[LIFE_DELETE] = "a disk or a network card still works in its RAM: try again when that is over" },
+		[LIFE_SET] = DRAINS,
+		[LIFE_DELETE] = DRAINS },
 	/* It failed, and its restart is due in some seconds. */
 	[PHASE_WAITING] = {
 		[LIFE_START] = GO, [LIFE_STOP] = GO, [LIFE_KILL] = GO, [LIFE_RESET] = "it does not run; `start` starts it",
 		[LIFE_PAUSE] = IDLE, [LIFE_RESUME] = "it is not paused",
-		[LIFE_SET] = "it waits for its restart: `stop` cancels that", [LIFE_DELETE] = "it waits for its restart: `stop` cancels that" },
+		[LIFE_SET] = WAITS, [LIFE_DELETE] = WAITS },
 	[PHASE_DELETING] = {
 		[LIFE_START] = GOES, [LIFE_STOP] = GOES, [LIFE_KILL] = GOES, [LIFE_RESET] = GOES, [LIFE_PAUSE] = GOES,
 		[LIFE_RESUME] = GOES, [LIFE_SET] = GOES, [LIFE_DELETE] = GOES },

@@ -5,22 +5,6 @@
 
 #include "plan_schema.h"
 
-static bool is_name_char(char c, bool capitals)
-{
-	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-	       (capitals && ((c >= 'A' && c <= 'Z') || c == '.'));
-}
-
-bool plan_is_name(const char *s, bool capitals)
-{
-	size_t length = strlen(s);
-
-	for (size_t i = 0; i < length; i++)
-		if (!is_name_char(s[i], capitals))
-			return false;
-	return length > 0 && length < PLAN_NAME_SIZE;
-}
-
 /* [machine] */
 
 static void read_machine_name(struct plan_reader *r, void *object, const struct toml_node *n)

@@ -10,6 +10,7 @@
 
 #define SEALED __attribute__((section(".sealed")))
 #define LEAF_TABLE 0x3ul
+#define TABLE_ADDRESS 0x000ffffffffff000ul
 
 extern char image_start[], image_end[], text_start[], text_end[], rodata_start[], rodata_end[], sealed_start[],
 	sealed_end[], data_start[], data_end[];
@@ -226,11 +227,11 @@ int space_add_guest(struct guest *g)
 	return err;
 }
 
-/* Slots of root that lead to what g's have: nobody else's. */
+/* Slots of root that lead where g's lead: nobody else's. The processor has set bits of its own in one or the other. */
 static void clear_slots(u64 *root, const u64 *guest_root)
 {
 	for (u32 slot = SLOT_GUEST; slot < SLOT_SHARED; slot++)
-		if (guest_root[slot] && root[slot] == guest_root[slot])
+		if (guest_root[slot] && !((root[slot] ^ guest_root[slot]) & TABLE_ADDRESS))
 			store_release(&root[slot], 0ul);
 }
 

@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests that come, change and go while others run."""
-import re
-
 import plans
 from scenarios import ready, shell, view
 
-TICKS = r'guest tick: running'
 # Two guests that run all the time, and files for others: one with everything that a guest can have of its own.
 two = plans.elf_plan('life', [('tick', dict(cmdline='n=0')), ('storm', dict(cmdline='n=0'))])
 two.text = ('[machine]\nimport = ["hello.elf", "idle.elf", "disk.img"]\n[switch.lan]\n' + two.text)
@@ -26,15 +23,9 @@ THIRD = ('[guest.third]', 'cores = 1', 'memory = "32MiB"', 'boot = { type = "elf
 
 def audit(m):
     """The pool's pages by owner, when the audit is clean."""
-    text = shell(m, 'memory', r'page tables +(\S+ \S+)[\s\S]*?guests +(\S+ \S+)  dev[\s\S]*?free +(\S+ \S+)[\s\S]*?(Audit: [^\n]*)')
+    text = shell(m, 'memory', r'page tables +(\S+ \S+)[\s\S]*?guests +(\S+ \S+)  dev[\s\S]*?free +(\S+ \S+)[\s\S]*?(Audit: [^\n]*)\n')
     assert 'every frame has one owner' in text.group(4), text.group(0)
     return text.group(1), text.group(2), text.group(3)
-
-
-def alive(m, name):
-    """It still does what it did: its console goes on."""
-    row = shell(m, f'stats {name}', r'total[^\n]*?(\d+)|exits[^\n]*')
-    return row
 
 
 def create_delete(m, plan):
@@ -55,8 +46,7 @@ def create_delete(m, plan):
         before = before or now
         assert now == before, f'round {i}: {now}, after the first one {before}'
     shell(m, 'guests', r'tick +running[\s\S]*storm +running')
-    text = shell(m, 'cores', r' 3 [^\n]*idle +0 +-')
-    assert text
+    shell(m, 'cores', r'\n +3 [^\n]*idle +0 +-')
     return '20 times'
 
 
@@ -89,7 +79,6 @@ def changes(m, plan):
     shell(m, 'delete tick', r'guest tick: deleted', 30)
     shell(m, 'create other from copy cores=[1] boot.file=idle.elf', r'guest other: created')
     shell(m, 'start other', r'guest other: running', 60)
-    assert re.search(r' 1  other', shell(m, 'guests', r'copy [\s\S]*?bulkhead>').group(0)) or True
     audit(m)
     shell(m, 'kill other', r'guest other: killed')
     shell(m, 'delete other', r'guest other: deleted', 30)
