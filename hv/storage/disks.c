@@ -134,6 +134,7 @@ bool storage_poll(u64 now)
 		for (u32 i = 0; i < places_end; i++)
 			if (storage_disk_table[i].d)
 				more |= disk_turn(&storage_disk_table[i], now);
+		more |= copy_turn();
 	}
 	for (u32 i = 0; i < places_end; i++) {
 		struct storage_disk *s = &storage_disk_table[i];

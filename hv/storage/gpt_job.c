@@ -66,7 +66,7 @@ void gpt_job_read(struct storage_disk *s)
 {
 	struct gpt_job *j = s->gpt;
 
-	if (j->busy || j->answered || j->state == JOB_WRITE) {
+	if (gpt_job_busy(s)) {
 		j->again = true;
 		return;
 	}
@@ -301,6 +301,11 @@ void gpt_job_forget(struct storage_disk *s)
 bool gpt_job_settled(const struct storage_disk *s)
 {
 	return s->gone || s->gpt->state == JOB_READY || s->gpt->state == JOB_ABSENT;
+}
+
+bool gpt_job_busy(const struct storage_disk *s)
+{
+	return s->gpt->busy || s->gpt->answered || s->gpt->state == JOB_WRITE;
 }
 
 void storage_disk_describe(const struct storage_disk *s, char *to, size_t size)

@@ -52,6 +52,11 @@ void gpt_job_read(struct storage_disk *s);
 bool gpt_job_run(struct storage_disk *s);
 void gpt_job_forget(struct storage_disk *s);
 bool gpt_job_settled(const struct storage_disk *s);
+/* It is being read or written. */
+bool gpt_job_busy(const struct storage_disk *s);
+
+/* copy.c: go on with what waits for a partition table. true: something was done. */
+bool copy_turn(void);
 
 /* volume.c: the table of s has been read, or there is none (null). */
 struct gpt;

@@ -196,10 +196,55 @@ static void test_a_place_is_used_again(void **state)
 	assert_non_null(volume_find("web", NULL, 0));
 }
 
+/* A partition of another tool's that does not end on a page, and behind the disk's last MiB. */
+static void test_a_volume_of_any_length_is_cloned(void **state)
+{
+	static const u8 guid[16] = { 9 };
+	struct storage_disk *s = plug(&toy[0]);
+	struct volume *v;
+
+	check(volume_init_disk(s, false, ended, NULL));
+	check(volume_create(s, "odd", 2 * MiB, VOLUME_OURS, ended, NULL));
+	v = volume_find("odd", NULL, 0);
+	assert_int_equal(gpt_add(&s->gpt->gpt, s->gpt->entries, "next", MiB, volume_kind(VOLUME_OTHER)->byte, guid), 1);
+	memcpy(s->gpt->entries + 40, &(u64){ v->first + 2048 + 2 }, 8);	/* last sector: 3 in the second MiB */
+	gpt_job_write(s, GPT_WRITE_ALL, ended, NULL);
+	settle();
+	assert_int_equal(v->sectors, 2051);
+	for (u64 i = 0; i < v->sectors * 512; i++)
+		toy[0].bytes[v->first * 512 + i] = (u8)(i / 512 + i);
+	ends = 0;
+	check(volume_clone(v, s, "copy", ended, NULL));
+	assert_memory_equal(toy[0].bytes + v->first * 512, toy[0].bytes + volume_find("copy", NULL, 0)->first * 512, 2051 * 512);
+	assert_int_equal(v->users, 0);
+}
+
+/* What took an hour is not lost because somebody changes the table just when it is done. */
+static void test_a_copy_waits_for_the_table(void **state)
+{
+	struct storage_disk *s = plug(&toy[0]);
+
+	check(volume_init_disk(s, false, ended, NULL));
+	check(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+	assert_null(volume_clone(volume_find("web", NULL, 0), s, "copy", ended, NULL));
+	for (u32 n = 0; toy[0].count == 0 || toy[0].flying[0]->op != BLOCK_FLUSH || s->gpt->busy; n++) {
+		assert_true(n < 1000);
+		storage_poll(tsc_now());
+		if (toy[0].flying[0]->op != BLOCK_FLUSH || s->gpt->busy)
+			toy_answer(&toy[0], DISK_OK);
+	}
+	assert_null(volume_create(s, "db", MiB, VOLUME_OURS, ended, NULL));
+	settle();
+	assert_int_equal(ends, 2);
+	assert_null(end_why);
+	assert_non_null(volume_find("copy", NULL, 0));
+	assert_null(volume_find("copy.new", NULL, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_a_place_is_used_again),
+		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
