@@ -241,10 +241,28 @@ static void test_a_copy_waits_for_the_table(void **state)
 	assert_null(volume_find("copy.new", NULL, 0));
 }
 
+/* Where others keep what is theirs: ext at 1 KiB, swap at 4086, ISO 9660 at 32 KiB, btrfs at 64, RAID and LVM at the end. */
+static void test_only_an_empty_disk_is_taken(void **state)
+{
+	static const u64 at[] = { 1024 + 56, 4086, 32 * KiB + 1, 64 * KiB + 64, BYTES - 64 * KiB, BYTES - 1 };
+	struct storage_disk *s;
+
+	for (u32 i = 0; i < ARRAY_COUNT(at); i++) {
+		setup(state);
+		toy[0].bytes[at[i]] = 0x53;
+		s = plug(&toy[0]);
+		assert_non_null(volume_init_disk(s, false, ended, NULL));
+		check(volume_init_disk(s, true, ended, NULL));
+	}
+	setup(state);
+	check(volume_init_disk(plug(&toy[0]), false, ended, NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table),
+		T(test_only_an_empty_disk_is_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
