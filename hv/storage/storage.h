@@ -88,6 +88,7 @@ int cut_part(struct storage_slot *s, struct storage_client *c);
 void cut_commit(struct storage_slot *s);
 void cut_copy_back(const struct storage_slot *s);
 int bounce_init(void);
+u64 bounce_reach(void);			/* the end of their memory, as disks see it */
 u8 *bounce_take(void);
 void bounce_give(u8 *at);
 bool zeros_piece(struct storage_piece *to);

@@ -258,11 +258,34 @@ static void test_only_an_empty_disk_is_taken(void **state)
 	check(volume_init_disk(plug(&toy[0]), false, ended, NULL));
 }
 
+/* What would divide by zero, run over a buffer or never end further down. */
+static void test_absurd_limits_are_refused(void **state)
+{
+	for (u32 i = 0; i < 9; i++) {
+		struct disk *d = &toy[0].d;
+
+		*d = plain(&toy[0]);
+		if (i < 4)
+			d->sector_size = (u32[]){ 0, 256, 1536, 8192 }[i];
+		else if (i < 6)
+			d->sectors = (u64[]){ 1ul << 56, ~0ul }[i - 4];
+		else if (i == 6)
+			d->pieces_max = 0;
+		else if (i == 7)
+			d->bytes_max = 511;
+		else
+			d->dma_end = 4096;
+		assert_int_equal(disk_add(d), -E_INVAL);
+	}
+	toy[0].d = plain(&toy[0]);
+	plug(&toy[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table),
-		T(test_only_an_empty_disk_is_taken),
+		T(test_only_an_empty_disk_is_taken), T(test_absurd_limits_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
