@@ -97,6 +97,7 @@ bool ahci_identify(struct ahci_port *p)
 {
 	char serial[21], model[41];
 	u64 had = p->sectors;
+	u8 shift = p->shift;
 
 	get_text(p, serial, 10, 10);
 	get_text(p, model, 27, 20);
@@ -107,7 +108,7 @@ bool ahci_identify(struct ahci_port *p)
 	if (!p->atapi) {
 		bool good = identify_disk(p);
 
-		p->other |= p->offered && (!good || p->sectors != had);
+		p->other |= p->offered && (!good || p->sectors != had || p->shift != shift);
 		return good;
 	}
 	p->packet_direction = word(p, 62) & 0x8000;
