@@ -148,9 +148,11 @@ static void look(u64 now)
 	d.looked = true;
 }
 
+/* A partition of this type with nothing but zeros was made by somebody for us: there is nothing to lose in it. */
 static void mounted(void)
 {
-	int err = d.to_format ? fs_format(&d.media) : fs_mount(&d.media);
+	bool empty = !d.to_format && media_is_empty(&d.media);
+	int err = d.to_format || empty ? fs_format(&d.media) : fs_mount(&d.media);
 
 	d.to_format = false;
 	if (!err)
@@ -159,6 +161,8 @@ static void mounted(void)
 		unreadable(fs_broken_why());
 		return;
 	}
+	if (empty)
+		log_info("datastore: its partition was empty: it is made");
 	enter(DATASTORE_READY, "");
 	d.used = fs_used();
 	log_info("datastore: %lu KiB, %d KiB in use", d.media.size / KiB, d.used / (int)KiB);

@@ -51,6 +51,9 @@ class Machine:
     def spawn(self, command, **kw):
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.dir,
                                         stdout=open(f'{self.dir}/out', 'wb'), stderr=subprocess.STDOUT, **kw)
+        self.live()
+
+    def live(self):
         LIVE.add(self.process.pid)
 
     def connect(self, family, address, seconds=30):
@@ -235,6 +238,12 @@ info: action=ignore
 panic: action=fatal
 log: {dir}/bochs.log
 '''
+
+
+def bochs_disk(path):
+    """A line of bochsrc: path as the slave of the first channel. Whole cylinders, or the end of it is not seen."""
+    cylinders = os.path.getsize(path) // (16 * 63 * 512)
+    return f'ata0-slave: type=disk, path={os.path.abspath(path)}, mode=flat, cylinders={cylinders}, heads=16, spt=63\n'
 
 
 def free_port():

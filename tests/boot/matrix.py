@@ -8,6 +8,7 @@ import threading
 import lasting
 from machine import Bochs, Qemu, Qemu10
 import diskrows
+import makerun
 import natguests
 import netguests
 import pcguests
@@ -158,10 +159,12 @@ def rows(which):
     ]
     table += [
         # Volumes of guests on those.
+        Row(makerun.Run, None, 5, makerun.make_run, makerun.two),
         Row(volumes.QemuNvme, None, 2, volumes.volume, volumes.one),
         Row(volumes.QemuAhci, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ahci'),
         Row(lasting.QemuVirtio, None, 2, volumes.volume, volumes.one, ci=False, name='volume-virtio'),
         Row(lasting.QemuIde, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ide', machine='pc'),
+        Row(lasting.BochsIde, 'corei7_skylake_x', 2, volumes.volume, volumes.one, ci=False, name='volume-ide'),
         Row(volumes.QemuNvmeLarge, None, 3, volumes.volume_two, volumes.two, ci=False),
         Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
         Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.one, ci=False),
@@ -201,7 +204,7 @@ def image(plan):
 
 def prepare(chosen):
     """Guests and images that the rows need."""
-    subprocess.run(['make', '-s', 'test-guests', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
+    subprocess.run(['make', '-s', 'test-guests', 'host-tools', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
     if any(r.plan.needs_linux for r in chosen):
         subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
     for r in chosen:

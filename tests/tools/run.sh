@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Run a disk image live on this terminal: run.sh qemu|bochs|qemu-gdb IMAGE [PLAN_FOLDER]. The console is the machine's COM1.
 # CORES (5) and MEMORY (MiB; what the plan needs, at least 1536) say how large the machine is; SCREEN=1 shows its screen
-# where there is a display.
+# where there is a display. DISK=file is the disk that lasts (default: IMAGE's name with .disk; DISK=none: no such disk), FRESH=1 makes
+# it anew, VOLUME=n (MiB, 256) is the size of each volume on it.
 # The image itself is not changed.
 set -eu
 emulator=$1 image=$2
@@ -54,6 +55,21 @@ network() {	# PLAN_FOLDER
 card=()
 [ $# -lt 3 ] || [ "$emulator" = bochs ] || network "$3"
 
+# A disk that lasts, when the plan names volumes: they are its partitions (disk.sh), and it has the serial number that the plan
+# calls it by. Bochs chooses numbers by itself.
+lasting_disk() {	# PLAN_FOLDER
+	local serial file=${DISK:-${image%.img}.disk}
+	[ "$file" != none ] || return 0
+	[ "${FRESH:-0}" != 1 ] || rm -f "$file"
+	serial=$(CHECK_PLAN=${CHECK_PLAN:-$(dirname "$image")/host/check-plan} "$here/disk.sh" "$file" "$1") || exit 1
+	[ -n "$serial" ] || return 0
+	echo "run: what lasts is in $file ($(du -m "$file" | cut -f 1) MiB in use; FRESH=1 makes it anew)" >&2
+	disk=(-drive "file=$file,format=raw,if=none,id=lasting,discard=unmap" -device "nvme,drive=lasting,serial=$serial")
+	bochs_disk=(--disk "$file")
+}
+disk=() bochs_disk=()
+[ $# -lt 3 ] || lasting_disk "$3"
+
 # TCG says a line for each feature of the CPU model that it lacks, once a core: nothing that we use.
 qemu() {
 	local accel=(-accel tcg -cpu EPYC,+svm,+npt) display=(-display none)
@@ -61,7 +77,7 @@ qemu() {
 	[ "${SCREEN:-0}" = 1 ] && display=()
 	qemu-system-x86_64 -nodefaults -machine q35 "${accel[@]}" -smp "$cores" -m "$memory" "${display[@]}" -vga std \
 		-bios /usr/share/ovmf/OVMF.fd -drive file="$image",format=raw,if=ide,snapshot=on -pidfile "$pid" \
-		-monitor none -serial chardev:con "${card[@]}" "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2)
+		-monitor none -serial chardev:con "${card[@]}" "${disk[@]}" "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2)
 }
 
 run_qemu() {
@@ -90,6 +106,6 @@ qemu) run_qemu ;;
 qemu-gdb) debug_qemu ;;
 bochs)
 	hint "Bochs (VMX; a minute and a half until the guests' shells)"
-	exec python3 "$here/../boot/bochs.py" --live --cores "$cores" --memory "$memory" --pid "$pid" "$image" ;;
+	exec python3 "$here/../boot/bochs.py" --live --cores "$cores" --memory "$memory" --pid "$pid" "${bochs_disk[@]}" "$image" ;;
 *) echo "run: unknown emulator $emulator: qemu or bochs" >&2; exit 2 ;;
 esac
