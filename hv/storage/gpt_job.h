@@ -5,7 +5,8 @@
 #include "gpt.h"
 #include "storage.h"
 
-enum gpt_state { JOB_NONE, JOB_HEAD, JOB_BLANK, JOB_BLANK_END, JOB_ENTRIES, JOB_BACKUP, JOB_BACKUP_ENTRIES, JOB_WRITE, JOB_READY, JOB_ABSENT };
+enum gpt_state { JOB_NONE, JOB_HEAD, JOB_BLANK, JOB_BLANK_END, JOB_ENTRIES, JOB_BACKUP,
+	JOB_BACKUP_ENTRIES, JOB_WRITE, JOB_READY, JOB_ABSENT };
 
 struct gpt_job {
 	struct storage_client client;
