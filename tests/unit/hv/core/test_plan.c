@@ -177,6 +177,9 @@ static const struct {
 	{ GUEST("a") "disk = [{ volume = \"x\", image = \"y\" }]", "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk.image: ",
 	  "either" },
 	{ GUEST("a") "disk = [{ image = \"x\", iops = 5 }]", "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk.iops: ", "volume" },
+	{ GUEST("a") "disk = [{ image = \"x\", optional = true }]", "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk.optional: ",
+	  "volume" },
+	{ GUEST("a") "disk = [{ volume = \"x\", optional = 1 }]", "error PLAN-TYPE: bulkhead.toml:5: guest.a.disk.optional: ", "true" },
 	{ GUEST("a") "disk = [{ volume = \"x\", iops = 0 }]", "error PLAN-VALUE: bulkhead.toml:5: guest.a.disk.iops: ",
 	  "requests a second" },
 	{ GUEST("a") "disk = [{ volume = \"x\", bandwidth = \"fast\" }]",
@@ -533,7 +536,7 @@ static void test_one_guest(void **state)
 	refuse_one("[guest.Web]\ncores = 1\n", "a guest name of 1 to 31");
 	refuse_one("[guest.web]\ncores = 1\n", "error PLAN-MISSING-KEY: create:1: guest.web.memory");
 	refuse_one("[guest.web]\ncores = ", "PLAN-SYNTAX");
-	refuse_one("[guest.web]\nmemory = \"1MiB\"\n", "create:2: guest.web.memory: at least 16MiB");
+	refuse_one("[guest.web]\nmemory = \"1MiB\"\n", "create:2: guest.web.memory: a multiple of 2MiB");
 }
 
 static void test_one_guest_is_bounded(void **state)
