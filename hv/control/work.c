@@ -37,10 +37,21 @@ static void add(u64 *set, u32 i)
 	set[i / 64] |= BIT(i % 64);
 }
 
+/* The first place that is free. */
+static u32 place(void)
+{
+	u32 i = 0;
+
+	while (i < work_count && work[i].poll)
+		i++;
+	return i;
+}
+
 int control_work_add(const struct control_work *w)
 {
-	u32 i = work_count;
+	u32 i = place();
 
+	assert(current == NOBODY);
 	if (i == CONTROL_WORK_MAX)
 		return -E_NOMEM;
 	work[i] = *w;
@@ -54,15 +65,37 @@ int control_work_add(const struct control_work *w)
 		add(listeners, i);
 	if (w->id)
 		*w->id = i;
-	work_count++;
-	words = i / 64 + 1;
+	work_count = MAX(work_count, i + 1);
+	words = (work_count + 63) / 64;
 	return 0;
+}
+
+static void forget(u32 i)
+{
+	u64 *const set[] = { ready, always, listeners, staying, word.called };
+
+	for (u32 k = 0; k < ARRAY_COUNT(set); k++)
+		fetch_and(&set[k][i / 64], ~BIT(i % 64));
+	for (u32 k = 0; k < PCI_MESSAGES; k++)
+		for_message[k][i / 64] &= ~BIT(i % 64);
+	by[i] = U64_MAX;
+	work[i] = (struct control_work){ 0 };
+}
+
+/* Others keep their places, as they are known by them. */
+void control_work_forget(bool (*is_gone)(const void *arg, u32 arena), u32 arena)
+{
+	assert(current == NOBODY);
+	for (u32 i = 0; i < work_count; i++)
+		if (work[i].poll && is_gone(work[i].arg, arena))
+			forget(i);
 }
 
 void control_work_look_all(void)
 {
 	for (u32 i = 0; i < work_count; i++)
-		add(ready, i);
+		if (work[i].poll)
+			add(ready, i);
 }
 
 /* Whose time has come; when the next one's does. */

@@ -31,8 +31,11 @@ struct control_work {
 	u32 *id;			/* where its number is put; null: nobody calls it by that */
 };
 
-/* Control core or boot core, before the event loop begins. -E_NOMEM: CONTROL_WORK_MAX are there. */
+/* Control core or boot core; never out of a poll(). -E_NOMEM: CONTROL_WORK_MAX are there. */
 int control_work_add(const struct control_work *w);
+
+/* Forget all work whose arg is gone: a guest's models, when it is deleted. Control core, never out of a poll(). */
+void control_work_forget(bool (*is_gone)(const void *arg, u32 arena), u32 arena);
 
 /* One round over all that have a reason; true: something was done. Then, before halting; true: do not halt. Control core. */
 bool control_work_poll(u64 now);
@@ -49,8 +52,8 @@ u64 control_work_deadline(void);	/* U64_MAX: nobody asked */
 /* Go on until TSC without a halt: more work is on its way. Control core. */
 void control_work_linger(u64 tsc);
 
-/* Look at work id in every round until listen() is called; that is not before TSC, as far as it is concerned, which what it says later
- * replaces. Control core. */
+/* Look at work id in every round until listen() is called; that is not before TSC, as far as it is concerned, which what it
+ * says later replaces. Control core. */
 void control_work_stay(u32 id, u64 tsc);
 
 /* Is anybody waiting so? Then a moment passes first, less when somebody rings. Control core. */
