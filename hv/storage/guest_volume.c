@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Volumes as guests' disks, as a store of the control core's (hv/block.h): what a guest asks for becomes a request to the block layer, its
- * memory stays where it is. A guest has its volumes open from its start until it has ended for good. */
+/* Volumes as guests' disks, stores of the control core's (hv/block.h): what a guest asks for becomes a request to the block layer,
+ * its memory stays where it is. A guest has its volumes open from its start until it has ended for good. */
 #include "storage.h"
 
 #include <hv/block.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A disk: virtio-blk in front of a struct block_store. VIRTIO 1.2 "Block Device". Where the store is the control core's (store.remote),
- * that core serves the queues: vblk_remote.c. */
+/* A disk: virtio-blk in front of a struct block_store. VIRTIO 1.2 "Block Device". Where the store is the control core's, that
+ * core serves the queues: vblk_remote.c. */
 
 #include <hv/block.h>
 

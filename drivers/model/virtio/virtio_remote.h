@@ -32,8 +32,8 @@ struct virtio_remote_kind {
 	u32 gap_ns;
 	/* Asked on each look, before queues are served. null: nothing to do. Control core. */
 	void (*look)(struct virtio_device *d, u64 now);
-	enum control_when when;		/* WORK_ALWAYS; WORK_ON_CALL: whoever wakes a queue or flushes it from outside of serve() says
-					 * control_work_wake(work) */
+	/* WORK_ALWAYS, or WORK_ON_CALL: whoever wakes a queue or flushes it out of serve() says control_work_wake(work). */
+	enum control_when when;
 };
 
 struct virtio_remote {
@@ -60,7 +60,7 @@ struct virtio_remote {
 	u32 wanted;			/* given back to, and the driver wants to hear of it */
 	bool stopped;			/* a rule was broken: nothing is looked at until all are back */
 	u64 worked;			/* TSC of the last work */
-	u64 linger;			/* WORK_ON_CALL: TSC, awake queues are looked at until then before the core halts; the kind's */
+	u64 linger;			/* WORK_ON_CALL: TSC, until then the core does not halt for awake queues; the kind's */
 	u64 told[VIRTIO_QUEUES_MAX];	/* TSC of the last interrupt */
 	u64 slow_interrupts;		/* counted */
 };

@@ -3,10 +3,10 @@
 /* What is behind a disk: who keeps the sectors. A disk model submits requests and hears of each one's end, at once or
  * later. Requests live in their owner, so nothing here allocates.
  *
- * A store in RAM: submit() is called on one of the guest's cores, its device lock held, with pieces as these see the guest's RAM, and
- * calls done() before it returns. A store of the control core's (remote): all of it happens on that core, pieces lie in its window
- * (hv/window.h); done() comes in submit() or later, settled() behind one or several that came later. Until done() the store may read
- * and write the pieces' memory, which stays the guest's RAM, and keeps it from nothing. */
+ * A store in RAM: submit() is called on one of the guest's cores, its device lock held, with pieces as these see the guest's
+ * RAM, and calls done() before it returns. A store of the control core's (remote): all of it happens on that core, pieces lie in
+ * its window (hv/window.h); done() comes in submit() or later, settled() behind one or several that came later. Until done() the
+ * store may read and write the pieces' memory, which stays the guest's RAM, and keeps it from nothing. */
 
 #include <hv/gmem.h>
 
