@@ -108,8 +108,8 @@ bool snap_super_read(struct snap_super *s, const u8 *block, u64 sectors, const u
 		return false;
 	*s = (struct snap_super){ .id = gpt_get(block + S_ID, 8), .sectors = gpt_get(block + S_SECTORS, 8),
 		.seq = gpt_get(block + S_SEQ, 8), .begin = (u32)gpt_get(block + S_BEGIN, 4),
-		.shift = (u32)gpt_get(block + S_SHIFT, 4), .chunks = (u32)gpt_get(block + S_CHUNKS, 4), .half = (u32)gpt_get(block + S_HALF, 4),
-		.data = gpt_get(block + S_DATA, 8) };
+		.shift = (u32)gpt_get(block + S_SHIFT, 4), .chunks = (u32)gpt_get(block + S_CHUNKS, 4),
+		.half = (u32)gpt_get(block + S_HALF, 4), .data = gpt_get(block + S_DATA, 8) };
 	memcpy(s->store, block + S_STORE, 16);
 	memcpy(s->origin, block + S_ORIGIN, 16);
 	return !memcmp(s->store, store, 16) && s->seq && s->seq < BIT(62) && geometry_ok(s, sectors);
