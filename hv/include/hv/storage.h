@@ -207,6 +207,8 @@ bool volume_layer_at(u32 index, u32 layer, struct volume_layer *to);
 
 /* By name or GUID ("b01cead0-..."), on disks that the plan names. Null: why says in words what is wrong, if why is given. */
 struct volume *volume_find(const char *name, char *why, size_t size);
+/* At least one of that name, or with that GUID. */
+bool volume_is_there(const char *name);
 
 /* Open a volume as c. -E_BUSY: it is in use, and one of the users writes; -E_NODEV: its disk cannot be written, nor can
  * a snapshot; -E_AGAIN: its snapshots are being read; -E_INVAL: they cannot be, see volume_store_at(); else as
