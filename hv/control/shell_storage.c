@@ -132,8 +132,8 @@ void shell_disk(int argc, char **argv)
 
 static const char *kind_of(const struct volume *v)
 {
-	static const char *const word[] = { [VOLUME_OTHER] = "partition", [VOLUME_OURS] = "volume", [VOLUME_DATASTORE] = "datastore",
-		[VOLUME_STORE] = "snapshots", [VOLUME_SNAPSHOT] = "snapshot", [VOLUME_CLONE] = "clone" };
+	static const char *const word[] = { [VOLUME_OTHER] = "partition", [VOLUME_OURS] = "volume",
+		[VOLUME_DATASTORE] = "datastore", [VOLUME_STORE] = "snapshots", [VOLUME_SNAPSHOT] = "snapshot", [VOLUME_CLONE] = "clone" };
 
 	return word[v->type];
 }
@@ -307,7 +307,8 @@ static void do_snapshot(int argc, char **argv)
 	if (!v)
 		return;
 	if (argc > at + 1 || (argc > at && !parse_size(argv[at], &bytes))) {
-		shell_line("volume snapshot NAME [as SNAPSHOT] [SIZE]: SIZE of the partition that keeps what is overwritten, at the first");
+		shell_line("volume snapshot NAME [as SNAPSHOT] [SIZE]: SIZE of the partition that keeps what is overwritten, at "
+			   "the first");
 		return;
 	}
 	answer(volume_snapshot(v, named ? argv[4] : snapshot_name(v), bytes, ended, NULL), "volume snapshot", argv[2]);

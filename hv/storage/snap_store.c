@@ -357,8 +357,11 @@ bool snap_run(u64 now)
 			any |= closing_run(t);
 		else if (t->state == SNAP_LOADING)
 			any |= snap_load_run(t);
-		else
-			any |= snap_log_run(t) | snap_gate_run(t) | snap_merge_run(t, now);
+		else {
+			any |= snap_log_run(t);
+			any |= snap_gate_run(t);
+			any |= snap_merge_run(t, now);
+		}
 	}
 	return any;
 }
