@@ -133,7 +133,8 @@ void shell_disk(int argc, char **argv)
 static const char *kind_of(const struct volume *v)
 {
 	static const char *const word[] = { [VOLUME_OTHER] = "partition", [VOLUME_OURS] = "volume",
-		[VOLUME_DATASTORE] = "datastore", [VOLUME_STORE] = "snapshots", [VOLUME_SNAPSHOT] = "snapshot", [VOLUME_CLONE] = "clone" };
+		[VOLUME_DATASTORE] = "datastore", [VOLUME_STORE] = "snapshots", [VOLUME_SNAPSHOT] = "snapshot",
+		[VOLUME_CLONE] = "clone" };
 
 	return word[v->type];
 }

@@ -55,7 +55,8 @@ def snapshot(m, _):
     view(m, '0')
     shell(m, 'volume snapshots', r'one +snapshot +of web[\s\S]*two +snapshot +of web')
     shell(m, 'volume rollback web to one', r'volume rollback web: it is in use')
-    volumes.change(m, 'volume clone one copy cow')
+    m.type('volume clone one copy cow\r')
+    m.expect(r'volume clone copy: done', 30 * m.patience)
     copy = running(m, 'right', '2', 5)          # beside its origin, which writes on
     between('the clone', one[0], copy, one[1])
     shell(m, 'volume snapshots', r'copy +clone +of one[^\n]*in use')
