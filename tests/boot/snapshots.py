@@ -59,6 +59,7 @@ def snapshot(m, _):
     m.expect(r'volume clone copy: done', 30 * m.patience)
     copy = running(m, 'right', '2', 5)          # beside its origin, which writes on
     between('the clone', one[0], copy, one[1])
+    view(m, '0')
     shell(m, 'volume snapshots', r'copy +clone +of one[^\n]*in use')
     last = volumes.cut(m)                       # the power goes, in the midst of all that
     assert set(volumes.host_parts(m)) >= {'web'}, 'the volume is no partition'
