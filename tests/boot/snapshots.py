@@ -19,7 +19,7 @@ def between(what, low, held, high):
 
 
 def running(m, name, digit, more):
-    """-> how many records the guest's disk held at its start"""
+    """-> how many records the guest's disk held at its start. More than the 24 lines that a view shows again, before another start."""
     view(m, '0')
     shell(m, f'start {name}', rf'guest {name}: running', 30)
     return volumes.journal(m, digit, 0, more)
@@ -64,16 +64,16 @@ def snapshot(m, _):
     last = volumes.cut(m)                       # the power goes, in the midst of all that
     assert set(volumes.host_parts(m)) >= {'web'}, 'the volume is no partition'
     ready(m)
-    newest = running(m, 'left', '1', 3)
+    newest = running(m, 'left', '1', 30)
     assert newest >= two[0], f'the origin holds {newest}'
     off(m, 'left')
     volumes.change(m, 'volume rollback web to one')
-    between('the volume rolled back', one[0], running(m, 'left', '1', 3), one[1])
+    between('the volume rolled back', one[0], running(m, 'left', '1', 30), one[1])
     off(m, 'left')
     volumes.change(m, 'volume rollback web to two')
-    between('the volume rolled back to the younger one', two[0], running(m, 'left', '1', 3), two[1])
+    between('the volume rolled back to the younger one', two[0], running(m, 'left', '1', 30), two[1])
     off(m, 'left')
-    again = running(m, 'right', '2', 3)
+    again = running(m, 'right', '2', 30)
     assert again >= copy, f'the clone holds {again}, held {copy}'
     off(m, 'right')
     for name in ('copy', 'one', 'two'):
