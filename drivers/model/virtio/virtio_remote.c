@@ -132,7 +132,7 @@ bool virtio_remote_listen(void *remote)
 	for (u32 left = r->awake; left; left &= left - 1) {
 		u32 queue = (u32)__builtin_ctz(left);
 
-		if (virtq_listen(&r->d->queue[queue]))
+		if (virtq_await(&r->d->queue[queue]))
 			any = true;
 		else
 			r->awake &= ~BIT32(queue);
