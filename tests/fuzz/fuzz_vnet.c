@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/model/virtio/vnet.c drivers/model/virtio/vnet_tx.c drivers/model/virtio/vnet_rx.c drivers/model/virtio/vnet_control.c drivers/model/e1000e/frame_ring.c hv/net/frame.c hv/core/guest_call.c hv/core/window.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
+/* SOURCES: drivers/model/virtio/vnet.c drivers/model/virtio/vnet_tx.c drivers/model/virtio/vnet_rx.c drivers/model/virtio/vnet_control.c drivers/model/virtio/vnet_steer.c drivers/model/e1000e/frame_ring.c hv/net/frame.c hv/core/guest_call.c hv/core/window.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
 /* virtio-net under any contents of its rings, headers and commands, resets at any moment, any frames from the switch, and cards that
  * hold frames: nothing outside of the guest's RAM is touched (ASan), nothing at all of a queue that is the guest's again, every
  * frame that comes out can be what it says (its offloads lie in it), rounds end. The little driver is the disk's fuzzer's. */

@@ -6,17 +6,19 @@
 #include <hv/lib.h>
 
 #define LINK_UP 1u
-#define VNET_QUEUES 3u
 #define QUEUE_SIZE 256u
 #define GAP_NS 100000u			/* as long as frames keep coming, a vcpu that runs is interrupted 10,000 times a second */
 #define LAZY_NS 300000u			/* drivers free what was sent when they send; only who waits for it needs to be told */
 
-enum vnet_config { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_MTU = 10, CONFIG_SIZE = 12 };
+enum vnet_config { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_MTU = 10, CONFIG_KEY = 17, CONFIG_TABLE = 18, CONFIG_HASHES = 20,
+	CONFIG_SIZE = 24 };
 
 #define FEATURES (BIT(VNET_F_CSUM) | BIT(VNET_F_GUEST_OFFLOADS) | BIT(VNET_F_MTU) | BIT(VNET_F_MAC) | BIT(VNET_F_HOST_TSO4) | \
 	BIT(VNET_F_HOST_TSO6) | BIT(VNET_F_HOST_ECN) | BIT(VNET_F_MRG_RXBUF) | BIT(VNET_F_STATUS) | BIT(VNET_F_CTRL_VQ) | \
 	BIT(VNET_F_CTRL_RX) | BIT(VNET_F_CTRL_VLAN) | BIT(VNET_F_CTRL_RX_EXTRA) | BIT(VNET_F_CTRL_MAC) | \
 	BIT(VNET_F_HOST_USO) | VNET_GUEST_OFFLOADS)
+
+#define PAIRS_FEATURES (BIT(VNET_F_MQ) | BIT(VNET_F_RSS))
 
 _Static_assert(sizeof(struct vnet_header) == 12, "as in the standard");
 
@@ -42,17 +44,22 @@ static const struct net_port_ops port_ops = { .deliver = vnet_deliver, .flush = 
 
 /* --- queues ------------------------------------------------------------------------------------------------------- */
 
+static u32 control_queue(const struct vnet *n)
+{
+	return virtio_has(&n->d, VNET_F_MQ) || virtio_has(&n->d, VNET_F_RSS) ? 2 * n->pairs_max : (u32)VNET_CONTROL;
+}
+
 static bool serve(struct virtio_device *d, u32 queue)
 {
 	struct vnet *n = container_of(d, struct vnet, d);
 
-	if (queue == VNET_CONTROL && virtio_has(d, VNET_F_CTRL_VQ))
+	if (queue == control_queue(n) && virtio_has(d, VNET_F_CTRL_VQ))
 		return vnet_control(n, queue);
-	if (queue == VNET_CONTROL) {
+	if (queue >= control_queue(n)) {
 		virtio_remote_rest(&n->remote, queue);
 		return false;
 	}
-	return queue % 2 == VNET_TX ? vnet_send(n, queue) : vnet_drain(n);
+	return queue % 2 == VNET_TX ? vnet_send(n, queue) : vnet_drain(n, queue);
 }
 
 static void taken(struct virtio_device *d, u32 queue)
@@ -91,6 +98,7 @@ static void started(struct virtio_device *d)
 
 	/* All of them need the first. VIRTIO 1.2 "Feature bit requirements". */
 	n->offloads = has & BIT(VNET_F_GUEST_CSUM) ? has : 0;
+	n->remote.lazy = 0xaaaaaaaau & (BIT32(control_queue(n)) - 1);	/* those that send */
 }
 
 static void reset(struct virtio_device *d)
@@ -98,6 +106,7 @@ static void reset(struct virtio_device *d)
 	struct vnet *n = container_of(d, struct vnet, d);
 
 	vnet_filter_reset(n);
+	vnet_steer_reset(n);
 	memcpy(d->config + CONFIG_MAC, n->own_mac, NET_MAC);
 }
 
@@ -114,27 +123,31 @@ static void describe(const struct virtio_device *d, char *to, size_t size)
 }
 
 static const struct virtio_kind net_kind = {
-	.pci = VIRTIO_PCI_DESC("virtio-net", 1, 0x020000u, VNET_QUEUES + 1), .config_size = CONFIG_SIZE, .queue_size = QUEUE_SIZE,
+	.pci = VIRTIO_PCI_DESC("virtio-net", 1, 0x020000u, VNET_QUEUES_MAX + 1), .config_size = CONFIG_SIZE, .queue_size = QUEUE_SIZE,
 	.started = started, .reset = reset, .describe = describe,
 };
 
 int vnet_add(struct guest *g, struct vnet *n, const u8 mac[NET_MAC], u16 mtu, void *backlog, u8 slot)
 {
-	int err = virtio_remote_init(&n->remote, g, &n->d, &remote_kind, BIT32(VNET_QUEUES) - 1);
+	u32 pairs = MIN(g->vcpu_count, VNET_PAIRS_MAX), queues = 2 * pairs + 1;
+	int err = virtio_remote_init(&n->remote, g, &n->d, &remote_kind, BIT32(queues) - 1);
 	u8 *config = n->d.config;
 
 	if (err)
 		return err;
+	n->pairs_max = pairs;
 	n->backlog.bytes = backlog;
 	n->port.ops = &port_ops;
 	n->port.owner = n;
 	memcpy(n->port.mac, mac, NET_MAC);
 	memcpy(n->own_mac, mac, NET_MAC);
 	vnet_send_init(n);
-	n->remote.lazy = BIT32(VNET_TX);
 	config[CONFIG_STATUS] = LINK_UP;
-	config[CONFIG_PAIRS] = 1;
+	config[CONFIG_PAIRS] = (u8)pairs;
+	config[CONFIG_KEY] = VNET_KEY;
+	config[CONFIG_TABLE] = VNET_TABLE;
+	config[CONFIG_HASHES] = VNET_HASH_ALL;
 	config[CONFIG_MTU] = (u8)mtu;
 	config[CONFIG_MTU + 1] = (u8)(mtu >> 8);
-	return virtio_add(g, &n->d, &net_kind, FEATURES, VNET_QUEUES, slot);
+	return virtio_add(g, &n->d, &net_kind, FEATURES | (pairs > 1 ? PAIRS_FEATURES : 0), queues, slot);
 }

@@ -17,11 +17,13 @@
 enum vnet_feature { VNET_F_CSUM = 0, VNET_F_GUEST_CSUM = 1, VNET_F_GUEST_OFFLOADS = 2, VNET_F_MTU = 3, VNET_F_MAC = 5,
 	VNET_F_GUEST_TSO4 = 7, VNET_F_GUEST_TSO6 = 8, VNET_F_GUEST_ECN = 9, VNET_F_HOST_TSO4 = 11, VNET_F_HOST_TSO6 = 12,
 	VNET_F_HOST_ECN = 13, VNET_F_MRG_RXBUF = 15, VNET_F_STATUS = 16, VNET_F_CTRL_VQ = 17, VNET_F_CTRL_RX = 18,
-	VNET_F_CTRL_VLAN = 19, VNET_F_CTRL_RX_EXTRA = 20, VNET_F_CTRL_MAC = 23, VNET_F_GUEST_USO4 = 54,
-	VNET_F_GUEST_USO6 = 55, VNET_F_HOST_USO = 56 };
+	VNET_F_CTRL_VLAN = 19, VNET_F_CTRL_RX_EXTRA = 20, VNET_F_MQ = 22, VNET_F_CTRL_MAC = 23, VNET_F_GUEST_USO4 = 54,
+	VNET_F_GUEST_USO6 = 55, VNET_F_HOST_USO = 56, VNET_F_RSS = 60 };
 
-/* Of the first pair. With VNET_F_MQ the control queue is the last one. */
+/* Of the first pair, and what follows it; with VNET_F_MQ or RSS the control queue is behind all pairs. */
 enum vnet_queue { VNET_RX, VNET_TX, VNET_CONTROL };
+#define VNET_PAIRS_MAX 8u
+#define VNET_QUEUES_MAX (2 * VNET_PAIRS_MAX + 1)
 
 /* What CTRL_GUEST_OFFLOADS_SET may name. */
 #define VNET_GUEST_OFFLOADS (BIT(VNET_F_GUEST_CSUM) | BIT(VNET_F_GUEST_TSO4) | BIT(VNET_F_GUEST_TSO6) | \
@@ -45,6 +47,22 @@ struct vnet_filter {
 	bool promiscuous, all_multicast, all_unicast, no_multicast, no_unicast, no_broadcast;
 	struct vnet_table unicast, multicast;
 	u64 vlan[4096 / 64];
+};
+
+/* Where received frames go. VIRTIO 1.2 "Supported/enabled hash types". */
+enum vnet_hash { VNET_HASH_IP4 = 1, VNET_HASH_TCP4 = 2, VNET_HASH_UDP4 = 4, VNET_HASH_IP6 = 8, VNET_HASH_TCP6 = 16,
+	VNET_HASH_UDP6 = 32, VNET_HASH_ALL = 63 };
+#define VNET_KEY 40u
+#define VNET_TABLE 128u
+#define VNET_FLOWS 256u
+struct vnet_steer {
+	u32 pairs;			/* that receive */
+	bool rss;			/* as the driver's table says, else where the flow was sent from */
+	u16 mask, unclassified;
+	u32 types;			/* that are hashed */
+	u16 table[VNET_TABLE];		/* pairs */
+	u32 toeplitz[72][16];		/* the key, made ready */
+	u8 flow[VNET_FLOWS];		/* pairs */
 };
 
 /* A frame that is being sent: its pieces lie in the driver's buffers, which it gets back when the last card has read them. */
@@ -74,6 +92,8 @@ struct vnet {
 	struct frame_ring backlog;	/* frames without a buffer */
 	u8 own_mac[NET_MAC];		/* the plan's */
 	struct vnet_filter filter;
+	u32 pairs_max;			/* constant */
+	struct vnet_steer steer;
 	struct virtq_chain first, more;	/* buffers of the frame that is being received */
 	struct vnet_buffer buffer[VIRTQ_SIZE_MAX];
 	struct vnet_sent sending[VNET_SENT + 1], *unused;	/* the last one: for frames that nobody can hold */
@@ -94,13 +114,19 @@ int vnet_add(struct guest *g, struct vnet *n, const u8 mac[NET_MAC], u16 mtu, vo
 /* vnet.c: what the driver takes by now, into the port. */
 void vnet_port_update(struct vnet *n);
 
+/* vnet_steer.c: the pair that gets a frame; a frame was sent out of a pair; commands of the driver's; as after a reset. */
+u32 vnet_steer(const struct vnet *n, const struct net_frame *f);
+void vnet_steer_sent(struct vnet *n, const struct net_frame *f, u32 pair);
+bool vnet_steer_command(struct vnet *n, u8 command, const struct virtq_chain *c);
+void vnet_steer_reset(struct vnet *n);
+
 /* vnet_tx.c: what the driver has put into a queue. true: there was something. And before the guest is built. */
 bool vnet_send(struct vnet *n, u32 queue);
 void vnet_send_init(struct vnet *n);
 
-/* vnet_rx.c: a frame for the driver; frames that wait for buffers, true: one has found some. */
+/* vnet_rx.c: a frame for the driver; a queue's turn while frames may wait for buffers, true: some have found theirs. */
 enum net_verdict vnet_deliver(struct net_port *p, struct net_frame *f);
-bool vnet_drain(struct vnet *n);
+bool vnet_drain(struct vnet *n, u32 queue);
 
 /* vnet_control.c: commands of the driver's, true: there were some; its filter as after a reset; does a frame of at least 14
  * bytes pass, whose first len bytes are these? */

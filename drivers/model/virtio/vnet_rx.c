@@ -159,16 +159,22 @@ static enum outcome receive(struct vnet *n, u32 queue, const struct net_frame *f
 	return out;
 }
 
+/* A queue that the driver has set up; where it did not, the first one takes it. */
+static u32 queue_of(const struct vnet *n, u32 pair)
+{
+	return virtio_remote_has(&n->remote, 2 * pair) ? 2 * pair : VNET_RX;
+}
+
 /* Into the ring, where it waits for buffers. */
-static enum net_verdict keep(struct vnet *n, const struct net_frame *f)
+static enum net_verdict keep(struct vnet *n, u32 queue, const struct net_frame *f)
 {
 	u8 *to = frame_ring_reserve(&n->backlog, f->len);
 
-	virtio_remote_wake(&n->remote, VNET_RX);
+	virtio_remote_wake(&n->remote, queue);
 	if (!to)
 		return NET_NO_ROOM;
 	net_copy(f, 0, to, f->len);
-	frame_ring_commit(&n->backlog, &(struct frame_record){ .len = f->len, .offload = f->offload });
+	frame_ring_commit(&n->backlog, &(struct frame_record){ .len = f->len, .queue = (u16)queue, .offload = f->offload });
 	n->kept++;
 	return NET_TAKEN;
 }
@@ -189,6 +195,7 @@ enum net_verdict vnet_deliver(struct net_port *p, struct net_frame *f)
 {
 	struct vnet *n = p->owner;
 	enum outcome out = WAITS;
+	u32 queue;
 
 	if (!virtio_remote_has(&n->remote, VNET_RX))
 		return NET_DOWN;
@@ -196,33 +203,41 @@ enum net_verdict vnet_deliver(struct net_port *p, struct net_frame *f)
 		return NET_TOO_LONG;
 	if (!passes(n, f))
 		return NET_TAKEN;
+	queue = queue_of(n, vnet_steer(n, f));
 	if (LIKELY(!frame_ring_peek(&n->backlog)))
-		out = receive(n, VNET_RX, f);
+		out = receive(n, queue, f);
 	if (out == WAITS)
-		return keep(n, f);
+		return keep(n, queue, f);
 	return out == BROKEN ? NET_DOWN : NET_TAKEN;
 }
 
-/* As long as frames wait the driver is to tell of new buffers, else it need not. */
-bool vnet_drain(struct vnet *n)
+/* The oldest frame that waits. true: it is gone, or found buffers. */
+static bool drain_one(struct vnet *n, const struct frame_record *r)
+{
+	struct net_piece piece = { .at = (const u8 *)(r + 1), .len = r->len };
+	struct net_frame f = { .piece = &piece, .pieces = 1, .len = r->len, .offload = r->offload };
+	u32 queue = queue_of(n, r->queue / 2);
+	enum outcome out = virtq_news(&n->d.queue[queue]) ? receive(n, queue, &f) : WAITS;
+
+	if (out == WAITS)
+		virtio_remote_wake(&n->remote, queue);
+	return out != WAITS && out != BROKEN;
+}
+
+/* The driver is to tell of new buffers in the queue that the oldest frame waits for, in others it need not. */
+bool vnet_drain(struct vnet *n, u32 queue)
 {
 	const struct frame_record *r;
 	u32 left = TURN_FRAMES;
 
-	while (left && (r = frame_ring_peek(&n->backlog)) && virtq_news(&n->d.queue[VNET_RX])) {
-		struct net_piece piece = { .at = (const u8 *)(r + 1), .len = r->len };
-		struct net_frame f = { .piece = &piece, .pieces = 1, .len = r->len, .offload = r->offload };
-		enum outcome out = receive(n, VNET_RX, &f);
-
-		if (out == WAITS || out == BROKEN)
-			break;
+	while (left && (r = frame_ring_peek(&n->backlog)) && drain_one(n, r)) {
 		frame_ring_drop(&n->backlog);
 		left--;
 	}
-	if (n->dirty >> VNET_RX & 1)
-		virtio_remote_flush(&n->remote, VNET_RX);
-	n->dirty &= ~BIT32(VNET_RX);
-	if (!frame_ring_peek(&n->backlog))
-		virtio_remote_rest(&n->remote, VNET_RX);
+	for (; n->dirty; n->dirty &= n->dirty - 1)
+		virtio_remote_flush(&n->remote, (u32)__builtin_ctz(n->dirty));
+	r = frame_ring_peek(&n->backlog);
+	if (!r || queue_of(n, r->queue / 2) != queue)
+		virtio_remote_rest(&n->remote, queue);
 	return left < TURN_FRAMES;
 }

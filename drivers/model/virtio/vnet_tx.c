@@ -123,6 +123,7 @@ static bool send_one(struct vnet *n, struct vnet_sent *s)
 	}
 	n->sent++;
 	n->d.bytes += s->frame.len;
+	vnet_steer_sent(n, &s->frame, s->queue / 2);
 	if (s != &n->sending[VNET_SENT])
 		s->frame.done = done;
 	return switch_input(&n->port, &s->frame);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/model/virtio/vnet.c drivers/model/virtio/vnet_tx.c drivers/model/virtio/vnet_rx.c drivers/model/virtio/vnet_control.c drivers/model/e1000e/frame_ring.c hv/net/frame.c hv/core/guest_call.c hv/core/window.c hv/control/work.c tests/fuzz/fuzz_virtq.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
+/* SOURCES: drivers/model/virtio/vnet.c drivers/model/virtio/vnet_tx.c drivers/model/virtio/vnet_rx.c drivers/model/virtio/vnet_control.c drivers/model/virtio/vnet_steer.c drivers/model/e1000e/frame_ring.c hv/net/frame.c hv/core/guest_call.c hv/core/window.c hv/control/work.c tests/fuzz/fuzz_virtq.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
 /* virtio-net with a little driver: frames and their headers in both directions, one buffer and many, commands, filters, and
  * headers, chains and commands that make no sense. */
 #include "fuzz/virtq_fixture.h"
@@ -10,6 +10,7 @@
 #include <hv/control_work.h>
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define P(test) cmocka_unit_test_setup_teardown(test, setup_pairs, teardown)
 #define HEADER 12u
 #define BUFFER (DATA + 0x4000)		/* of receiving, BUFFER_STEP each */
 #define BUFFER_STEP 0x800u
@@ -21,7 +22,7 @@ static const u8 mac[NET_MAC] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 #define TESTS 32u
 
 static struct vnet *cards, *card;	/* control_work_add() is for ever: a new one each time */
-static u32 card_count;
+static u32 card_count, control_queue;
 static u8 backlog[FRAME_RING_BYTES] __attribute__((aligned(16)));
 
 /* The switch: keeps the last frame, or holds it as a card does. */
@@ -52,11 +53,12 @@ void switch_flush(void)
 {
 }
 
-static int setup(void **state)
+static int setup_with(void **state, u32 vcpus)
 {
 	struct guest *g = drv_guest_new(false);
 
 	*state = g;
+	g->vcpu_count = vcpus;
 	g->window = g->ram;
 	g->range_count = 1;
 	g->range[0] = (struct ram_range){ 0, HPA(8 * MiB), RAM_SIZE };
@@ -72,7 +74,13 @@ static int setup(void **state)
 	vpci_config_write(&card->d.f, VPCI_COMMAND, 2, VPCI_CMD_MEMORY | VPCI_CMD_MASTER);
 	drv.d = &card->d;
 	drv.queues = 3;
+	control_queue = VNET_CONTROL;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return setup_with(state, FAKE_VCPUS);
 }
 
 /* As the event loop does; ends where it would halt. Then what vcpu 0's core does for its calls. */
@@ -202,7 +210,7 @@ static u8 command(u8 class, u8 cmd, const void *bytes, u32 n)
 	*ram(DATA + 1) = cmd;
 	memcpy(ram(DATA + 16), bytes, n);
 	*ram(REPLY) = 0xff;
-	drv_queue(VNET_CONTROL);
+	drv_queue(control_queue);
 	drv_put(p, 3, 0);
 	drv_kick();
 	control();
@@ -220,9 +228,9 @@ static void test_config(void **state)
 		got |= drv_read(0x2000 + i, 1) << 8 * i;
 	assert_memory_equal(&got, mac, 6);
 	assert_int_equal(drv_read(0x2006, 2), 1);
-	assert_int_equal(drv_read(0x2008, 2), 1);
+	assert_int_equal(drv_read(0x2008, 2), FAKE_VCPUS);
 	assert_int_equal(drv_read(0x200a, 2), 1500);
-	assert_int_equal(start(BIT(22), 8), 0x3);
+	assert_int_equal(start(BIT(21), 8), 0x3);		/* not offered */
 	assert_int_equal(give(mac, 60, (struct net_offload){ 0 }), NET_DOWN);
 	assert_int_equal(start(ALL, 8), 0xf);
 	assert_true(card->port.up && card->port.takes_checksum && card->port.takes_gso4 && card->port.takes_gso6 &&
@@ -595,6 +603,188 @@ static void test_bad_commands(void **state)
 	assert_int_equal(command(0, 0, &on, 1), 0xff);		/* no such queue */
 }
 
+/* --- two pairs ----------------------------------------------------------------------------------------------------- */
+
+#define MQ BIT(22)
+#define RSS BIT(60)
+
+static int setup_pairs(void **state)
+{
+	setup_with(state, 2);
+	drv.queues = 5;
+	control_queue = 4;
+	return 0;
+}
+
+static void put_all(void)
+{
+	for (u32 q = 0; q < 4; q += 2) {
+		drv_queue(q);
+		for (u32 i = 0; i < 4; i++) {
+			struct piece p = { BUFFER + (q * 4 + i) * BUFFER_STEP, 2000, D_WRITE };
+
+			drv_put(&p, 1, 0);
+		}
+		drv_kick();
+	}
+	control();
+}
+
+/* An IPv4 or IPv6 frame with ports; returns the queue that it came by, 99: none. */
+static u32 steered(bool v6, const u8 *from, const u8 *to, u16 source, u16 dest, u8 protocol)
+{
+	static u8 bytes[100];
+	struct net_piece piece = { .at = bytes, .len = sizeof(bytes) };
+	struct net_frame f = { .piece = &piece, .pieces = 1, .len = sizeof(bytes) };
+	u32 l4 = v6 ? 54 : 34, n = v6 ? 16 : 4, len, found = 99;
+
+	memset(bytes, 0, sizeof(bytes));
+	bytes[12] = v6 ? 0x86 : 8;
+	bytes[13] = v6 ? 0xdd : 0;
+	bytes[14] = v6 ? 0x60 : 0x45;
+	bytes[v6 ? 20 : 23] = protocol;
+	memcpy(bytes + (v6 ? 22 : 26), from, n);
+	memcpy(bytes + (v6 ? 22 : 26) + n, to, n);
+	memcpy(bytes + l4, (u8 []){ (u8)(source >> 8), (u8)source, (u8)(dest >> 8), (u8)dest }, 4);
+	assert_int_equal(card->port.ops->deliver(&card->port, &f), NET_TAKEN);
+	card->port.ops->flush(&card->port);
+	control();
+	for (u32 q = 0; q < 4; q += 2) {
+		drv_queue(q);
+		if (!drv_get(&len))
+			continue;
+		assert_int_equal(found, 99);
+		found = q;
+		drv_took(1);
+	}
+	return found;
+}
+
+static void put_rss(u8 *to, u32 types, u16 size, const u8 *key, u8 key_size)
+{
+	struct { u32 types; u16 mask, unclassified; } PACKED begin = { types, (u16)(size - 1), 1 };
+
+	memcpy(to, &begin, 8);
+	for (u16 i = 0; i < size; i++)
+		memcpy(to + 8 + 2 * i, &(u16){ i >> 6 & 1 }, 2);
+	memcpy(to + 8 + 2 * size, (u8 []){ 2, 0, key_size }, 3);
+	memcpy(to + 11 + 2 * size, key, key_size);
+}
+
+static const u8 key[41] = { 0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0,
+	0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe,
+	0xac, 0x01, 0xfa };
+static const u8 from4[4] = { 66, 9, 149, 187 }, to4[4] = { 161, 142, 100, 80 };
+static const u8 from6[16] = { 0x3f, 0xfe, 0x25, 0x01, 0x02, 0x00, 0x1f, 0xff, 0, 0, 0, 0, 0, 0, 0, 7 };
+static const u8 to6[16] = { 0x3f, 0xfe, 0x25, 0x01, 0x02, 0x00, 0x00, 0x03, 0, 0, 0, 0, 0, 0, 0, 1 };
+
+/* Hashes by the published examples for this key (Microsoft, "Verifying the RSS Hash Calculation"); bit 6 chooses the queue:
+ * IPv4 323e8fc2, with ports 51ccc178; IPv6 2cc18cd5, with ports 40207d3d. */
+static void test_rss(void **state)
+{
+	u8 bytes[400];
+
+	start(ALL | MQ | RSS, 8);
+	put_all();
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 0);		/* not told yet */
+	put_rss(bytes, 63, 128, key, 40);
+	assert_int_equal(command(4, 1, bytes, 11 + 256 + 40), 0);
+	assert_int_equal(card->steer.toeplitz[0][8], 0x6d5a56da);
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 2);
+	assert_int_equal(steered(true, from6, to6, 2794, 1766, 6), 0);
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 99), 2);	/* c2: by addresses alone */
+	put_all();
+	assert_int_equal(steered(true, from6, to6, 2794, 1766, 99), 2);		/* d5 */
+	put_rss(bytes, 0, 1, key, 0);
+	assert_int_equal(command(4, 1, bytes, 11 + 2), 0);
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 2);		/* unclassified */
+	assert_int_equal(card->bad_commands, 0);
+}
+
+static void test_bad_rss(void **state)
+{
+	u8 bytes[700];
+	u16 pairs = 3;
+
+	start(ALL | MQ | RSS, 8);
+	put_rss(bytes, 63, 128, key, 40);
+	assert_int_equal(command(4, 1, bytes, 11 + 256 + 39), 1);
+	assert_int_equal(command(4, 1, bytes, 11 + 256 + 41), 1);
+	assert_int_equal(command(4, 1, bytes, 8), 1);
+	assert_int_equal(command(4, 1, bytes, 3), 1);
+	put_rss(bytes, 64, 128, key, 40);
+	assert_int_equal(command(4, 1, bytes, 11 + 256 + 40), 1);
+	put_rss(bytes, 63, 256, key, 40);
+	assert_int_equal(command(4, 1, bytes, 11 + 512 + 40), 1);
+	put_rss(bytes, 63, 96, key, 40);
+	assert_int_equal(command(4, 1, bytes, 11 + 192 + 40), 1);
+	put_rss(bytes, 63, 128, key, 41);
+	assert_int_equal(command(4, 1, bytes, 11 + 256 + 41), 1);
+	assert_int_equal(command(4, 0, &pairs, 2), 1);
+	assert_int_equal(command(4, 2, &pairs, 2), 1);
+	assert_int_equal(card->bad_commands, 10);
+	assert_false(card->steer.rss || broken());
+	/* A table that names queues which are not there. */
+	put_rss(bytes, 63, 128, key, 40);
+	memset(bytes + 8, 0xff, 256);
+	assert_int_equal(command(4, 1, bytes, 11 + 256 + 40), 0);
+	put_all();
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 0);
+}
+
+/* Without a table: where the flow's own frames come from. */
+static void test_flows(void **state)
+{
+	u16 pairs = 2;
+	u8 *frame = ram(DATA + HEADER);
+	u32 len;
+
+	start(ALL | MQ, 8);
+	put_all();
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 17), 0);
+	assert_int_equal(command(4, 0, &pairs, 2), 0);
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 17), 0);
+	memset(ram(DATA), 0, 100);
+	frame[12] = 8;
+	frame[14] = 0x45;
+	frame[23] = 17;
+	memcpy(frame + 26, to4, 4);
+	memcpy(frame + 30, from4, 4);
+	memcpy(frame + 34, (u8 []){ 1766 >> 8, 1766 & 255, 2794 >> 8, 2794 & 255 }, 4);
+	drv_queue(3);
+	drv_put(&(struct piece){ DATA, HEADER + 60, 0 }, 1, 0);
+	drv_kick();
+	control();
+	assert_true(drv_get(&len));
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 17), 2);
+	assert_int_equal(steered(false, from4, to4, 2795, 1766, 17), 0);
+	drv_write(0x14, 1, 0);
+	control();
+	assert_int_equal(card->steer.pairs, 1);
+}
+
+/* Frames for one queue wait for its buffers though another has some; a queue that is not there is the first. */
+static void test_pairs_backlog(void **state)
+{
+	u8 bytes[400];
+	u32 len;
+
+	start(ALL | MQ | RSS, 8);
+	put_rss(bytes, 63, 128, key, 40);
+	assert_int_equal(command(4, 1, bytes, 11 + 256 + 40), 0);
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 99);
+	drv_queue(0);
+	drv_put(&(struct piece){ BUFFER, 2000, D_WRITE }, 1, 0);
+	drv_kick();
+	control();
+	assert_false(drv_get(&len));
+	drv_queue(2);
+	drv_put(&(struct piece){ BUFFER, 2000, D_WRITE }, 1, 0);
+	drv_kick();
+	control();
+	assert_true(drv_get(&len));
+}
+
 static void test_described(void **state)
 {
 	char text[512];
@@ -611,7 +801,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_config), T(test_sent), T(test_bad_headers), T(test_bad_chains), T(test_held), T(test_held_many),
 		T(test_received), T(test_together), T(test_backlog), T(test_merged), T(test_unmerged), T(test_offloads_change), T(test_filter), T(test_bad_commands),
-		T(test_described) };
+		T(test_described), P(test_rss), P(test_bad_rss), P(test_flows), P(test_pairs_backlog) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
