@@ -30,7 +30,8 @@ struct virtio_remote_kind {
 	/* A vcpu that runs is interrupted for a queue no sooner than so many ns after the last time, and not at all when its
 	 * driver has seen everything by then. A vcpu that halts is interrupted at once. */
 	u32 gap_ns;
-	/* Of lazy queues, where an interrupt only says that buffers are free again: so long after the first of them, or when many are. */
+	/* Of lazy queues, where an interrupt only says that buffers are free again: so long after the first of them, or when
+	 * many are. */
 	u32 lazy_ns;
 };
 

@@ -10,8 +10,8 @@
 #define GAP_NS 100000u			/* as long as frames keep coming, a vcpu that runs is interrupted 10,000 times a second */
 #define LAZY_NS 300000u			/* drivers free what was sent when they send; only who waits for it needs to be told */
 
-enum vnet_config { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_MTU = 10, CONFIG_KEY = 17, CONFIG_TABLE = 18, CONFIG_HASHES = 20,
-	CONFIG_SIZE = 24 };
+enum vnet_config { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_MTU = 10, CONFIG_KEY = 17,
+	CONFIG_TABLE = 18, CONFIG_HASHES = 20, CONFIG_SIZE = 24 };
 
 #define FEATURES (BIT(VNET_F_CSUM) | BIT(VNET_F_GUEST_OFFLOADS) | BIT(VNET_F_MTU) | BIT(VNET_F_MAC) | BIT(VNET_F_HOST_TSO4) | \
 	BIT(VNET_F_HOST_TSO6) | BIT(VNET_F_HOST_ECN) | BIT(VNET_F_MRG_RXBUF) | BIT(VNET_F_STATUS) | BIT(VNET_F_CTRL_VQ) | \
@@ -123,8 +123,8 @@ static void describe(const struct virtio_device *d, char *to, size_t size)
 }
 
 static const struct virtio_kind net_kind = {
-	.pci = VIRTIO_PCI_DESC("virtio-net", 1, 0x020000u, VNET_QUEUES_MAX + 1), .config_size = CONFIG_SIZE, .queue_size = QUEUE_SIZE,
-	.started = started, .reset = reset, .describe = describe,
+	.pci = VIRTIO_PCI_DESC("virtio-net", 1, 0x020000u, VNET_QUEUES_MAX + 1), .config_size = CONFIG_SIZE,
+	.queue_size = QUEUE_SIZE, .started = started, .reset = reset, .describe = describe,
 };
 
 int vnet_add(struct guest *g, struct vnet *n, const u8 mac[NET_MAC], u16 mtu, void *backlog, u8 slot)
