@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clients of the block layer: their queues, and how requests end. */
-#include "storage.h"
+#include "snapshot.h"
 
 #include <hv/lib.h>
 #include <hv/time.h>
 
 struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
+u32 storage_clients_end;
 static struct storage_request *answer_head, *answer_tail;	/* to be told */
 
 bool storage_is_data(enum block_op op)
@@ -73,6 +74,7 @@ int storage_open(struct storage_client *c, struct storage_disk *d, u64 first, u6
 		if (storage_client_table[i])
 			continue;
 		storage_client_table[i] = c;
+		storage_clients_end = MAX(storage_clients_end, i + 1);
 		c->open = true;
 		c->disk = NULL;
 		c->weight = MIN(c->weight ? c->weight : STORAGE_WEIGHT, (u32)STORAGE_WEIGHT_MAX);
@@ -184,7 +186,7 @@ static void discard_prepare(const struct disk *d, struct storage_client *c, stru
 
 void storage_submit(struct storage_client *c, struct storage_request *rq)
 {
-	assert(c->open && rq->state != RQ_QUEUED && rq->state != RQ_AT_DISK);
+	assert(c->open && rq->state != RQ_QUEUED && rq->state != RQ_AT_DISK && rq->state != RQ_HELD);
 	rq->client = c;
 	rq->came = tsc_now();
 	rq->tries = 0;
@@ -205,9 +207,15 @@ void storage_submit(struct storage_client *c, struct storage_request *rq)
 		storage_answer(rq, BLOCK_OK);
 		return;
 	}
+	if (!c->snap || !snap_hold(c, rq))
+		storage_enqueue(rq);
+}
+
+void storage_enqueue(struct storage_request *rq)
+{
 	rq->state = RQ_QUEUED;
-	storage_wake(c->disk);
-	push(&c->head, &c->tail, rq);
+	storage_wake(rq->client->disk);
+	push(&rq->client->head, &rq->client->tail, rq);
 }
 
 struct storage_request *storage_take_head(struct storage_client *c)
@@ -277,6 +285,8 @@ void storage_answer_all(void)
 /* What a disk has begun is answered when it is through with it. */
 void storage_fail_queued(struct storage_client *c)
 {
+	if (c->snap && c->held)
+		snap_fail_held(c);
 	while (c->head) {
 		struct storage_request *rq = storage_take_head(c);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's disks as their drivers come with them, and the turns of the block layer. */
-#include "storage.h"
+#include "snapshot.h"
 
 #include <hv/control_work.h>
 #include <hv/lib.h>
@@ -18,6 +18,7 @@ static bool (*is_granted)(const struct disk *d);
  * no interrupt. */
 static u32 awake, limited, starved, polled;
 static bool in_turn;		/* storage_poll() looks by itself */
+static bool fresh;		/* storage_wake() was called */
 static u32 work_id;
 static u64 look_at;		/* TSC: all have a turn, whoever may have been overlooked */
 
@@ -115,6 +116,7 @@ void storage_grant(bool (*granted)(const struct disk *d))
 			continue;
 		s->granted = granted(s->d);
 		say_found(s);
+		snap_look(s);
 	}
 }
 
@@ -122,6 +124,7 @@ void storage_wake(const struct storage_disk *s)
 {
 	if (s)
 		awake |= BIT32(s->index);
+	fresh = true;
 	if (!in_turn)
 		control_work_wake(work_id);
 }
@@ -180,6 +183,8 @@ static bool any_polled(void)
 
 bool storage_poll(u64 now)
 {
+	bool snapped = true;
+
 	in_turn = true;
 	awake |= limited;
 	limited = 0;
@@ -187,12 +192,14 @@ bool storage_poll(u64 now)
 		look_at = now + ns_to_ticks(LOOK_NS);
 		awake = BIT32(DISKS_MAX) - 1;
 	}
-	for (u32 n = 0; n < ROUNDS_MAX && (awake || storage_any_answer()); n++) {
+	for (u32 n = 0; n < ROUNDS_MAX && (snapped || fresh || awake || storage_any_answer()); n++) {
+		fresh = false;
 		storage_answer_all();
 		disks_turn(now);
+		snapped = snap_run(now);
 	}
 	in_turn = false;
-	return awake || storage_any_answer() || any_polled();
+	return snapped || fresh || awake || storage_any_answer() || any_polled();
 }
 
 void storage_kick(void)
@@ -224,7 +231,7 @@ int storage_init(void)
 static bool all_settled(void)
 {
 	for (u32 i = 0; i < DISKS_MAX; i++)
-		if (storage_disk_table[i].d && !gpt_job_settled(&storage_disk_table[i]))
+		if (storage_disk_table[i].d && (!gpt_job_settled(&storage_disk_table[i]) || snap_loading(&storage_disk_table[i])))
 			return false;
 	return true;
 }

@@ -10,7 +10,7 @@
 #define BOUNCE_BYTES (64 * KiB)
 #define TRIES_MAX 3u			/* of a request that failed for a reason that may pass */
 
-enum request_state { RQ_FREE, RQ_QUEUED, RQ_AT_DISK, RQ_WAITS_FLUSH, RQ_ANSWERED };
+enum request_state { RQ_FREE, RQ_QUEUED, RQ_AT_DISK, RQ_WAITS_FLUSH, RQ_ANSWERED, RQ_HELD };
 #define RQ_TRY_AGAIN 0xff		/* in result, beside enum block_result */
 
 /* A part of a request, or several requests in one. */
@@ -58,17 +58,24 @@ bool gpt_job_settled(const struct storage_disk *s);
 /* volume.c: the table of s has been read, or there is none (null). */
 struct gpt;
 void volumes_update(struct storage_disk *s, const struct gpt *g, const u8 *entries);
+/* Users of volumes that have come back go on. */
+void volumes_rejoin(struct storage_disk *s);
+/* A place for a volume that is no partition; null: none. It is no more. */
+struct volume *volume_place(void);
+void volume_lose(struct volume *v);
+void storage_guid_make(struct storage_guid *g);
 bool volume_guid_parse(const char *text, struct storage_guid *to);
 const struct storage_guid *volume_kind(enum volume_type type);
 
 extern struct storage_disk storage_disk_table[DISKS_MAX];
 extern struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
+extern u32 storage_clients_end;		/* above the highest place that ever was used */
 
 /* disks.c */
 bool storage_disk_alive(const struct storage_disk *s);
 
 /* Something was asked of s or answered by it, or it has room again: it has a turn soon. Null: requests wait to be told of their
- * end. */
+ * end, or something else has changed that a turn looks at. */
 void storage_wake(const struct storage_disk *s);
 /* A bounce buffer is free again: all who found none. */
 void storage_wake_starved(void);
@@ -77,6 +84,7 @@ void storage_wake_starved(void);
 void storage_answer(struct storage_request *rq, enum block_result result);
 void storage_answer_all(void);
 bool storage_any_answer(void);
+void storage_enqueue(struct storage_request *rq);
 void storage_requeue(struct storage_request *rq);	/* at the head, from its beginning */
 struct storage_request *storage_take_head(struct storage_client *c);
 void storage_fail_queued(struct storage_client *c);

@@ -34,6 +34,9 @@ struct virtio_remote_kind {
 	void (*look)(struct virtio_device *d, u64 now);
 	/* WORK_ALWAYS, or WORK_ON_CALL: whoever wakes a queue or flushes it out of serve() says control_work_wake(work). */
 	enum control_when when;
+	/* Of lazy queues, where an interrupt only says that buffers are free again: so long after the first of them, or when
+	 * many are. */
+	u32 lazy_ns;
 };
 
 struct virtio_remote {
@@ -41,6 +44,7 @@ struct virtio_remote {
 	struct virtio_device *d;
 	const struct virtio_remote_kind *kind;
 	u32 mask;			/* queues that are lent */
+	u32 lazy;			/* of them: interrupted late; set behind virtio_remote_init() */
 	u32 call;			/* id of guest_call() */
 	u32 work;			/* id of control_work_call() */
 
@@ -62,6 +66,7 @@ struct virtio_remote {
 	u64 worked;			/* TSC of the last work */
 	u64 linger;			/* WORK_ON_CALL: TSC, until then the core does not halt for awake queues; the kind's */
 	u64 told[VIRTIO_QUEUES_MAX];	/* TSC of the last interrupt */
+	u64 since[VIRTIO_QUEUES_MAX];	/* TSC at which it was wanted first; 0: not looked at yet */
 	u64 slow_interrupts;		/* counted */
 };
 
