@@ -13,7 +13,7 @@
 
 #define WORDS (CONTROL_WORK_MAX / 64)
 #define NOBODY CONTROL_WORK_MAX
-#define LINGER_PAUSES 32u		/* between two rounds: some microseconds in which a sibling has the core */
+#define LINGER_STEPS 8u			/* between two rounds: a microsecond or two in which a sibling has the core */
 
 static struct control_work work[CONTROL_WORK_MAX];
 static u64 by[CONTROL_WORK_MAX];	/* TSC at which it wants to be looked at; U64_MAX: not by the clock */
@@ -221,6 +221,18 @@ void control_work_stay(u32 id, u64 tsc)
 	stay_until[id] = tsc;
 }
 
+static void pauses(void)
+{
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+}
+
 static bool any_lingers(u64 now)
 {
 	bool any = now < linger_until;
@@ -235,11 +247,9 @@ bool control_work_lingers(u64 now)
 {
 	if (!any_lingers(now))
 		return false;
-	for (u32 i = 0; i < LINGER_PAUSES && !load_relaxed(&word.rung); i += 4) {
-		cpu_relax();
-		cpu_relax();
-		cpu_relax();
-		cpu_relax();
+	for (u32 i = 0; i < LINGER_STEPS && !load_relaxed(&word.rung) && !this_core()->messages; i++) {
+		pauses();
+		core_take_interrupts();
 	}
 	return true;
 }

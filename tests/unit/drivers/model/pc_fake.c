@@ -252,10 +252,6 @@ WEAK void control_work_wake(u32 id)
 {
 }
 
-WEAK void control_work_by(u64 tsc)
-{
-}
-
 WEAK void control_work_stay(u32 id, u64 tsc)
 {
 }
