@@ -36,7 +36,7 @@ class Faulty(Lasting, Qemu):
                 '-blockdev', 'driver=throttle,throttle-group=some,file=well,node-name=slow',
                 '-blockdev', 'driver=throttle,throttle-group=none,file=well,node-name=dead',
                 '-device', f'{self.device},drive=well',
-                '-drive', f'file={other},format=raw,if=none,id=other', '-device', 'virtio-blk-pci,drive=other,serial=OTHER']
+                '-drive', f'file={other},format=raw,if=none,id=other', '-device', 'virtio-blk-pci,drive=other,serial=OTHER,addr=7']
 
     def become(self, node):
         said = self.monitor(f'qom-set /machine/peripheral/sick drive {node}')
@@ -52,7 +52,7 @@ class FaultyAhci(Faulty):
 class FaultyVirtio(Faulty):
     disk_name = 'vd0'
     dead_seconds = 40
-    device = 'virtio-blk-pci,id=sick,serial=SICK,addr=3'
+    device = 'virtio-blk-pci,id=sick,serial=SICK,addr=2'
 
 
 class Pulled(Faulty):
@@ -83,7 +83,7 @@ class Hammer:
 
     def look(self):
         """-> (second, ok, failed, wrong, worst ms, last error) of the last seconds, oldest first"""
-        text = self.command('tail -n 40 /tmp/h; echo EN""D', r'([\s\S]*?)[\r\n]END').group(1)
+        text = self.command('tail -n 120 /tmp/h; echo EN""D', r'([\s\S]*?)[\r\n]END').group(1)
         found = re.findall(r't=(\d+) ok=(\d+) failed=(\d+) wrong=(\d+) worst=(\d+) us, last error: ([^\r\n]*)', text)
         assert found, text
         return [(int(t), int(ok), int(failed), int(wrong), int(worst) // 1000, error) for t, ok, failed, wrong, worst, error in found]

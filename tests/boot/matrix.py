@@ -16,6 +16,7 @@ import pcguests
 import plans
 import scenarios
 import volumes
+import writelog
 
 OUT = 'build/test'
 
@@ -172,6 +173,7 @@ def rows(which):
         *(Row(e, None, 3, pcguests.fio_volume, pcguests.on_disk, ci=False, name=f'fio-{what}', memory=3072, **kw)
           for e, what, kw in ((volumes.QemuNvmeLarge, 'nvme', {}), (volumes.QemuAhciLarge, 'ahci', {}),
                               (volumes.QemuVirtioLarge, 'virtio', {}), (volumes.QemuIdeLarge, 'ide', {'machine': 'pc'}))),
+        Row(writelog.QemuLogged, None, 3, writelog.write_log, writelog.plan, ci=False),
         # Disks that fail under guests.
         Row(faultrows.Faulty, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-nvme'),
         Row(faultrows.FaultyAhci, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-ahci'),
@@ -213,7 +215,7 @@ def image(plan):
 
 def prepare(chosen):
     """Guests and images that the rows need."""
-    subprocess.run(['make', '-s', 'test-guests', 'host-tools', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
+    subprocess.run(['make', '-s', 'test-guests', 'host-tools', 'build/host/replay', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
     if any(r.plan.needs_linux for r in chosen):
         subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
     for r in chosen:
