@@ -156,7 +156,7 @@ static void mounted(void)
 
 	d.to_format = false;
 	if (!err)
-		err = fs_mkdir("vars") | fs_mkdir("log") | fs_mkdir("crash");
+		err = fs_mkdir("vars") | fs_mkdir("log") | fs_mkdir("crash") | fs_mkdir("capture");
 	if (err) {
 		unreadable(fs_broken_why());
 		return;
@@ -261,7 +261,7 @@ void datastore_use(struct datastore_use *use)
 
 bool datastore_file(u32 n, struct datastore_file *f)
 {
-	static const char *const dir[] = { "vars", "log", "crash" };
+	static const char *const dir[] = { "vars", "log", "crash", "capture" };
 	char name[FS_PATH_MAX];
 
 	for (u32 i = 0; d.state == DATASTORE_READY && i < ARRAY_COUNT(dir); i++) {
@@ -282,4 +282,20 @@ bool datastore_file(u32 n, struct datastore_file *f)
 int datastore_read(const char *path, u32 offset, void *to, u32 size)
 {
 	return d.state == DATASTORE_READY ? fs_read(path, offset, to, size) : -E_BUSY;
+}
+
+int datastore_append(const char *path, const void *data, u32 len)
+{
+	int err = datastore_may_write() ? fs_append(path, data, len) : -E_BUSY;
+
+	d.used = d.state == DATASTORE_READY ? fs_used() : d.used;
+	return err;
+}
+
+int datastore_remove(const char *path)
+{
+	int err = datastore_may_write() ? fs_remove(path) : -E_BUSY;
+
+	d.used = d.state == DATASTORE_READY ? fs_used() : d.used;
+	return err;
 }

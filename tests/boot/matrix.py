@@ -66,6 +66,9 @@ def rows(which):
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
         Row(Qemu, None, 3, natguests.nat, natguests.plan, extra=natguests.card('virtio-net-pci')),
+        Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, extra=natguests.card('virtio-net-pci')),
+        Row(lasting.QemuVirtio, None, 3, natguests.capture_file, natguests.on_disk, ci=False),
+        Row(Qemu, None, 5, natguests.without_card, natguests.two_linux, ci=False),
         *(Row(Qemu, None, 2, natguests.host_address, plans.hello, ci=False, name=f'host-address-{c}', extra=natguests.card(c))
           for c in ('virtio-net-pci', 'e1000e', 'e1000')),
         Row(Qemu10, None, 2, natguests.host_address, plans.hello, ci=False, name='host-address-igb', extra=natguests.card('igb')),
@@ -127,6 +130,7 @@ def rows(which):
         Row(Bochs, 'zambezi', 2, scenarios.exitbench, plans.exitbench),
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.check_report, plans.hello_check),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
+        Row(Bochs, 'corei7_skylake_x', 5, natguests.guests_ssh, natguests.two_linux, ci=False, forward=natguests.forward()),
         Row(Bochs, 'corei7_skylake_x', 3, scenarios.ovmf_shell, plans.ovmf_shell, ci=False),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.disks, plans.disks, ci=False),
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.small_uefi, plans.small_uefi, ci=False),
@@ -217,6 +221,6 @@ def prepare(chosen):
     """Guests and images that the rows need."""
     subprocess.run(['make', '-s', 'test-guests', 'host-tools', 'build/host/replay', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
     if any(r.plan.needs_linux for r in chosen):
-        subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
+        subprocess.run(['guests/linux/recipe.sh', plans.LINUX], check=True)
     for r in chosen:
         image(r.plan)

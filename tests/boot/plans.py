@@ -5,7 +5,7 @@ import shutil
 import struct
 import subprocess
 
-LINUX = 'build/guests/two-linux'
+LINUX = 'build/guests/linux'
 GUEST = 'build/guest'
 FULL = 'build/guests/full-linux'
 
@@ -140,7 +140,7 @@ large_uefi.needs_linux = True
 class FullLinux(Plan):
     """The same with Debian's kernel for real machines: bochs-drm, psmouse."""
     def write(self, folder):
-        subprocess.run(['guests/two-linux/recipe.sh', FULL], check=True, env=os.environ | {'KERNEL': 'full'}, stdout=subprocess.DEVNULL)
+        subprocess.run(['guests/linux/recipe.sh', FULL], check=True, env=os.environ | {'KERNEL': 'full'}, stdout=subprocess.DEVNULL)
         super().write(folder)
 
 

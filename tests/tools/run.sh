@@ -36,24 +36,35 @@ hint() {
 	END
 }
 
-# A network card on QEMU's user network (10.0.2.0/24): the hypervisor gets an address, guests behind NAT reach the outside. Ports
-# that the plan forwards are reached on this machine under the same numbers, where they are free.
-network() {	# PLAN_FOLDER
-	local port proto fwd=""
+# The plan's forwards, as tcp:PORT or udp:PORT, where the port is free on this machine.
+forwards() {	# PLAN_FOLDER
+	local port proto
 	while IFS=: read -r port _ proto; do
 		[[ $port =~ ^[0-9]+$ ]] || continue
-		if [[ $proto != */udp ]] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+		[[ $proto == */udp ]] && proto=udp || proto=tcp
+		if [ $proto = tcp ] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
 			echo "run: port $port is in use here: not forwarded" >&2
 			continue
 		fi
-		[[ $proto == */udp ]] && proto=udp || proto=tcp
-		fwd+=",hostfwd=$proto:127.0.0.1:$port-:$port"
 		echo "run: 127.0.0.1:$port ($proto) leads to port $port of the hypervisor" >&2
+		echo "$proto:$port"
 	done < <(sed -nE 's/^forward *= *\[(.*)\].*/\1/p' "$1/bulkhead.toml" 2>/dev/null | tr -d '" ' | tr ',' '\n')
-	card=(-netdev "user,id=net0$fwd" -device virtio-net-pci,netdev=net0)
 }
-card=()
-[ $# -lt 3 ] || [ "$emulator" = bochs ] || network "$3"
+
+# A network card on the emulator's user network (10.0.2.0/24): the hypervisor gets an address, guests behind NAT reach the
+# outside. Ports that the plan forwards are reached on this machine under the same numbers.
+network() {	# PLAN_FOLDER
+	local f fwd="" config=$1/.ssh/config
+	net=(--net)
+	for f in $(forwards "$1"); do
+		fwd+=",hostfwd=${f%:*}:127.0.0.1:${f#*:}-:${f#*:}"
+		net+=(--forward "$f")
+	done
+	card=(-netdev "user,id=net0$fwd" -device virtio-net-pci,netdev=net0)
+	[ ! -s "$config" ] || sed -n "s,^Host \([^*].*\),run: ssh -F $(realpath --relative-to=. "$config") \1,p" "$config" >&2
+}
+card=() net=()
+[ $# -lt 3 ] || network "$3"
 
 # A disk that lasts, when the plan names volumes: they are its partitions (disk.sh), and it has the serial number that the plan
 # calls it by. Bochs chooses numbers by itself.
@@ -106,6 +117,6 @@ qemu) run_qemu ;;
 qemu-gdb) debug_qemu ;;
 bochs)
 	hint "Bochs (VMX; a minute and a half until the guests' shells)"
-	exec python3 "$here/../boot/bochs.py" --live --cores "$cores" --memory "$memory" --pid "$pid" "${bochs_disk[@]}" "$image" ;;
+	exec python3 "$here/../boot/bochs.py" --live --cores "$cores" --memory "$memory" --pid "$pid" "${net[@]}" "${bochs_disk[@]}" "$image" ;;
 *) echo "run: unknown emulator $emulator: qemu or bochs" >&2; exit 2 ;;
 esac
