@@ -2,16 +2,18 @@
 """Disks that fail under guests that write: errors, slow ones, ones that do not answer, pulled ones. Two guests hammer a disk each
 (guests/linux/initrd/hammer.c); what happens to one's disk is that guest's trouble alone, and over when the disk is well again."""
 import re
+import subprocess
 import time
 
 from diskrows import power_down
 from lasting import Lasting
 from machine import Qemu
-from plans import Plan, linux_guest
+from plans import GUEST, Plan, elf_guest, linux_guest
 from scenarios import ready, shell, view
-from volumes import change
+from volumes import SGDISK, change, host_parts
 
 SECONDS = 400
+OURS = 'b01cead0-766f-4c75-8d65-000000000001'
 
 
 def bad(name, kind, errno):
@@ -66,10 +68,45 @@ two = Plan('faults', MACHINE + ''.join(linux_guest(name, 1, '160MiB', cmdline='b
            f'restart = "never"\ndisk = [{{ volume = "{volume}" }}]') for name, volume in (('left', 'web'), ('right', 'db'))), linux=True)
 
 
+class ReadOnly(Faulty):
+    """A disk with volumes, made by other tools, that takes no writes."""
+    disk_name = 'vd0'
+
+    def disk_words(self):
+        words = []
+        for name, volume in (('SICK', 'web'), ('OTHER', 'db')):
+            file = f'{self.dir}/{name}.img'
+            open(file, 'wb').truncate(self.sectors * 512)
+            subprocess.run([SGDISK, '-n', '0:0:+32M', '-t', f'0:{OURS}', '-c', f'0:{volume}', file], check=True, stdout=subprocess.DEVNULL)
+            words += ['-drive', f'file={file},format=raw,if=none,id={name},readonly=on', '-device', f'virtio-blk-pci,drive={name},serial={name}']
+        return words
+
+
+class Slow(Faulty):
+    """As many requests a second as a cheap drive has, whoever asks."""
+    iops = 400
+
+    def disk_words(self):
+        return ['-drive', f'file={self.disk_file()},format=raw,if=none,id=slow,throttling.iops-total={self.iops}',
+                '-device', 'nvme,drive=slow,serial=SICK']
+
+
+class SlowCopies(Slow):
+    """1 MiB a second."""
+    def disk_words(self):
+        return [w.replace(f'iops-total={self.iops}', f'bps-total={1 << 20}') for w in super().disk_words()]
+
+
+reading = Plan('read-only', two.text.replace('volume = "db" }', 'volume = "db", readonly = true }'), linux=True)
+importing = Plan('import-cut', MACHINE + 'import = ["data.img"]\n' + elf_guest('hello'),
+                 {'hello.elf': f'{GUEST}/hello.elf', 'data.img': bytes(range(256)) * (12 << 12)})
+
+
 class Hammer:
     """The load of one guest: what its lines say."""
     def __init__(self, m, digit, name):
         self.m, self.digit, self.name = m, digit, name
+        self.lines = []
 
     def command(self, text, expect, seconds=30):
         view(self.m, self.digit)
@@ -78,15 +115,19 @@ class Hammer:
         self.m.type(text + '\r')
         return self.m.expect(expect, seconds * self.m.patience)
 
-    def start(self):
-        self.command(f'hammer /dev/vda 4 {SECONDS} >/tmp/h 2>&1 & echo go""ing', r'going')
+    def start(self, jobs=4):
+        self.command(f'hammer /dev/vda {jobs} {SECONDS} >/tmp/h 2>&1 & echo go""ing', r'going')
 
     def look(self):
-        """-> (second, ok, failed, wrong, worst ms, last error) of the last seconds, oldest first"""
-        text = self.command('tail -n 120 /tmp/h; echo EN""D', r'([\s\S]*?)[\r\n]END').group(1)
-        found = re.findall(r't=(\d+) ok=(\d+) failed=(\d+) wrong=(\d+) worst=(\d+) us, last error: ([^\r\n]*)', text)
-        assert found, text
-        return [(int(t), int(ok), int(failed), int(wrong), int(worst) // 1000, error) for t, ok, failed, wrong, worst, error in found]
+        """-> (second, ok, failed, wrong, worst ms, last error, ms) of each second since the start. Only the new ones are asked for."""
+        begun = len(self.m.text)
+        self.command(f'tail -n +{len(self.lines) + 1} /tmp/h; echo EN""D', r'[\r\n]END', 60)
+        text = self.m.text[begun:self.m.at]
+        for t, ms, ok, failed, wrong, worst, error in re.findall(
+                r'HAMMER (\d+) ms=(\d+) ok=(\d+) failed=(\d+) wrong=(\d+) worst=(\d+) us ([^\r\n]*)', text):
+            self.lines.append((int(t), int(ok), int(failed), int(wrong), int(worst) // 1000, error, int(ms)))
+        assert self.lines and self.lines[-1][0] == len(self.lines), text
+        return list(self.lines)
 
 
 def rates(lines, begun, ended):
@@ -142,7 +183,7 @@ def judge(what, result, error):
     assert after and min(after) > 0, f'{what}: the guest does not go on: {left}'
     failed = [b[2] - a[2] for a, b in zip(left, left[1:]) if b[0] > ended[0] + 1]
     assert not any(failed), f'{what}: errors go on: {left}'
-    usual = min(middle(rates(right, 0, begun[1])), middle(rates(right, ended[1] + 1, right[-1][0])))     # the host may be busy
+    usual = min(middle(rates(right, begun[1] - 12, begun[1])), middle(rates(right, ended[1] + 1, right[-1][0])))     # the host may be busy
     during = middle(rates(right, begun[1] + 1, ended[1]))
     assert during * 2 > usual, f'{what}: the other guest had {usual} requests a second, then {during}'
     return f'{what} {during * 100 // usual} %'
@@ -181,3 +222,68 @@ def pulled(m, plan):
     m.again()
     ready(m)
     shell(m, 'start left', r'guest left: running', 30)
+
+
+def read_only(m, plan):
+    """A disk that takes no writes: whoever wants to write does not start, who only reads does; the table is not changed."""
+    ready(m)
+    shell(m, 'start left', r'volume "web" cannot be opened for writing: its disk takes none')
+    shell(m, 'volume create more 1MiB on vd0', r'(?i)volume create more: [^\n]*(?:read-only|takes no|cannot be written)')
+    shell(m, 'start right', r'guest right: running', 30)
+    view(m, '2')
+    m.expect(r'right: shell ready', 150 * m.patience)
+    load = Hammer(m, '2', 'right')
+    load.command('cat /sys/block/vda/ro; dd if=/dev/vda of=/dev/null bs=1M count=4 2>&1; echo read $?', r'1\s[\s\S]*read 0')
+    load.command('dd if=/dev/zero of=/dev/vda bs=4k count=1 conv=fsync 2>/dev/null; echo wrote $?', r'wrote 1')
+    view(m, '0')
+    shell(m, 'memory', r'Audit: every frame has one owner')
+
+
+def import_cut(m, plan):
+    """The power goes while a file is imported: no half volume under its name, and what is left can be deleted."""
+    ready(m)
+    change(m, f'disk init {m.disk_name}')
+    m.type('volume import data.img first\r')
+    time.sleep(5 * m.patience)
+    m.again()
+    assert set(host_parts(m)) == {'first.new'}, host_parts(m)
+    ready(m)
+    change(m, 'volume delete first.new')
+    m.type('volume import data.img first\r')
+    m.expect(r'volume import first: done', 120 * m.patience)
+    m.die()
+    first, sectors = host_parts(m)['first']
+    data = open(m.disk_file(), 'rb').read()[first * 512:(first + sectors) * 512]
+    want = plan.files['data.img']
+    assert data[:len(want)] == want, 'the volume is not the file'
+
+
+def fair(m, plan):
+    """Two guests on a disk that is the bottleneck: the same share, within 10 %; also when one of them has four times as much to ask."""
+    ready(m)
+    change(m, f'disk init {m.disk_name}')
+    for name in ('web', 'db'):
+        change(m, f'volume create {name} 24MiB')
+    remarks = []
+    for jobs in ((8, 8), (16, 4)):
+        load = []
+        for (digit, name), n in zip((('1', 'left'), ('2', 'right')), jobs):
+            view(m, '0')
+            shell(m, f'start {name}', rf'guest {name}: running', 30)
+            view(m, digit)
+            m.expect(rf'{name}: shell ready', 150 * m.patience)
+            load.append(Hammer(m, digit, name))
+            m.expect(rf'{name}# ', 30 * m.patience)
+            load[-1].start(n)
+        time.sleep(5)
+        begun = [x.look()[-1] for x in load]
+        time.sleep(30)
+        ended = [x.look()[-1] for x in load]
+        left, right = ((b[1] - a[1]) * 1000 / (b[6] - a[6]) for a, b in zip(begun, ended))
+        assert not any(x[2] or x[3] for x in ended), ended
+        remarks.append(f'{jobs[0]} and {jobs[1]} at once: {left:.0f} and {right:.0f} a second')
+        assert 0.9 < left / right < 1.1, remarks[-1]
+        view(m, '0')
+        for name in ('left', 'right'):
+            shell(m, f'kill {name}', rf'guest {name}: killed')
+    return '; '.join(remarks)

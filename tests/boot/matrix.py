@@ -182,6 +182,10 @@ def rows(which):
         Row(faultrows.Faulty, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-nvme'),
         Row(faultrows.FaultyAhci, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-ahci'),
         Row(faultrows.FaultyVirtio, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-virtio'),
+        Row(faultrows.ReadOnly, None, 3, faultrows.read_only, faultrows.reading, ci=False),
+        Row(faultrows.SlowCopies, None, 2, faultrows.import_cut, faultrows.importing, ci=False),
+        Row(faultrows.Slow, None, 3, faultrows.fair, faultrows.two, ci=False),
+        Row(volumes.QemuNvmeSystem, None, 3, pcguests.volume_moves, pcguests.on_volume, ci=False, memory=2560),
         Row(faultrows.Pulled, None, 3, faultrows.pulled, faultrows.two, ci=False, name='fault-pulled'),
     ]
     # Long ones first: two run at a time.

@@ -6,10 +6,11 @@ import re
 import subprocess
 import time
 
+import pc
 import plans
 import screentext
 from scenarios import picture, ready, shell, view
-from volumes import change, check_ext4
+from volumes import change, check_ext4, host_parts
 
 # What stock kernels say about these emulated processors, with and without us; and where an emulator is slow (docs/caveats.md).
 KNOWN = re.compile(r'hrtimer: interrupt took|Speculative Return Stack Overflow|IMA_DISABLE_HTABLE|hpet: Lost \d+ RTC interrupts|TSC doesn\'t count|^\s*$')
@@ -54,6 +55,9 @@ rings.files |= {'b.img': bytes(48 << 20), 'c.img': bytes(48 << 20)}
 # A disk of the machine's beside Debian's own.
 on_disk = RecipePlan('debian', 'debian-volume', lambda text: '[machine]\ndisks = ["LASTING", "ide1"]\n' + text.replace(
     '"debian.img" }', '"debian.img" }, { volume = "fio" }').replace('cores = 2\n', 'cores = 2\nautostart = false\n'))
+# Debian's disk is a volume, filled with the recipe's image.
+on_volume = RecipePlan('debian', 'debian-system', lambda text: '[machine]\ndisks = ["LASTING"]\nimport = ["debian.img"]\n' + text.replace(
+    'image = "debian.img" }', 'volume = "system" }').replace('cores = 2\n', 'cores = 2\nautostart = false\n'))
 installer = RecipePlan('installer')
 memtest = RecipePlan('memtest')
 mach = RecipePlan('mach')
@@ -188,6 +192,31 @@ def fio_volume(m, plan):
     m.die()
     check_ext4(m, 'fio')
     return ', '.join(re.findall(r'\d+ (?:reads|writes|flushes|errors|merged)', text))
+
+
+def volume_moves(m, plan):
+    """A whole Debian on a volume; the volume, copied off the disk, boots on a plain PC, and what was written is there."""
+    ready(m)
+    change(m, f'disk init {m.disk_name}')
+    m.type('volume import debian.img system\r')
+    m.expect(r'volume import system: done', 300 * m.patience)
+    shell(m, 'start debian', r'guest debian: running', 60)
+    view(m, '1')
+    login(m)
+    command(m, 'echo moved-here > /root/mark; dd if=/dev/urandom of=/root/much bs=1M count=8 2>/dev/null')
+    total = command(m, 'sha256sum < /root/much').split()[0]
+    m.type('systemctl poweroff\r')
+    m.expect(r'guest debian: powered off', 90 * m.patience)
+    m.die()
+    first, sectors = host_parts(m)['system']
+    copy = f'{m.dir}/system.img'
+    subprocess.run(['dd', f'if={m.disk_file()}', f'of={copy}', 'bs=1M', f'skip={first // 2048}', f'count={sectors // 2048}',
+                    'conv=sparse', 'status=none'], check=True)
+    with pc.Pc([copy], keep='build/test/log/volume-moves-pc.txt') as plain:
+        plain.patience = 1
+        login(plain)
+        assert command(plain, 'cat /root/mark').strip() == 'moved-here'
+        assert command(plain, 'sha256sum < /root/much').split()[0] == total
 
 
 def debian_all(m, plan):

@@ -29,6 +29,10 @@ class QemuNvmeLarge(QemuNvme):
     sectors = 1 << 20
 
 
+class QemuNvmeSystem(QemuNvme):
+    sectors = 700 * 2048
+
+
 class QemuAhci(lasting.Lasting, Qemu):
     disk_name = 'sata2'
 

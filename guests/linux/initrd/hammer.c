@@ -83,6 +83,7 @@ static void job(const char *device, uint64_t nr, struct counts *c)
 
 int main(int argc, char **argv)
 {
+	uint64_t begun;
 	int jobs = argc == 4 ? atoi(argv[2]) : 0, seconds = argc == 4 ? atoi(argv[3]) : 0;
 
 	counts = mmap(NULL, JOBS_MAX * sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	begun = us();
 	for (int i = 0; i < jobs; i++)
 		if (!fork())
 			job(argv[1], (uint64_t)i, &counts[i]);
@@ -106,9 +108,9 @@ int main(int argc, char **argv)
 			sum.error = counts[i].error ? counts[i].error : sum.error;
 			counts[i].worst_us = 0;
 		}
-		printf("HAMMER t=%d ok=%llu failed=%llu wrong=%llu worst=%llu us, last error: %s\n", t, (unsigned long long)sum.ok,
-		       (unsigned long long)sum.failed, (unsigned long long)sum.wrong, (unsigned long long)sum.worst_us,
-		       sum.error ? strerror(sum.error) : "none");
+		printf("HAMMER %d ms=%llu ok=%llu failed=%llu wrong=%llu worst=%llu us %s\n", t,
+		       (unsigned long long)(us() - begun) / 1000, (unsigned long long)sum.ok, (unsigned long long)sum.failed,
+		       (unsigned long long)sum.wrong, (unsigned long long)sum.worst_us, sum.error ? strerror(sum.error) : "none");
 	}
 	return 0;
 }
