@@ -9,6 +9,7 @@ import lasting
 from machine import Bochs, Qemu, Qemu10
 import diskrows
 import faultrows
+import lifeguests
 import makerun
 import natguests
 import netguests
@@ -74,6 +75,8 @@ def rows(which):
         Row(Qemu10, None, 2, natguests.host_address, plans.hello, ci=False, name='host-address-igb', extra=natguests.card('igb')),
         Row(Qemu, None, 3, netguests.switch_guards, netguests.two, ci=False),
         Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
+        Row(Qemu, None, 4, lifeguests.create_delete, lifeguests.two),
+        Row(Qemu, None, 4, lifeguests.changes, lifeguests.two, ci=False, name='life-changes'),
         Row(Qemu, None, 3, scenarios.ovmf_shell, plans.ovmf_shell),
         Row(Qemu, None, 1, scenarios.one_core, plans.hello),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello),
@@ -98,6 +101,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
         Row(Qemu, None, 2, scenarios.display, plans.display),
         Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
+        Row(Qemu, None, 2, scenarios.display_linux, plans.display_simpledrm, ci=False, name='display-simpledrm'),
         Row(Qemu, None, 2, scenarios.small_uefi, plans.small_uefi),
         Row(Qemu, None, 2, scenarios.small_uefi, plans.large_uefi, ci=False, name='large-uefi', memory=7168),
         Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-ps2', ci=False),
