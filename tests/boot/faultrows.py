@@ -48,13 +48,13 @@ class Faulty(Lasting, Qemu):
 class FaultyAhci(Faulty):
     disk_name = 'sata2'
     dead_seconds = 0        # QEMU's AHCI waits for the request itself when it is reset: nothing would go on
-    device = 'ide-hd,id=sick,serial=SICK,bus=ide.2'
+    device = 'ide-hd,id=sick,serial=SICK,bus=ide.2,werror=report'
 
 
 class FaultyVirtio(Faulty):
     disk_name = 'vd0'
     dead_seconds = 40
-    device = 'virtio-blk-pci,id=sick,serial=SICK,addr=2'
+    device = 'virtio-blk-pci,id=sick,serial=SICK,addr=2,werror=report'
 
 
 class Pulled(Faulty):
