@@ -14,6 +14,7 @@
 #undef assert
 
 #include <hv/storage/storage.h>
+#include "../unit/hv/storage/no_snapshots.h"
 
 #define SECTORS 4096u
 #define CLIENTS 3u
@@ -61,6 +62,7 @@ void gpt_job_read(struct storage_disk *s) { }
 bool gpt_job_run(struct storage_disk *s) { return false; }
 void gpt_job_forget(struct storage_disk *s) { }
 bool gpt_job_settled(const struct storage_disk *s) { return true; }
+void snap_look(struct storage_disk *s) { }
 void volumes_update(struct storage_disk *s, const struct gpt *g, const u8 *entries) { }
 
 static u32 byte(void)
