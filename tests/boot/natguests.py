@@ -74,7 +74,11 @@ def nat(m, _plan):
         in_guest(m, '2', 'right', f'echo out-of-right | nc -w 5 10.0.2.2 {server.getsockname()[1]} &', r'right# ', 20)
         got = server.accept()[0].makefile().readline()
     assert got == 'out-of-right\n', got
+    # IPv6: an address of their own by the gateway's advertisements, hidden behind the hypervisor's.
+    in_guest(m, '1', 'left', 'until ip -6 addr show eth0 | grep -q "inet6 fd"; do sleep 1; done; ping6 -c 2 fec0::2', r'2 packets received', 60)
     view(m, '0')
+    m.at = len(m.text)
+    shell(m, 'net nat', r'IPv6 fd\S+/64, outside up; [1-9]\d* packets out, [1-9]\d* in')
     m.at = len(m.text)
     out, back = (int(n) for n in shell(m, 'net nat', r'(\d+) packets out, (\d+) in').groups())
     assert out > 10 and back > 10, (out, back)
