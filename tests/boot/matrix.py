@@ -154,6 +154,7 @@ def rows(which):
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, lasting.datastore, lasting.firmware, ci=False, name='datastore-ide'),
     ]
     table += [
+        Row(Qemu, None, 9, natguests.eight_guests, natguests.eight, ci=False, extra=natguests.card('virtio-net-pci'), memory=2048),
         # A LAN of the test's own, in a network namespace: needs root.
         Row(netlab.QemuTap, None, 4, netlab.lan, netlab.lab, ci=False, name='net-lan'),
         Row(netlab.QemuTap, None, 4, netlab.hostile, netlab.tcp_syslog, ci=False, name='net-hostile'),

@@ -18,8 +18,8 @@ def syslog():
         with socket.create_server(('0.0.0.0', 514)) as server:
             while True:
                 c = server.accept()[0]
-                for line in c.makefile('r', errors='replace'):
-                    say(line.rstrip())
+                while data := c.recv(65536):
+                    say(data.decode(errors='replace'))
     threading.Thread(target=stream, daemon=True).start()
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.bind(('0.0.0.0', 514))
