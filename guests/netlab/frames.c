@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // frames KIND DEVICE COUNT [RATE]: frames that no driver of Linux' own would send, from a guest, to try the switch with. RATE: a
 // second; without it as fast as it goes. KIND: storm (broadcasts), unknown (to addresses that nobody has), arp (requests),
-// arpspoof (answers: 10.99.0.1 is here), mac (a foreign source address), ip (a foreign source address of IPv4), syn (TCP SYNs to
+// arpspoof (answers: 10.99.0.11 is here), mac (a foreign source address), ip (10.99.0.11 as source), syn (TCP SYNs to
 // 10.99.0.1), dhcp (DISCOVERs of ever new clients), ra (router advertisements), vlan (tags inside of tags). Prints how many were
 // taken.
 #include <arpa/inet.h>
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ETHER = 14, IP = 20, ROUTER = 0x0a630001 };
+enum { ETHER = 14, IP = 20, ROUTER = 0x0a630001, NEIGHBOUR = 0x0a63000b };
 static unsigned char frame[1514], mac[6];
 
 static void put16(unsigned char *p, unsigned v) { p[0] = (unsigned char)(v >> 8); p[1] = (unsigned char)v; }
@@ -135,7 +135,7 @@ static unsigned make(const char *kind, unsigned i)
 	if (!strcmp(kind, "arp"))
 		return arp(1, ROUTER + 9, ROUTER + 1 + i % 250);
 	if (!strcmp(kind, "arpspoof"))
-		return arp(2, ROUTER, ROUTER + 9);
+		return arp(2, NEIGHBOUR, ROUTER);
 	if (!strcmp(kind, "syn"))
 		return syn(i);
 	if (!strcmp(kind, "dhcp"))
@@ -155,7 +155,7 @@ static unsigned make(const char *kind, unsigned i)
 	}
 	if (!strcmp(kind, "ip")) {
 		put16(frame + 12, 0x0800);
-		return udp(ROUTER, ROUTER + 1, 9, 9, 100);
+		return udp(NEIGHBOUR, ROUTER, 9, 9, 100);
 	}
 	return 1000;
 }

@@ -172,12 +172,12 @@ def lan(m, _plan):
 
 
 def drops(m, port):
-    """{reason: frames} of a port"""
+    """{reason: frames} of a port, dropped on their way in or out."""
     m.at = len(m.text)
     m.type(f'net {port}\r')
     m.expect(rf'port {port} of switch', 20 * m.patience)
     time.sleep(1.5)
-    return {w.strip(): int(n) for n, w in re.findall(r'^\s+(\d+) (.+?)\r?$', m.text[m.at:], re.M)}
+    return {w.strip(): int(n) for n, w in re.findall(r'dropped \w+: (\d+) ([^\r\n]+)', m.text[m.at:])}
 
 
 ATTACKS = (('storm', 'eth0', 20000), ('unknown', 'eth0', 20000), ('arp', 'eth0', 20000), ('syn', 'eth0', 20000), ('dhcp', 'eth1', 5000),
@@ -201,6 +201,8 @@ def hostile(m, _plan):
     assert m.ssh('right', 'ip addr flush dev eth1; udhcpc -n -q -t 5 -i eth1 -s /etc/udhcpc; ip -4 addr show eth1').count('10.77.0.11'), 'DHCP starved'
     m.ssh('left', f'ping -c 2 {THIRD}; ping -c 2 {RIGHT}')
     why = drops(m, 'third.0')
+    for what in ('MAC address that is not its own', 'claiming another', 'as a router', 'too many to everybody'):
+        assert any(what in w for w in why), f'nothing was dropped for "{what}": {why}'
     isolated(m)
     return f'stream at {worst:.2f} or more; dropped: ' + ', '.join(f'{n} {w}' for w, n in why.items() if n)
 
