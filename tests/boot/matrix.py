@@ -97,6 +97,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
         Row(Qemu, None, 2, scenarios.display, plans.display),
         Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
+        Row(Qemu, None, 2, scenarios.display_linux, plans.display_simpledrm, ci=False, name='display-simpledrm'),
         Row(Qemu, None, 2, scenarios.small_uefi, plans.small_uefi),
         Row(Qemu, None, 2, scenarios.small_uefi, plans.large_uefi, ci=False, name='large-uefi', memory=7168),
         Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-ps2', ci=False),

@@ -108,6 +108,17 @@ display_linux = Plan('display-linux', '[guest.pc]\ncores = 1\nmemory = "384MiB"\
 display_linux.needs_linux = True
 
 
+class Simpledrm(os.PathLike):
+    """A kernel whose only driver of screens is simpledrm: none of Debian's has it."""
+    def __fspath__(self):
+        return subprocess.run(['tests/tools/simpledrm.sh'], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+display_simpledrm = Plan('display-simpledrm', display_linux.text, dict(display_linux.files) | {'esp.img': FatDisk('esp-drm.img', {
+    'vmlinuz.efi': Simpledrm(), **{f: data for f, data in display_linux.files['esp.img'].files.items() if f != 'vmlinuz.efi'}})})
+display_simpledrm.needs_linux = True
+
+
 class GrubDisk(os.PathLike):
     """A GPT disk with Debian's GRUB, this menu, and these files beside it; made when the plan is written."""
     def __init__(self, name, menu, files):
