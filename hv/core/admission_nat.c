@@ -77,7 +77,7 @@ static void check_devices(struct admission *a, const struct resolved_switch *s)
 static void check_outsides(struct admission *a)
 {
 	const struct resolved_plan *rp = a->resolved;
-	u32 seen = rp->host == NO_CARD ? 0 : BIT32(rp->host), most = PLAN_NATS_MAX;
+	u32 seen = rp->host == NO_CARD ? 0 : BIT32(rp->host), count = rp->host != NO_CARD, most = PLAN_NATS_MAX;
 	char key[64];
 
 	for (u32 i = 0; i < a->plan->switch_count; i++)
@@ -89,7 +89,7 @@ static void check_outsides(struct admission *a)
 		if (!s->plan->nat || s->outside == NO_CARD || seen >> s->outside & 1)
 			continue;
 		seen |= BIT32(s->outside);
-		if ((u32)__builtin_popcount(seen) == most + 1)
+		if (count++ == most)
 			plan_error_add(a->errors, "PLAN-LIMIT", s->plan->line, admission_switch_key(key, sizeof(key), s->plan, "outside"),
 				       "at most %u switches outside, the hypervisor's own among them", most);
 	}
