@@ -90,7 +90,8 @@ static void check_outsides(struct admission *a)
 			continue;
 		seen |= BIT32(s->outside);
 		if (count++ == most)
-			plan_error_add(a->errors, "PLAN-LIMIT", s->plan->line, admission_switch_key(key, sizeof(key), s->plan, "outside"),
+			plan_error_add(a->errors, "PLAN-LIMIT", s->plan->line,
+				       admission_switch_key(key, sizeof(key), s->plan, "outside"),
 				       "at most %u switches outside, the hypervisor's own among them", most);
 	}
 }
@@ -106,7 +107,8 @@ static void admit_nat(struct admission *a)
 		if (!s->plan->nat)
 			continue;
 		if (all++ == PLAN_NATS_MAX)
-			plan_error_add(a->errors, "PLAN-LIMIT", s->plan->line, admission_switch_key(key, sizeof(key), s->plan, "nat"),
+			plan_error_add(a->errors, "PLAN-LIMIT", s->plan->line,
+				       admission_switch_key(key, sizeof(key), s->plan, "nat"),
 				       "at most %u switches with nat", PLAN_NATS_MAX);
 		s->address = s->plan->address_given ? s->plan->address : NAT_FIRST + (count++ << 8);
 		s->prefix = s->plan->address_given ? s->plan->prefix : NAT_PREFIX;

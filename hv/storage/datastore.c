@@ -81,6 +81,16 @@ bool datastore_settled(const struct guest *g)
 	return d.state != DATASTORE_LOADING && (d.looked || d.state == DATASTORE_OFF);
 }
 
+void datastore_add(const struct guest *g)
+{
+	vars_add(g);
+}
+
+void datastore_drop(const struct guest *g)
+{
+	vars_drop(g);
+}
+
 bool datastore_clean(void)
 {
 	return d.state != DATASTORE_READY || (vars_is_saved() && log_file_is_saved() && media_is_clean(&d.media));

@@ -191,5 +191,9 @@ int guest_volume_attach(struct guest *g, struct block_store *s, const struct pla
 const char *guest_volumes_open(const struct guest *g);
 void guest_volumes_close(const struct guest *g);
 
+/* Are all of them closed? The guest goes, or could not be built, with all of them closed. Control core. */
+bool guest_volumes_closed(const struct guest *g);
+void guest_volumes_forget(const struct guest *g);
+
 /* The only volume of the datastore's type; null: there is none, or several (said on the log). */
 struct volume *volume_datastore(void);
