@@ -399,6 +399,8 @@ void queue_run(struct storage_disk *s, u64 now)
 	begin_turn(s);
 	if (!wanted(s))
 		return;
+	if (s->flush_head)		/* first: whoever always wants more would leave no slot for it */
+		flush_begin(s);
 	weights = busy_weight(s);
 	while (!s->stalled && s->free && s->clients && (c = next_client(s, weights, now))) {
 		if (c->head->op == BLOCK_FLUSH) {
