@@ -14,7 +14,7 @@
 #include "../models.h"
 
 #define HOLD_NS 20000ul
-#define LINGER_NS 100000ul
+#define LINGER_NS 500000ul
 
 static struct vblk *of(struct virtio_device *d)
 {

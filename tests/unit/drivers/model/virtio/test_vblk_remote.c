@@ -250,7 +250,7 @@ static void test_depth_one_brisk(void **state)
 		fake.now += 10 * FAKE_US;
 	}
 	assert_int_equal(drv.d->queue[0].kicks, 2);
-	fake.now += 100 * FAKE_US;
+	fake.now += 500 * FAKE_US;
 	assert_false(control_work_lingers(fake.now));
 	control();
 	assert_int_equal(event(32), 20);
