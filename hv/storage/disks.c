@@ -19,7 +19,7 @@ static bool (*is_granted)(const struct disk *d);
  * no interrupt. */
 static u32 awake, limited, starved, polled;
 static bool in_turn;		/* storage_poll() looks by itself */
-static bool fresh;		/* storage_wake() was called */
+static bool again;		/* storage_again() was called */
 static u32 work_id;
 static u64 look_at;		/* TSC: all have a turn, whoever may have been overlooked */
 static bool interrupts_on;	/* whether a disk has one can be told from then on */
@@ -143,9 +143,14 @@ void storage_wake(const struct storage_disk *s)
 {
 	if (s)
 		awake |= BIT32(s->index);
-	fresh = true;
 	if (!in_turn)
 		control_work_wake(work_id);
+}
+
+void storage_again(void)
+{
+	again = true;
+	storage_wake(NULL);
 }
 
 void storage_wake_starved(void)
@@ -211,15 +216,17 @@ bool storage_poll(u64 now)
 		look_at = now + ns_to_ticks(LOOK_NS);
 		awake = BIT32(DISKS_MAX) - 1;
 	}
-	for (u32 n = 0; n < ROUNDS_MAX && (snapped || fresh || awake || storage_any_answer()); n++) {
-		fresh = false;
+	for (u32 n = 0; n < ROUNDS_MAX && (snapped || awake || storage_any_answer()); n++) {
+		again = false;
 		storage_answer_all();
 		disks_turn(now);
 		snapped = copy_turn();
 		snapped |= snap_run(now);
 	}
 	in_turn = false;
-	return snapped || fresh || awake || storage_any_answer() || any_polled();
+	if (again)
+		control_work_wake(work_id);
+	return snapped || awake || storage_any_answer() || any_polled();
 }
 
 void storage_kick(void)

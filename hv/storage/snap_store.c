@@ -182,7 +182,7 @@ static void detach(struct snap_store *t)
 	}
 	t->state = SNAP_CLOSING;
 	storage_bind(&t->io, NULL, 0, 0);
-	storage_wake(NULL);
+	storage_again();
 }
 
 static bool closing_run(struct snap_store *t)
@@ -231,7 +231,7 @@ static void layers_gone(struct snap_store *t)
 		if (t->map.layer[i].used)
 			snap_hide_layer(t, i);
 	t->look = true;
-	storage_wake(NULL);
+	storage_again();
 }
 
 void snap_broken(struct snap_store *t, const char *why)

@@ -80,8 +80,10 @@ extern u32 storage_clients_end;		/* above the highest place that ever was used *
 bool storage_disk_alive(const struct storage_disk *s);
 
 /* Something was asked of s or answered by it, or it has room again: it has a turn soon. Null: requests wait to be told of their
- * end, or something else has changed that a turn looks at. */
+ * end. */
 void storage_wake(const struct storage_disk *s);
+/* Something else has changed that a turn looks at: it comes behind this one, if this is one. */
+void storage_again(void);
 /* A bounce buffer is free again: all who found none. */
 void storage_wake_starved(void);
 
