@@ -76,6 +76,8 @@ def rows(which):
         Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
         Row(Qemu, None, 4, lifeguests.create_delete, lifeguests.two),
         Row(Qemu, None, 4, lifeguests.changes, lifeguests.two, ci=False, name='life-changes'),
+        Row(lasting.QemuVirtio, None, 4, lifeguests.plan_lasts, lifeguests.kept, ci=False),
+        Row(Qemu, None, 3, lifeguests.pause, lifeguests.locked, ci=False, name='life-pause-locked'),
         Row(Qemu, None, 3, scenarios.ovmf_shell, plans.ovmf_shell),
         Row(Qemu, None, 1, scenarios.one_core, plans.hello),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello),
