@@ -12,6 +12,7 @@
 static struct {
 	struct plan *target;		/* null: nothing is under way */
 	u32 number, deleted, made, failed;
+	u32 came;			/* guests of the target that were made: they stay, whatever they look like */
 	bool waits;			/* for the answer to a request */
 	struct request ask;
 } a;
@@ -41,9 +42,11 @@ static bool is_alike(const struct resolved_guest *now, const struct plan_guest *
 	two = *then;
 	forget_lines(&one);
 	forget_lines(&two);
-	one.cores.is_list = true;
-	memset(one.cores.index, 0, sizeof(one.cores.index));
-	memcpy(one.cores.index, now->core, now->core_count * sizeof(now->core[0]));
+	if (two.cores.is_list) {
+		one.cores.is_list = true;
+		memset(one.cores.index, 0, sizeof(one.cores.index));
+		memcpy(one.cores.index, now->core, now->core_count * sizeof(now->core[0]));
+	}
 	for (u32 i = 0; i < one.net_count; i++)
 		memcpy(one.net[i].mac, now->net[i].mac, sizeof(one.net[i].mac));
 	return !memcmp(&one, &two, sizeof(one));
@@ -57,13 +60,18 @@ static const struct plan_guest *find(const struct plan *p, const char *name)
 	return NULL;
 }
 
+static bool has_come(const struct plan_guest *then)
+{
+	return a.came >> (then - a.target->guest) & 1;
+}
+
 /* The next guest that is not in the target, or not so. */
 static struct guest *next_to_go(void)
 {
 	for (u32 i = 0; i < machine_resolved->guest_count; i++) {
 		const struct plan_guest *then = find(a.target, machine_resolved->guest[i].plan->name);
 
-		if (!then || !is_alike(&machine_resolved->guest[i], then))
+		if (!then || (!has_come(then) && !is_alike(&machine_resolved->guest[i], then)))
 			return life_find(machine_resolved->guest[i].plan->name);
 	}
 	return NULL;
@@ -72,7 +80,7 @@ static struct guest *next_to_go(void)
 static const struct plan_guest *next_to_come(void)
 {
 	for (u32 i = 0; i < a.target->guest_count; i++)
-		if (!find(machine_plan, a.target->guest[i].name))
+		if (!has_come(&a.target->guest[i]) && !find(machine_plan, a.target->guest[i].name))
 			return &a.target->guest[i];
 	return NULL;
 }
@@ -112,7 +120,7 @@ static bool read_target(const char *text, u32 size)
 
 	if (ok) {
 		plan_errors_init(errors, "plan");
-		ok = !plan_read(a.target, text, size, work, errors);
+		ok = !plan_read(a.target, text, size, work, errors) && !change_may_apply(a.target, errors);
 		for (u32 i = 0; i < errors->count; i++)
 			log_error("%s", errors->error[i].text);
 	}
@@ -181,6 +189,7 @@ bool plan_apply_step(void)
 		ask(REQUEST_DELETE, go->name);
 	} else if (come) {
 		a.made++;
+		a.came |= BIT32(come - a.target->guest);
 		a.ask = (struct request){ .op = REQUEST_PLACE, .who = "saved plan", .answer = on_answer, .place = come };
 		a.waits = request_put(&a.ask);
 	} else {

@@ -169,6 +169,14 @@ int change_may_set(const struct guest *g, const struct plan_guest *wanted, struc
 	return plan_with(g, wanted, errors) ? 0 : -E_INVAL;
 }
 
+int change_may_apply(struct plan *p, struct plan_errors *errors)
+{
+	p->machine = machine_plan->machine;
+	p->switch_count = machine_plan->switch_count;
+	memcpy(p->sw, machine_plan->sw, sizeof(p->sw));
+	return plan_admit(p, machine_facts, resolved_room, errors);
+}
+
 void change_drop_begin(struct guest *g)
 {
 	guest_unhook(g);
