@@ -5,6 +5,7 @@
 
 #include <hv/core.h>
 #include <hv/host.h>
+#include <hv/host_net.h>
 #include <hv/lib.h>
 #include <hv/machine.h>
 #include <hv/net_build.h>
@@ -95,7 +96,9 @@ static struct guest *build_placed(u32 slot, const struct resolved_plan *rp, u32 
 		g = NULL;
 		lacking = "its ports: the switch is full";
 	}
-	if (!g)
+	if (g)
+		host_net_add_guest(g);
+	else
 		lack(errors, r->plan, lacking);
 	return g;
 }
