@@ -295,9 +295,6 @@ static void test_small_network(void **state)
 	assert_int_equal(lease(mac), 0);
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
 /* A guest that is deleted: its address is the next one's, the others keep theirs. */
 static void test_unbind(void **state)
 {
@@ -311,6 +308,9 @@ static void test_unbind(void **state)
 	assert_int_equal(dhcp_bind(&s, web, "web"), WEB + 2);
 }
 
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 		TEST(test_guest), TEST(test_renewal), TEST(test_not_its_address), TEST(test_starvation), TEST(test_offers),
 		TEST(test_strangers_get_no_guests_address), TEST(test_decline_and_release), TEST(test_inform), TEST(test_hostile),
