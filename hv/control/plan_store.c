@@ -105,7 +105,8 @@ const char *plan_store_save(void)
 	if (!machine_plan || !machine_resolved)
 		return "there is no plan";
 	if (datastore_state() != DATASTORE_READY)
-		return "there is no datastore that could keep it (`datastore` says why): changes do not last; `plan` prints the file";
+		return "there is no datastore that could keep it (`datastore` says why): changes do not last; "
+		       "`plan` prints the file";
 	if (s.text)
 		return "one is being written";
 	s.text = pool_alloc(PAGES, POOL_OTHER);

@@ -13,8 +13,8 @@ void plan_store_init(void);
 /* Keep the plan in force. Null: it is being written, `said` lines come in the log; else why not. */
 const char *plan_store_save(void);
 
-/* The guests as they are in the saved plan of that number (0: the newest but one) instead of those in force. Those that would change
- * must rest. Null: begun, the log says how it went; else why not. */
+/* The guests as they are in the saved plan of that number (0: the newest but one) instead of those in force. Those that would
+ * change must rest. Null: begun, the log says how it went; else why not. */
 const char *plan_store_rollback(u32 number);
 
 /* Forget all that was saved: the next start is by bulkhead.toml. */
