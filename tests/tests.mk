@@ -67,7 +67,7 @@ bench: check-setup all ## instruction counts beside the peers', as Markdown tabl
 	@tests/bench/bench.py; r=$$?; tests/bench/vblk.py || r=1; tests/bench/pcboot.py && exit $$r
 
 .PHONY: bench-io
-bench-io: check-setup all ## what disk and network requests of a Linux guest cost, ONLY=ram,nvme,net PROFILE=1
+bench-io: check-setup all ## what disk and network requests of a Linux guest cost, ONLY=ram,nvme,net,outside PROFILE=1
 	@tests/bench/io.py
 
 -include $(sort $(foreach t,$(UNIT_C),$(patsubst %.o,%.d,$(call unit_objects,$(UNIT_OBJ),$(t)))))
@@ -81,3 +81,7 @@ $(BUILD)/test/%.efi: tests/boot/efi/%.c linker/boot.ld
 		/usr/lib/crt0-efi-x86_64.o $@.o -L/usr/lib -l:libgnuefi.a -o $@.so
 	$(Q)objcopy -j .text -j .reloc -j .data -j .dynamic -j .rela -j .dynsym -j .dynstr \
 		--target=efi-app-x86_64 --subsystem=10 $@.so $@
+
+# What a disk held after each of the writes that QEMU recorded.
+$(HOST)/replay: $$(call unit_objects,$(UNIT_OBJ),tests/tools/replay.c)
+	@$(HOST_CC) $(UNIT_CFLAGS) -o $@ $^ -lcmocka

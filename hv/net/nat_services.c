@@ -3,6 +3,7 @@
 
 #include "dns_names.h"
 #include "inet.h"
+#include "nat6_port.h"
 
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -12,6 +13,9 @@
 #define DATA (ETHER_HEADER + 20 + UDP_HEADER)
 #define REQUEST_MAX 1472u
 enum { PORT_DNS = 53, PORT_DHCP_SERVER = 67, PORT_DHCP_CLIENT = 68 };
+
+_Static_assert(PLAN_NATS_MAX <= NAT_NETWORKS && PLAN_FORWARDS_ALL <= NAT_FORWARDS && PLAN_NAT_DEVICES <= DHCP_FIXED &&
+	       PLAN_GUESTS_MAX * PLAN_NETS_MAX <= NAT_MEMBERS, "what admission lets pass has a place");
 
 struct dhcp_server nat_dhcp[NAT_NETWORKS];
 
@@ -52,6 +56,7 @@ static void member_set(u32 index, u32 network, const struct dhcp_binding *b)
 	m->network = (u8)network;
 	m->address = b->address;
 	memcpy(m->mac, b->mac, 6);
+	nat6_port_member(index, m);
 }
 
 /* A stranger with a lease: any free place; his flows end with it. */

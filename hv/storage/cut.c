@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of the requests at the head of a client's queue goes to the disk as one request: as long as its limits allow, and
  * whole neighbours with it. Memory that the disk's rules keep it from reaching goes through a bounce buffer. */
-#include "storage.h"
+#include "snapshot.h"
 
 #include <hv/lib.h>
 #include <hv/pool.h>
@@ -18,6 +18,11 @@ int bounce_init(void)
 	bounce_memory = pool_alloc((BOUNCES + 1) * BOUNCE_BYTES / PAGE_SIZE, POOL_OTHER);
 	bounce_free = bounce_memory ? BIT32(BOUNCES) - 1 : 0;
 	return bounce_memory ? 0 : -E_NOMEM;
+}
+
+u64 bounce_reach(void)
+{
+	return pool_hpa(bounce_memory).v + (BOUNCES + 1) * BOUNCE_BYTES;
 }
 
 u8 *bounce_take(void)
@@ -89,6 +94,11 @@ static void place_copy(struct place p, u8 *buffer, u64 n, bool to_buffer)
 	}
 }
 
+static bool within_reach(const struct disk *d, const struct dma_piece *p)
+{
+	return !d->dma_end || p->hpa + p->len <= d->dma_end;
+}
+
 /* May the disk be told of this piece after those that s has? */
 static bool piece_fits(const struct storage_slot *s, const struct dma_piece *p)
 {
@@ -96,7 +106,7 @@ static bool piece_fits(const struct storage_slot *s, const struct dma_piece *p)
 	u32 n = s->rq.pieces;
 	const struct dma_piece *last = &s->piece[n ? n - 1 : 0];
 
-	if (d->dma_end && p->hpa + p->len > d->dma_end)
+	if (!within_reach(d, p))
 		return false;
 	if (n == MIN(d->pieces_max, (u32)DISK_PIECES_MAX) || !IS_ALIGNED(p->hpa | p->len, MAX(d->dma_align, 1u)))
 		return false;
@@ -108,6 +118,8 @@ static bool piece_add(struct storage_slot *s, struct dma_piece p)
 {
 	struct dma_piece *last = &s->piece[s->rq.pieces ? s->rq.pieces - 1 : 0];
 
+	if (!within_reach(s->disk->d, &p))
+		return false;
 	if (s->rq.pieces && last->hpa + last->len == p.hpa && last->len + (u64)p.len <= UINT32_MAX &&
 	    IS_ALIGNED(p.len, MAX(s->disk->d->dma_align, 1u))) {
 		last->len += p.len;
@@ -252,9 +264,14 @@ static u64 add_neighbours(struct storage_slot *s, u64 bytes, u64 max)
 int cut_part(struct storage_slot *s, struct storage_client *c)
 {
 	struct storage_request *rq = c->head;
-	u64 max = limit_of(s->disk->d), left = (rq->sectors - rq->given) * BLOCK_SECTOR, bytes = MIN(max, left);
+	u64 max = limit_of(s->disk->d), left = (rq->sectors - rq->given) * BLOCK_SECTOR, bytes, run;
 
 	slot_begin(s, c, rq);
+	if (c->mapped) {
+		s->rq.sector = snap_place(c, s->began, &run);
+		max = MIN(max, run * BLOCK_SECTOR);
+	}
+	bytes = MIN(max, left);
 	if (rq->by_writes)
 		bytes = add_zeros(s, bytes);
 	else if (storage_is_data(rq->op))

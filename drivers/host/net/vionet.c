@@ -20,10 +20,10 @@ enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, CONFIG_SPEED = 12 };	
 #define LOOK_NS 250000000ul
 #define POLLED_NS 500000ul
 #define RESET_NS 10000000ul
-#define RESETS_SHIFT_MAX 10u
 /* "Control Virtqueue" (5.1.6.5): class "receive mode", its first two commands, one byte of argument. */
 enum { CONTROL_PROMISCUOUS = 0, CONTROL_MULTICAST = 1, CONTROL_COMMANDS = 2, CONTROL_NONE = 0xff };
 #define CONTROL_BYTES 3u
+#define CONTROL_PIECES 2u		/* a command and its answer */
 #define CONTROL_NS (5 * NS_PER_S)
 
 static const u32 ids[] = { PCI_DEVICE(VIRTIO, 0x1000), PCI_DEVICE(VIRTIO, 0x1041), 0 };
@@ -113,16 +113,9 @@ static void begin_to_run(struct vionet *c)
 /* DMA is off from here on: what the device held is free. */
 void vionet_reset(struct vionet *c, const char *why, u64 now)
 {
-	u32 shift = MIN(c->resets_in_row, RESETS_SHIFT_MAX);
-
-	if (shift < 3)
-		log_notice("%s: reset: %s", c->net.name, why);
 	c->state = VIONET_RESETTING;
-	c->until = now + ns_to_ticks(RESET_NS << shift);
-	c->resets_in_row++;
-	c->net.stats.resets++;
+	c->until = now + ns_to_ticks(RESET_NS << nic_count_reset(&c->net, &c->resets_in_row, why));
 	vio_reset_begin(&c->vio);
-	nic_set_link(&c->net, false, 0);
 	vionet_tx_clear(c);
 }
 
@@ -178,7 +171,7 @@ static bool vionet_poll(void *card, u64 now)
 		vio_queue_quiet(&c->tx);
 		c->listening = false;
 	}
-	if (!c->vio.pci->message_kind)
+	if (!c->vio.pci->message_kind && c->state != VIONET_DEAD)
 		control_work_by(now + ns_to_ticks(POLLED_NS));
 	return any;
 }
@@ -206,6 +199,8 @@ static int open_queues(struct vionet *c)
 		ret = vio_queue_open(&c->vio, &c->control, VIONET_CONTROL_QUEUE, 16, 0);
 		c->ctl.page = pool_alloc(1, POOL_OTHER);
 		ret = ret || c->ctl.page ? ret : -E_NOMEM;
+		if (!ret && c->control.size < CONTROL_PIECES)
+			ret = -E_NODEV;
 	}
 	if (ret)
 		return ret;
