@@ -456,10 +456,12 @@ static void test_backlog(void **state)
 			assert_int_equal(len, 5000 + n + HEADER - 4000);
 			assert_int_equal(came(&len), 0);
 		}
+		put_buffers(0, 1, 2000);			/* enough for it, but it is not its turn */
 		assert_int_equal(give(mac, 60, (struct net_offload){ 0 }), NET_TAKEN);
-		put_buffers(0, 8, 2000);
+		assert_int_equal(came(&len), 0);
+		put_buffers(1, 7, 2000);
 		assert_int_equal(came(&len), 1);
-		assert_int_equal(header(0).buffers, 3);		/* an older one */
+		assert_int_equal(header(0).buffers, 3);
 	}
 }
 
