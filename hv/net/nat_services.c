@@ -14,6 +14,9 @@
 #define REQUEST_MAX 1472u
 enum { PORT_DNS = 53, PORT_DHCP_SERVER = 67, PORT_DHCP_CLIENT = 68 };
 
+_Static_assert(PLAN_NATS_MAX <= NAT_NETWORKS && PLAN_FORWARDS_ALL <= NAT_FORWARDS && PLAN_NAT_DEVICES <= DHCP_FIXED &&
+	       PLAN_GUESTS_MAX * PLAN_NETS_MAX <= NAT_MEMBERS, "what admission lets pass has a place");
+
 struct dhcp_server nat_dhcp[NAT_NETWORKS];
 
 /* An answer as a whole frame; the data lies at DATA already. */
@@ -184,6 +187,37 @@ void nat_bind_guests(u32 network, const struct resolved_plan *rp, u32 sw_index)
 			member_set(next, network, dhcp_find(s, rg->net[i].mac, 0));
 		}
 	}
+}
+
+static void share_anew(void)
+{
+	nat_share(&nat);
+	nat_share(&nat6.flows);
+}
+
+void nat_add_card(u32 network, const u8 mac[NET_MAC], const char *name)
+{
+	struct dhcp_server *s = &nat_dhcp[network];
+
+	nat_drop_card(network, mac);		/* it may have had a stranger's lease */
+	if (dhcp_bind(s, mac, name))
+		lease_given(network, dhcp_find(s, mac, 0));
+	share_anew();
+}
+
+void nat_drop_card(u32 network, const u8 mac[NET_MAC])
+{
+	dhcp_unbind(&nat_dhcp[network], mac);
+	for (u32 i = 0; i < NAT_MEMBERS; i++) {
+		struct nat_member *m = &nat.member[i];
+
+		if (!m->used || m->network != network || memcmp(m->mac, mac, sizeof(m->mac)))
+			continue;
+		nat_forget_member(&nat, i);
+		m->used = m->guest = false;
+		nat6_port_member(i, m);
+	}
+	share_anew();
 }
 
 void nat_add_forwards(struct host_port *hp, u32 side, const struct plan_switch *sw)

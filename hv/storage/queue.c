@@ -375,6 +375,8 @@ bool queue_run(struct storage_disk *s, u64 now)
 	if (!wanted(s))
 		return false;
 	s->stalled = false;
+	if (s->flush_head)		/* first: whoever always wants more would leave no slot for it */
+		any = flush_begin(s);
 	while (!s->stalled && s->free && (c = next_client(s, now))) {
 		any = true;
 		if (c->head->op == BLOCK_FLUSH) {

@@ -16,6 +16,8 @@
 #include <hv/storage/storage.h>
 #include "../unit/hv/storage/no_snapshots.h"
 
+bool copy_turn(void) { return false; }
+
 #define SECTORS 4096u
 #define CLIENTS 3u
 #define REQUESTS 48u
