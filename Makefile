@@ -35,7 +35,7 @@ HV_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pic -fno-pie -mcmodel=kernel 
 # Our own mem* functions must not be turned into calls of themselves; of this option clang knows the first half only.
 NO_IDIOM := -fno-builtin $(if $(findstring clang,$(CC)),,-fno-tree-loop-distribute-patterns)
 
-HV_DIRS := hv/core hv/x86 hv/x86/vmx hv/x86/svm hv/control hv/lib hv/net hv/storage drivers/host drivers/host/disk \
+HV_DIRS := hv/core hv/x86 hv/x86/vmx hv/x86/svm hv/control hv/lib hv/net hv/storage hv/web drivers/host drivers/host/disk \
 	drivers/host/net drivers/host/usb drivers/host/virtio drivers/model drivers/model/e1000e drivers/model/pci \
 	drivers/model/virtio
 HV_C := $(sort $(foreach d,$(HV_DIRS),$(wildcard $(d)/*.c)))
@@ -47,9 +47,12 @@ ZYDIS_CFLAGS :=
 LWIP_OBJS :=
 LWIP_CFLAGS :=
 LITTLEFS_CFLAGS :=
+WEB_OBJS :=
+WEB_CFLAGS :=
 -include hv/x86/third_party.mk
 -include hv/net/third_party.mk
 -include hv/storage/third_party.mk
+-include hv/web/third_party.mk
 -include boot/boot.mk
 -include hv/core/plan.mk
 -include tests/guest/guest.mk
@@ -64,7 +67,7 @@ hv: $(BUILD)/hv.elf
 $(BUILD)/hv/lib/string.o: HV_CFLAGS += $(NO_IDIOM)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) $(WEB_CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
@@ -76,9 +79,9 @@ $(BUILD)/version.c: FORCE
 $(BUILD)/version.o: $(BUILD)/version.c
 	$(Q)$(CC) $(HV_CFLAGS) -c $< -o $@
 
-$(BUILD)/hv.elf: $(HV_OBJ) $(BUILD)/version.o $(ZYDIS_OBJS) $(LWIP_OBJS) linker/hv.ld
+$(BUILD)/hv.elf: $(HV_OBJ) $(BUILD)/version.o $(ZYDIS_OBJS) $(LWIP_OBJS) $(WEB_OBJS) linker/hv.ld
 	$(Q)ld -nostdlib -static -z noexecstack -z max-page-size=4096 --build-id=none --gc-sections \
-		-T linker/hv.ld -o $@ $(HV_OBJ) $(BUILD)/version.o $(ZYDIS_OBJS) $(LWIP_OBJS)
+		-T linker/hv.ld -o $@ $(HV_OBJ) $(BUILD)/version.o $(ZYDIS_OBJS) $(LWIP_OBJS) $(WEB_OBJS)
 
 .PHONY: FORCE
 FORCE:

@@ -46,6 +46,7 @@ void loop_init(void)
 	hub_init();
 	typing_init();
 	shell_init();
+	shell_web_init();
 }
 
 static void start_waiting(u64 now)

@@ -64,3 +64,6 @@ void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct
 
 /* The machine's key net, a table. */
 void plan_read_host_net(struct plan_reader *r, void *machine, const struct toml_node *n);
+
+/* ... https, a table. */
+void plan_read_https(struct plan_reader *r, void *machine, const struct toml_node *n);

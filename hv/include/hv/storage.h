@@ -189,5 +189,8 @@ int guest_volume_attach(struct guest *g, struct block_store *s, const struct pla
 const char *guest_volumes_open(const struct guest *g);
 void guest_volumes_close(const struct guest *g);
 
+/* What they have read and written, all together. */
+void guest_volumes_bytes(const struct guest *g, u64 *read, u64 *written);
+
 /* The only volume of the datastore's type; null: there is none, or several (said on the log). */
 struct volume *volume_datastore(void);
