@@ -89,7 +89,8 @@ bool datastore_decided(void)
 
 bool datastore_clean(void)
 {
-	return d.state != DATASTORE_READY || (vars_is_saved() && log_file_is_saved() && keep_is_saved() && media_is_clean(&d.media));
+	return d.state != DATASTORE_READY || (vars_is_saved() && log_file_is_saved() && keep_is_saved() &&
+					       media_is_clean(&d.media));
 }
 
 /* A full file system is said once, until something could be written again. */

@@ -4,6 +4,7 @@
 #include "accounts_int.h"
 #include "entropy.h"
 #include "tls.h"
+#include "web_int.h"
 
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -21,7 +22,7 @@ static const char magic[8] = "BHACC01";
 
 struct accounts accounts;
 
-/* --- small things -------------------------------------------------------------------------------------------------------- */
+/* --- small things -------------------------------------------------------------------------------------------- */
 
 enum role role_of(const char *word)
 {
@@ -73,14 +74,17 @@ void accounts_make_secret(const char *prefix, char secret[ACCOUNT_SECRET + 1], u
 	tls_sha256(secret, strlen(secret), hash);
 }
 
-/* --- kept -------------------------------------------------------------------------------------------------------------------- */
+/* --- kept
+ * --------------------------------------------------------------------------------------------------------------------
+ * */
 
 static u32 sum_of(const struct accounts_kept *k)
 {
 	u8 sum[32];
 	u32 first;
 
-	tls_sha256((const u8 *)k + offsetof(struct accounts_kept, users), sizeof(*k) - offsetof(struct accounts_kept, users), sum);
+	tls_sha256((const u8 *)k + offsetof(struct accounts_kept, users), sizeof(*k) - offsetof(struct accounts_kept,
+		users), sum);
 	memcpy(&first, sum, sizeof(first));
 	return first;
 }
@@ -138,7 +142,9 @@ u32 accounts_user_count(void)
 	return n;
 }
 
-/* --- users ------------------------------------------------------------------------------------------------------------------- */
+/* --- users
+ * -------------------------------------------------------------------------------------------------------------------
+ * */
 
 static struct account *find_user(const char *name)
 {
@@ -246,7 +252,7 @@ bool accounts_user(u32 n, u64 now, struct account_view *v)
 	return false;
 }
 
-/* --- the first one ------------------------------------------------------------------------------------------------------------- */
+/* --- the first one ------------------------------------------------------------------------------------------- */
 
 /* 80 bits without letters that are read wrongly. */
 void accounts_new_code(void)
@@ -304,7 +310,7 @@ const char *accounts_enrol(const char *code, const char *name, const char *passw
 	return why;
 }
 
-/* --- logging in --------------------------------------------------------------------------------------------------------------- */
+/* --- logging in ---------------------------------------------------------------------------------------------- */
 
 /* Strangers' slow hashes come from a bucket, so that they leave time for others. */
 static bool may_hash(bool near, u64 now)
@@ -332,11 +338,13 @@ static void count_failure(u32 index, u64 now)
 		return;
 	wait <<= MIN(g->failures - FAILURES_FREE - 1, 6u);
 	g->until = now + MIN(wait, LOCK_S_MAX) * timebase.tsc_hz;
-	log_notice("web: user %s: %u wrong passwords in a row: no log-in for %lu s", accounts.kept.users[index].name, g->failures,
+	log_notice("web: user %s: %u wrong passwords in a row: no log-in for %lu s", accounts.kept.users[index].name,
+		g->failures,
 		   MIN(wait, LOCK_S_MAX));
 }
 
-/* Unknown users cost the same time, so that nobody learns who is one. A locked one is open to the last administrator's address. */
+/* Unknown users cost the same time, so that nobody learns who is one. A locked one is open to the last administrator's
+ * address. */
 const char *accounts_login(const char *name, const char *password, bool near, u64 now, struct identity *who,
 			   char secret[ACCOUNT_SECRET + 1], u16 *status)
 {
@@ -349,16 +357,17 @@ const char *accounts_login(const char *name, const char *password, bool near, u6
 	*status = 429;
 	if ((u && !near && now < accounts.guard[index].until) || !may_hash(near, now))
 		return "too many attempts: wait, then try again";
-	tls_slow_hash(password, strlen(password), u ? u->salt : nobody, sizeof(nobody), u ? u->rounds : ROUNDS_PBKDF2, hash);
+	tls_slow_hash(password, strlen(password), u ? u->salt : nobody, sizeof(nobody), u ? u->rounds : ROUNDS_PBKDF2,
+		hash);
 	u = find_user(name);		/* it may be gone, or another */
 	right = u && tls_same(hash, u->hash, sizeof(hash));
 	*status = 401;
 	if (!right) {
 		if (u)
-			count_failure((u32)(u - accounts.kept.users), tsc_now());
+			count_failure((u32)(u - accounts.kept.users), web_now());
 		return "user or password is wrong";
 	}
 	accounts.guard[u - accounts.kept.users] = (struct account_guard){ 0 };
-	session_begin(u, tsc_now(), who, secret);
+	session_begin(u, web_now(), who, secret);
 	return NULL;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Who may do what: users with passwords, API tokens, sessions of browsers. Passwords are hashed slowly; tokens and sessions are 256
+/* Who may do what: users with passwords, API tokens, sessions of browsers. Passwords are hashed slowly; tokens and
+ * sessions are 256
  * random bits, of which only the hash is kept. Web fiber, but for what is marked. */
 
 #include "http.h"
@@ -31,7 +32,8 @@ struct identity {
 /* Nobody is known; a new code. */
 void accounts_init(void);
 
-/* Put back what was kept; false: it makes no sense. And what is to be kept, in *n bytes; each change has another number. */
+/* Put back what was kept; false: it makes no sense. And what is to be kept, in *n bytes; each change has another
+ * number. */
 bool accounts_restore(const void *kept, size_t n);
 const void *accounts_keep(size_t *n);
 u32 accounts_changes(void);

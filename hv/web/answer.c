@@ -14,11 +14,11 @@
 
 #define HEAD_MAX 1536u
 
-static char body_text[ANSWER_BODY_MAX];
+static char body_text[ANSWER_BODY_MAX] __attribute__((aligned(16)));	/* and before that, yyjson's room */
 static char head_text[512];
 static struct json_body json;
 
-/* --- what an answer says ------------------------------------------------------------------------------------------------- */
+/* --- what an answer says ------------------------------------------------------------------------------------- */
 
 void answer_json(struct answer *a, u16 status)
 {
@@ -68,7 +68,7 @@ bool answer_read_body(struct answer *a)
 		json.count = 0;
 		return true;
 	}
-	why = json_read(a->r->body, a->r->body_length, names, &json, member);
+	why = json_read(a->r->body, a->r->body_length, names, &json, member, body_text, sizeof(body_text));
 	if (why)
 		answer_problem(a, member[0] ? 422 : 400, member, "%s%s%s", member, member[0] ? ": " : "", why);
 	return !why;
@@ -80,7 +80,7 @@ const char *answer_member(const struct answer *a, const char *name)
 	return json_get(&json, name);
 }
 
-/* --- head and body onto the connection ------------------------------------------------------------------------------------- */
+/* --- head and body onto the connection ----------------------------------------------------------------------- */
 
 /* Nothing of anybody else's, no frame around us, nothing guessed, nothing kept. */
 static const char security[] =
@@ -147,7 +147,7 @@ bool answer_begin_stream(struct answer *a, const struct stream_ops *ops, const c
 	return true;
 }
 
-/* --- which function ---------------------------------------------------------------------------------------------------------- */
+/* --- which function ------------------------------------------------------------------------------------------ */
 
 /* Does path fit the pattern? Its parts at * go to param. */
 static bool path_fits(const char *pattern, const char *path, char param[ANSWER_PARAMETERS][72])
@@ -181,8 +181,10 @@ static const struct api_route *find_route(struct answer *a, const char *path)
 	for (u32 i = 0; i < api_route_count; i++) {
 		if (!path_fits(api_route[i].path, path, a->param))
 			continue;
-		if (api_route[i].method == method)
+		if (api_route[i].method == method) {
+			a->head.at = 0;
 			return &api_route[i];
+		}
 		out_print(&a->head, "%s%s", any ? ", " : "allow: ", http_method_str(api_route[i].method));
 		any = true;
 	}
@@ -237,7 +239,8 @@ static void dispatch(struct answer *a)
 	char path[HTTP_TARGET_MAX + 1];
 
 	if (a->r->status) {
-		answer_problem(a, a->r->status, NULL, a->r->status == 408 ? "the request took too long" : "this request is not taken");
+		answer_problem(a, a->r->status, NULL, a->r->status == 408 ? "the request took too long" :
+			"this request is not taken");
 		return;
 	}
 	if (!http_path(a->r, path, sizeof(path))) {
@@ -255,7 +258,7 @@ static void dispatch(struct answer *a)
 
 bool answer_request(struct web_conn *c)
 {
-	struct answer a = { .c = c, .r = &c->request, .now = tsc_now() };
+	struct answer a = { .c = c, .r = &c->request, .now = web_now() };
 	bool sent;
 
 	out_init(&a.head, head_text, sizeof(head_text));
@@ -264,7 +267,8 @@ bool answer_request(struct web_conn *c)
 	mbedtls_platform_zeroize(&json, sizeof(json));
 	mbedtls_platform_zeroize(c->request.body, c->request.body_length);
 	if (a.route && a.route->audited)
-		audit_add(&a, a.status < 300 ? "done" : a.status == 401 || a.status == 403 || a.status == 429 ? "refused" : "failed");
+		audit_add(&a, a.status < 300 ? "done" : a.status == 401 || a.status == 403 || a.status == 429 ?
+			"refused" : "failed");
 	if (a.raw)
 		return true;
 	sent = send(&a);

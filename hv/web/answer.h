@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* From a whole request to its answer: who asks, which function of the API it is, may they, and the head around what it says. Web
+/* From a whole request to its answer: who asks, which function of the API it is, may they, and the head around what it
+ * says. Web
  * fiber. */
 
 #include "conn.h"
@@ -53,7 +54,8 @@ bool answer_begin_stream(struct answer *a, const struct stream_ops *ops, const c
 /* The guest that the first parameter names; null: said so. */
 struct guest *answer_guest(struct answer *a);
 
-/* The JSON body: a member's text, "" if it is not there; a number. Only names of the route's list may be there, once each. */
+/* The JSON body: a member's text, "" if it is not there; a number. Only names of the route's list may be there, once
+ * each. */
 bool answer_read_body(struct answer *a);
 const char *answer_member(const struct answer *a, const char *name);
 

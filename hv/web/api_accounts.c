@@ -18,12 +18,14 @@ static void done(struct answer *a, const char *why, u16 status)
 		a->status = 204;
 }
 
-/* The session's secret goes into a cookie that only we get back, never over plain HTTP, never to a script, never from another
+/* The session's secret goes into a cookie that only we get back, never over plain HTTP, never to a script, never from
+ * another
  * site. RFC 6265bis "Cookie Name Prefixes" */
 static void say_session(struct answer *a, const char *secret)
 {
 	if (secret)
-		out_print(&a->head, "set-cookie: __Host-session=%s; Path=/; Secure; HttpOnly; SameSite=Strict\r\n", secret);
+		out_print(&a->head, "set-cookie: __Host-session=%s; Path=/; Secure; HttpOnly; SameSite=Strict\r\n",
+			secret);
 	json_open(&a->body, NULL, '{');
 	json_text(&a->body, "user", a->who.name);
 	json_text(&a->body, "role", role_word[a->who.role]);
@@ -36,7 +38,8 @@ void api_login(struct answer *a)
 	char secret[ACCOUNT_SECRET + 1];
 	struct identity who;
 	u16 status;
-	const char *why = accounts_login(answer_member(a, "user"), answer_member(a, "password"), server_is_admin_from(a->c), a->now, &who,
+	const char *why = accounts_login(answer_member(a, "user"), answer_member(a, "password"),
+		server_is_admin_from(a->c), a->now, &who,
 					 secret, &status);
 
 	if (!why) {
@@ -60,7 +63,8 @@ void api_login(struct answer *a)
 void api_enrol(struct answer *a)
 {
 	u16 status;
-	const char *why = accounts_enrol(answer_member(a, "code"), answer_member(a, "user"), answer_member(a, "password"), a->now, &status);
+	const char *why = accounts_enrol(answer_member(a, "code"), answer_member(a, "user"), answer_member(a,
+		"password"), a->now, &status);
 
 	if (!why)
 		log_notice("web: %s is enrolled as an administrator; the code is used up", answer_member(a, "user"));
@@ -132,7 +136,8 @@ void api_password(struct answer *a)
 		return;
 	}
 	if (!strcmp(a->param[0], a->who.name)) {
-		why = accounts_login(a->who.name, answer_member(a, "old"), server_is_admin_from(a->c), a->now, &who, secret, &status);
+		why = accounts_login(a->who.name, answer_member(a, "old"), server_is_admin_from(a->c), a->now, &who,
+			secret, &status);
 		if (!why)
 			accounts_logout(&who);
 		else if (status == 401)
@@ -175,7 +180,8 @@ void api_token_add(struct answer *a)
 	char secret[ACCOUNT_SECRET + 1];
 	u16 status;
 	const char *why = accounts_add_token(answer_member(a, "name"), role_of(answer_member(a, "role")),
-					     number_of(answer_member(a, "days")), a->who.name, wall_ns(a->now) / NS_PER_S, secret, &status);
+					     number_of(answer_member(a, "days")), a->who.name,
+						wall_ns(a->now) / NS_PER_S, secret, &status);
 
 	if (why) {
 		done(a, why, status);

@@ -11,7 +11,7 @@
 #include <hv/machine.h>
 #include <hv/time.h>
 
-/* --- reading --------------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------- */
 
 static void put_cores(struct out *o, const struct guest *g)
 {
@@ -112,7 +112,7 @@ void api_guest(struct answer *a)
 	json_close(&a->body, '}');
 }
 
-/* --- changing ---------------------------------------------------------------------------------------------------------------- */
+/* --- changing ------------------------------------------------------------------------------------------------ */
 
 /* Begun: what comes of it is seen in the state, and among the events. */
 static void begun(struct answer *a, const struct guest *g, const char *why)

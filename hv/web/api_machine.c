@@ -34,7 +34,8 @@ void api_plan(struct answer *a)
 
 static const char *core_word(u32 state)
 {
-	static const char *const word[] = { [CORE_ABSENT] = "absent", [CORE_STARTING] = "starting", [CORE_IDLE] = "idle",
+	static const char *const word[] = { [CORE_ABSENT] = "absent", [CORE_STARTING] = "starting",
+		[CORE_IDLE] = "idle",
 		[CORE_GUEST] = "guest", [CORE_CONTROL] = "control", [CORE_FAILED] = "failed" };
 
 	return state < ARRAY_COUNT(word) ? word[state] : "unknown";
@@ -134,7 +135,7 @@ void api_root(struct answer *a)
 	json_close(&a->body, '}');
 }
 
-/* --- OpenMetrics 1.0 ----------------------------------------------------------------------------------------------------- */
+/* --- OpenMetrics 1.0 ----------------------------------------------------------------------------------------- */
 
 static void family(struct out *o, const char *name, const char *type, const char *help)
 {
@@ -149,9 +150,12 @@ struct metric {
 
 static const struct metric metrics[] = {
 	{ "guest_interrupts", "Interrupts delivered.", offsetof(struct guest_facts, interrupts), false },
-	{ "guest_halted_seconds", "Time that its processors were halted, added up.", offsetof(struct guest_facts, halted), true },
-	{ "guest_network_received_bytes", "Bytes that its network cards received.", offsetof(struct guest_facts, net_in), false },
-	{ "guest_network_sent_bytes", "Bytes that its network cards sent.", offsetof(struct guest_facts, net_out), false },
+	{ "guest_halted_seconds", "Time that its processors were halted, added up.", offsetof(struct guest_facts,
+		halted), true },
+	{ "guest_network_received_bytes", "Bytes that its network cards received.", offsetof(struct guest_facts,
+		net_in), false },
+	{ "guest_network_sent_bytes", "Bytes that its network cards sent.", offsetof(struct guest_facts, net_out),
+		false },
 	{ "guest_disk_read_bytes", "Bytes read from volumes.", offsetof(struct guest_facts, disk_read), false },
 	{ "guest_disk_written_bytes", "Bytes written to volumes.", offsetof(struct guest_facts, disk_written), false },
 };
@@ -178,15 +182,18 @@ static void put_states(struct out *o)
 {
 	family(o, "guest_running", "gauge", "Whether it runs.");
 	for (u32 i = 0; i < guest_count; i++)
-		out_print(o, "bulkhead_guest_running{guest=\"%s\"} %u\n", guests[i]->name, guests[i]->state == GUEST_RUNNING);
+		out_print(o, "bulkhead_guest_running{guest=\"%s\"} %u\n", guests[i]->name,
+			guests[i]->state == GUEST_RUNNING);
 	family(o, "guest_starts", "counter", "How often it was started.");
 	for (u32 i = 0; i < guest_count; i++)
-		out_print(o, "bulkhead_guest_starts_total{guest=\"%s\"} %lu\n", guests[i]->name, life_of(guests[i])->starts);
+		out_print(o, "bulkhead_guest_starts_total{guest=\"%s\"} %lu\n", guests[i]->name,
+			life_of(guests[i])->starts);
 	family(o, "guest_exits", "counter", "Exits to the hypervisor.");
 	for (u32 i = 0; i < guest_count; i++)
 		for (u32 k = 0; k < VMEXIT_KINDS; k++)
 			if (facts_exits(guests[i], k))
-				out_print(o, "bulkhead_guest_exits_total{guest=\"%s\",kind=\"%s\"} %lu\n", guests[i]->name,
+				out_print(o, "bulkhead_guest_exits_total{guest=\"%s\",kind=\"%s\"} %lu\n",
+					guests[i]->name,
 					  vmexit_name((enum vmexit_kind)k), facts_exits(guests[i], k));
 }
 
@@ -215,11 +222,12 @@ void api_metrics(struct answer *a)
 	put_gauge(o, "web_connections", "Connections of the web server.", server_counts.open);
 	put_gauge(o, "web_heap_bytes", "Memory that they use.", heap_use.used);
 	put_counter(o, "web_requests", "Requests answered.", server_counts.requests);
-	put_counter(o, "web_refused", "Connections refused for want of a place.", server_counts.refused + server_counts.pushed_out);
+	put_counter(o, "web_refused", "Connections refused for want of a place.",
+		server_counts.refused + server_counts.pushed_out);
 	out_text(o, "# EOF\n");
 }
 
-/* --- OpenAPI 3.0 -------------------------------------------------------------------------------------------------------------- */
+/* --- OpenAPI 3.0 --------------------------------------------------------------------------------------------- */
 
 /* "/v1/guests/{name}/start": a * is a name. */
 static void path_text(const char *path, char *to, size_t size)
@@ -237,7 +245,9 @@ static void put_body(struct out *o, const char *names)
 
 	json_open(o, "requestBody", '{');
 	json_bool(o, "required", strchr(names, '!') != NULL);
-	out_text(o, ",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{");
+	out_text(o,
+		",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"additionalProperties\":false,"
+		    "\"properties\":{");
 	for (u32 pass = 0; pass < 2; pass++) {
 		any = false;
 		for (const char *at = names, *end; *at; at = *end ? end + 1 : end) {
@@ -247,7 +257,8 @@ static void put_body(struct out *o, const char *names)
 			end = end ? end : at + strlen(at);
 			if (pass && !required)
 				continue;
-			out_print(o, "%s\"%.*s\"%s", any ? "," : pass ? ",\"required\":[" : "", (int)(end - at - required), at + required,
+			out_print(o, "%s\"%.*s\"%s", any ? "," : pass ? ",\"required\":[" : "",
+				(int)(end - at - required), at + required,
 				  pass ? "" : ":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]}");
 			any = true;
 		}
@@ -268,12 +279,15 @@ static void put_function(struct out *o, const struct api_route *r)
 	json_text(o, "summary", r->summary);
 	json_text(o, "x-role", role_word[r->role]);
 	if (strchr(r->path, '*'))
-		out_text(o, ",\"parameters\":[{\"name\":\"name\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}]");
+		out_text(o,
+			",\"parameters\":[{\"name\":\"name\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}]");
 	if (r->body && *r->body)
 		put_body(o, r->body);
 	if (r->role == ROLE_NONE)
 		out_text(o, ",\"security\":[]");
-	out_text(o, ",\"responses\":{\"200\":{\"description\":\"done\"},\"default\":{\"description\":\"what is wrong\",\"content\":{"
+	out_text(o,
+		",\"responses\":{\"200\":{\"description\":\"done\"},\"default\":{\"description\":\"what is wrong\","
+		    "\"content\":{"
 		    "\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}}");
 	json_close(o, '}');
 }
@@ -293,10 +307,12 @@ void api_openapi(struct answer *a)
 
 	json_open(o, NULL, '{');
 	json_text(o, "openapi", "3.0.3");
-	out_print(o, ",\"info\":{\"title\":\"Bulkhead\",\"version\":\"%s\"},\"security\":[{\"token\":[]},{\"session\":[]}],"
+	out_print(o,
+		",\"info\":{\"title\":\"Bulkhead\",\"version\":\"%s\"},\"security\":[{\"token\":[]},{\"session\":[]}],"
 		     "\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"},\"session\":{\"type\":"
 		     "\"apiKey\",\"in\":\"cookie\",\"name\":\"__Host-session\"}},", build_version);
-	out_text(o, "\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\",\"status\",\"detail\"],\"properties\":{"
+	out_text(o,
+		"\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\",\"status\",\"detail\"],\"properties\":{"
 		    "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
 		    "\"key\":{\"type\":\"string\"}}}}}");
 	json_open(o, "paths", '{');

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who changed what, when, from where, and what came of it. The last ones are kept here for the API; each is a line of the log, too,
+/* Who changed what, when, from where, and what came of it. The last ones are kept here for the API; each is a line of
+ * the log, too,
  * which the datastore keeps. Refusals are told at a rate at which nobody can drown the log. */
 #include "answer.h"
 #include "web_int.h"
@@ -64,7 +65,8 @@ void audit_add(const struct answer *a, const char *result)
 	web_address_text(a->c->wire.from, r->from);
 	while (a->r->target[path] && a->r->target[path] != '?')
 		path++;
-	fmt_print(r->what, sizeof(r->what), "%s %.*s", http_method_str(a->r->method), (int)MIN(path, (size_t)80), a->r->target);
+	fmt_print(r->what, sizeof(r->what), "%s %.*s", http_method_str(a->r->method), (int)MIN(path, (size_t)80),
+		a->r->target);
 	for (char *c = r->what; *c; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '?';

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A client: its wire, TLS, the request that is being read, the answer that is on its way. All but the wire belongs to the web
+/* A client: its wire, TLS, the request that is being read, the answer that is on its way. All but the wire belongs to
+ * the web
  * fiber. */
 
 #include "accounts.h"

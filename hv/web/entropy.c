@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One source may be missing, weak or planted: none is believed alone. What counts: the firmware's 64 bytes or the processor's
- * generator as 256 bits each; of jitter, an eighth of a bit for each sample whose change of change is new. 128 bits are asked for. */
+/* One source may be missing, weak or planted: none is believed alone. What counts: the firmware's 64 bytes or the
+ * processor's
+ * generator as 256 bits each; of jitter, an eighth of a bit for each sample whose change of change is new. 128 bits
+ * are asked for. */
 #include "entropy.h"
 
 #include <hv/lib.h>
@@ -82,11 +84,12 @@ const char *entropy_init(void)
 
 	random_seed(&rng, 0x746c73);
 	jitter = sample_jitter();
-	fmt_print(words, sizeof(words), "%s%sjitter (%u bits)", firmware ? "firmware, " : "", processor ? "processor, " : "", jitter);
+	fmt_print(words, sizeof(words), "%s%sjitter (%u bits)", firmware ? "firmware, " : "",
+		  processor ? "processor, " : "", jitter);
 	if (firmware * STRONG_BITS + processor * STRONG_BITS + jitter >= BITS_NEEDED)
 		return NULL;
-	return "too little randomness: neither firmware (EFI_RNG_PROTOCOL) nor processor (RDSEED, RDRAND) has a generator, and its timing "
-	       "is too regular";
+	return "too little randomness: neither firmware (EFI_RNG_PROTOCOL) nor processor (RDSEED, RDRAND) has a generator, "
+	       "and its timing is too regular";
 }
 
 const char *entropy_words(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Random numbers for keys: the firmware's generator, the processor's, and jitter of the processor's timing, all mixed. With too
+/* Random numbers for keys: the firmware's generator, the processor's, and jitter of the processor's timing, all mixed.
+ * With too
  * little of them there is no TLS. Control core. */
 
 #include <hv/types.h>

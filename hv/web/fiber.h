@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The web fiber: TLS and everything behind it runs on a stack of its own, and goes back to the event loop whenever its time is
- * over, in the middle of a signature if need be. So the control core's other work never waits for more than a slice. One fiber;
- * control core. docs/design.md "The SSE seam". */
+/* The web fiber: TLS and everything behind it runs on a stack of its own, and goes back to the event loop whenever its
+ * time is
+ * over, in the middle of a signature if need be. So the control core's other work never waits for more than a slice.
+ * One fiber; control core. docs/design.md "The SSE seam". */
 
 #include <hv/types.h>
 

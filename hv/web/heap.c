@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces with a head, each of which knows the one before it, and lists of free ones by size. A free piece's neighbours are in
- * use, so what is given back joins at once; asking looks into lists whose every piece is large enough, but for the first. */
+/* Pieces with a head, each of which knows the one before it, and lists of free ones by size. A free piece's neighbours
+ * are in
+ * use, so what is given back joins at once; asking looks into lists whose every piece is large enough, but for the
+ * first. */
 #include "heap.h"
 
 #include <hv/lib.h>
@@ -164,7 +166,8 @@ bool heap_is_sound(void)
 	for (struct piece *p = (struct piece *)heap.base; p; p = after(p)) {
 		bool is_free = p->magic == MAGIC_FREE;
 
-		if (p->before != before || p->size < SMALLEST || (!is_free && p->magic != MAGIC_USED) || (is_free && was_free))
+		if (p->before != before || p->size < SMALLEST || (!is_free && p->magic != MAGIC_USED) || (is_free &&
+			was_free))
 			return false;
 		used += is_free ? 0 : p->size;
 		free_pieces += is_free;

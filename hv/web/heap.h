@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Memory of the web server: one arena that is taken from the pool at boot and never grows. What does not fit is refused, and
+/* Memory of the web server: one arena that is taken from the pool at boot and never grows. What does not fit is
+ * refused, and
  * the connection that asked for it ends. Control core. */
 
 #include <hv/types.h>

@@ -12,10 +12,13 @@ struct field {
 
 #define FIELD(name, member) { name, offsetof(struct http_request, member), sizeof(((struct http_request *)0)->member) }
 static const struct field fields[] = {
-	FIELD("host", host), FIELD("authorization", authorization), FIELD("cookie", cookie), FIELD("content-type", type),
-	FIELD("x-csrf-token", csrf), FIELD("origin", origin), FIELD("upgrade", upgrade), FIELD("sec-websocket-key", ws_key),
+	FIELD("host", host), FIELD("authorization", authorization), FIELD("cookie", cookie), FIELD("content-type",
+		type),
+	FIELD("x-csrf-token", csrf), FIELD("origin", origin), FIELD("upgrade", upgrade), FIELD("sec-websocket-key",
+		ws_key),
 	FIELD("sec-websocket-version", ws_version), FIELD("if-none-match", match), FIELD("last-event-id", last_event),
-	FIELD("accept", accept), { "content-length", 0, 0 }, { "transfer-encoding", 0, 0 }, { "content-encoding", 0, 0 },
+	FIELD("accept", accept), { "content-length", 0, 0 }, { "transfer-encoding", 0, 0 }, { "content-encoding", 0,
+		0 },
 	{ "expect", 0, 0 },
 };
 enum { FIELD_ACCEPT = 11, FIELD_CONTENT_ENCODING = 14, FIELD_EXPECT = 15 };
@@ -208,12 +211,16 @@ bool http_has_begun(const struct http_request *r)
 const char *http_reason(u32 status)
 {
 	static const struct { u16 status; const char *text; } reasons[] = {
-		{ 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204, "No Content" },
-		{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404, "Not Found" },
-		{ 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 409, "Conflict" }, { 413, "Content Too Large" },
+		{ 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204,
+			"No Content" },
+		{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404,
+			"Not Found" },
+		{ 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 409, "Conflict" }, { 413,
+			"Content Too Large" },
 		{ 414, "URI Too Long" }, { 415, "Unsupported Media Type" }, { 421, "Misdirected Request" },
 		{ 422, "Unprocessable Content" }, { 426, "Upgrade Required" }, { 429, "Too Many Requests" },
-		{ 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" }, { 501, "Not Implemented" },
+		{ 431, "Request Header Fields Too Large" }, { 500, "Internal Server Error" }, { 501,
+			"Not Implemented" },
 		{ 503, "Service Unavailable" }, { 505, "HTTP Version Not Supported" },
 	};
 
@@ -269,7 +276,8 @@ bool http_path(const struct http_request *r, char *to, size_t size)
 			if (c == '/')
 				return false;
 		}
-		if (c < ' ' || c >= 0x7f || c == '#' || c == '\\' || at + 1 >= size || (c == '/' && at && to[at - 1] == '/'))
+		if (c < ' ' || c >= 0x7f || c == '#' || c == '\\' || at + 1 >= size || (c == '/' && at &&
+			to[at - 1] == '/'))
 			return false;
 		to[at++] = (char)c;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* One HTTP/1.1 request out of a stream of bytes, read by http-parser, kept in a room of fixed size. Whatever does not fit, comes twice
+/* One HTTP/1.1 request out of a stream of bytes, read by http-parser, kept in a room of fixed size. Whatever does not
+ * fit, comes twice
  * or makes no sense is answered with a status of the 4xx and ends the connection. Pure. */
 
 #include <hv/types.h>
@@ -8,7 +9,7 @@
 #include <http_parser.h>
 
 #define HTTP_TARGET_MAX 1024u
-#define HTTP_BODY_MAX 16384u
+#define HTTP_BODY_MAX 8192u
 #define HTTP_HEADERS_MAX 64u
 #define HTTP_HEAD_MAX 8192u		/* bytes of all header lines */
 
@@ -49,7 +50,8 @@ const char *http_reason(u32 status);
 /* The value of a cookie into to[size]; false: it is not there, or there more than once. */
 bool http_cookie(const struct http_request *r, const char *name, char *to, size_t size);
 
-/* target's path, percent-decoded, into to[size]; false: it is no path that anybody may ask for ("..", NUL, "//", "%2f"). */
+/* target's path, percent-decoded, into to[size]; false: it is no path that anybody may ask for ("..", NUL, "//",
+ * "%2f"). */
 bool http_path(const struct http_request *r, char *to, size_t size);
 
 /* A parameter of the query as a number; value stays as it is when it is not there. false: it is no number up to max. */

@@ -5,10 +5,6 @@
 
 #include <yyjson.h>
 
-#define POOL_BYTES (384 * KiB)		/* yyjson wants 16 bytes a value and the text; a body of 16 KiB has 8192 values at most */
-
-static u8 pool[POOL_BYTES] __attribute__((aligned(16)));
-
 /* Is name in the list? required: it stands with "!". */
 static bool is_listed(const char *names, const char *name, size_t n, bool *required)
 {
@@ -83,7 +79,8 @@ static const char *find_missing(const struct json_body *b, const char *names, ch
 	return NULL;
 }
 
-const char *json_read(const void *bytes, size_t n, const char *names, struct json_body *body, char member[24])
+const char *json_read(const void *bytes, size_t n, const char *names, struct json_body *body, char member[24],
+	void *room, size_t size)
 {
 	const char *why = NULL;
 	yyjson_val *root, *key;
@@ -93,20 +90,18 @@ const char *json_read(const void *bytes, size_t n, const char *names, struct jso
 
 	body->count = 0;
 	member[0] = 0;
-	if (!yyjson_alc_pool_init(&alc, pool, sizeof(pool)))
+	if (!yyjson_alc_pool_init(&alc, room, size))
 		return "no memory";
 	doc = yyjson_read_opts((char *)(size_t)bytes, n, YYJSON_READ_NOFLAG, &alc, NULL);
-	if (!doc)
-		return "this is no JSON";
 	root = yyjson_doc_get_root(doc);
 	if (!yyjson_is_obj(root))
-		return "an object { } is wanted";
-	yyjson_obj_iter_init(root, &each);
+		why = doc ? "an object { } is wanted" : "this is no JSON";
+	yyjson_obj_iter_init(root, &each);	/* of nothing, where it is none */
 	while (!why && (key = yyjson_obj_iter_next(&each)))
 		why = take_member(body, names, key, yyjson_obj_iter_get_val(key), member);
 	if (!why)
 		why = find_missing(body, names, member);
-	memset(pool, 0, MIN(sizeof(pool), 64 * n + PAGE_SIZE));	/* there was a password in it */
+	memset(room, 0, size);		/* there was a password in it */
 	return why;
 }
 

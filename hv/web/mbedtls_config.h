@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* mbedTLS 3.6 as the hypervisor uses it: a TLS 1.2 and 1.3 server with ECDSA keys, and nothing that such a server does not
- * need. All memory is hv/web/heap.c's arena, all random numbers are hv/web/entropy.c's. On the build host, where tests talk to
- * it by mbedTLS's own client, WEB_HOST_TEST is set. */
+/* mbedTLS 3.6 as the hypervisor uses it: a TLS 1.2 and 1.3 server with ECDSA keys, and nothing that such a server does
+ * not
+ * need. All memory is hv/web/heap.c's arena, all random numbers are hv/web/entropy.c's. On the build host, where tests
+ * talk to it by mbedTLS's own client, WEB_HOST_TEST is set. */
 
 /* --- where it runs: no system, no files, no threads, a clock only for what is written into certificates */
 #define MBEDTLS_HAVE_ASM

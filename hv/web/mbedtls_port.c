@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What mbedTLS asks of its platform: memory, random numbers, formatted text. Memory is asked for at least once in every step of
+/* What mbedTLS asks of its platform: memory, random numbers, formatted text. Memory is asked for at least once in
+ * every step of
  * its arithmetic with large numbers: there the fiber looks whether its time is over. */
 #include "entropy.h"
 #include "fiber.h"
@@ -42,7 +43,8 @@ void mbedtls_platform_zeroize(void *p, size_t n)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
-psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context, uint8_t *to, size_t size, size_t *length)
+psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context, uint8_t *to, size_t size,
+	size_t *length)
 {
 	(void)context;
 	entropy_fill(to, size);

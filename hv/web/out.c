@@ -37,7 +37,7 @@ void out_print(struct out *o, const char *fmt, ...)
 		o->cut = true;
 }
 
-/* --- JSON -------------------------------------------------------------------------------------------------------------- */
+/* --- JSON ---------------------------------------------------------------------------------------------------- */
 
 /* Bytes of the well-formed UTF-8 sequence at s, 0: it is none. Unicode "Well-Formed UTF-8 Byte Sequences" */
 static size_t utf8_length(const u8 *s, size_t n)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Text that grows in a buffer: what does not fit is dropped and remembered. JSON on top of it: commas come by themselves. Pure. */
+/* Text that grows in a buffer: what does not fit is dropped and remembered. JSON on top of it: commas come by
+ * themselves. Pure. */
 
 #include <stdarg.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each step of each connection ends by itself; whoever is slow waits for himself. When places get few, the oldest connection that
+/* Each step of each connection ends by itself; whoever is slow waits for himself. When places get few, the oldest
+ * connection that
  * has shown no account makes room. */
 #include "server.h"
 
@@ -7,6 +8,7 @@
 #include "fiber.h"
 #include "heap.h"
 #include "tls.h"
+#include "web_int.h"
 
 #include <hv/lib.h>
 #include <hv/pool.h>
@@ -74,7 +76,7 @@ bool server_is_admin_from(const struct web_conn *c)
 	return server.has_admin && !memcmp(server.admin, c->wire.from, sizeof(server.admin));
 }
 
-/* --- who gets a place ---------------------------------------------------------------------------------------------------- */
+/* --- who gets a place ---------------------------------------------------------------------------------------- */
 
 static u32 places_taken(bool reserved)
 {
@@ -105,14 +107,14 @@ struct web_conn *server_accept(const u8 from[16])
 	memcpy(c->wire.from, from, 16);
 	c->state = CONN_NEW;
 	c->admin_from = !room;
-	c->born = tsc_now();
+	c->born = web_now();
 	c->deadline = in_seconds(c->born, HANDSHAKE_S);
 	server_counts.accepted++;
 	server_wake();
 	return c;
 }
 
-/* --- output ---------------------------------------------------------------------------------------------------------------- */
+/* --- output -------------------------------------------------------------------------------------------------- */
 
 bool conn_room(struct web_conn *c, size_t n)
 {
@@ -176,7 +178,9 @@ static bool is_want(int err)
 	return err == MBEDTLS_ERR_SSL_WANT_READ || err == MBEDTLS_ERR_SSL_WANT_WRITE;
 }
 
-/* --- ends ------------------------------------------------------------------------------------------------------------------- */
+/* --- ends
+ * -------------------------------------------------------------------------------------------------------------------
+ * */
 
 static void end_stream(struct web_conn *c)
 {
@@ -208,7 +212,9 @@ static void cut(struct web_conn *c)
 	c->wire.abort = true;
 }
 
-/* --- steps -------------------------------------------------------------------------------------------------------------------- */
+/* --- steps
+ * --------------------------------------------------------------------------------------------------------------------
+ * */
 
 static bool do_new(struct web_conn *c, u64 now)
 {
@@ -294,13 +300,17 @@ static void after_request(struct web_conn *c, u64 now)
 	if (c->last || !c->request.keep_alive || c->requests >= REQUESTS_MAX)
 		c->last = true;
 	http_begin(&c->request);
-	c->deadline = in_seconds(now, c->known ? IDLE_KNOWN_S : IDLE_S);
+	c->deadline = in_seconds(now, STALL_S);
 }
 
 static bool do_http(struct web_conn *c, u64 now)
 {
+	bool sending = !conn_drained(c);
+
 	if (!pump(c, now))
 		return false;
+	if (sending)
+		c->deadline = in_seconds(now, c->known ? IDLE_KNOWN_S : IDLE_S);
 	if (c->last) {
 		begin_close(c, now);
 		return true;
@@ -321,7 +331,7 @@ static bool do_http(struct web_conn *c, u64 now)
 		cut(c);
 		return false;
 	}
-	after_request(c, tsc_now());
+	after_request(c, web_now());
 	return true;
 }
 
@@ -369,7 +379,8 @@ static bool do_closing(struct web_conn *c, u64 now)
 /* One piece of work; false: nothing more to do before something comes or goes. */
 static bool step(struct web_conn *c, u64 now)
 {
-	static bool (*const act[])(struct web_conn *c, u64 now) = { [CONN_NEW] = do_new, [CONN_HANDSHAKE] = do_handshake,
+	static bool (*const act[])(struct web_conn *c, u64 now) = { [CONN_NEW] = do_new, [CONN_HANDSHAKE] =
+		do_handshake,
 		[CONN_HTTP] = do_http, [CONN_STREAM] = do_stream, [CONN_CLOSING] = do_closing };
 
 	if (c->state == CONN_FREE)
@@ -396,25 +407,42 @@ static bool step(struct web_conn *c, u64 now)
 	return act[c->state](c, now);
 }
 
-/* The oldest that has no account to show, once few places are left. */
-static void keep_spare(void)
+/* a has less of a right to stay than b: whoever comes from where an administrator was goes last. */
+static bool goes_before(const struct web_conn *a, const struct web_conn *b)
+{
+	bool near_a = server_is_admin_from(a), near_b = server_is_admin_from(b);
+
+	return near_a != near_b ? near_b : a->born < b->born;
+}
+
+/* The oldest that has no account to show. false: there is none. */
+static bool push_out(void)
 {
 	struct web_conn *oldest = NULL;
 
-	if (places_taken(false) + SPARE <= WEB_CONNECTIONS - WEB_RESERVED)
-		return;
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
 		struct web_conn *c = &server.conn[i];
 
-		if (c->state == CONN_FREE || c->known || c->admin_from || c->wire.abort || server_is_admin_from(c))
+		if (c->state == CONN_FREE || c->known || c->admin_from || c->wire.abort)
 			continue;
-		if (!oldest || c->born < oldest->born)
+		if (!oldest || goes_before(c, oldest))
 			oldest = c;
 	}
 	if (!oldest)
-		return;
+		return false;
 	server_counts.pushed_out++;
 	cut(oldest);
+	return true;
+}
+
+static void keep_spare(void)
+{
+	u32 going = 0;
+
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		going += server.conn[i].state != CONN_FREE && server.conn[i].wire.abort;
+	while (places_taken(false) + SPARE > WEB_CONNECTIONS - WEB_RESERVED + going && push_out())
+		going++;
 }
 
 static u64 next_deadline(void)
@@ -448,7 +476,7 @@ u64 server_step(u64 now)
 			fiber_breathe();
 		}
 		server.turn++;
-		now = tsc_now();
+		now = web_now();
 	}
 	server.awake |= any;
 	return next_deadline();

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sessions of browsers, API tokens. Both are found by the hash of what was sent: comparing hashes tells nothing about the secret. */
+/* Sessions of browsers, API tokens. Both are found by the hash of what was sent: comparing hashes tells nothing about
+ * the secret. */
 #include "accounts_int.h"
 #include "entropy.h"
 #include "tls.h"
+#include "web_int.h"
 
 #include <hv/lib.h>
 #include <hv/time.h>
@@ -11,7 +13,7 @@
 #define SESSION_IDLE_S (30 * 60ul)
 #define DAYS_MAX 3650u
 
-/* --- sessions ---------------------------------------------------------------------------------------------------------------- */
+/* --- sessions ------------------------------------------------------------------------------------------------ */
 
 static bool session_lives(const struct session *s, u64 now)
 {
@@ -77,11 +79,13 @@ bool accounts_csrf_right(const struct identity *who, const char *token)
 	return who->kind == BY_TOKEN || (n && strlen(token) == n && tls_same(token, right, n));
 }
 
-/* --- tokens -------------------------------------------------------------------------------------------------------------------- */
+/* --- tokens
+ * --------------------------------------------------------------------------------------------------------------------
+ * */
 
 static bool token_lives(const struct account_token *t)
 {
-	u64 wall = wall_ns(tsc_now()) / NS_PER_S;
+	u64 wall = wall_ns(web_now()) / NS_PER_S;
 
 	return t->name[0] && (!t->expires || (wall && wall < t->expires));
 }
@@ -107,7 +111,8 @@ const char *accounts_add_token(const char *name, enum role role, u32 days, const
 	}
 	if (!t)
 		return "there are 32 tokens, which is all there can be";
-	*t = (struct account_token){ .role = role, .expires = days ? wall_s + days * 86400ul : 0, .serial = accounts.serial++ };
+	*t = (struct account_token){ .role = role, .expires = days ? wall_s + days * 86400ul : 0, .serial =
+		accounts.serial++ };
 	str_copy(t->name, sizeof(t->name), name);
 	str_copy(t->owner, sizeof(t->owner), owner);
 	accounts_make_secret("bhk_", secret, t->hash);
@@ -142,13 +147,14 @@ bool accounts_token(u32 n, struct account_view *v)
 
 		if (!t->name[0] || n--)
 			continue;
-		*v = (struct account_view){ .name = t->name, .owner = t->owner, .role = t->role, .expires = t->expires };
+		*v = (struct account_view){ .name = t->name, .owner = t->owner, .role = t->role, .expires =
+			t->expires };
 		return true;
 	}
 	return false;
 }
 
-/* --- whose request is it ----------------------------------------------------------------------------------------------------- */
+/* --- whose request is it ------------------------------------------------------------------------------------- */
 
 static void by_token(const char *text, struct identity *who)
 {
@@ -162,7 +168,8 @@ static void by_token(const char *text, struct identity *who)
 
 		if (!token_lives(t) || !tls_same(t->hash, hash, sizeof(hash)))
 			continue;
-		*who = (struct identity){ .kind = BY_TOKEN, .role = (enum role)MIN(t->role, (u32)ROLE_ADMIN), .index = i,
+		*who = (struct identity){ .kind = BY_TOKEN, .role = (enum role)MIN(t->role, (u32)ROLE_ADMIN), .index =
+			i,
 			.serial = t->serial };
 		str_copy(who->name, sizeof(who->name), t->name);
 	}
@@ -179,7 +186,8 @@ static void by_session(const char *text, u64 now, struct identity *who)
 		if (!session_lives(s, now) || !tls_same(s->hash, hash, sizeof(hash)))
 			continue;
 		s->idle_ends = now + SESSION_IDLE_S * timebase.tsc_hz;
-		*who = (struct identity){ .kind = BY_SESSION, .role = user_role(s->name), .index = i, .serial = s->serial };
+		*who = (struct identity){ .kind = BY_SESSION, .role = user_role(s->name), .index = i, .serial =
+			s->serial };
 		str_copy(who->name, sizeof(who->name), s->name);
 	}
 }

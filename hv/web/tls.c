@@ -57,7 +57,8 @@ const char *tls_init(void)
 	tls.usable = false;
 	tls.fingerprint[0] = 0;
 	if (psa_crypto_init() != PSA_SUCCESS ||
-	    mbedtls_ssl_config_defaults(&tls.config, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT))
+	    mbedtls_ssl_config_defaults(&tls.config, MBEDTLS_SSL_IS_SERVER, MBEDTLS_SSL_TRANSPORT_STREAM,
+		MBEDTLS_SSL_PRESET_DEFAULT))
 		return "mbedTLS has no memory to begin with";
 	mbedtls_ssl_conf_rng(&tls.config, tls_random, NULL);
 	mbedtls_ssl_conf_min_tls_version(&tls.config, MBEDTLS_SSL_VERSION_TLS1_2);
@@ -68,12 +69,13 @@ const char *tls_init(void)
 	return NULL;
 }
 
-/* --- a certificate of our own ---------------------------------------------------------------------------------------- */
+/* --- a certificate of our own -------------------------------------------------------------------------------- */
 
 static mbedtls_x509_san_list dns_name(char *text)
 {
 	return (mbedtls_x509_san_list){ .node = { .type = MBEDTLS_X509_SAN_DNS_NAME,
-		.san.unstructured_name = { .tag = MBEDTLS_ASN1_IA5_STRING, .len = strlen(text), .p = (unsigned char *)text } } };
+		.san.unstructured_name = { .tag = MBEDTLS_ASN1_IA5_STRING, .len = strlen(text), .p =
+			(unsigned char *)text } } };
 }
 
 static mbedtls_x509_san_list address(u8 *bytes, size_t n)
@@ -107,7 +109,8 @@ static int set_names(mbedtls_x509write_cert *w, const char *name)
 
 static int describe(mbedtls_x509write_cert *w, mbedtls_pk_context *key, const char *name)
 {
-	static const mbedtls_asn1_sequence usage = { .buf = { .tag = MBEDTLS_ASN1_OID, .len = MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
+	static const mbedtls_asn1_sequence usage = { .buf = { .tag = MBEDTLS_ASN1_OID, .len =
+		MBEDTLS_OID_SIZE(MBEDTLS_OID_SERVER_AUTH),
 		.p = (unsigned char *)MBEDTLS_OID_SERVER_AUTH } };
 	u8 serial[SERIAL_BYTES];
 
@@ -155,14 +158,15 @@ const char *tls_mint(const char *name, struct tls_keep *keep)
 	mbedtls_x509write_crt_init(&w);
 	mbedtls_pk_init(&key);
 	whole = !mbedtls_pk_setup(&key, mbedtls_pk_info_from_type(MBEDTLS_PK_ECKEY)) &&
-		!mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(key), tls_random, NULL) && !describe(&w, &key, name) &&
+		!mbedtls_ecp_gen_key(MBEDTLS_ECP_DP_SECP256R1, mbedtls_pk_ec(key), tls_random, NULL) && !describe(&w,
+			&key, name) &&
 		!write_both(&w, &key, keep);
 	mbedtls_x509write_crt_free(&w);
 	mbedtls_pk_free(&key);
 	return whole ? NULL : "a certificate could not be made";
 }
 
-/* --- which one is used ------------------------------------------------------------------------------------------------- */
+/* --- which one is used --------------------------------------------------------------------------------------- */
 
 static void take_fingerprint(void)
 {
@@ -170,7 +174,8 @@ static void take_fingerprint(void)
 
 	tls_sha256(tls.cert.raw.p, tls.cert.raw.len, sum);
 	for (u32 i = 0; i < sizeof(sum); i++)
-		fmt_print(tls.fingerprint + 3 * i, sizeof(tls.fingerprint) - 3 * i, "%02X%s", sum[i], i < 31 ? ":" : "");
+		fmt_print(tls.fingerprint + 3 * i, sizeof(tls.fingerprint) - 3 * i, "%02X%s", sum[i], i < 31 ? ":" :
+			"");
 }
 
 /* mbedTLS wants PEM to end with a NUL that is counted. */
@@ -208,7 +213,8 @@ static const char *use(const void *cert, size_t cert_length, const void *key, si
 
 const char *tls_use(const struct tls_keep *keep)
 {
-	if (memcmp(keep->magic, magic, sizeof(magic)) || keep->key_length > TLS_DER_MAX || keep->cert_length > TLS_DER_MAX)
+	if (memcmp(keep->magic, magic, sizeof(magic)) || keep->key_length > TLS_DER_MAX ||
+		keep->cert_length > TLS_DER_MAX)
 		return "the kept certificate cannot be read";
 	return use(keep->der + keep->key_length, keep->cert_length, keep->der, keep->key_length);
 }
@@ -235,7 +241,7 @@ const char *tls_fingerprint(void)
 	return tls.fingerprint;
 }
 
-/* --- connections and sums ------------------------------------------------------------------------------------------------ */
+/* --- connections and sums ------------------------------------------------------------------------------------ */
 
 int tls_open(mbedtls_ssl_context *ssl, void *io, mbedtls_ssl_send_t *send, mbedtls_ssl_recv_t *receive)
 {
@@ -271,7 +277,8 @@ static void key_block(mbedtls_sha256_context *c, const u8 key[BLOCK], u8 pad)
 	mbedtls_sha256_update(c, block, BLOCK);
 }
 
-static void hmac(const mbedtls_sha256_context *inner, const mbedtls_sha256_context *outer, const u8 *a, size_t an, const u8 *b, size_t bn,
+static void hmac(const mbedtls_sha256_context *inner, const mbedtls_sha256_context *outer, const u8 *a, size_t an,
+	const u8 *b, size_t bn,
 		 u8 to[32])
 {
 	mbedtls_sha256_context c;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of the server: it waits until it is known whether there is a datastore, takes its key and accounts from there or makes
+/* The life of the server: it waits until it is known whether there is a datastore, takes its key and accounts from
+ * there or makes
  * them, listens. All that may take long runs in the web fiber, a slice a round of the event loop. */
 #include <hv/web.h>
 
@@ -10,6 +11,7 @@
 #include "heap.h"
 #include "server.h"
 #include "tls.h"
+#include "web_int.h"
 #include "wire.h"
 
 #include "hv/net/host_port.h"
@@ -24,7 +26,7 @@
 #include <hv/pool.h>
 #include <hv/time.h>
 
-#define HEAP_BYTES (3 * MiB)
+#define HEAP_BYTES (2 * MiB)
 #define SLICE_NS 150000ul
 #define BEAT_NS 20000000ul		/* while there are streams */
 #define IDLE_NS 250000000ul
@@ -47,6 +49,11 @@ static struct {
 	u32 kept;			/* accounts_changes() of what the datastore was given */
 } web;
 
+u64 web_now(void)
+{
+	return tsc_now();
+}
+
 static void fail(const char *why)
 {
 	str_copy(web.why, sizeof(web.why), why);
@@ -54,7 +61,7 @@ static void fail(const char *why)
 	log_error("error WEB-OFF: the HTTPS server does not run: %s", why);
 }
 
-/* --- key, certificate, accounts: in the fiber ------------------------------------------------------------------------------ */
+/* --- key, certificate, accounts: in the fiber ---------------------------------------------------------------- */
 
 static const struct boot_file *find_file(const char *name)
 {
@@ -83,7 +90,8 @@ static const char *use_own(void)
 	if (datastore_read(FILE_TLS, 0, &keep, sizeof(keep)) != sizeof(keep) || tls_use(&keep)) {
 		why = tls_mint(web.name, &keep);
 		why = why ? why : tls_use(&keep);
-		web.from = datastore_state() == DATASTORE_READY ? "made now" : "made now, for this start of the machine only";
+		web.from = datastore_state() == DATASTORE_READY ? "made now" :
+			"made now, for this start of the machine only";
 		if (!why)
 			datastore_keep(FILE_TLS, &keep, sizeof(keep));
 	}
@@ -98,7 +106,8 @@ static void restore_accounts(void)
 
 	accounts_init();
 	if (n > 0 && !accounts_restore(kept, (size_t)n))
-		log_error("error WEB-ACCOUNTS: the kept accounts cannot be read: nobody is known; the console's code makes an administrator");
+		log_error("error WEB-ACCOUNTS: the kept accounts cannot be read: nobody is known; "
+			  "the console's code makes an administrator");
 	web.kept = accounts_changes();
 }
 
@@ -138,11 +147,11 @@ static void in_fiber(void)
 		prepare();
 		return;
 	}
-	web.next = server_step(tsc_now());
+	web.next = server_step(web_now());
 	keep_accounts();
 }
 
-/* --- the event loop's part -------------------------------------------------------------------------------------------------- */
+/* --- the event loop's part ----------------------------------------------------------------------------------- */
 
 static void greet(void)
 {
@@ -159,11 +168,13 @@ static void greet(void)
 	web.said = true;
 	if (web.plan->port != 443)
 		fmt_print(port, sizeof(port), ":%u", web.plan->port);
-	log_notice("web: https://%u.%u.%u.%u%s (%s.local)", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, port, web.name);
+	log_notice("web: https://%u.%u.%u.%u%s (%s.local)", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, port,
+		web.name);
 	log_notice("web: certificate's SHA-256 %s", tls_fingerprint());
 	if (!web_say || !accounts_code()[0])
 		return;
-	fmt_print(text, sizeof(text), "web: enrolment code %s (once, for the first administrator: POST /v1/enrol)", accounts_code());
+	fmt_print(text, sizeof(text), "web: enrolment code %s (once, for the first administrator: POST /v1/enrol)",
+		accounts_code());
 	web_say(text);
 }
 
@@ -227,11 +238,12 @@ int web_build(const struct plan *plan)
 	return control_work_add(&work);
 }
 
-/* --- for the operator --------------------------------------------------------------------------------------------------------- */
+/* --- for the operator ---------------------------------------------------------------------------------------- */
 
 void web_show(void (*print)(const char *fmt, ...) PRINTF_LIKE(1, 2))
 {
-	static const char *const word[] = { [WEB_OFF] = "off", [WEB_WAITING] = "waits for the datastore", [WEB_PREPARING] = "prepares",
+	static const char *const word[] = { [WEB_OFF] = "off", [WEB_WAITING] = "waits for the datastore",
+		[WEB_PREPARING] = "prepares",
 		[WEB_SERVING] = "serves", [WEB_FAILED] = "off" };
 	const struct server_counts *s = &server_counts;
 	char used[24], most[24], size[24];
@@ -244,12 +256,15 @@ void web_show(void (*print)(const char *fmt, ...) PRINTF_LIKE(1, 2))
 	if (accounts_code()[0])
 		print("  enrolment code %s\n", accounts_code());
 	print("  %u users; %u connections, %u of them streams\n", accounts_user_count(), s->open, s->streams);
-	print("  accepted %lu, refused %lu, pushed out %lu, timed out %lu\n", s->accepted, s->refused, s->pushed_out, s->timeouts);
-	print("  handshakes %lu, failed %lu; requests %lu; no memory %lu times\n", s->handshakes, s->handshake_errors, s->requests,
+	print("  accepted %lu, refused %lu, pushed out %lu, timed out %lu\n", s->accepted, s->refused, s->pushed_out,
+		s->timeouts);
+	print("  handshakes %lu, failed %lu; requests %lu; no memory %lu times\n", s->handshakes, s->handshake_errors,
+		s->requests,
 	      s->no_memory);
 	stack_used = fiber_stack_used(&stack);
 	print("  memory %s of %s, at most %s; stack %lu of %lu bytes\n", fmt_bytes(used, sizeof(used), heap_use.used),
-	      fmt_bytes(size, sizeof(size), heap_use.size), fmt_bytes(most, sizeof(most), heap_use.most), stack_used, stack);
+	      fmt_bytes(size, sizeof(size), heap_use.size), fmt_bytes(most, sizeof(most), heap_use.most), stack_used,
+		stack);
 }
 
 const char *web_enrol(void)

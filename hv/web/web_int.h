@@ -4,6 +4,9 @@
 
 #include <hv/types.h>
 
+/* tsc_now(), but in tests. */
+u64 web_now(void);
+
 /* "192.0.2.1", "2001:db8::1" of a wire's address. */
 void web_address_text(const u8 from[16], char to[48]);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* One TCP connection as two rings of bytes. TCP (wire_tcp.c) fills `in` and empties `out` in the event loop; the web fiber does the
+/* One TCP connection as two rings of bytes. TCP (wire_tcp.c) fills `in` and empties `out` in the event loop; the web
+ * fiber does the
  * opposite. Each counter has one writer. Control core. */
 
 #include <hv/types.h>
 
 #define WIRE_IN 32768u			/* at least lwIP's TCP_WND: what the peer may send always fits */
-#define WIRE_OUT 16384u
+#define WIRE_OUT 8192u
 
 struct wire {
 	void *tcp;			/* lwIP's; null: TCP has let go */

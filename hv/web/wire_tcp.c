@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Wires on lwIP. What is sent stays in the wire's own ring until the peer has it (no copy): a peer that does not read holds memory of
+/* Wires on lwIP. What is sent stays in the wire's own ring until the peer has it (no copy): a peer that does not read
+ * holds memory of
  * its own connection only. What comes in is copied at once: lwIP's buffers are few, and everybody's. */
 #include "conn.h"
 #include "server.h"
@@ -135,7 +136,7 @@ void wire_tcp_begin(void)
 		listen(NULL);
 }
 
-/* --- a turn of one wire, inside of lwIP ----------------------------------------------------------------------------------- */
+/* --- a turn of one wire, inside of lwIP ---------------------------------------------------------------------- */
 
 static void detach(struct wire *w, struct tcp_pcb *pcb)
 {

@@ -49,6 +49,14 @@ network() {	# PLAN_FOLDER
 		fwd+=",hostfwd=$proto:127.0.0.1:$port-:$port"
 		echo "run: 127.0.0.1:$port ($proto) leads to port $port of the hypervisor" >&2
 	done < <(sed -nE 's/^forward *= *\[(.*)\].*/\1/p' "$1/bulkhead.toml" 2>/dev/null | tr -d '" ' | tr ',' '\n')
+	# The API: https://127.0.0.1:8443, or the next free port.
+	if ! grep -qsE '^(https|port) *=.*\<(port *= *)?0\>' "$1/bulkhead.toml"; then
+		for port in $(seq 8443 8453); do
+			(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+		done
+		fwd+=",hostfwd=tcp:127.0.0.1:$port-:443"
+		echo "run: https://127.0.0.1:$port is the hypervisor's API; the console shows fingerprint and enrolment code" >&2
+	fi
 	card=(-netdev "user,id=net0$fwd" -device virtio-net-pci,netdev=net0)
 }
 card=()

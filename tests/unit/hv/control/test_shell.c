@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/shell.c hv/control/shell_datastore.c hv/control/shell_guests.c hv/control/shell_devices.c hv/control/shell_shot.c hv/control/shell_host.c hv/lib/png.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/work.c hv/control/typing.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/shell.c hv/control/shell_datastore.c hv/control/shell_guests.c hv/control/shell_devices.c hv/control/shell_shot.c hv/control/shell_host.c hv/control/shell_web.c hv/lib/png.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/work.c hv/control/typing.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* The event loop and the shell on top of everything but hardware: an operator types, the test reads the serial port. */
 #include "fake_machine.h"
 
