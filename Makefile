@@ -111,9 +111,9 @@ image: all plan-folder ## make build/PLAN.img, a bootable USB stick or disk, fro
 iso: all plan-folder ## the same as an ISO
 	@boot/media/mkiso.sh $(BUILD)/$(PLAN_NAME).iso $(PLAN_DIR) $(BUILD)/bulkhead.efi
 	@echo "made $(BUILD)/$(PLAN_NAME).iso"
-run: image ## boot PLAN=folder live on this terminal, EMULATOR=qemu (default) or bochs
+run: image host-tools ## boot PLAN=folder live on this terminal, EMULATOR=qemu (default) or bochs
 	@tests/tools/run.sh $(EMULATOR) $(BUILD)/$(PLAN_NAME).img $(PLAN_DIR)
-debug: image ## QEMU stopped at hv_main with gdb attached (docs/gdb.md)
+debug: image host-tools ## QEMU stopped at hv_main with gdb attached (docs/gdb.md)
 	@tests/tools/run.sh qemu-gdb $(BUILD)/$(PLAN_NAME).img $(PLAN_DIR)
 
 .PHONY: clean help
@@ -124,6 +124,7 @@ help: ## this list
 	@echo
 	@echo "PLAN=folder with a bulkhead.toml (default guests/two-linux; or another of guests/: docs/guests.md)"
 	@echo "EMULATOR=qemu|bochs  CORES=5  MEMORY=n (MiB)  SCREEN=1: show the screen too (QEMU, where there is a display)"
+	@echo "DISK=file|none (default build/PLAN.disk)  FRESH=1: guests' lasting disk made anew  VOLUME=256 (MiB of each volume)"
 	@echo "CC=gcc|clang  V=1: show commands  T=test_name  CHECK_PLAN=\"--cores 5 --memory 8GiB\""
 
 -include $(HV_OBJ:.o=.d)

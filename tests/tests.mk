@@ -61,6 +61,7 @@ fuzz: check-setup $(if $(T),$(filter %/$(T),$(FUZZ_BIN)),$(FUZZ_BIN)) ## fuzz wi
 test: check-setup ## everything that CI runs
 	@tests/boot/test.py ci
 test-all: check-setup ## the long form: full matrix
+	@tests/tools/setup.sh test
 	@tests/boot/test.py all
 bench: check-setup all ## instruction counts beside the peers', as Markdown tables
 	@tests/bench/bench.py; r=$$?; tests/bench/vblk.py || r=1; tests/bench/pcboot.py && exit $$r

@@ -26,7 +26,8 @@ fetch() {
 case ${KERNEL:-cloud} in
 cloud)	meta=linux-image-cloud-amd64 pattern='linux-image-*-cloud-amd64_*.deb' more='*/mousedev.ko' ;;
 full)	meta=linux-image-amd64 pattern='linux-image-*[0-9]-amd64_*.deb'
-	more='*/psmouse.ko */drm/drm.ko */drm_kms_helper.ko */ttm.ko */drm_ttm_helper.ko */drm_vram_helper.ko */tiny/bochs.ko' ;;
+	more='*/psmouse.ko */drm/drm.ko */drm_kms_helper.ko */ttm.ko */drm_ttm_helper.ko */drm_vram_helper.ko */tiny/bochs.ko
+	*/fs/ext4/ext4.ko */jbd2.ko */mbcache.ko */crc16.ko */crc32c_generic.ko' ;;
 *)	die "KERNEL=$KERNEL: cloud or full was expected" ;;
 esac
 if [ -z "$(newest "$pattern")" ]; then
@@ -35,9 +36,15 @@ if [ -z "$(newest "$pattern")" ]; then
 fi
 kernel=$(fetch "${kernel_package-}" "$pattern")
 busybox=$(fetch busybox-static 'busybox-static_*_amd64.deb')
+# ext4 is made and checked by Debian's own programs; these are all the libraries that they load.
+tools=""
+for p in e2fsprogs libext2fs2 libcom-err2 libblkid1 libuuid1 libc6; do
+	tools="$tools $(fetch "$p" "${p}_*_amd64.deb")"
+done
 
 # Made anew only when something that goes in has changed.
-stamp=$(printf '%s\n' "$kernel" "$busybox" | cat - "$src/images.sh" "$src"/initrd/* | sha256sum)
+# shellcheck disable=SC2086
+stamp=$(printf '%s\n' "$kernel" "$busybox" $tools | cat - "$src/images.sh" "$src"/initrd/* | sha256sum)
 cp "$plan" "$out/bulkhead.toml"
 if [ "$(cat "$out/.stamp" 2>/dev/null)" = "$stamp" ] && [ -s "$out/vmlinuz" ] && [ -s "$out/initrd.img" ]; then
 	exit 0
@@ -55,10 +62,21 @@ dpkg-deb --fsys-tarfile "$debs/$kernel" | tar x -C "$work" --wildcards './boot/v
 set +f
 dpkg-deb --fsys-tarfile "$debs/$busybox" | tar x -C "$work" ./bin/busybox
 cp "$work/bin/busybox" "$root/bin/busybox"
+mkdir -p "$root/lib64" "$root/lib/x86_64-linux-gnu" "$root/data"
+for p in $tools; do
+	dpkg-deb --fsys-tarfile "$debs/$p" | tar x -C "$work"
+done
+for lib in libext2fs.so.2 libe2p.so.2 libcom_err.so.2 libblkid.so.1 libuuid.so.1 libc.so.6; do
+	cp -L "$work/lib/x86_64-linux-gnu/$lib" "$root/lib/x86_64-linux-gnu/" 2>/dev/null ||
+		cp -L "$work/usr/lib/x86_64-linux-gnu/$lib" "$root/lib/x86_64-linux-gnu/"
+done
+cp -L "$work/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" "$root/lib64/"
+cp "$work/sbin/mke2fs" "$work/sbin/e2fsck" "$root/lib/"
+cp "$work/etc/mke2fs.conf" "$root/etc/"
 for applet in $("$root/bin/busybox" --list); do
 	[ "$applet" = busybox ] || ln -sf busybox "$root/bin/$applet"
 done
-find "$work/lib" -name '*.ko' -exec cp {} "$root/lib/modules" \;
+find "$work/lib/modules" -name '*.ko' -exec cp {} "$root/lib/modules" \;
 cp "$src/initrd/init" "$root/init"
 cp "$src/initrd/do.sh" "$root/bin/do"
 for action in hash e820 ipi pci disks ports records screen mice panic triple; do
@@ -76,5 +94,6 @@ done
 chmod -R 755 "$root"
 (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --reproducible --quiet | gzip -9n) > "$out/initrd.img"
 cp "$work"/boot/vmlinuz-* "$out/vmlinuz"
-printf '%s\n' "$kernel" "$busybox" > "$out/versions.txt"
+# shellcheck disable=SC2086
+printf '%s\n' "$kernel" "$busybox" $tools > "$out/versions.txt"
 printf '%s\n' "$stamp" > "$out/.stamp"

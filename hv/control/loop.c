@@ -231,7 +231,8 @@ void control_run(void)
 	for (;;) {
 		u64 until;
 
-		if (!loop_round(tsc_now(), &until) && until > tsc_now() && !control_work_listen())
+		if (!loop_round(tsc_now(), &until) && !control_work_lingers(tsc_now()) && until > tsc_now() &&
+		    !control_work_listen())
 			core_idle(until);
 		core_take_interrupts();
 	}

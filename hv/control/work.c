@@ -7,9 +7,11 @@
 #include <hv/core.h>
 #include <hv/lib.h>
 
+#define LINGER_PAUSES 32u		/* between two rounds: some microseconds in which a sibling has the core */
+
 static struct control_work work[CONTROL_WORK_MAX];
 static u32 work_count;
-static u64 wake_by = U64_MAX;
+static u64 wake_by = U64_MAX, linger_until;
 
 /* Apart from what the control core alone writes: guests' cores write here. */
 static struct {
@@ -53,6 +55,20 @@ void control_work_ring(void)
 {
 	if (!exchange(&word.rung, 1u) && load_relaxed(&word.halting))
 		core_ring_doorbell(control_core);
+}
+
+void control_work_linger(u64 tsc)
+{
+	linger_until = MAX(linger_until, tsc);
+}
+
+bool control_work_lingers(u64 now)
+{
+	if (now >= linger_until)
+		return false;
+	for (u32 i = 0; i < LINGER_PAUSES && !load_relaxed(&word.rung); i++)
+		cpu_relax();
+	return true;
 }
 
 void control_work_by(u64 tsc)

@@ -59,6 +59,12 @@ static void read_weight(struct plan_reader *r, void *object, const struct toml_n
 		plan_bad(r, "PLAN-VALUE", n, "a share, 1 to %d; 100 is usual", PLAN_WEIGHT_MAX);
 }
 
+static void read_optional(struct plan_reader *r, void *object, const struct toml_node *n)
+{
+	(void)r;
+	((struct plan_disk *)object)->optional = n->boolean;
+}
+
 static const struct plan_rule disk_rules[] = {
 	{ "image",    TYPE(STRING),  read_image,    0, NULL },
 	{ "readonly", TYPE(BOOLEAN), read_readonly, 0, NULL },
@@ -67,11 +73,12 @@ static const struct plan_rule disk_rules[] = {
 	{ "iops",     TYPE(INTEGER), read_iops,     0, NULL },
 	{ "bandwidth", TYPE(STRING), read_bandwidth, 0, NULL },
 	{ "weight",   TYPE(INTEGER), read_weight,   0, NULL },
+	{ "optional", TYPE(BOOLEAN), read_optional, 0, NULL },
 };
 
 static void read_disk(struct plan_reader *r, struct plan_guest *g, const struct toml_node *n)
 {
-	static const char *const limits[] = { "iops", "bandwidth", "weight" };
+	static const char *const limits[] = { "iops", "bandwidth", "weight", "optional" };
 	struct plan_disk *d;
 
 	if (!plan_check_type(r, n, TYPE(TABLE)))
@@ -90,7 +97,7 @@ static void read_disk(struct plan_reader *r, struct plan_guest *g, const struct 
 		plan_bad_key(r, "PLAN-VALUE", n, "image", "either an image in RAM or a volume");
 	for (u32 i = 0; i < ARRAY_COUNT(limits) && !*d->volume; i++)
 		if (toml_get(n, limits[i]))
-			plan_bad_key(r, "PLAN-VALUE", n, limits[i], "only beside `volume`: an image in RAM has no limits");
+			plan_bad_key(r, "PLAN-VALUE", n, limits[i], "only beside `volume`, not for an image in RAM");
 }
 
 void plan_read_disks(struct plan_reader *r, void *guest, const struct toml_node *n)

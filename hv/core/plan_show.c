@@ -173,6 +173,8 @@ static void show_limits(const struct show *s, const struct plan_disk *d)
 		show(s, ", bandwidth = \"%s\"", plan_format_memory(size, sizeof(size), d->bandwidth));
 	if (*d->volume && d->weight != 100)
 		show(s, ", weight = %u", d->weight);
+	if (d->optional)
+		show(s, ", optional = true");
 }
 
 static void show_disks(const struct show *s, const struct plan_guest *g)

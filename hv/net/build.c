@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Switches, uplinks and guests' ports of the resolved plan. */
+#include "capture_file.h"
 #include "switch.h"
 #include "uplink.h"
 
@@ -112,7 +113,7 @@ static bool switch_poll(void *arg, u64 now)
 	(void)arg;
 	switch_clock(now);
 	switch_flush();
-	return false;
+	return capture_file_poll(now);
 }
 
 int net_build(const struct resolved_plan *rp)

@@ -178,6 +178,10 @@ void capture_frame(struct capture *c, const struct net_frame *f, u32 tag)
 	}
 	if (!is_wanted(&c->filter, f))
 		return;
+	if (c->filter.bytes && c->put + RECORD + kept > c->filter.bytes) {
+		capture_stop();
+		return;
+	}
 	if (CAPTURE_RING - (c->put - c->got) < RECORD + kept) {
 		c->lost++;
 		return;

@@ -14,6 +14,7 @@ struct capture_filter {
 	u16 port;			/* TCP's or UDP's, either way; IPv4 without fragments, IPv6 without extensions */
 	u32 snap;			/* bytes that are kept of a frame */
 	u64 frames;			/* stop after so many; 0: no end */
+	u64 bytes;			/* stop before the file is larger; 0: no end */
 };
 
 #define CAPTURE_SNAP_MIN 64u

@@ -292,6 +292,8 @@ static int add_nat(const struct resolved_plan *rp, u32 index)
 	if (!in)
 		return -E_NOMEM;
 	in->hostname = hostname;
+	if (!out)
+		log_notice("switch %s: no network card leads outside: its guests reach each other only", rs->plan->name);
 	return nat_port_add(in, out ? out->network : NAT_NETWORKS - 1, rs->plan, rs->address, rs->prefix, rp, index);
 }
 

@@ -155,17 +155,21 @@ static void look(u64 now)
 	d.looked = true;
 }
 
+/* A partition of this type with nothing but zeros was made by somebody for us: there is nothing to lose in it. */
 static void mounted(void)
 {
-	int err = d.to_format ? fs_format(&d.media) : fs_mount(&d.media);
+	bool empty = !d.to_format && media_is_empty(&d.media);
+	int err = d.to_format || empty ? fs_format(&d.media) : fs_mount(&d.media);
 
 	d.to_format = false;
 	if (!err)
-		err = fs_mkdir("vars") | fs_mkdir("log") | fs_mkdir("crash") | fs_mkdir("web");
+		err = fs_mkdir("vars") | fs_mkdir("log") | fs_mkdir("crash") | fs_mkdir("capture") | fs_mkdir("web");
 	if (err) {
 		unreadable(fs_broken_why());
 		return;
 	}
+	if (empty)
+		log_info("datastore: its partition was empty: it is made");
 	enter(DATASTORE_READY, "");
 	d.used = fs_used();
 	log_info("datastore: %lu KiB, %d KiB in use", d.media.size / KiB, d.used / (int)KiB);
@@ -265,7 +269,7 @@ void datastore_use(struct datastore_use *use)
 
 bool datastore_file(u32 n, struct datastore_file *f)
 {
-	static const char *const dir[] = { "vars", "log", "crash" };
+	static const char *const dir[] = { "vars", "log", "crash", "capture" };
 	char name[FS_PATH_MAX];
 
 	for (u32 i = 0; d.state == DATASTORE_READY && i < ARRAY_COUNT(dir); i++) {
@@ -286,4 +290,20 @@ bool datastore_file(u32 n, struct datastore_file *f)
 int datastore_read(const char *path, u32 offset, void *to, u32 size)
 {
 	return d.state == DATASTORE_READY ? fs_read(path, offset, to, size) : -E_BUSY;
+}
+
+int datastore_append(const char *path, const void *data, u32 len)
+{
+	int err = datastore_may_write() ? fs_append(path, data, len) : -E_BUSY;
+
+	d.used = d.state == DATASTORE_READY ? fs_used() : d.used;
+	return err;
+}
+
+int datastore_remove(const char *path)
+{
+	int err = datastore_may_write() ? fs_remove(path) : -E_BUSY;
+
+	d.used = d.state == DATASTORE_READY ? fs_used() : d.used;
+	return err;
 }

@@ -6,6 +6,7 @@
 #include <hv/block_remote.h>
 #include <hv/guest.h>
 #include <hv/lib.h>
+#include <hv/log.h>
 #include <hv/pool.h>
 
 #define WORKS BLOCK_REMOTE_SLOTS
@@ -127,6 +128,14 @@ int guest_volume_attach(struct guest *g, struct block_store *s, const struct pla
 	return block_remote_init(&v->remote, g, s, &backend, v);
 }
 
+/* The plan says that the guest can do without: it sees a disk without sectors. */
+static const char *leave_empty(struct guest_volume *v, const char *why_not)
+{
+	v->remote.store->sectors = 0;
+	log_notice("guest %s: %s is empty: %s", v->remote.g->name, v->remote.store->serial, why_not);
+	return NULL;
+}
+
 static const char *open_one(struct guest_volume *v)
 {
 	static char why[160], why_not[120];
@@ -138,6 +147,8 @@ static const char *open_one(struct guest_volume *v)
 	if (v->client.open && volume_close(&v->client))
 		return "a disk still works for it";
 	volume = volume_find(v->plan->volume, why_not, sizeof(why_not));
+	if (!volume && v->plan->optional && !volume_is_there(v->plan->volume))
+		return leave_empty(v, why_not);
 	err = volume ? volume_open(&v->client, volume) : 0;
 	if (!volume)
 		fmt_print(why, sizeof(why), "%s", why_not);

@@ -41,6 +41,11 @@ void media_blank(struct media *m, u64 size, u32 write_size)
 	start(m, size, write_size, false);
 }
 
+bool media_is_empty(const struct media *m)
+{
+	return !m->size || (!m->image[0] && !memcmp(m->image, m->image + 1, m->size - 1));
+}
+
 /* --- for littlefs --------------------------------------------------------------------------------------------------- */
 
 static bool inside(const struct media *m, u64 at, u32 len)

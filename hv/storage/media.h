@@ -61,6 +61,9 @@ void media_load(struct media *m, u64 size, u32 write_size);
 void media_blank(struct media *m, u64 size, u32 write_size);
 static inline bool media_is_loaded(const struct media *m) { return !m->loading && !m->failed; }
 
+/* Loaded: does it hold zeros only? */
+bool media_is_empty(const struct media *m);
+
 /* Go on with reading or writing. true: something was asked for. */
 bool media_poll(struct media *m, u64 now);
 

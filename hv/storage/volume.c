@@ -192,6 +192,17 @@ struct volume *volume_find(const char *name, char *why, size_t size)
 	return found;
 }
 
+bool volume_is_there(const char *name)
+{
+	struct storage_guid guid;
+	bool is_guid = volume_guid_parse(name, &guid);
+
+	for (u32 i = 0; i < VOLUMES_MAX; i++)
+		if (is_called(&table[i], name, is_guid, &guid))
+			return true;
+	return false;
+}
+
 int volume_open(struct storage_client *c, struct volume *v)
 {
 	int err;

@@ -40,7 +40,7 @@ def build():
     subprocess.run(['gcc', '-static', '-O2', '-Wall', '-Wextra', '-o', f'{OUT}/ioload/bin/ioload', 'tests/bench/ioload.c'], check=True)
     open(f'{OUT}/ioload/bin/begin', 'w').write(BEGIN)
     os.chmod(f'{OUT}/ioload/bin/begin', 0o755)
-    subprocess.run(['guests/two-linux/recipe.sh', plans.LINUX], check=True)
+    subprocess.run(['guests/linux/recipe.sh', plans.LINUX], check=True)
     more = subprocess.run('find . | cpio -o -H newc -R 0:0 --quiet | gzip -1', shell=True, check=True, capture_output=True,
                           cwd=f'{OUT}/ioload').stdout
     open(f'{OUT}/io-initrd.img', 'wb').write(open(f'{plans.LINUX}/initrd.img', 'rb').read() + more)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A machine in Bochs (VMX) live on this terminal: bochs.py --live [--cores N] [--memory MIB] [--cpu MODEL] [--pid FILE] IMAGE."""
+"""A machine in Bochs (VMX) live on this terminal: bochs.py --live [--cores N] [--memory MIB] [--cpu MODEL] [--pid FILE] [--disk FILE] IMAGE."""
 import argparse
 import os
 import select
@@ -11,7 +11,7 @@ import time
 import tty
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from machine import Bochs  # noqa: E402
+from machine import Bochs, bochs_disk  # noqa: E402
 
 
 def show(m, shown):
@@ -48,14 +48,23 @@ def main():
     p.add_argument('--memory', type=int, default=1536)
     p.add_argument('--cpu', default='corei7_skylake_x')
     p.add_argument('--pid', help='file for the process id of the emulator')
+    p.add_argument('--net', action='store_true', help="an e1000 on Bochs' user network")
+    p.add_argument('--forward', action='append', default=[], metavar='PROTOCOL:PORT', help='a port of this machine that leads there')
+    p.add_argument('--disk', help='a second disk, which lasts')
     p.add_argument('image')
     a = p.parse_args()
     # A closed terminal must not leave an emulator behind.
     for s in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(s, lambda *_: sys.exit(1))
+    extra = []
+    if a.disk:
+        extra.append(bochs_disk(a.disk))
+        if os.path.exists(a.disk + '.lock'):
+            os.remove(a.disk + '.lock')      # of a Bochs that was killed
     old = termios.tcgetattr(0) if os.isatty(0) else None
     try:
-        with Bochs(a.image, cores=a.cores, memory=a.memory, cpu=a.cpu) as m:
+        forward = [(proto, port, port) for proto, port in (f.split(':') for f in a.forward)] if a.net else None
+        with Bochs(a.image, cores=a.cores, memory=a.memory, cpu=a.cpu, extra=extra, forward=forward) as m:
             if a.pid:
                 open(a.pid, 'w').write(f'{m.process.pid}\n')
             if old:

@@ -5,7 +5,7 @@ import random
 import signal
 import time
 
-from machine import LIVE, Bochs, Qemu
+from machine import LIVE, Bochs, Qemu, bochs_disk
 from plans import GUEST, Plan
 from scenarios import VARIABLE, ready, shell, view
 
@@ -67,7 +67,7 @@ class BochsIde(Lasting, Bochs):
     disk_name = 'ide1'
 
     def disk_words(self):
-        return [f'ata0-slave: type=disk, path={self.disk_file()}, mode=flat, cylinders=32, heads=16, spt=63\n']
+        return [bochs_disk(self.disk_file())]
 
 
 MACHINE = '[machine]\ndisks = ["vd0", "ide1"]\n'

@@ -51,6 +51,9 @@ class Machine:
     def spawn(self, command, **kw):
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, cwd=self.dir,
                                         stdout=open(f'{self.dir}/out', 'wb'), stderr=subprocess.STDOUT, **kw)
+        self.live()
+
+    def live(self):
         LIVE.add(self.process.pid)
 
     def connect(self, family, address, seconds=30):
@@ -237,6 +240,12 @@ log: {dir}/bochs.log
 '''
 
 
+def bochs_disk(path):
+    """A line of bochsrc: path as the slave of the first channel. Whole cylinders, or the end of it is not seen."""
+    cylinders = os.path.getsize(path) // (16 * 63 * 512)
+    return f'ata0-slave: type=disk, path={os.path.abspath(path)}, mode=flat, cylinders={cylinders}, heads=16, spt=63\n'
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
@@ -246,9 +255,19 @@ def free_port():
 class Bochs(Machine):
     name = 'bochs'
 
-    def __init__(self, image, ips=100000000, commands='c\n', **kw):
+    def __init__(self, image, ips=100000000, commands='c\n', forward=None, **kw):
+        """commands: what Bochs' debugger is told. forward: an e1000 on Bochs' user network (10.0.2.0/24), and the ports of this
+        machine, as (protocol, port, the hypervisor's port), that lead there."""
         super().__init__(image, **kw)
-        self.ips, self.commands = ips, commands     # commands: what Bochs' debugger is told
+        self.ips, self.commands, self.forward = ips, commands, forward
+
+    def card(self):
+        if self.forward is None:
+            return []
+        with open(f'{self.dir}/slirp.conf', 'w') as f:
+            f.write('# slirp config\n')
+            f.writelines(f'hostfwd = {proto}:127.0.0.1:{here}-10.0.2.15:{there}\n' for proto, here, there in self.forward)
+        return [f'e1000: enabled=1, mac=52:54:00:12:34:56, ethmod=slirp, script={self.dir}/slirp.conf']
 
     def start(self):
         copy = f'{self.dir}/disk.img'     # Bochs locks its disk: each run has its own
@@ -260,7 +279,7 @@ class Bochs(Machine):
         with open(f'{self.dir}/bochsrc', 'w') as f:
             f.write(BOCHSRC.format(cpu=self.cpu or 'corei7_skylake_x', cores=self.cores, ips=self.ips, memory=self.memory,
                                    image=copy, cylinders=cylinders, port=port, dir=self.dir))
-            f.write('\n'.join(self.extra))
+            f.write('\n'.join(self.extra + self.card()))
         with open(f'{self.dir}/cmds', 'w') as f:
             f.write(self.commands)
         self.spawn(['stdbuf', '-oL', 'bochs-bin', '-q', '-f', 'bochsrc', '-rc', 'cmds'])

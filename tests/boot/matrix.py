@@ -8,12 +8,14 @@ import threading
 import lasting
 from machine import Bochs, Qemu, Qemu10
 import diskrows
+import makerun
 import natguests
 import netguests
 import pcguests
 import plans
 import scenarios
 import volumes
+import webrows
 
 OUT = 'build/test'
 
@@ -63,7 +65,11 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
+        Row(Qemu, None, 5, webrows.web, plans.two_linux, extra=webrows.card()),
         Row(Qemu, None, 3, natguests.nat, natguests.plan, extra=natguests.card('virtio-net-pci')),
+        Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, extra=natguests.card('virtio-net-pci')),
+        Row(lasting.QemuVirtio, None, 3, natguests.capture_file, natguests.on_disk, ci=False),
+        Row(Qemu, None, 5, natguests.without_card, natguests.two_linux, ci=False),
         *(Row(Qemu, None, 2, natguests.host_address, plans.hello, ci=False, name=f'host-address-{c}', extra=natguests.card(c))
           for c in ('virtio-net-pci', 'e1000e', 'e1000')),
         Row(Qemu10, None, 2, natguests.host_address, plans.hello, ci=False, name='host-address-igb', extra=natguests.card('igb')),
@@ -93,6 +99,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.screen_only, plans.hello_screen, name='no-uart'),
         Row(Qemu, None, 2, scenarios.display, plans.display),
         Row(Qemu, None, 2, scenarios.display_linux, plans.display_linux),
+        Row(Qemu, None, 2, scenarios.display_linux, plans.display_simpledrm, ci=False, name='display-simpledrm'),
         Row(Qemu, None, 2, scenarios.small_uefi, plans.small_uefi),
         Row(Qemu, None, 2, scenarios.small_uefi, plans.large_uefi, ci=False, name='large-uefi', memory=7168),
         Row(Qemu, None, 3, scenarios.screen, plans.screen, name='mouse-ps2', ci=False),
@@ -125,6 +132,7 @@ def rows(which):
         Row(Bochs, 'zambezi', 2, scenarios.exitbench, plans.exitbench),
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.check_report, plans.hello_check),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
+        Row(Bochs, 'corei7_skylake_x', 5, natguests.guests_ssh, natguests.two_linux, ci=False, forward=natguests.forward()),
         Row(Bochs, 'corei7_skylake_x', 3, scenarios.ovmf_shell, plans.ovmf_shell, ci=False),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.disks, plans.disks, ci=False),
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.small_uefi, plans.small_uefi, ci=False),
@@ -158,10 +166,12 @@ def rows(which):
     ]
     table += [
         # Volumes of guests on those.
+        Row(makerun.Run, None, 5, makerun.make_run, makerun.two),
         Row(volumes.QemuNvme, None, 2, volumes.volume, volumes.one),
         Row(volumes.QemuAhci, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ahci'),
         Row(lasting.QemuVirtio, None, 2, volumes.volume, volumes.one, ci=False, name='volume-virtio'),
         Row(lasting.QemuIde, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ide', machine='pc'),
+        Row(lasting.BochsIde, 'corei7_skylake_x', 2, volumes.volume, volumes.one, ci=False, name='volume-ide'),
         Row(volumes.QemuNvmeLarge, None, 3, volumes.volume_two, volumes.two, ci=False),
         Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
         Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.one, ci=False),
@@ -201,8 +211,8 @@ def image(plan):
 
 def prepare(chosen):
     """Guests and images that the rows need."""
-    subprocess.run(['make', '-s', 'test-guests', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
+    subprocess.run(['make', '-s', 'test-guests', 'host-tools', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
     if any(r.plan.needs_linux for r in chosen):
-        subprocess.run(['guests/two-linux/recipe.sh', 'build/guests/two-linux'], check=True)
+        subprocess.run(['guests/linux/recipe.sh', plans.LINUX], check=True)
     for r in chosen:
         image(r.plan)

@@ -1,27 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests behind NAT, and the hypervisor's own address: QEMU's user network (10.0.2.0/24) is the outside."""
+import os
 import socket
+import subprocess
+import sys
 import urllib.request
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
+
+import pcap
 from pcguests import RecipePlan
+from machine import free_port
 from scenarios import in_guest, linux_boots, shell, view
 
 plan = RecipePlan('nat')
+on_disk = RecipePlan('nat', 'nat-disk', lambda text: text.replace('name = "example"', 'name = "example"\ndisks = ["LASTING"]'))
+two_linux = RecipePlan('two-linux', 'guests-ssh')
 
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
-
-
-PORTS = {8081: free_port(), 8082: free_port()}
+PORTS = {8081: free_port(), 8082: free_port(), 2201: free_port(), 2202: free_port()}
 
 
 def card(model):
     """QEMU's options: one card; the build host's ports lead to the hypervisor's."""
     forwards = ''.join(f',hostfwd=tcp:127.0.0.1:{host}-:{port}' for port, host in PORTS.items())
     return ['-netdev', f'user,id=n0{forwards}', '-device', f'{model},netdev=n0']
+
+
+def forward():
+    """The same for Bochs."""
+    return [('tcp', host, port) for port, host in PORTS.items()]
 
 
 def page(port):
@@ -72,3 +79,79 @@ def nat(m, _plan):
     out, back = (int(n) for n in shell(m, 'net nat', r'(\d+) packets out, (\d+) in').groups())
     assert out > 10 and back > 10, (out, back)
     return 'DHCP, names, NAT both ways, hairpin'
+
+
+def ssh(name, port, command, data=b'', seconds=60):
+    """Over the build host's way in, which the recipe has made: what it prints."""
+    config = f'{two_linux.folder()}/.ssh/config'
+    r = subprocess.run(['ssh', '-F', config, '-o', 'ConnectTimeout=60', '-p', str(PORTS[port]), name, command], input=data,
+                       timeout=seconds, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert r.returncode == 0, f'ssh {name}: {r.returncode} {r.stderr.decode(errors="replace")[-300:]}'
+    return r.stdout
+
+
+def guests_ssh(m, _plan):
+    """What `make run` boots: both guests reach the outside and each other by name, ssh from the build host reaches them."""
+    linux_boots(m, ('left', 'right'))
+    for digit, name in (('1', 'left'), ('2', 'right')):
+        in_guest(m, digit, name, 'until ip -4 addr show eth0 | grep -q inet; do sleep 1; done; echo have=$?', r'have=0', 90)
+    for name, port, other in (('left', 2201, 'right'), ('right', 2202, 'left')):
+        said = ssh(name, port, f'hostname; ping -c 2 10.0.2.2; wget -q -O - http://{other}/', seconds=90 * m.patience).decode()
+        assert said.startswith(f'{name}\n') and '2 packets received' in said and f'hello from {other}' in said, said
+    size = (1 << 20) * (4 if m.patience == 1 else 1)
+    got = ssh('left', 2201, 'cat', b'bulkhead' * (size // 8), 120 * m.patience)
+    assert got == b'bulkhead' * (size // 8), f'{len(got)} of {size} bytes came back'
+    assert ssh('right', 2202, 'tty; echo $?') == b'not a tty\n1\n'
+    return f'names, outside, ssh, {size >> 20} MiB to and fro'
+
+
+def without_card(m, _plan):
+    """The same plan on a machine without a network card: a private network, and the log says so."""
+    m.expect(r'switch nat: no network card leads outside: its guests reach each other only', 60 * m.patience)
+    linux_boots(m, ('left', 'right'))
+    in_guest(m, '2', 'right', 'until ip -4 addr show eth0 | grep -q inet; do sleep 1; done; echo have=$?', r'have=0', 90)
+    in_guest(m, '1', 'left', 'until ip -4 addr show eth0 | grep -q inet; do sleep 1; done; echo have=$?', r'have=0', 90)
+    in_guest(m, '1', 'left', 'wget -q -O - http://right/', r'hello from right', 30)
+    in_guest(m, '1', 'left', 'ping -c 1 -W 3 10.0.2.2', r'0 packets received', 30)
+    view(m, '0')
+    shell(m, 'net nat', r'outside down')
+
+
+def tshark(name, data, *words):
+    """What tshark says about a pcap, or None where it is not installed."""
+    path = f'build/test/{name}'
+    open(path, 'wb').write(data)
+    if not any(os.access(f'{d}/tshark', os.X_OK) for d in os.environ['PATH'].split(':')):
+        return None
+    r = subprocess.run(['tshark', '-r', path, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert r.returncode == 0, r.stderr
+    return r.stdout
+
+
+def capture_file(m, _plan):
+    """A capture into the datastore, kept over a restart of the machine, printed and opened."""
+    linux_boots(m, ('left', 'right'))
+    for digit, name in (('1', 'left'), ('2', 'right')):
+        in_guest(m, digit, name, 'until ip -4 addr show eth0 | grep -q inet; do sleep 1; done; echo have=$?', r'have=0', 90)
+    view(m, '0')
+    shell(m, f'datastore init on {m.disk_name}', r'datastore: it is made')
+    shell(m, 'net capture left.0 web.pcap port 80 snap 2000', r'goes to the datastore')
+    in_guest(m, '1', 'left', 'wget -q -O - http://right.bulkhead/; ping -c 1 right', r'1 packets received', 30)
+    view(m, '0')
+    shell(m, 'net capture stop', r'capture: it ends')
+    frames = int(m.expect(r'capture web\.pcap: (\d+) frames, 0 lost', 20 * m.patience).group(1))
+    assert frames >= 10, frames
+    shell(m, 'datastore', r'capture/web\.pcap')
+    m.again()
+    linux_boots(m, ('left', 'right'))
+    view(m, '0')
+    m.at = len(m.text)
+    shell(m, 'net capture get web.pcap', r'-----END PCAP web\.pcap-----')
+    (name, data), = pcap.captures(m.text)
+    assert name == 'web.pcap' and len(pcap.frames(data)) == frames, (name, len(pcap.frames(data)), frames)
+    said = tshark('web.pcap', data)
+    shell(m, 'net capture delete web.pcap', r'deleted')
+    if said is None:
+        return f'{frames} frames; tshark is not installed'
+    assert 'GET / HTTP/1.1' in said and 'ICMP' not in said, said
+    return f'{frames} frames over a power cut, tshark reads them'

@@ -5,7 +5,7 @@ import shutil
 import struct
 import subprocess
 
-LINUX = 'build/guests/two-linux'
+LINUX = 'build/guests/linux'
 GUEST = 'build/guest'
 FULL = 'build/guests/full-linux'
 
@@ -108,6 +108,17 @@ display_linux = Plan('display-linux', '[guest.pc]\ncores = 1\nmemory = "384MiB"\
 display_linux.needs_linux = True
 
 
+class Simpledrm(os.PathLike):
+    """A kernel whose only driver of screens is simpledrm: none of Debian's has it."""
+    def __fspath__(self):
+        return subprocess.run(['tests/tools/simpledrm.sh'], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+display_simpledrm = Plan('display-simpledrm', display_linux.text, dict(display_linux.files) | {'esp.img': FatDisk('esp-drm.img', {
+    'vmlinuz.efi': Simpledrm(), **{f: data for f, data in display_linux.files['esp.img'].files.items() if f != 'vmlinuz.efi'}})})
+display_simpledrm.needs_linux = True
+
+
 class GrubDisk(os.PathLike):
     """A GPT disk with Debian's GRUB, this menu, and these files beside it; made when the plan is written."""
     def __init__(self, name, menu, files):
@@ -140,7 +151,7 @@ large_uefi.needs_linux = True
 class FullLinux(Plan):
     """The same with Debian's kernel for real machines: bochs-drm, psmouse."""
     def write(self, folder):
-        subprocess.run(['guests/two-linux/recipe.sh', FULL], check=True, env=os.environ | {'KERNEL': 'full'}, stdout=subprocess.DEVNULL)
+        subprocess.run(['guests/linux/recipe.sh', FULL], check=True, env=os.environ | {'KERNEL': 'full'}, stdout=subprocess.DEVNULL)
         super().write(folder)
 
 

@@ -2,7 +2,8 @@
 /* check-plan FOLDER [--cores N] [--memory SIZE] [--show] [--images]: would this folder's plan be admitted?
  * Runs the reader and the admission of the hypervisor itself on an imagined machine. Prints each error in the form
  * that the console has and returns 1, or a summary and returns 0; 2: called wrongly.
- * --show writes the resolved plan as a plan; --images only lists the files that the plan names, one a line. */
+ * --show writes the resolved plan as a plan; --images only lists the files that the plan names, one a line; --lasting the disks
+ * that are Bulkhead's ("disk NAME") and the volumes of its guests ("volume NAME"). */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ struct options {
 	const char *folder;
 	u32 cores;
 	u64 memory;
-	bool show, images;
+	bool show, images, lasting;
 };
 
 static struct plan plan;
@@ -86,6 +87,16 @@ static void print_name(void *context, const char *name)
 	printf("%s\n", name);
 }
 
+static void print_lasting(void)
+{
+	for (u32 i = 0; i < plan.machine.disk_count; i++)
+		printf("disk %s\n", plan.machine.disk[i]);
+	for (u32 g = 0; g < plan.guest_count; g++)
+		for (u32 d = 0; d < plan.guest[g].disk_count; d++)
+			if (*plan.guest[g].disk[d].volume)
+				printf("volume %s\n", plan.guest[g].disk[d].volume);
+}
+
 static void print_text(void *context, const char *text)
 {
 	(void)context;
@@ -131,6 +142,8 @@ static bool parse_options(int argc, char **argv, struct options *o)
 			o->show = true;
 		} else if (strcmp(argv[i], "--images") == 0) {
 			o->images = true;
+		} else if (strcmp(argv[i], "--lasting") == 0) {
+			o->lasting = true;
 		} else if (argv[i][0] != '-' && !o->folder) {
 			o->folder = argv[i];
 		} else {
@@ -183,7 +196,7 @@ int main(int argc, char **argv)
 	u64 size;
 
 	if (!parse_options(argc, argv, &o)) {
-		fprintf(stderr, "usage: %s FOLDER [--cores 1..256] [--memory 8GiB] [--show] [--images]\n", argv[0]);
+		fprintf(stderr, "usage: %s FOLDER [--cores 1..256] [--memory 8GiB] [--show] [--images] [--lasting]\n", argv[0]);
 		return 2;
 	}
 	plan_errors_init(&errors, "bulkhead.toml");
@@ -197,6 +210,10 @@ int main(int argc, char **argv)
 		return fail();
 	if (o.images) {
 		plan_each_image(&plan, print_name, NULL);
+		return 0;
+	}
+	if (o.lasting) {
+		print_lasting();
 		return 0;
 	}
 	plan_each_image(&plan, load_image, &o);

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Run a disk image live on this terminal: run.sh qemu|bochs|qemu-gdb IMAGE [PLAN_FOLDER]. The console is the machine's COM1.
 # CORES (5) and MEMORY (MiB; what the plan needs, at least 1536) say how large the machine is; SCREEN=1 shows its screen
-# where there is a display.
+# where there is a display. DISK=file is the disk that lasts (default: IMAGE's name with .disk; DISK=none: no such disk), FRESH=1 makes
+# it anew, VOLUME=n (MiB, 256) is the size of each volume on it.
 # The image itself is not changed.
 set -eu
 emulator=$1 image=$2
@@ -35,20 +36,30 @@ hint() {
 	END
 }
 
-# A network card on QEMU's user network (10.0.2.0/24): the hypervisor gets an address, guests behind NAT reach the outside. Ports
-# that the plan forwards are reached on this machine under the same numbers, where they are free.
-network() {	# PLAN_FOLDER
-	local port proto fwd=""
+# The plan's forwards, as tcp:PORT or udp:PORT, where the port is free on this machine.
+forwards() {	# PLAN_FOLDER
+	local port proto
 	while IFS=: read -r port _ proto; do
 		[[ $port =~ ^[0-9]+$ ]] || continue
-		if [[ $proto != */udp ]] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+		[[ $proto == */udp ]] && proto=udp || proto=tcp
+		if [ $proto = tcp ] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
 			echo "run: port $port is in use here: not forwarded" >&2
 			continue
 		fi
-		[[ $proto == */udp ]] && proto=udp || proto=tcp
-		fwd+=",hostfwd=$proto:127.0.0.1:$port-:$port"
 		echo "run: 127.0.0.1:$port ($proto) leads to port $port of the hypervisor" >&2
+		echo "$proto:$port"
 	done < <(sed -nE 's/^forward *= *\[(.*)\].*/\1/p' "$1/bulkhead.toml" 2>/dev/null | tr -d '" ' | tr ',' '\n')
+}
+
+# A network card on the emulator's user network (10.0.2.0/24): the hypervisor gets an address, guests behind NAT reach the
+# outside. Ports that the plan forwards are reached on this machine under the same numbers.
+network() {	# PLAN_FOLDER
+	local f port fwd="" config=$1/.ssh/config
+	net=(--net)
+	for f in $(forwards "$1"); do
+		fwd+=",hostfwd=${f%:*}:127.0.0.1:${f#*:}-:${f#*:}"
+		net+=(--forward "$f")
+	done
 	# The API: https://127.0.0.1:8443, or the next free port.
 	if ! grep -qsE '^(https|port) *=.*\<(port *= *)?0\>' "$1/bulkhead.toml"; then
 		for port in $(seq 8443 8453); do
@@ -58,9 +69,25 @@ network() {	# PLAN_FOLDER
 		echo "run: https://127.0.0.1:$port is the hypervisor's API; the console shows fingerprint and enrolment code" >&2
 	fi
 	card=(-netdev "user,id=net0$fwd" -device virtio-net-pci,netdev=net0)
+	[ ! -s "$config" ] || sed -n "s,^Host \([^*].*\),run: ssh -F $(realpath --relative-to=. "$config") \1,p" "$config" >&2
 }
-card=()
-[ $# -lt 3 ] || [ "$emulator" = bochs ] || network "$3"
+card=() net=()
+[ $# -lt 3 ] || network "$3"
+
+# A disk that lasts, when the plan names volumes: they are its partitions (disk.sh), and it has the serial number that the plan
+# calls it by. Bochs chooses numbers by itself.
+lasting_disk() {	# PLAN_FOLDER
+	local serial file=${DISK:-${image%.img}.disk}
+	[ "$file" != none ] || return 0
+	[ "${FRESH:-0}" != 1 ] || rm -f "$file"
+	serial=$(CHECK_PLAN=${CHECK_PLAN:-$(dirname "$image")/host/check-plan} "$here/disk.sh" "$file" "$1") || exit 1
+	[ -n "$serial" ] || return 0
+	echo "run: what lasts is in $file ($(du -m "$file" | cut -f 1) MiB in use; FRESH=1 makes it anew)" >&2
+	disk=(-drive "file=$file,format=raw,if=none,id=lasting,discard=unmap" -device "nvme,drive=lasting,serial=$serial")
+	bochs_disk=(--disk "$file")
+}
+disk=() bochs_disk=()
+[ $# -lt 3 ] || lasting_disk "$3"
 
 # TCG says a line for each feature of the CPU model that it lacks, once a core: nothing that we use.
 qemu() {
@@ -69,7 +96,7 @@ qemu() {
 	[ "${SCREEN:-0}" = 1 ] && display=()
 	qemu-system-x86_64 -nodefaults -machine q35 "${accel[@]}" -smp "$cores" -m "$memory" "${display[@]}" -vga std \
 		-bios /usr/share/ovmf/OVMF.fd -drive file="$image",format=raw,if=ide,snapshot=on -pidfile "$pid" \
-		-monitor none -serial chardev:con "${card[@]}" "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2)
+		-monitor none -serial chardev:con "${card[@]}" "${disk[@]}" "$@" 2> >(grep -v "TCG doesn't support requested feature" >&2)
 }
 
 run_qemu() {
@@ -98,6 +125,6 @@ qemu) run_qemu ;;
 qemu-gdb) debug_qemu ;;
 bochs)
 	hint "Bochs (VMX; a minute and a half until the guests' shells)"
-	exec python3 "$here/../boot/bochs.py" --live --cores "$cores" --memory "$memory" --pid "$pid" "$image" ;;
+	exec python3 "$here/../boot/bochs.py" --live --cores "$cores" --memory "$memory" --pid "$pid" "${net[@]}" "${bochs_disk[@]}" "$image" ;;
 *) echo "run: unknown emulator $emulator: qemu or bochs" >&2; exit 2 ;;
 esac

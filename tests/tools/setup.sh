@@ -1,15 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Install what is missing: setup.sh build|all|debian|installer. apt, with sudo when not root; says nothing when all is there.
+# Install what is missing: setup.sh build|all|test|debian|installer. apt, with sudo when not root; says nothing when all is there.
 set -eu
 BUILD="gcc make binutils libc6-dev gnu-efi python3 ca-certificates dpkg-dev xz-utils git"
-RUN="qemu-system-x86 ovmf bochs bochsbios vgabios mtools dosfstools xorriso cpio busybox-static gzip acpica-tools debootstrap libcmocka-dev clang gdisk"
+RUN="qemu-system-x86 ovmf openssh-client bochs bochsbios vgabios mtools dosfstools xorriso cpio busybox-static gzip acpica-tools debootstrap libcmocka-dev clang gdisk"
+# What some of the rows that only make test-all has look at networks with.
+TEST="tshark iperf3 python3-scapy iproute2 util-linux"
 # Only for the plans that build a disk or a CD of their own.
 DEBIAN="debootstrap gdisk dosfstools mtools e2fsprogs zstd"
 INSTALLER="xorriso mtools gdisk dosfstools"
 
 case ${1:-all} in
 all) want="$BUILD $RUN" ;;
+test) want="$BUILD $RUN $TEST" ;;
 debian) want="$DEBIAN" ;;
 installer) want="$INSTALLER" ;;
 *) want="$BUILD" ;;

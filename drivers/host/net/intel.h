@@ -146,7 +146,7 @@ static inline void intel_write(struct intel *c, u32 off, u32 val)
 }
 
 /* "Register Summary"; all three generations unless said otherwise. */
-enum { REG_CTRL = 0x0000, REG_STATUS = 0x0008, REG_CTRL_EXT = 0x0018, REG_MDIC = 0x0020, REG_FCAL = 0x0028,
+enum { REG_CTRL = 0x0000, REG_STATUS = 0x0008, REG_EERD = 0x0014, REG_CTRL_EXT = 0x0018, REG_MDIC = 0x0020, REG_FCAL = 0x0028,
 	REG_FCAH = 0x002c, REG_FCT = 0x0030, REG_VET = 0x0038, REG_ICR = 0x00c0, REG_ITR = 0x00c4, REG_IMS = 0x00d0,
 	REG_IMC = 0x00d8, REG_RCTL = 0x0100, REG_FCTTV = 0x0170, REG_TCTL = 0x0400, REG_TIPG = 0x0410,
 	REG_RDBAL = 0x2800, REG_RDBAH = 0x2804, REG_RDLEN = 0x2808, REG_SRRCTL = 0x280c, REG_RDH = 0x2810, REG_RDT = 0x2818,

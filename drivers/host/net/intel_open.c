@@ -22,6 +22,7 @@ enum { RCTL_ON = BIT32(1), RCTL_UNICAST = BIT32(3), RCTL_MULTICAST = BIT32(4), R
 #define RXCSUM_L4_IP 0x300u
 #define SRRCTL_ADVANCED (INTEL_BUFFER >> 10 | 1u << 25 | 1u << 31)	/* one buffer; drop when there is none */
 #define RAH_VALID BIT32(31)
+enum { EERD_START = BIT32(0), EERD_DONE = BIT32(4), EERD_ADDRESS_SHIFT = 8, EERD_DATA_SHIFT = 16 };	/* 8254x */
 #define RECEIVE_ADDRESSES 16u
 #define HASHES 128u
 #define MDIC_WRITE (1u << 26 | 1u << 21)	/* to register 0 of the PHY at address 1 */
@@ -166,14 +167,35 @@ static bool wait_for(const struct intel *c, bool (*what)(const struct intel *c),
 	return false;
 }
 
-/* The reset has read it from the EEPROM. */
+static bool eeprom_word_is_there(const struct intel *c)
+{
+	return intel_read(c, REG_EERD) & EERD_DONE;
+}
+
+/* "EEPROM Read Register": words 0 to 2 are the address. */
+static bool read_mac_from_eeprom(struct intel *c)
+{
+	for (u32 i = 0; i < NET_MAC / 2; i++) {
+		u32 word;
+
+		intel_write(c, REG_EERD, i << EERD_ADDRESS_SHIFT | EERD_START);
+		if (!wait_for(c, eeprom_word_is_there, 10))
+			return false;
+		word = intel_read(c, REG_EERD) >> EERD_DATA_SHIFT;
+		c->net.mac[2 * i] = (u8)word;
+		c->net.mac[2 * i + 1] = (u8)(word >> 8);
+	}
+	return nic_mac_usable(c->net.mac);
+}
+
+/* The reset has read it from the EEPROM, but Bochs' does not. */
 static bool read_mac(struct intel *c)
 {
 	u32 low = intel_read(c, REG_RAL), high = intel_read(c, REG_RAH);
 
 	for (u32 i = 0; i < NET_MAC; i++)
 		c->net.mac[i] = (u8)(i < 4 ? low >> 8 * i : high >> 8 * (i - 4));
-	return nic_mac_usable(c->net.mac);
+	return nic_mac_usable(c->net.mac) || (c->chip->family == INTEL_E1000 && read_mac_from_eeprom(c));
 }
 
 bool intel_open(struct intel *c, const char **why)

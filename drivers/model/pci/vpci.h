@@ -67,6 +67,8 @@ struct vpci_desc {
 	const struct vpci_reg *reg;
 	u32 reg_count;
 	vpci_config_fn *config;		/* null: nothing to hear */
+	/* vpci_msix_route() may say something else from now on; null: nobody asks it. */
+	void (*routes)(struct vpci_function *f);
 	/* Lines about driver state and counters for the shell, between them '\n'; null: none. CONTROL core, no lock: reads only. */
 	void (*describe)(const void *device, char *to, size_t size);
 };
@@ -137,6 +139,18 @@ int vpci_add(struct guest *g, struct vpci_function *f, const struct vpci_desc *d
  * happens while MSI-X is off, which is false. entry beyond the table: ignored. */
 bool vpci_msix_raise(struct vpci_function *f, u32 entry);
 bool vpci_msix_enabled(const struct vpci_function *f);
+
+/* Where an entry's message goes by now, in one word that another core can read at any time; 0: only vpci_msix_raise() knows.
+ * Fixed or lowest priority, to the local APICs, by an edge or a level. */
+#define VPCI_ROUTE_SENDS BIT(63)	/* a message, and that is its address and data; without it: to nobody */
+#define VPCI_ROUTE_KNOWN BIT(62)
+u64 vpci_msix_route(const struct vpci_function *f, u32 entry);
+
+/* Send it. Any of the guest's cores, and the control core; no lock. */
+void vpci_route_send(struct guest *g, u64 route);
+
+/* The vcpu that gets it: the first of them; -1: none. Likewise. */
+s32 vpci_route_vcpu(const struct guest *g, u64 route);
 
 /* The one message of MSI, likewise. */
 void vpci_msi_raise(struct vpci_function *f);

@@ -23,6 +23,9 @@
 
 #define STATUS_INTX 0x08u
 
+#define LOCAL_APICS 0xfeeu		/* their megabyte */
+#define ROUTE_ADDRESS 16u
+
 /* Looked at for each interrupt: in one read. */
 static u16 msix_control(const struct vpci_function *f)
 {
@@ -44,18 +47,24 @@ bool vpci_msi_enabled(const struct vpci_function *f)
 
 /* A message is a write to memory; only the local APICs' megabyte is known, elsewhere it is lost. SDM 3A "Message
  * Signalled Interrupts"; bits 11:5 are KVM's extension of the destination (MSI_EXT_DEST_ID). */
-static NOINLINE void message_send_any(struct vpci_function *f, u64 address, u32 data)
+static struct irq_message message_of(u64 address, u32 data)
 {
 	u8 delivery = data >> 8 & 7;
-	struct irq_message m = {
+
+	return (struct irq_message){
 		.dest = (u32)((address >> 12 & 0xff) | (address >> 5 & 0x7f) << 8),
 		.logical = address & 4,
 		.delivery = delivery,
 		.vector = (u8)data,
 		.level = (data & 0x8000) && delivery <= DELIVER_LOWEST,
 	};
+}
 
-	if (address >> 20 == 0xfee)
+static NOINLINE void message_send_any(struct vpci_function *f, u64 address, u32 data)
+{
+	struct irq_message m = message_of(address, data);
+
+	if (address >> 20 == LOCAL_APICS)
 		irq_message_send(f->g, &m);
 }
 
@@ -104,6 +113,53 @@ static void msix_flush_entry(struct vpci_function *f, u32 entry)
 	message_send(f, f->msix[entry].address, f->msix[entry].data);
 }
 
+u64 vpci_msix_route(const struct vpci_function *f, u32 entry)
+{
+	const struct vpci_msix_entry *e;
+
+	if (!vpci_msix_enabled(f))
+		return 0;
+	if (entry >= f->desc->msix_entries)
+		return VPCI_ROUTE_KNOWN;
+	e = &f->msix[entry];
+	if (!msix_may_send(f, entry) || e->address >> 20 != LOCAL_APICS || (e->data >> 8 & 7) > DELIVER_LOWEST)
+		return 0;
+	return VPCI_ROUTE_SENDS | VPCI_ROUTE_KNOWN | (e->address & 0xfffff) << ROUTE_ADDRESS | (e->data & 0xffff);
+}
+
+static struct irq_message route_message(u64 route)
+{
+	return message_of(route >> ROUTE_ADDRESS & 0xfffff, route & 0xffff);
+}
+
+void vpci_route_send(struct guest *g, u64 route)
+{
+	struct irq_message m = route_message(route);
+
+	if (route & VPCI_ROUTE_SENDS)
+		irq_message_send(g, &m);
+}
+
+s32 vpci_route_vcpu(const struct guest *g, u64 route)
+{
+	struct irq_message m = route_message(route);
+
+	if (!(route & VPCI_ROUTE_SENDS))
+		return -1;
+	if (!m.logical && m.dest < g->vcpu_count)
+		return (s32)m.dest;
+	for (u32 i = 0; i < g->vcpu_count; i++)
+		if (vlapic_matches(g, i, m.dest, m.logical))
+			return (s32)i;
+	return -1;
+}
+
+static void tell_routes(struct vpci_function *f)
+{
+	if (f->desc->routes)
+		f->desc->routes(f);
+}
+
 static u32 entry_read(const struct vpci_msix_entry *e, u32 word)
 {
 	switch (word) {
@@ -141,6 +197,7 @@ static void msix_write(struct vpci_function *f, u64 off, u32 val)
 	if (off >= f->desc->msix_entries * ENTRY_SIZE)
 		return;
 	entry_write(&f->msix[off / ENTRY_SIZE], off / 4 & 3, val);
+	tell_routes(f);
 	msix_flush_entry(f, (u32)(off / ENTRY_SIZE));
 }
 
@@ -191,6 +248,7 @@ void vpci_msi_raise(struct vpci_function *f)
 
 void vpci_message_flush(struct vpci_function *f)
 {
+	tell_routes(f);
 	for (u32 w = 0; f->msix_cap && w < ARRAY_COUNT(f->pending); w++)
 		for (u64 left = f->pending[w]; left; left &= left - 1)
 			msix_flush_entry(f, w * 64 + (u32)__builtin_ctzl(left));

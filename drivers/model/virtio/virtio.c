@@ -6,6 +6,7 @@
 #include <hv/lib.h>
 
 #include "../models.h"
+#include "virtio_remote.h"
 
 #define ISR_QUEUE 1u
 #define ISR_CONFIG 2u
@@ -28,6 +29,16 @@ int virtio_add(struct guest *g, struct virtio_device *d, const struct virtio_kin
 	return err;
 }
 
+/* A queue as after power-on. */
+static void queue_clear(struct virtio_device *d, u32 queue)
+{
+	u16 size = d->kind->queue_size ? d->kind->queue_size : (u16)VIRTQ_SIZE;
+
+	virtq_reset(&d->queue[queue], d->f.g, size, virtio_is_remote(d, queue));
+	if (d->remote)
+		virtio_routes(&d->f);
+}
+
 /* What a reset by the driver and power-on have in common. Counters of queues begin anew with them. */
 static void device_reset(struct virtio_device *d)
 {
@@ -38,7 +49,9 @@ static void device_reset(struct virtio_device *d)
 	d->status = d->isr = 0;
 	d->resetting = false;
 	for (u32 i = 0; i < d->queue_count; i++)
-		virtq_reset(&d->queue[i], d->f.g);
+		queue_clear(d, i);
+	if (d->remote)
+		virtio_remote_clear(d->remote);
 	if (d->kind->reset)
 		d->kind->reset(d);
 	vpci_intx_set(&d->f, false);
@@ -54,7 +67,7 @@ void virtio_power_on(struct virtio_device *d)
 /* One queue begins anew. */
 static void queue_reset(struct virtio_device *d, u32 queue)
 {
-	virtq_reset(&d->queue[queue], d->f.g);
+	queue_clear(d, queue);
 	if (d->kind->queue_reset)
 		d->kind->queue_reset(d, queue);
 }
@@ -63,10 +76,10 @@ void virtio_settle(struct virtio_device *d)
 {
 	if (d->kind->busy && d->kind->busy(d))
 		return;
-	if (d->resetting)
+	if (d->resetting && virtio_all_home(d))
 		device_reset(d);
 	for (u32 i = 0; i < d->queue_count; i++)
-		if (d->queue[i].resetting)
+		if (d->queue[i].resetting && virtio_is_home(&d->queue[i]))
 			queue_reset(d, i);
 }
 
@@ -75,6 +88,8 @@ void virtio_reset_queue(struct virtio_device *d, u32 queue)
 	if (!virtio_has(d, VIRTIO_F_RING_RESET))
 		return;
 	d->queue[queue].resetting = true;
+	if (d->remote)
+		virtio_recall(d, BIT32(queue), true);
 	virtio_settle(d);
 }
 
@@ -99,6 +114,8 @@ void virtio_fail(struct virtio_device *d, u32 queue)
 	if (d->status & VIRTIO_NEEDS_RESET)
 		return;
 	d->status |= VIRTIO_NEEDS_RESET;
+	if (d->remote)
+		virtio_recall(d, ~0u, false);
 	virtio_config_changed(d);
 }
 
@@ -110,6 +127,11 @@ void virtio_flush(struct virtio_device *d, u32 queue)
 		return;
 	q->interrupts++;
 	interrupt(d, q->vector, ISR_QUEUE);
+}
+
+void virtio_interrupt(struct virtio_device *d, u32 queue)
+{
+	interrupt(d, d->queue[queue].vector, ISR_QUEUE);
 }
 
 bool virtio_queue_ready(const struct virtio_device *d, u32 queue)
@@ -126,7 +148,10 @@ void virtio_notify(struct virtio_device *d, u32 queue)
 		return;
 	}
 	d->queue[queue].kicks++;
-	d->kind->kicked(d, queue);
+	if (d->queue[queue].remote)
+		virtio_remote_kick(d->remote, queue);
+	else
+		d->kind->kicked(d, queue);
 }
 
 void virtio_again(struct virtio_device *d, u32 queue)
@@ -159,6 +184,8 @@ void virtio_set_status(struct virtio_device *d, u8 val)
 
 	if (!val) {
 		d->resetting = true;
+		if (d->remote)
+			virtio_recall(d, ~0u, true);
 		virtio_settle(d);
 		return;
 	}
@@ -172,6 +199,8 @@ void virtio_set_status(struct virtio_device *d, u8 val)
 	d->status |= VIRTIO_DRIVER_OK;
 	if (d->kind->started)
 		d->kind->started(d);
+	if (d->remote)
+		virtio_lend(d);
 }
 
 /* In words */

@@ -8,7 +8,7 @@
 #include "../pci/vpci.h"
 #include "virtq.h"
 
-#define VIRTIO_QUEUES_MAX 12u
+#define VIRTIO_QUEUES_MAX 18u
 #define VIRTIO_CONFIG_MAX 64u
 
 enum virtio_status { VIRTIO_ACKNOWLEDGE = 1, VIRTIO_DRIVER = 2, VIRTIO_DRIVER_OK = 4, VIRTIO_FEATURES_OK = 8,
@@ -18,10 +18,12 @@ enum virtio_status { VIRTIO_ACKNOWLEDGE = 1, VIRTIO_DRIVER = 2, VIRTIO_DRIVER_OK
 enum virtio_slot { VIRTIO_SLOT_RNG = 2, VIRTIO_SLOT_CONSOLE = 3, VIRTIO_SLOT_BALLOON = 4, VIRTIO_SLOT_DISK = 8 };
 
 struct virtio_device;
+struct virtio_remote;
 
 struct virtio_kind {
 	struct vpci_desc pci;		/* VIRTIO_PCI_DESC() */
 	u32 config_size;		/* bytes of the device's own configuration */
+	u16 queue_size;			/* the most that a queue may have; 0: VIRTQ_SIZE */
 
 	/* The driver has put something into queue (which is enabled, the device live), or it is called again because
 	 * it left something there (virtio_again()). */
@@ -49,6 +51,7 @@ struct virtio_device {
 	u8 status, isr, generation;
 	bool resetting;			/* asked for, waits until the device is not busy */
 	u32 queue_count;
+	struct virtio_remote *remote;	/* the control core serves queues of it: virtio_remote.h; null: none */
 	u32 again;			/* queues that are to be kicked once more, a bit each */
 	u64 ignored;			/* notifications that were none */
 	u64 errors;			/* requests that were answered with an error */
@@ -80,6 +83,9 @@ void virtio_again(struct virtio_device *d, u32 queue);
 
 /* What virtio_again() asked for. */
 void virtio_continue(struct virtio_device *d);
+
+/* The driver is to be interrupted for queue. */
+void virtio_interrupt(struct virtio_device *d, u32 queue);
 
 /* The device is not busy any more: what waited for that. */
 void virtio_settle(struct virtio_device *d);
@@ -113,6 +119,7 @@ extern const u8 virtio_pci_caps[VIRTIO_PCI_CAPS_SIZE];
 extern const struct vpci_reg virtio_pci_reg[VIRTIO_PCI_REGS];
 enum io_result virtio_pci_io(void *device, struct io *io);
 void virtio_pci_config(struct vpci_function *f, u32 off, u32 size, bool write);
+void virtio_routes(struct vpci_function *f);
 void virtio_describe(const void *device, char *to, size_t size);
 
 /* type: the device's number in the standard; entries: of its MSI-X table. */
@@ -122,4 +129,4 @@ void virtio_describe(const void *device, char *to, size_t size);
 	.bar = { [VIRTIO_PCI_MSIX_BAR] = { VPCI_MSIX_BAR_SIZE, VPCI_BAR_MEM32, false, NULL }, \
 		 [VIRTIO_PCI_BAR] = { VIRTIO_PCI_BAR_SIZE, VPCI_BAR_MEM32, false, virtio_pci_io } }, \
 	.caps = virtio_pci_caps, .caps_size = VIRTIO_PCI_CAPS_SIZE, .reg = virtio_pci_reg, \
-	.reg_count = VIRTIO_PCI_REGS, .config = virtio_pci_config, .describe = virtio_describe }
+	.reg_count = VIRTIO_PCI_REGS, .config = virtio_pci_config, .routes = virtio_routes, .describe = virtio_describe }

@@ -2,6 +2,7 @@
 /* Registers of a virtio device on PCI: one BAR with a page for each structure, and the window to it in config space.
  * VIRTIO 1.2 "PCI Device Layout". */
 #include "virtio.h"
+#include "virtio_remote.h"
 
 #include <hv/lib.h>
 
@@ -110,6 +111,12 @@ static u16 vector_of(const struct virtio_device *d, u64 val)
 	return val < d->f.desc->msix_entries ? (u16)val : (u16)VIRTIO_NO_VECTOR;
 }
 
+static void set_vector(struct virtio_device *d, struct virtq *q, u64 val)
+{
+	q->vector = vector_of(d, val);
+	virtio_routes(&d->f);
+}
+
 /* Bytes [off, off + size) of a 64-bit register. */
 static void set_part(u64 *reg, u32 off, u32 size, u64 val)
 {
@@ -130,6 +137,8 @@ static void queue_enable(struct virtio_device *d, struct virtq *q)
 		return;
 	if (!virtq_enable(q, d->accepted))
 		virtio_fail(d, d->queue_select);
+	else if (d->remote)
+		virtio_lend(d);
 }
 
 static void queue_write(struct virtio_device *d, u32 off, u32 size, u64 val)
@@ -139,7 +148,7 @@ static void queue_write(struct virtio_device *d, u32 off, u32 size, u64 val)
 	if (!q)
 		return;
 	if (off == QUEUE_VECTOR && size == 2)
-		q->vector = vector_of(d, val);
+		set_vector(d, q, val);
 	else if (off == QUEUE_ENABLE && size == 2 && val == 1)
 		queue_enable(d, q);
 	else if (off == QUEUE_RESET && size == 2 && val == 1)

@@ -9,18 +9,22 @@ int virtq_break(struct virtq *q, const char *why)
 	return -E_INVAL;
 }
 
-void virtq_reset(struct virtq *q, struct guest *g)
+void virtq_reset(struct virtq *q, struct guest *g, u16 size_max, bool remote)
 {
 	memset(q, 0, sizeof(*q));
 	q->g = g;
-	q->size = VIRTQ_SIZE_MAX;
+	q->remote = remote;
+	q->base = remote ? g->window : g->ram;
+	q->size = q->size_max = size_max;
 	q->vector = VIRTIO_NO_VECTOR;
 	q->take_wrap = q->give_wrap = true;
 }
 
 static u8 *area(struct virtq *q, u64 gpa, u64 size, u64 align)
 {
-	return IS_ALIGNED(gpa, align) ? gmem_ptr(q->g, GPA(gpa), size) : NULL;
+	if (!IS_ALIGNED(gpa, align))
+		return NULL;
+	return q->remote ? window_ptr(q->g, GPA(gpa), size) : gmem_ptr(q->g, GPA(gpa), size);
 }
 
 bool virtq_enable(struct virtq *q, u64 features)
@@ -30,7 +34,7 @@ bool virtq_enable(struct virtq *q, u64 features)
 	q->packed = features & BIT(VIRTIO_F_RING_PACKED);
 	q->event_idx = features & BIT(VIRTIO_F_EVENT_IDX);
 	q->indirect = features & BIT(VIRTIO_F_INDIRECT_DESC);
-	if (!n || n > VIRTQ_SIZE_MAX || (!q->packed && (n & (n - 1)))) {
+	if (!n || n > q->size_max || (!q->packed && (n & (n - 1)))) {
 		virtq_break(q, "size of the queue");
 		return false;
 	}
@@ -69,6 +73,25 @@ void virtq_give(struct virtq *q, const struct virtq_chain *c, u32 written)
 		split_give(q, c, written);
 }
 
+void virtq_let_go(struct virtq *q)
+{
+	if (q->held_at)
+		store_release((u16 *)(void *)q->held_at, q->held_flags);
+	q->held_at = NULL;
+	q->holding = false;
+}
+
+void virtq_publish(struct virtq *q)
+{
+	if (!q->packed)
+		split_publish(q);
+}
+
+bool virtq_wants(struct virtq *q)
+{
+	return q->given && (q->packed ? packed_wants(q, q->given) : split_wants(q, q->given));
+}
+
 bool virtq_flush(struct virtq *q)
 {
 	u16 added = q->given;
@@ -76,7 +99,7 @@ bool virtq_flush(struct virtq *q)
 	q->given = 0;
 	if (!added)
 		return false;
-	return q->packed ? packed_flush(q, added) : split_flush(q, added);
+	return q->packed ? packed_wants(q, added) : split_flush(q, added);
 }
 
 void virtq_quiet(struct virtq *q)

@@ -49,12 +49,14 @@ static inline void ring64_set(u8 *at, u64 val)
 	((volatile struct any64 *)(void *)at)->v = val;
 }
 
-/* gmem_ptr(), in line for RAM below 4 GiB. */
-static inline u8 *virtq_ram(const struct guest *g, u64 at, u32 len)
+/* gmem_ptr() or window_ptr(), in line for RAM below 4 GiB. */
+static inline u8 *virtq_ram(const struct virtq *q, u64 at, u32 len)
 {
+	const struct guest *g = q->g;
+
 	if (LIKELY(at < g->ram_low && len <= g->ram_low - at))
-		return g->ram + at;
-	return gmem_ptr(g, GPA(at), len);
+		return q->base + at;
+	return q->remote ? window_ptr(g, GPA(at), len) : gmem_ptr(g, GPA(at), len);
 }
 
 /* Add the memory of one descriptor to the chain. Zero bytes are nothing to read or write. In line: the cost of a request. */
@@ -69,7 +71,7 @@ static inline int virtq_add_piece(struct virtq *q, struct virtq_chain *c, const 
 		return 0;
 	if (UNLIKELY(count == VIRTQ_PIECES_MAX))
 		return virtq_break(q, "chain with too many pieces");
-	at = virtq_ram(q->g, d->addr, d->len);
+	at = virtq_ram(q, d->addr, d->len);
 	if (UNLIKELY(!at))
 		return virtq_break(q, "memory outside of RAM");
 	c->piece[count] = (struct gmem_piece){ at, d->len };
@@ -92,7 +94,7 @@ static inline const u8 *virtq_indirect(struct virtq *q, const struct virtq_desc 
 		virtq_break(q, "indirect descriptor where none may be");
 	else if (!d->len || d->len % DESC_SIZE)
 		virtq_break(q, "length of an indirect table");
-	else if (!(table = virtq_ram(q->g, d->addr, d->len)))
+	else if (!(table = virtq_ram(q, d->addr, d->len)))
 		virtq_break(q, "indirect table outside of RAM");
 	*entries = d->len / DESC_SIZE;
 	return table;
@@ -122,12 +124,14 @@ static inline bool split_waits(struct virtq *q)
 
 int split_take(struct virtq *q, struct virtq_chain *c);
 void split_give(struct virtq *q, const struct virtq_chain *c, u32 written);
+void split_publish(struct virtq *q);
+bool split_wants(struct virtq *q, u16 added);
 bool split_flush(struct virtq *q, u16 added);
 void split_quiet(struct virtq *q);
 bool split_listen(struct virtq *q);
 
 int packed_take(struct virtq *q, struct virtq_chain *c);
 void packed_give(struct virtq *q, const struct virtq_chain *c, u32 written);
-bool packed_flush(struct virtq *q, u16 added);
+bool packed_wants(struct virtq *q, u16 added);
 void packed_quiet(struct virtq *q);
 bool packed_listen(struct virtq *q);

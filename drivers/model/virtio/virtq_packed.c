@@ -41,7 +41,7 @@ static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct vi
 
 	if (!table)
 		return -E_INVAL;
-	if (entries > VIRTQ_SIZE_MAX)
+	if (entries > q->size_max)
 		return virtq_break(q, "indirect table longer than a queue");
 	for (end = table + entries * DESC_SIZE; table < end; table += DESC_SIZE) {
 		struct virtq_desc inner = desc_read(table);
@@ -87,12 +87,17 @@ void packed_give(struct virtq *q, const struct virtq_chain *c, u32 written)
 
 	ring32_set(p + 8, written);
 	ring16_set(p + 12, c->id);
-	store_release((u16 *)(void *)(p + DESC_FLAGS), flags);
+	if (UNLIKELY(q->holding && !q->held_at)) {
+		q->held_at = p + DESC_FLAGS;
+		q->held_flags = flags;
+	} else {
+		store_release((u16 *)(void *)(p + DESC_FLAGS), flags);
+	}
 	advance(q, &q->give_at, &q->give_wrap, c->slots);
 	q->given = (u16)(q->given + c->slots);
 }
 
-bool packed_flush(struct virtq *q, u16 added)
+bool packed_wants(struct virtq *q, u16 added)
 {
 	u16 flags, event;
 

@@ -33,7 +33,7 @@ static struct virtq_desc desc_read(const u8 *table, u32 at)
 static inline int walk(struct virtq *q, struct virtq_chain *c, const u8 *table, u32 entries, struct virtq_desc d,
 		       struct virtq_desc *inner)
 {
-	for (u32 left = MIN(entries, VIRTQ_SIZE_MAX); left; left--) {
+	for (u32 left = MIN(entries, (u32)q->size_max); left; left--) {
 		if (UNLIKELY(d.flags & DESC_INDIRECT)) {
 			if (!inner)
 				return virtq_break(q, "indirect table in an indirect table");
@@ -87,13 +87,28 @@ void split_give(struct virtq *q, const struct virtq_chain *c, u32 written)
 	q->given++;
 }
 
-bool split_flush(struct virtq *q, u16 added)
+void split_publish(struct virtq *q)
 {
 	store_release((u16 *)(void *)(q->device + RING_INDEX), q->give_at);
+}
+
+static inline bool wants(const struct virtq *q, u16 added)
+{
 	fence_full();		/* the index is seen before we read whether anybody waits for it */
 	if (q->event_idx)
 		return virtq_passed(ring16(used_event(q)), q->give_at, added);
 	return !(ring16(q->driver + RING_FLAGS) & AVAIL_NO_INTERRUPT);
+}
+
+bool split_wants(struct virtq *q, u16 added)
+{
+	return wants(q, added);
+}
+
+bool split_flush(struct virtq *q, u16 added)
+{
+	store_release((u16 *)(void *)(q->device + RING_INDEX), q->give_at);
+	return wants(q, added);
 }
 
 /* With event indexes the driver is silent until the one that we name. */

@@ -31,6 +31,12 @@ bool control_work_listen(void);
 void control_work_by(u64 tsc);
 u64 control_work_deadline(void);	/* U64_MAX: nobody asked; forgets it */
 
+/* Go on looking until TSC without a halt: more work is on its way. Control core. */
+void control_work_linger(u64 tsc);
+
+/* Is anybody waiting so? Then a moment passes first, less when somebody rings. Control core. */
+bool control_work_lingers(u64 now);
+
 /* There is something to look at. Any core; a doorbell only if the control core halts or is about to. */
 void control_work_ring(void);
 

@@ -45,7 +45,7 @@ void datastore_crash(const char *guest, const char *text, size_t n);
 bool datastore_keep(const char *path, const void *data, u32 n);
 bool datastore_decided(void);
 
-/* Bytes: of the file system, in use, waiting to be written. Files in "vars", "log", "crash": the nth; false: no more. */
+/* Bytes: of the file system, in use, waiting to be written. Files in "vars", "log", "crash", "capture": the nth; false: no more. */
 struct datastore_use {
 	u64 size, used, waiting, written, flushes, errors;
 	const char *disk;		/* "" : none */
@@ -59,6 +59,11 @@ bool datastore_file(u32 n, struct datastore_file *f);
 
 /* Up to size bytes of a file from offset; how many, or -E_NOENT, -E_BUSY (not ready). */
 int datastore_read(const char *path, u32 offset, void *to, u32 size);
+
+/* Add to a file's end, or make it; remove it. 0, -E_BUSY (not now: not ready, or too much waits to be written), -E_NOENT, -E_NOSPC,
+ * -E_INVAL. */
+int datastore_append(const char *path, const void *data, u32 len);
+int datastore_remove(const char *path);
 
 /* Make the partition's file system new: all that it held is gone. Null, or why not. */
 const char *datastore_format(void);

@@ -152,6 +152,7 @@ struct plan_disk {
 	u64 bandwidth;			/* bytes a second; 0: no limit */
 	bool readonly;			/* default false */
 	bool split;			/* no packed rings; default false */
+	bool optional;			/* of a volume: without it the disk is empty; default false */
 	u32 line;
 };
 

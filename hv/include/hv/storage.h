@@ -169,6 +169,8 @@ u64 volume_largest_gap(const struct storage_disk *s);
 
 /* By name or GUID ("b01cead0-..."), on disks that the plan names. Null: why says in words what is wrong, if why is given. */
 struct volume *volume_find(const char *name, char *why, size_t size);
+/* At least one of that name, or with that GUID. */
+bool volume_is_there(const char *name);
 
 /* Open a volume as c. -E_BUSY: it is in use, and one of the users writes; -E_NODEV: its disk cannot be written; else as
  * storage_open(). A disk that goes and comes back is found again by its serial number and the volume's GUID; meanwhile requests

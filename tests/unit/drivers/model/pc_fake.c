@@ -5,6 +5,7 @@
 
 #include <hv/gmem.h>
 #include <hv/storage.h>
+#include <hv/window.h>
 
 /* Where a test links the real one, that is taken. */
 #define WEAK __attribute__((weak))
@@ -226,6 +227,39 @@ u32 noise(void)
 	noise_state ^= noise_state >> 7;
 	noise_state ^= noise_state << 17;
 	return (u32)(noise_state >> 16);
+}
+
+/* The control core: a test that has one brings it. */
+WEAK void *window_ptr(const struct guest *g, gpa_t gpa, u64 len)
+{
+	return gmem_ptr(g, gpa, len);
+}
+
+WEAK int control_work_add(const struct control_work *w)
+{
+	return 0;
+}
+
+WEAK void control_work_ring(void)
+{
+}
+
+WEAK void control_work_linger(u64 tsc)
+{
+}
+
+WEAK int guest_call_add(struct guest *g, void (*fn)(struct guest *g, void *arg), void *arg)
+{
+	return 0;
+}
+
+WEAK void guest_call(struct guest *g, u32 vcpu, u32 id)
+{
+}
+
+WEAK int guest_lender_add(struct guest *g, bool (*let_go)(struct guest *g, void *arg), void *arg)
+{
+	return 0;
 }
 
 /* Network devices have their own tests. */

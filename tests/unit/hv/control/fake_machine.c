@@ -523,6 +523,8 @@ WEAK const char *datastore_why(void) { return "no disk has a partition for it"; 
 WEAK void datastore_use(struct datastore_use *use) { }
 WEAK bool datastore_file(u32 n, struct datastore_file *f) { return false; }
 WEAK int datastore_read(const char *path, u32 offset, void *to, u32 size) { return -E_BUSY; }
+WEAK int datastore_append(const char *path, const void *data, u32 len) { return -E_BUSY; }
+WEAK int datastore_remove(const char *path) { return -E_BUSY; }
 WEAK const char *datastore_format(void) { return "there is no partition for it"; }
 WEAK void datastore_crash(const char *guest, const char *text, size_t n) { }
 WEAK u64 flash_vars_size(const struct guest *g) { return 0; }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/net/switch_fake.c hv/net/switch.c hv/net/switch_deliver.c hv/net/switch_head.c hv/net/switch_hold.c hv/net/switch_learn.c hv/net/switch_ports.c hv/net/guard.c hv/net/limit.c hv/net/mac_table.c hv/net/offload.c hv/net/capture.c hv/net/frame.c hv/core/sync.c hv/lib/string.c hv/lib/format.c hv/lib/png.c hv/lib/net_text.c hv/control/shell_net.c hv/control/shell_capture.c */
+/* SOURCES: tests/unit/hv/net/switch_fake.c tests/unit/hv/net/files_fake.c hv/net/switch.c hv/net/switch_deliver.c hv/net/switch_head.c hv/net/switch_hold.c hv/net/switch_learn.c hv/net/switch_ports.c hv/net/guard.c hv/net/limit.c hv/net/mac_table.c hv/net/offload.c hv/net/capture.c hv/net/capture_file.c hv/net/frame.c hv/core/sync.c hv/lib/string.c hv/lib/format.c hv/lib/png.c hv/lib/net_text.c hv/control/shell_net.c hv/control/shell_capture.c */
 /* `net` in the shell: what the operator sees of switches and ports; captures as text. */
+#include "../net/files_fake.h"
 #include "../net/switch_fake.h"
 
 #include <string.h>
@@ -8,7 +9,7 @@
 #include <hv/plan.h>
 
 #include "../../../../hv/control/shell.h"
-#include "../../../../hv/net/capture.h"
+#include "../../../../hv/net/capture_file.h"
 #include "../../../../hv/net/switch.h"
 
 static char said[65536];
@@ -204,8 +205,15 @@ static void test_capture(void **state)
 	/* magic, version, no zone, snap length, Ethernet; then the rest of 24 + 2 * 80 bytes. */
 	expect("TTyyoQIABAAAAAAAAAAAAEAAAAABAAAA");
 	expect("-----END PCAP p1 frames=2 lost=0-----\n");
+	fake_files_reset(DATASTORE_NONE);
 	run("net capture p1 file.pcap");
-	expect("captures go to the console only");
+	expect("file.pcap: there is no datastore to keep it in");
+	run("net capture p1 .hidden");
+	expect(".hidden: a name of 1-31 letters");
+	run("net capture stop");
+	expect("no capture to a file is under way");
+	run("net capture get nothing");
+	expect("nothing: there is no such capture");
 	assert_null(more);
 	run("net capture p7 serial");
 	expect("no port is called");
@@ -228,11 +236,39 @@ static void test_capture(void **state)
 	assert_false(state_of(&a->port)->watched);
 }
 
+static void test_capture_to_a_file(void **state)
+{
+	(void)state;
+	fake_files_reset(DATASTORE_READY);
+	run("net capture p1 web.pcap count 2 snap 64");
+	expect("what passes at p1 goes to the datastore's capture/web.pcap");
+	run("net capture p2 serial");
+	expect("a capture to web.pcap is under way");
+	assert_null(more);
+	for (u32 i = 0; i < 3; i++)
+		send_plain(a, frame, make_tcp4(frame, 2, 1, 10));
+	for (u32 i = 0; i < 9; i++)
+		capture_file_poll(switch_now + i);
+	assert_null(capture_file_running());
+	run("net capture get web.pcap");
+	while (more(&more_cursor))
+		;
+	expect("-----BEGIN PCAP web.pcap-----\nTTyyoQIABAAAAAAAAAAAAEAAAAABAAAA");
+	expect("\n-----END PCAP web.pcap-----");
+	run("net capture get web");
+	expect("web: there is no such capture");
+	run("net capture delete ../web.pcap");
+	expect("no such capture");
+	run("net capture delete web.pcap");
+	expect("web.pcap: deleted");
+	fake_files_reset(DATASTORE_NONE);
+}
+
 #define ROW(test) cmocka_unit_test_setup(test, setup)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { ROW(test_list), ROW(test_port), ROW(test_mirror), ROW(test_capture) };
+	const struct CMUnitTest tests[] = { ROW(test_list), ROW(test_port), ROW(test_mirror), ROW(test_capture), ROW(test_capture_to_a_file) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -120,6 +120,15 @@ static void test_deadline(void **state)
 	assert_true(control_work_deadline() == U64_MAX);
 }
 
+static void test_lingers(void **state)
+{
+	assert_false(control_work_lingers(100));
+	control_work_linger(300);
+	control_work_linger(200);
+	assert_true(control_work_lingers(100) && control_work_lingers(299));
+	assert_false(control_work_lingers(300));
+}
+
 static void test_places_end(void **state)
 {
 	struct control_work w = { .name = "other", .poll = other_poll };
@@ -137,7 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_polls_all_and_tells), T(test_awake_needs_no_doorbell), T(test_halting_is_rung_once),
-		T(test_brought_during_the_round), T(test_listen_hears), T(test_deadline), T(test_places_end),
+		T(test_brought_during_the_round), T(test_listen_hears), T(test_deadline), T(test_lingers), T(test_places_end),
 	};
 
 	control_work_add(&(struct control_work){ "first", work_poll, work_listen, &todo });

@@ -659,7 +659,7 @@ static void test_show_is_a_plan(void **state)
 		  "screen = false\nlog = \"error\"\n[guest.a]\ncores = 2\nmemory = \"4GiB\"\nrestart = \"never\"\n"
 		  "test_device = true\nautostart = false\nhyperv = true\nballoon = true\n"
 		  "boot = { type = \"linux\", kernel = \"k\", initrd = \"i\", cmdline = '\"\\%s\\\"' }\n"
-		  "[guest.b]\ncores = [5, 4]\nmemory = \"66MiB\"\n"
+		  "[guest.b]\ncores = [5, 4]\nmemory = \"66MiB\"\ndisk = [{ volume = \"v\", iops = 7, weight = 9, optional = true }]\n"
 		  "boot = { type = \"elf\", file = \"k\", modules = [\"i\", \"k\"] }\n", line);
 	admit_text(text);
 	first = plan;
@@ -673,6 +673,8 @@ static void test_show_is_a_plan(void **state)
 		memcpy(first.guest[i].boot.module_line, plan.guest[i].boot.module_line,
 		       sizeof(plan.guest[i].boot.module_line));
 	}
+	first.guest[1].disk[0].line = plan.guest[1].disk[0].line;
+	assert_true(plan.guest[1].disk[0].optional);
 	assert_true(plan.guest[0].cores.is_list);
 	first.guest[0].cores = plan.guest[0].cores;
 	assert_memory_equal(&first, &plan, sizeof(plan));

@@ -175,6 +175,29 @@ static void a_machine_without_one(void **state)
 	assert_int_equal(errors, 0);
 }
 
+static void an_empty_partition_is_made_one(void **state)
+{
+	memset(disk, 0, sizeof(disk));
+	pass(3 * S);
+	assert_int_equal(datastore_state(), DATASTORE_READY);
+	assert_int_equal(errors, 0);
+	datastore_crash("web", "x", 1);
+	pass(3 * S);
+	power_on();
+	pass(3 * S);
+	assert_int_equal(datastore_state(), DATASTORE_READY);
+	assert_int_equal(datastore_read("crash/00001-web", 0, flash, 1), 1);
+}
+
+/* One byte that is not zero may be all that is left of something. */
+static void an_almost_empty_partition_is_not(void **state)
+{
+	memset(disk, 0, sizeof(disk));
+	disk[PARTITION - 1] = 1;
+	pass(3 * S);
+	assert_int_equal(datastore_state(), DATASTORE_UNREADABLE);
+}
+
 static void foreign_content_is_left_alone(void **state)
 {
 	u8 before[4096];
@@ -478,7 +501,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_machine_without_one, fresh), cmocka_unit_test_setup(foreign_content_is_left_alone, fresh),
-		cmocka_unit_test_setup(variables_last, made), cmocka_unit_test_setup(small_files_last, made),
+		cmocka_unit_test_setup(an_empty_partition_is_made_one, fresh),
+		cmocka_unit_test_setup(an_almost_empty_partition_is_not, fresh),
+		cmocka_unit_test_setup(variables_last, made),
+		cmocka_unit_test_setup(small_files_last, made),
 		cmocka_unit_test_setup(variables_of_a_guest_that_runs_are_left_alone, made),
 		cmocka_unit_test_setup(variables_come_too_late_for_a_guest_that_starts, made),
 		cmocka_unit_test_setup(a_busy_guest_is_saved_in_between, made),

@@ -103,8 +103,19 @@ static void test_one_writer(void **state)
 
 static void test_not_granted(void **state)
 {
+	assert_true(volume_is_there("web"));
+	assert_false(volume_is_there("wed"));
 	one.granted = false;
 	assert_null(web());
+	assert_false(volume_is_there("web"));
+}
+
+/* A name on two disks leads to neither volume, but it is not absent. */
+static void test_twice(void **state)
+{
+	volumes_update(&two, &gpt, entries);
+	assert_null(web());
+	assert_true(volume_is_there("web"));
 }
 
 static void test_goes_and_comes_back(void **state)
@@ -194,7 +205,7 @@ static void test_guid(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_one_writer), T(test_not_granted), T(test_goes_and_comes_back), T(test_is_not_the_same),
+		T(test_one_writer), T(test_not_granted), T(test_twice), T(test_goes_and_comes_back), T(test_is_not_the_same),
 		T(test_two_datastores), T(test_guid),
 	};
 

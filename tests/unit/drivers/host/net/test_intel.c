@@ -80,6 +80,31 @@ static void what_does_not_answer_is_refused(void **state)
 	assert_false(fake_master);
 }
 
+/* Bochs' e1000: its receive address registers are empty, and the EEPROM has it. Later generations are not asked. */
+static void an_address_is_read_from_the_eeprom(void **state)
+{
+	for (u32 k = 0; k < 2; k++) {
+		fake_reset();
+		memset(&card, 0, sizeof(card));
+		card.bare = true;
+		fake_pci = (struct host_pci){ .vendor = 0x8086, .device = each[k] };
+		assert_int_equal(intel_driver.probe(&fake_pci), k ? -E_NODEV : 0);
+	}
+	fake_reset();
+	fake_pci = (struct host_pci){ .vendor = 0x8086, .device = each[0] };
+	assert_int_equal(intel_driver.probe(&fake_pci), 0);
+	card.c = fake_pci.state;
+	for (u32 i = 0; i < NET_MAC; i++)
+		assert_int_equal(card.c->net.mac[i], 0x52 + i);
+	assert_int_equal(reg(REG_RAL), 0x55545352);
+	assert_int_equal(reg(REG_RAH), 0x80005756);
+	fake_reset();
+	card.no_eeprom = true;
+	fake_pci = (struct host_pci){ .vendor = 0x8086, .device = each[0] };
+	assert_int_equal(intel_driver.probe(&fake_pci), -E_NODEV);
+	assert_string_equal(fake_pci.why, "it has no MAC address");
+}
+
 static void frames_of_all_sizes_come_in(void **state)
 {
 	static const u32 size[] = { 14, 60, 1514, 2047, 2048, 2049, 4096, 9018 };
@@ -559,6 +584,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_opens),
 		cmocka_unit_test(what_does_not_answer_is_refused),
+		cmocka_unit_test(an_address_is_read_from_the_eeprom),
 		cmocka_unit_test(frames_of_all_sizes_come_in),
 		cmocka_unit_test(a_full_ring_is_emptied_in_bounded_turns),
 		cmocka_unit_test(sums_and_tags_are_told),
