@@ -48,7 +48,6 @@ LWIP_OBJS :=
 LWIP_CFLAGS :=
 LITTLEFS_CFLAGS :=
 WEB_OBJS :=
-WEB_CFLAGS :=
 -include hv/x86/third_party.mk
 -include hv/net/third_party.mk
 -include hv/storage/third_party.mk
@@ -67,7 +66,7 @@ hv: $(BUILD)/hv.elf
 $(BUILD)/hv/lib/string.o: HV_CFLAGS += $(NO_IDIOM)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) $(WEB_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -MMD -MP -c $< -o $@
 $(BUILD)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@

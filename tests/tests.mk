@@ -23,7 +23,7 @@ unit_libraries = $(foreach l,zydis lwip web,$(if $(filter $(l),$(call unit_words
 
 # Each source is compiled once, however many tests link it.
 UNIT_OBJ := $(HOST)/obj
-UNIT_INCLUDES = $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) $(WEB_CFLAGS) -DWEB_HOST_TEST
+UNIT_INCLUDES = $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) $(if $(filter hv/web/% tests/unit/hv/web/% tests/fuzz/fuzz_web%,$*),$(WEB_CFLAGS) -DWEB_HOST_TEST)
 $(UNIT_OBJ)/%.o: % | $(LITTLEFS_STAMP) $(LWIP_STAMP) $(ZYDIS_STAMP) $(WEB_STAMP)
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(UNIT_INCLUDES) -MMD -MP -c $< -o $@

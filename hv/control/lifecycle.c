@@ -49,6 +49,11 @@ bool life_is_over(const struct guest *g)
 	return life_is_quiet(g) && !life_of(g)->lending;
 }
 
+bool life_listens(const struct guest *g)
+{
+	return g->state == GUEST_RUNNING || g->state == GUEST_STOPPING || g->state == GUEST_STARTING;
+}
+
 const char *life_state_word(const struct guest *g)
 {
 	static const char *const word[] = { [GUEST_OFF] = "off", [GUEST_STARTING] = "starting",

@@ -7,6 +7,7 @@
 #include "accounts.h"
 #include "http.h"
 #include "out.h"
+#include "websocket.h"
 #include "wire.h"
 
 #include <hv/types.h>
@@ -30,8 +31,8 @@ struct web_conn;
 struct stream_ops {
 	/* Bytes may be written (conn_put). false: the stream ends. */
 	bool (*more)(struct web_conn *c, u64 now);
-	/* Bytes came. false: the stream ends. Null: whatever comes ends it. */
-	bool (*take)(struct web_conn *c, const u8 *bytes, u32 n);
+	/* Bytes came: how many are used now. Null: whatever comes ends the stream. */
+	u32 (*take)(struct web_conn *c, u8 *bytes, u32 n);
 	void (*end)(struct web_conn *c);
 };
 
@@ -56,14 +57,8 @@ struct web_conn {
 	u64 stream_at[3];		/* the stream's own: positions */
 	u32 stream_guest, stream_port;
 	u64 stream_beat;		/* TSC of the last sign of life */
-	struct {			/* WebSocket: the frame that is being read; see websocket.c */
-		u8 head[14], head_length, opcode;
-		u8 mask[4];
-		u64 left;
-		u32 at;
-		bool in_payload, writer;
-		u8 control[125], control_length;
-	} ws;
+	char stream_name[32];
+	struct ws_reader ws;
 	struct identity who;		/* of a stream: it ends when they may no longer do this */
 };
 

@@ -5,6 +5,7 @@
 #include "server.h"
 
 #include "answer.h"
+#include "events.h"
 #include "fiber.h"
 #include "heap.h"
 #include "tls.h"
@@ -342,11 +343,10 @@ static bool do_stream(struct web_conn *c, u64 now)
 	if (c->state != CONN_STREAM)
 		return true;
 	if (c->plain_at < c->plain_length) {
-		u32 n = c->plain_length - c->plain_at;
-
-		if (!c->stream->take || !c->stream->take(c, c->plain + c->plain_at, n))
+		if (c->stream->take)
+			c->plain_at += c->stream->take(c, c->plain + c->plain_at, c->plain_length - c->plain_at);
+		else
 			c->last = true;
-		c->plain_at = c->plain_length;
 	}
 	if (!pump(c, now))
 		return false;
@@ -354,7 +354,9 @@ static bool do_stream(struct web_conn *c, u64 now)
 		begin_close(c, now);
 		return true;
 	}
-	if (!c->stream->more(c, now))
+	if (c->wire.eof && !wire_waiting(&c->wire))
+		c->last = true;		/* also where what it typed is not wanted yet */
+	if (!c->last && !c->stream->more(c, now))
 		c->last = true;
 	if (conn_drained(c)) {
 		c->deadline = in_seconds(now, STALL_S);
@@ -468,6 +470,7 @@ u64 server_step(u64 now)
 	bool any = true;
 
 	server.awake = false;
+	events_look();
 	keep_spare();
 	for (u32 round = 0; round < ROUNDS && any; round++) {
 		any = false;

@@ -66,4 +66,5 @@ $(WEB_HOST): $(WEB_HOST_OBJS)
 	@rm -f $@
 	@ar rcs $@ $^ $(BUILD)/host/web/yyjson.o $(BUILD)/host/web/http_parser.o
 
+$(patsubst %.c,$(BUILD)/%.o,$(wildcard hv/web/*.c)): HV_CFLAGS += $(WEB_CFLAGS)
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard hv/web/*.c)): | $(WEB_STAMP)
