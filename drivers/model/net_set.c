@@ -31,17 +31,14 @@ static int build_e1000e(struct guest *g, u32 index)
 static int build_virtio(struct guest *g, u32 index)
 {
 	struct vnet *n = pool_alloc(pages_of(sizeof(*n)), POOL_GUEST);
-	void *rings = pool_alloc(pages_of(2 * FRAME_RING_BYTES), POOL_GUEST);
-	struct control_work work = { .name = "virtio-net model", .poll = vnet_poll, .arg = n };
+	void *backlog = pool_alloc(pages_of(FRAME_RING_BYTES), POOL_GUEST);
 	struct virtio_set *s = &g->pc->virtio;
-	int err;
 
-	if (!n || !rings)
+	if (!n || !backlog)
 		return -E_NOMEM;
 	g->pc->net.vnet[index] = n;
-	err = vnet_add(g, n, g->net[index].mac, g->net[index].mtu, rings, (u8)(VNET_SLOT + index));
 	s->net[s->nets++] = &n->d;
-	return err ? err : control_work_add(&work);
+	return vnet_add(g, n, g->net[index].mac, g->net[index].mtu, backlog, (u8)(VNET_SLOT + index));
 }
 
 int net_set_build(struct guest *g)

@@ -39,16 +39,31 @@ void hub_init(void)
 	memset(&hub, 0, sizeof(hub));
 	hub.shell.at_line_start = true;
 	hub.at_line_start = true;
-	for (u32 i = 0; i < guest_count; i++) {		/* nobody looks: they need not ring */
-		store_release(&guests[i]->console->wake, 1u);
-		for (u32 p = 0; p < guests[i]->port_count; p++)
-			store_release(&guests[i]->port[p].record->wake, 1u);
-	}
+	for (struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		hub_add(g);
+}
+
+/* Nobody looks: it need not ring. */
+void hub_add(struct guest *g)
+{
+	store_release(&g->console->wake, 1u);
+	for (u32 p = 0; p < g->port_count; p++)
+		store_release(&g->port[p].record->wake, 1u);
+}
+
+void hub_drop(const struct guest *g)
+{
+	u32 view = g->index + 1;
+
+	if (hub.view == view)
+		hub_switch(VIEW_SHELL, 0);
+	hub.picture[view] = false;
+	hub.shown[view] = 0;
 }
 
 static struct guest *view_guest(void)
 {
-	return hub.view == VIEW_SHELL ? NULL : guests[hub.view - 1];
+	return hub.view == VIEW_SHELL ? NULL : guest_at(hub.view - 1);
 }
 
 static const struct guest_port *view_port(void)
@@ -130,13 +145,34 @@ static void describe_view(char *to, size_t size)
 			  view_guest()->name, state);
 }
 
+static u32 guests_there(void)
+{
+	u32 n = 0;
+
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		n++;
+	return n;
+}
+
+/* The view behind this one, places without a guest left out. */
+static u32 next_view(void)
+{
+	const struct guest *g = guest_next(view_guest());
+
+	return g ? g->index + 1 : VIEW_SHELL;
+}
+
 void hub_switch(u32 view, u32 port)
 {
 	char header[160];
 
-	if (view > guest_count) {
-		fmt_print(header, sizeof(header), "[no guest %u: there are %u]", view, guest_count);
+	if (view != VIEW_SHELL && !guest_at(view - 1)) {
+		fmt_print(header, sizeof(header), "[no guest %u: there are %u]", view, guests_there());
 		port_line(header);
+		return;
+	}
+	if (view != VIEW_SHELL && life_phase(guest_at(view - 1)) == PHASE_DELETING) {
+		port_line("[this guest is being deleted]");
 		return;
 	}
 	port_leave_guest();
@@ -274,7 +310,7 @@ static void escape_command(u8 byte)
 	if (byte >= '0' && byte <= '9')
 		hub_switch((u32)(byte - '0'), 0);
 	else if (byte == 'n' || byte == 'N')
-		hub_switch((hub.view + 1) % (guest_count + 1), 0);
+		hub_switch(next_view(), 0);
 	else if (byte == 'p' || byte == 'P')
 		next_port();
 	else if (byte == 'd' || byte == 'D')

@@ -9,6 +9,10 @@
 
 void hub_init(void);
 
+/* A guest has been made; goes: nobody looks at it any more. */
+void hub_add(struct guest *g);
+void hub_drop(const struct guest *g);
+
 /* One byte typed on the serial port. */
 void hub_input(u8 byte);
 

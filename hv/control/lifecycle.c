@@ -22,21 +22,38 @@ static u64 after(u64 now, u64 seconds)
 	return now + seconds * timebase.tsc_hz;
 }
 
+void life_add(struct guest *g)
+{
+	struct life *l = &life[g->index];
+
+	memset(l, 0, sizeof(*l));
+	l->guest = g;
+	l->deadline = l->panic_deadline = l->restart_at = NEVER;
+	l->clean = true;	/* of what others did not see: RAM is cleared before it is given to somebody else */
+	g->state = GUEST_OFF;
+}
+
 void life_init(void)
 {
 	memset(life, 0, sizeof(life));
 	held = false;
-	for (u32 i = 0; i < guest_count; i++) {
-		life[i].guest = guests[i];
-		life[i].deadline = life[i].panic_deadline = life[i].restart_at = NEVER;
-		guests[i]->state = GUEST_OFF;
-	}
+	for (struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		life_add(g);
 }
 
 struct life *life_of(const struct guest *g)
 {
-	assert(g->index < guest_count && guests[g->index] == g);
+	assert(guest_at(g->index) == g);
 	return &life[g->index];
+}
+
+struct guest *life_find(const char *name)
+{
+	struct guest *g = guest_next(NULL);
+
+	while (g && strcmp(g->name, name))
+		g = guest_next(g);
+	return g;
 }
 
 bool life_is_quiet(const struct guest *g)
@@ -54,27 +71,16 @@ bool life_listens(const struct guest *g)
 	return g->state == GUEST_RUNNING || g->state == GUEST_STOPPING || g->state == GUEST_STARTING;
 }
 
-const char *life_state_word(const struct guest *g)
-{
-	static const char *const word[] = { [GUEST_OFF] = "off", [GUEST_STARTING] = "starting",
-		[GUEST_RUNNING] = "running", [GUEST_STOPPING] = "stopping", [GUEST_ENDED] = "ended",
-		[GUEST_KILLED] = "killed" };
-	const struct life *l = life_of(g);
-
-	if (g->state == GUEST_RUNNING && l->panicked)
-		return "panicked";
-	if (l->lending)
-		return "draining";
-	if ((l->clearing || l->to_clear) && g->state != GUEST_STARTING && life_is_quiet(g))
-		return "clearing";
-	return word[g->state];
-}
-
 void life_hold(void)
 {
 	held = true;
-	for (u32 i = 0; i < guest_count; i++)
+	for (u32 i = 0; i < ARRAY_COUNT(life); i++)
 		life[i].restart_at = NEVER;
+}
+
+bool life_held(void)
+{
+	return held;
 }
 
 /* Starting. */
@@ -127,7 +133,7 @@ static void begin(struct life *l, u64 now)
 
 	guest_reset(g, now);
 	l->intent = INTENT_NONE;
-	l->forced = l->late = l->panicked = l->to_clear = false;
+	l->forced = l->late = l->panicked = l->to_clear = l->clean = false;
 	l->deadline = l->panic_deadline = l->restart_at = NEVER;
 	l->started = 0;
 	l->starts++;
@@ -154,10 +160,9 @@ const char *life_start(struct guest *g, u64 now)
 
 	if (held)
 		return "the machine is going down";
-	if (!life_is_quiet(g) || g->state == GUEST_STARTING || g->state == GUEST_RUNNING)
-		return g->state == GUEST_STOPPING ? "it is still stopping" : "it runs already";
-	if (l->lending)
-		return "a disk or a network card still works in its RAM: try again when that is over";
+	why = life_refusal(g, LIFE_START);
+	if (why)
+		return why;
 	if (load_acquire(&g->broken))
 		return "the machine's hardware failed under it: it stays off until the machine is reset";
 	if (!datastore_settled(g))
@@ -229,8 +234,10 @@ static const char *refuse_idle(struct life *l)
 const char *life_stop(struct guest *g, u32 seconds, u64 now)
 {
 	struct life *l = life_of(g);
-	const char *why = refuse_idle(l);
+	const char *why = life_refusal(g, LIFE_STOP);
 
+	if (!why)
+		why = refuse_idle(l);
 	if (why)
 		return why;
 	if (l->forced)
@@ -247,8 +254,10 @@ const char *life_stop(struct guest *g, u32 seconds, u64 now)
 const char *life_kill(struct guest *g, u64 now)
 {
 	struct life *l = life_of(g);
-	const char *why = refuse_idle(l);
+	const char *why = life_refusal(g, LIFE_KILL);
 
+	if (!why)
+		why = refuse_idle(l);
 	if (why)
 		return why;
 	l->intent = INTENT_KILL;
@@ -259,11 +268,10 @@ const char *life_kill(struct guest *g, u64 now)
 const char *life_reset(struct guest *g, u64 now)
 {
 	struct life *l = life_of(g);
+	const char *why = held ? "the machine is going down" : life_refusal(g, LIFE_RESET);
 
-	if (held)
-		return "the machine is going down";
-	if (life_is_quiet(g))
-		return "it does not run; `start` starts it";
+	if (why)
+		return why;
 	l->intent = INTENT_RESET;
 	force(l, now);
 	return NULL;
@@ -333,7 +341,7 @@ static void finish(struct life *l, u64 now)
 static struct life *life_of_message(const struct message *m)
 {
 	for (u32 i = 0; i < guest_count; i++) {
-		if ((u64)guests[i] == m->arg[0])
+		if (guests[i] && (u64)guests[i] == m->arg[0])
 			return &life[i];
 	}
 	return NULL;
@@ -381,6 +389,12 @@ static void take_parked(struct life *l, u64 vcpu, u64 now)
 		finish(l, now);
 }
 
+static void take_zeroed(struct life *l, u64 all)
+{
+	l->clearing -= l->clearing > 0;
+	l->clean |= all && life_is_quiet(l->guest);
+}
+
 void life_message(const struct message *m, u64 now)
 {
 	struct life *l = life_of_message(m);
@@ -395,7 +409,8 @@ void life_message(const struct message *m, u64 now)
 	case MSG_STARTED:	take_started(l, now);			break;
 	case MSG_ENDED:		take_ended(l, now);			break;
 	case MSG_PANICKED:	take_panicked(l, m->arg[1], now);	break;
-	case MSG_ZEROED:	l->clearing -= l->clearing > 0;		break;
+	case MSG_ZEROED:	take_zeroed(l, m->arg[1]);		break;
+	case MSG_RELOADED:	l->reloading &= ~BIT(m->arg[1] & 63);	break;
 	case MSG_PARKED:	take_parked(l, m->arg[1], now);		break;
 	default:		log_error("lifecycle: message %lu is not for the control core", m->type);
 	}
@@ -441,26 +456,33 @@ static void deadline_passed(struct life *l, u64 now)
 		call_late(l, now);
 }
 
+static u64 tick_one(struct life *l, u64 now)
+{
+	if (l->to_run)
+		send_runs(l);
+	if (l->to_clear)
+		send_clear(l);
+	if (l->lending)
+		settle(l, now);
+	if (now >= MIN(l->deadline, l->panic_deadline))
+		deadline_passed(l, now);
+	if (now >= l->restart_at)
+		begin(l, now);
+	if (l->deleting && life_delete_step(l))
+		return NEVER;		/* it is no more */
+	if (l->to_run || l->to_clear || l->lending || l->deleting)
+		return now + ns_to_ticks(SEND_AGAIN_NS);
+	return MIN(MIN(l->deadline, l->panic_deadline), l->restart_at);
+}
+
 u64 life_tick(u64 now)
 {
 	u64 next = NEVER;
 
 	for (u32 i = 0; i < guest_count; i++) {
-		struct life *l = &life[i];
+		u64 due = guests[i] ? tick_one(&life[i], now) : NEVER;
 
-		if (l->to_run)
-			send_runs(l);
-		if (l->to_clear)
-			send_clear(l);
-		if (l->lending)
-			settle(l, now);
-		if (now >= MIN(l->deadline, l->panic_deadline))
-			deadline_passed(l, now);
-		if (now >= l->restart_at)
-			begin(l, now);
-		next = MIN(next, MIN(MIN(l->deadline, l->panic_deadline), l->restart_at));
-		if (l->to_run || l->to_clear || l->lending)
-			next = MIN(next, now + ns_to_ticks(SEND_AGAIN_NS));
+		next = MIN(next, due);
 	}
 	return next;
 }

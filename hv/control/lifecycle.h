@@ -9,6 +9,7 @@
  *
  * Between the last park and whatever follows, disks and cards finish what they do in its RAM (guest_let_go()).
  * A guest that rests has its RAM cleared by vcpu 0's core: MSG_ZERO, MSG_ZEROED. A start meanwhile waits behind that.
+ * OFF, ENDED, KILLED --delete--> all of its RAM cleared (MSG_ZERO), unmapped, its cores without it (MSG_RELOAD) --> gone.
  * Nothing waits: requests go out as messages and events, answers and time-outs come in through life_message() and
  * life_tick(). Control core. */
 
@@ -24,6 +25,15 @@
 #define LEND_SECONDS 30u		/* in which disks and cards let go of its RAM; later we say so and go on waiting */
 #define CRASH_LINES 20u
 #define LIFE_LINES_BYTES 2048u
+
+/* Where a guest is in its life, as far as requests care; and what can be asked of it. life_table.c says what may be asked when,
+ * docs/life-cycle.md shows it as a picture. */
+enum life_phase { PHASE_OFF, PHASE_STARTING, PHASE_RUNNING, PHASE_PAUSED, PHASE_STOPPING, PHASE_DRAINING, PHASE_WAITING,
+	PHASE_DELETING, LIFE_PHASES };
+enum life_event { LIFE_START, LIFE_STOP, LIFE_KILL, LIFE_RESET, LIFE_PAUSE, LIFE_RESUME, LIFE_SET, LIFE_DELETE, LIFE_EVENTS };
+
+/* How far a guest that is deleted has come. */
+enum life_delete { DELETE_NOT, DELETE_CLEAR, DELETE_CLEARING, DELETE_RELOAD };
 
 enum life_intent { INTENT_NONE, INTENT_STOP, INTENT_KILL, INTENT_RESET };
 
@@ -44,6 +54,10 @@ struct life {
 	bool lending_said;
 	bool to_clear;			/* MSG_ZERO did not fit into the ring yet */
 	u32 clearing;			/* MSG_ZERO sent and not answered */
+	bool clean;			/* nothing of it is in its RAM */
+	enum life_delete deleting;
+	u64 to_reload, reloading;	/* vcpus whose MSG_RELOAD did not fit yet; is sent and not answered */
+	const struct life_end *ends;	/* who deletes it */
 	u64 started;			/* TSC of the first instruction; 0: not yet */
 	u64 starts;
 	struct restart restart;
@@ -61,6 +75,31 @@ struct life {
 
 void life_init(void);
 struct life *life_of(const struct guest *g);
+
+/* The guest of that name; null: there is none. */
+struct guest *life_find(const char *name);
+
+/* A guest has been made while others run. */
+void life_add(struct guest *g);
+
+/* g goes for good (or to be made anew, changed). Null when that was begun, else why not. */
+struct life_end {
+	enum life_event event;		/* LIFE_DELETE, LIFE_SET */
+	void (*hide)(struct guest *g);	/* nobody may look into its RAM or at its devices any more: change_drop_begin() */
+	void (*end)(struct guest *g);	/* its cores have forgotten it: change_drop_end(), change_set_end(). Its life is over */
+};
+const char *life_delete(struct guest *g, const struct life_end *ends);
+
+/* One more step of that. true: the guest is no more, l is empty. lifecycle.c's. */
+bool life_delete_step(struct life *l);
+
+enum life_phase life_phase(const struct guest *g);
+
+/* May that be asked of g now? Null, or why not, in words. */
+const char *life_refusal(const struct guest *g, enum life_event event);
+
+/* The machine is going down: nothing may start, come or go. */
+bool life_held(void);
 
 /* The operator's commands. Null when it was begun, else why not, in words. */
 const char *life_start(struct guest *g, u64 now);

@@ -4,6 +4,7 @@
 
 #include "hub.h"
 #include "lifecycle.h"
+#include "requests.h"
 #include "shell.h"
 #include "shutdown.h"
 #include "sinks.h"
@@ -42,6 +43,7 @@ void loop_init(void)
 	log_set_console(NULL);
 	typed_at = button_next = log_shown = turn_next = 0;
 	life_init();
+	requests_init();
 	shutdown_init();
 	hub_init();
 	typing_init();
@@ -51,25 +53,30 @@ void loop_init(void)
 
 static void start_waiting(u64 now)
 {
-	for (u32 i = 0; i < guest_count && to_start; i++) {
+	for (struct guest *g = guest_next(NULL); g && to_start; g = guest_next(g)) {
 		const char *why;
 
-		if (!(to_start & BIT32(i)) || !datastore_settled(guests[i]))
+		if (!(to_start & BIT32(g->index)) || !datastore_settled(g))
 			continue;
-		to_start &= ~BIT32(i);
-		why = life_start(guests[i], now);
+		to_start &= ~BIT32(g->index);
+		why = life_start(g, now);
 		if (why)
-			log_error("guest %s: not started: %s", guests[i]->name, why);
+			log_error("guest %s: not started: %s", g->name, why);
 	}
 }
 
 void loop_autostart(u64 now)
 {
 	to_start = 0;
-	for (u32 i = 0; i < guest_count; i++)
-		if (guests[i]->plan->autostart)
-			to_start |= BIT32(i);
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		if (g->plan->autostart)
+			to_start |= BIT32(g->index);
 	start_waiting(now);
+}
+
+void loop_forget(const struct guest *g)
+{
+	to_start &= ~BIT32(g->index);
 }
 
 static void take_messages(u64 now)
@@ -190,6 +197,7 @@ u64 loop_turn(u64 now)
 	take_keys(now);
 	take_mouse(now);
 	take_button(now);
+	more = requests_serve();
 	until = life_tick(now);
 	shutdown_tick(now);
 	shell_poll();
@@ -197,7 +205,7 @@ u64 loop_turn(u64 now)
 	log_shown = log_end();
 	show_log();
 	show_output();
-	more = hub_show(now);
+	more |= hub_show(now);
 	if (more || (!hub_screen_guest() && screen_poll()))
 		return now;
 	poll = serial_waiting() || now - typed_at < ns_to_ticks(POLL_BUSY_FOR_NS) ? POLL_BUSY_NS : POLL_NS;

@@ -9,6 +9,10 @@ void loop_init(void);
 /* Start what the plan starts at power-on. */
 void loop_autostart(u64 now);
 
+/* The guest goes: it is not started any more. */
+struct guest;
+void loop_forget(const struct guest *g);
+
 /* Look at everything that has no struct control_work. Returns the TSC of the next turn. */
 u64 loop_turn(u64 now);
 

@@ -2,12 +2,14 @@
 #include "shell.h"
 
 #include "hub.h"
+#include "lifecycle.h"
 #include "line.h"
 
 #include <hv/lib.h>
 #include <hv/machine.h>
 
 #define PROMPT "bulkhead> "
+#define PROMPT_MORE "> "
 #define ARGS_MAX 12
 #define TYPED_AHEAD 256u
 #define BACKLOG_MAX 8192u	/* long output pauses while so much of it has not left the serial port */
@@ -19,6 +21,10 @@ const struct command shell_command[] = {
 	{ "guests",	"[GUEST]",		"all guests, or one and how it last ended",	shell_guests,	true },
 	{ "start",	"GUEST",		"power a guest on",				shell_start,	true },
 	{ "stop",	"GUEST [SECONDS]",	"press its power button; after 30 s end it",	shell_stop,	true },
+	{ "create",	"[NAME from GUEST [KEY=VALUE ..]]",
+	  "a guest, from the lines that follow or like another",	shell_create,	false },
+	{ "set",	"GUEST KEY=VALUE ..",	"change a guest that does not run",		shell_set,	true },
+	{ "delete",	"GUEST",		"it goes, its cores and RAM are free",		shell_delete,	true },
 	{ "reset",	"GUEST",		"end it and start it at once",			shell_reset,	true },
 	{ "kill",	"GUEST",		"end it at once",				shell_kill,	true },
 	{ "console",	"GUEST [PORT] [log|firmware [LINES]]",
@@ -49,8 +55,11 @@ const struct command shell_command[] = {
 const u32 shell_command_count = ARRAY_COUNT(shell_command);
 
 static struct line line;
+static char typed[LINE_BYTES];		/* the command as it was typed */
 static struct {
 	bool (*more)(u64 *cursor);	/* null: no long output is under way */
+	bool waits;			/* it is an answer that is awaited */
+	void (*take)(const char *text);	/* lines are for that; null: they are commands */
 	u64 cursor;
 	u32 ahead_count, ahead_at;	/* typed meanwhile */
 	u8 ahead[TYPED_AHEAD];
@@ -91,6 +100,32 @@ void shell_stream(bool (*more)(u64 *cursor), u64 cursor)
 {
 	shell.more = more;
 	shell.cursor = cursor;
+	shell.waits = false;
+}
+
+void shell_await(bool (*more)(u64 *cursor))
+{
+	shell_stream(more, 0);
+	shell.waits = true;
+}
+
+void shell_take_lines(void (*take)(const char *text))
+{
+	shell.take = take;
+	line.prompt = take ? PROMPT_MORE : PROMPT;
+}
+
+const char *shell_rest(int words)
+{
+	const char *at = typed;
+
+	for (; words >= 0; words--) {
+		while (*at == ' ')
+			at++;
+		while (words && *at && *at != ' ')
+			at++;
+	}
+	return at;
 }
 
 void shell_redraw(void)
@@ -105,13 +140,16 @@ struct guest *shell_find_guest(const char *word)
 {
 	u64 number;
 
-	for (u32 i = 0; i < guest_count; i++) {
-		if (!strcmp(guests[i]->name, word))
-			return guests[i];
-	}
-	if (shell_number(word, guest_count, &number) && number)
-		return guests[number - 1];
-	shell_print("no guest is called \"%s\"; `guests` lists them\n", word);
+	struct guest *found = life_find(word);
+
+	if (!found && shell_number(word, guest_count, &number) && number)
+		found = guest_at((u32)number - 1);
+	if (!found)
+		shell_print("no guest is called \"%s\"; `guests` lists them\n", word);
+	else if (life_phase(found) == PHASE_DELETING)
+		shell_print("guest %s: it is being deleted\n", found->name);
+	else
+		return found;
 	return NULL;
 }
 
@@ -183,9 +221,11 @@ void shell_help(int argc, char **argv)
 static void run_line(void)
 {
 	char *argv[ARGS_MAX + 1] = { NULL };
-	int argc = split(line.text, argv);
 	const struct command *c;
+	int argc;
 
+	str_copy(typed, sizeof(typed), line.text);
+	argc = split(line.text, argv);
 	if (!argc)
 		return;
 	c = find_command(argv[0]);
@@ -227,8 +267,8 @@ static void each_candidate(void (*fn)(struct match *m, const char *name), struct
 		for (u32 i = 0; i < shell_command_count; i++)
 			fn(m, shell_command[i].name);
 	} else if (c->takes_guest) {
-		for (u32 i = 0; i < guest_count; i++)
-			fn(m, guests[i]->name);
+		for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+			fn(m, g->name);
 	}
 }
 
@@ -276,17 +316,23 @@ static void shell_take(u8 byte)
 {
 	switch (line_input(&line, byte)) {
 	case LINE_DONE:
-		run_line();
+		if (shell.take)
+			shell.take(line.text);
+		else
+			run_line();
 		line.length = line.cursor = 0;
 		line.text[0] = 0;
 		if (!shell.more)
 			line_begin(&line);
 		break;
 	case LINE_CANCELLED:
+		if (shell.take)
+			shell.take(NULL);
 		line_begin(&line);
 		break;
 	case LINE_TAB:
-		complete();
+		if (!shell.take)
+			complete();
 		break;
 	default:
 		break;
@@ -301,6 +347,14 @@ static void stream_end(void)
 		shell_take(shell.ahead[shell.ahead_at++]);
 	if (shell.ahead_at == shell.ahead_count)
 		shell.ahead_at = shell.ahead_count = 0;
+}
+
+void shell_forget(void)
+{
+	if (!shell.more || shell.waits)
+		return;
+	shell_line("(a guest goes: the rest of this is left out)");
+	stream_end();
 }
 
 void shell_input(u8 byte)

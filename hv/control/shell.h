@@ -32,6 +32,16 @@ void shell_line(const char *text);
 /* Call more(&cursor) as long as it returns true, each time with room for some lines. */
 void shell_stream(bool (*more)(u64 *cursor), u64 cursor);
 
+/* Wait for an answer: as long output, which shell_forget() does not end. A guest goes: long output that may be about it ends. */
+void shell_await(bool (*more)(u64 *cursor));
+void shell_forget(void);
+
+/* Lines go to take() from now on, not to commands; null: to commands again. take(null): Ctrl-C, give up. */
+void shell_take_lines(void (*take)(const char *text));
+
+/* What was typed behind so many words of the command under way, as it was typed. */
+const char *shell_rest(int words);
+
 /* The guest that word names, by name or number; null after saying what is wrong. */
 struct guest *shell_find_guest(const char *word);
 
@@ -47,6 +57,10 @@ void shell_reset(int argc, char **argv);
 void shell_kill(int argc, char **argv);
 void shell_console(int argc, char **argv);
 void shell_devices(int argc, char **argv);
+/* shell_life.c: */
+void shell_create(int argc, char **argv);
+void shell_set(int argc, char **argv);
+void shell_delete(int argc, char **argv);
 /* shell_datastore.c: */
 void shell_datastore(int argc, char **argv);
 /* shell_stats.c: */

@@ -43,9 +43,7 @@ static void say_losses(void)
 	shell_line("will not last over the next reset of the machine:");
 	if (!ready)
 		shell_line("  the log, records of guests' ends");
-	for (u32 i = 0; i < guest_count; i++) {
-		const struct guest *g = guests[i];
-
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g)) {
 		if (!ready && flash_vars_size(g))
 			shell_print("  %s: its firmware variables\n", g->name);
 		for (u32 k = 0; k < g->disk_count; k++)

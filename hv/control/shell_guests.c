@@ -107,9 +107,9 @@ void shell_guests(int argc, char **argv)
 	}
 	shell_print("%2s  %-16s %-9s %-10s %10s %12s %14s %7s\n", "#", "NAME", "STATE", "CORES", "RAM", "UPTIME", "EXITS",
 		    "STARTS");
-	for (u32 i = 0; i < guest_count; i++) {
-		if (!g || g == guests[i])
-			guest_row(guests[i]);
+	for (const struct guest *each = guest_next(NULL); each; each = guest_next(each)) {
+		if (!g || g == each)
+			guest_row(each);
 	}
 	if (!g)
 		return;

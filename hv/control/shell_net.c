@@ -48,6 +48,8 @@ static void port_line(const struct port_state *st)
 	const struct net_port *p = st->port;
 	char vlan[8], mac[MAC_TEXT], in[16], out[16];
 
+	if (port_is_nobody(st))
+		return;
 	shell_print("  %-18s %-5s %-5s %-17s %10lu %8s/s %10lu %8s/s %8lu\n", p->name, p->up ? "up" : "down",
 		vlan_words(vlan, sizeof(vlan), p), p->kind == NET_PORT_UPLINK ? "-" : mac_format(mac, p->mac), p->stats.in_frames,
 		fmt_bytes(in, sizeof(in), st->second_in), p->stats.out_frames, fmt_bytes(out, sizeof(out), st->second_out),

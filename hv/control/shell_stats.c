@@ -119,6 +119,6 @@ void shell_stats(int argc, char **argv)
 		vcpus_of(g);
 		return;
 	}
-	for (u32 i = 0; argc == 1 && i < guest_count; i++)
-		sums_of(guests[i]);
+	for (const struct guest *each = guest_next(NULL); argc == 1 && each; each = guest_next(each))
+		sums_of(each);
 }

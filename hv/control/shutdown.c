@@ -54,9 +54,9 @@ void shutdown_begin(enum shutdown_kind kind, u32 seconds, u64 now)
 /* true: nothing more is to be expected of the guest left - 1. */
 static bool guest_is_done(u64 now)
 {
-	struct guest *g = guests[down.left - 1];
+	struct guest *g = guest_at(down.left - 1);
 
-	if (life_is_over(g))
+	if (!g || life_is_over(g))
 		return true;
 	if (!down.asked) {
 		down.asked = true;

@@ -11,6 +11,7 @@
 
 static struct control_work work[CONTROL_WORK_MAX];
 static u32 work_count;
+static bool polling;
 static u64 wake_by = U64_MAX, linger_until;
 
 /* Apart from what the control core alone writes: guests' cores write here. */
@@ -26,14 +27,28 @@ int control_work_add(const struct control_work *w)
 	return 0;
 }
 
+/* Never out of a poll(): places move. */
+void control_work_forget(bool (*is_gone)(const void *arg, u32 arena), u32 arena)
+{
+	u32 kept = 0;
+
+	assert(!polling);
+	for (u32 i = 0; i < work_count; i++)
+		if (!is_gone(work[i].arg, arena))
+			work[kept++] = work[i];
+	work_count = kept;
+}
+
 bool control_work_poll(u64 now)
 {
 	bool any = false;
 
 	store_relaxed(&word.halting, 0u);
 	exchange(&word.rung, 0u);	/* a full barrier: what was brought before is seen below */
+	polling = true;
 	for (u32 i = 0; i < work_count; i++)
 		any |= work[i].poll(work[i].arg, now);
+	polling = false;
 	return any;
 }
 

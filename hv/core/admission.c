@@ -15,6 +15,18 @@ const char *admission_key(char *buf, size_t size, const struct plan_guest *g, co
 	return buf;
 }
 
+const struct resolved_guest *admission_kept(const struct admission *a, u32 guest)
+{
+	const char *name = a->plan->guest[guest].name;
+
+	if (!a->now || (a->moved && !strcmp(a->moved, name)))
+		return NULL;
+	for (u32 i = 0; i < a->now->guest_count; i++)
+		if (!strcmp(a->now->guest[i].plan->name, name))
+			return &a->now->guest[i];
+	return NULL;
+}
+
 /* Cores. */
 
 static bool core_usable(const struct machine_facts *facts, u32 index)
@@ -159,13 +171,29 @@ static void admit_count(struct admission *a, u32 guest)
 	}
 }
 
+static void keep_cores(struct admission *a)
+{
+	for (u32 i = 0; i < a->plan->guest_count; i++) {
+		const struct resolved_guest *kept = admission_kept(a, i);
+
+		for (u32 k = 0; kept && k < kept->core_count; k++)
+			give_core(a, i, kept->core[k]);
+	}
+}
+
+/* Lists choose before counts. */
+static bool wants_cores(const struct admission *a, u32 guest, bool by_list)
+{
+	return a->plan->guest[guest].cores.is_list == by_list && !admission_kept(a, guest);
+}
+
 void admit_cores(struct admission *a)
 {
 	const struct plan_guest *first = &a->plan->guest[0];
 	u32 errors = a->errors->count;
 	char key[64];
 
-	if (usable_count(a->facts) < 2) {
+	if (usable_count(a->facts) < 2 && a->plan->guest_count) {
 		plan_error_add(a->errors, "MACHINE-ONE-CORE", first->line[PLAN_KEY_CORES],
 			       admission_key(key, sizeof(key), first, "cores"),
 			       "at least 2 cores in the machine: one for the hypervisor, one for a guest; it has %u",
@@ -174,13 +202,14 @@ void admit_cores(struct admission *a)
 	}
 	if (!admit_control(a))
 		return;
+	keep_cores(a);
 	for (u32 i = 0; i < a->plan->guest_count; i++)
-		if (a->plan->guest[i].cores.is_list)
+		if (wants_cores(a, i, true))
 			admit_list(a, i);
 	if (!enough_cores(a) || a->errors->count != errors)
 		return;
 	for (u32 i = 0; i < a->plan->guest_count; i++)
-		if (!a->plan->guest[i].cores.is_list)
+		if (wants_cores(a, i, false))
 			admit_count(a, i);
 }
 
@@ -293,29 +322,27 @@ void admit_images(struct admission *a)
 
 /* All of it. */
 
-int plan_admit(const struct plan *plan, const struct machine_facts *facts, struct resolved_plan *resolved,
-	       struct plan_errors *errors)
+static int admit_all(struct admission *a)
 {
-	struct admission a = { .plan = plan, .facts = facts, .resolved = resolved, .errors = errors };
+	const struct plan *plan = a->plan;
+	const struct machine_facts *facts = a->facts;
+	struct resolved_plan *resolved = a->resolved;
+	struct plan_errors *errors = a->errors;
 	u32 before = errors->count + errors->lost;
 	char why[120];
 
 	memset(resolved, 0, sizeof(*resolved));
-	if (plan->guest_count == 0) {
-		plan_error_add(errors, "PLAN-NO-GUEST", 1, "guest", "at least one table [guest.NAME]");
-		return -E_INVAL;
-	}
 	resolved->guest_count = plan->guest_count;
 	for (u32 i = 0; i < plan->guest_count; i++)
 		resolved->guest[i].plan = &plan->guest[i];
 
-	admit_cores(&a);
-	admit_memory(&a);
-	admit_images(&a);
-	admit_disks(&a);
-	admit_nets(&a);
+	admit_cores(a);
+	admit_memory(a);
+	admit_images(a);
+	admit_disks(a);
+	admit_nets(a);
 	if (errors->count + errors->lost == before)
-		admit_devices(&a);
+		admit_devices(a);
 	if (errors->count + errors->lost == before &&
 	    resolved_plan_verify(plan, facts, resolved, why, sizeof(why)) != 0)
 		plan_error_add(errors, "PLAN-INVARIANT", 1, "-", "a machine whose facts agree: %s", why);
@@ -323,4 +350,26 @@ int plan_admit(const struct plan *plan, const struct machine_facts *facts, struc
 		return 0;
 	memset(resolved, 0, sizeof(*resolved));
 	return -E_INVAL;
+}
+
+int plan_admit(const struct plan *plan, const struct machine_facts *facts, struct resolved_plan *resolved,
+	       struct plan_errors *errors)
+{
+	struct admission a = { .plan = plan, .facts = facts, .resolved = resolved, .errors = errors };
+
+	if (plan->guest_count)
+		return admit_all(&a);
+	memset(resolved, 0, sizeof(*resolved));
+	plan_error_add(errors, "PLAN-NO-GUEST", 1, "guest", "at least one table [guest.NAME]");
+	return -E_INVAL;
+}
+
+int plan_admit_beside(const struct plan *plan, const struct machine_facts *facts, const struct resolved_plan *now,
+		      const char *moved, struct resolved_plan *resolved, struct plan_errors *errors)
+{
+	struct admission a = { .plan = plan, .facts = facts, .resolved = resolved, .errors = errors, .now = now,
+			       .moved = moved };
+
+	assert(now != resolved);
+	return admit_all(&a);
 }

@@ -9,7 +9,12 @@ struct admission {
 	const struct machine_facts *facts;
 	struct resolved_plan *resolved;
 	struct plan_errors *errors;
+	const struct resolved_plan *now;	/* in force: its guests keep what they have; null: none is */
+	const char *moved;			/* but for the guest of this name; null: no such */
 };
+
+/* What a guest of the plan has already, and keeps; null: it gets everything anew. */
+const struct resolved_guest *admission_kept(const struct admission *a, u32 guest);
 
 void admit_cores(struct admission *a);
 void admit_memory(struct admission *a);

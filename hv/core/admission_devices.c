@@ -36,7 +36,7 @@ void admit_devices(struct admission *a)
 		for (u32 kind = 0; kind < DEVICE_RAM_KINDS; kind++) {
 			u64 size = admission_device_ram(rg, (enum device_ram_kind)kind);
 
-			if (!size || admission_take(a->resolved, size, &rg->device[kind]))
+			if (!size || rg->device[kind].size || admission_take(a->resolved, size, &rg->device[kind]))
 				continue;
 			plan_error_add(a->errors, "PLAN-MEMORY", rg->plan->line[line_of[kind]],
 				       admission_key(key, sizeof(key), rg->plan, key_of[kind]),

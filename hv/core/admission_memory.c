@@ -133,6 +133,38 @@ static bool place_guest(struct resolved_plan *rp, struct resolved_guest *rg, boo
 	return place(rp, rg, 0, low, big_pages) && place(rp, rg, PLAN_HIGH_BASE, rg->plan->memory - low, big_pages);
 }
 
+/* Take exactly this out of what is free. */
+static void take_at(struct resolved_plan *rp, u64 base, u64 size)
+{
+	for (u32 i = 0; i < rp->free_count && size; i++) {
+		const struct facts_ram *f = &rp->free[i];
+
+		if (base < f->base.v || base - f->base.v >= f->size)
+			continue;
+		assert(size <= f->size - (base - f->base.v));
+		take(rp, &(struct hole){ i, base, size });
+		return;
+	}
+}
+
+/* What guest has already. false: nothing. */
+static bool keep_guest(struct admission *a, u32 guest)
+{
+	const struct resolved_guest *kept = admission_kept(a, guest);
+	struct resolved_guest *rg = &a->resolved->guest[guest];
+
+	if (!kept)
+		return false;
+	rg->range_count = kept->range_count;
+	memcpy(rg->range, kept->range, sizeof(rg->range));
+	memcpy(rg->device, kept->device, sizeof(rg->device));
+	for (u32 i = 0; i < kept->range_count; i++)
+		take_at(a->resolved, kept->range[i].hpa.v, kept->range[i].size);
+	for (u32 i = 0; i < DEVICE_RAM_KINDS; i++)
+		take_at(a->resolved, kept->device[i].base.v, kept->device[i].size);
+	return true;
+}
+
 /* The guest with the most memory among those not in done; the first of equals. */
 static u32 next_largest(const struct plan *plan, u32 done)
 {
@@ -151,7 +183,10 @@ static u32 place_all(struct admission *a, bool big_pages)
 	u32 done = 0;
 
 	rp->free_count = admission_free_ram(a->facts, rp->free);
-	for (u32 i = 0; i < a->plan->guest_count; i++) {
+	for (u32 i = 0; i < a->plan->guest_count; i++)
+		if (keep_guest(a, i))
+			done |= BIT32(i);
+	while (done != BIT32(a->plan->guest_count) - 1) {
 		u32 guest = next_largest(a->plan, done);
 
 		if (!place_guest(rp, &rp->guest[guest], big_pages))

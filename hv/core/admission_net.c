@@ -340,16 +340,28 @@ static void make_mac(const struct admission *a, u32 guest, u32 index, u8 mac[6])
 	} while (mac_taken(a, mac));
 }
 
+/* The addresses of those that are there stay as they are. */
+static void keep_macs(struct admission *a)
+{
+	for (u32 i = 0; i < a->plan->guest_count; i++) {
+		const struct resolved_guest *kept = admission_kept(a, i);
+
+		for (u32 k = 0; kept && k < a->plan->guest[i].net_count; k++)
+			memcpy(a->resolved->guest[i].net[k].mac, kept->net[k].mac, 6);
+	}
+}
+
 static void admit_macs(struct admission *a)
 {
 	static const u8 none[6];
 	u8 mac[6];
 
+	keep_macs(a);
 	for (u32 i = 0; i < a->plan->guest_count; i++)
 		for (u32 k = 0; k < a->plan->guest[i].net_count; k++) {
 			const struct plan_net *n = &a->plan->guest[i].net[k];
 
-			if (memcmp(n->mac, none, 6) == 0)
+			if (memcmp(n->mac, none, 6) == 0 || admission_kept(a, i))
 				continue;
 			if (mac_taken(a, n->mac))
 				bad_net(a, "PLAN-MAC", &a->plan->guest[i], n,
@@ -358,7 +370,7 @@ static void admit_macs(struct admission *a)
 		}
 	for (u32 i = 0; i < a->plan->guest_count; i++)
 		for (u32 k = 0; k < a->plan->guest[i].net_count; k++) {
-			if (memcmp(a->plan->guest[i].net[k].mac, none, 6) != 0)
+			if (memcmp(a->plan->guest[i].net[k].mac, none, 6) != 0 || admission_kept(a, i))
 				continue;
 			make_mac(a, i, k, mac);
 			memcpy(a->resolved->guest[i].net[k].mac, mac, 6);

@@ -17,25 +17,32 @@
 #include "guest_core.h"
 #include "vcpu_loop.h"
 
-static void tell_control(enum message_type type, const struct guest *g, u32 vcpu)
+static void tell_control(enum message_type type, const struct guest *g, u64 arg)
 {
-	struct message m = { .type = type, .arg = { (u64)g, vcpu } };
+	struct message m = { .type = type, .arg = { (u64)g, arg } };
 
 	while (!message_put(&this_core()->pub->from_core, &m))
 		cpu_relax();
 	core_ring_doorbell(control_core);
 }
 
-/* Clear all of g's RAM, in pieces; stops between two of them when v (null: nobody's vcpu runs) is asked to park, or when
- * a message waits that makes this clearing useless: the guest starts (and is cleared then), or the machine goes down.
- * false: stopped. */
-static bool zero_ram(struct guest *g, const struct vcpu *v)
-{
-	const struct message_ring *in = &this_core()->pub->to_core;
+/* Why clearing may stop between two pieces: v is asked to park (UNTIL_PARK); a message waits that makes it useless, as the
+ * guest starts (and is cleared then), or the machine goes down (UNTIL_MESSAGE). */
+enum zero_until { UNTIL_DONE, UNTIL_PARK, UNTIL_MESSAGE };
 
+static bool must_stop(enum zero_until until, const struct vcpu *v)
+{
+	if (until == UNTIL_PARK)
+		return load_relaxed(&v->pub->requests) & REQ_PARK;
+	return until == UNTIL_MESSAGE && message_waits(&this_core()->pub->to_core);
+}
+
+/* Clear all of g's RAM, in pieces. false: stopped. */
+static bool zero_ram(struct guest *g, enum zero_until until, const struct vcpu *v)
+{
 	for (u32 i = 0; i < g->range_count; i++)
 		for (u64 off = 0; off < g->range[i].size; off += BLOCK_SIZE) {
-			if (v ? load_relaxed(&v->pub->requests) & REQ_PARK : load_relaxed(&in->head) != in->tail)
+			if (must_stop(until, v))
 				return false;
 			gmem_zero(g, GPA(g->range[i].gpa + off), BLOCK_SIZE);
 		}
@@ -71,7 +78,7 @@ static bool prepare_guest(struct guest *g, struct vcpu *v)
 	struct cpu_state start = { 0 };
 	char why[120];
 
-	if (!zero_ram(g, v) || !wait_for_vcpus(g, v))
+	if (!zero_ram(g, UNTIL_PARK, v) || !wait_for_vcpus(g, v))
 		return false;
 	zero_device_ram(g);
 	spin_lock(&g->device_lock);
@@ -131,16 +138,27 @@ static void run_guest(struct guest *g, u32 index)
 	tell_control(MSG_PARKED, g, index);
 }
 
-/* Nothing of the guest stays in RAM once it is gone. */
-static void clear_guest(struct guest *g)
+/* Nothing of the guest stays in RAM once it is gone; and before others get that RAM, nothing in that of its devices either. */
+static void clear_guest(struct guest *g, bool for_others)
 {
 	struct core_public *me = this_core()->pub;
+	bool all;
 
 	host_reload_tables();	/* this core may never have run the guest */
 	store_release(&me->state, CORE_GUEST);
-	zero_ram(g, NULL);
+	all = zero_ram(g, for_others ? UNTIL_DONE : UNTIL_MESSAGE, NULL);
+	for (u32 i = 0; for_others && i < DEVICE_RAM_KINDS; i++)
+		if (g->device_ram[i].size)
+			memset(g->device_ram[i].at, 0, g->device_ram[i].size);
 	store_release(&me->state, CORE_IDLE);
-	tell_control(MSG_ZEROED, g, 0);
+	tell_control(MSG_ZEROED, g, all);
+}
+
+/* Its tables are about to be used for something else. */
+static void forget_guest(struct guest *g, u64 vcpu)
+{
+	host_reload_tables();
+	tell_control(MSG_RELOADED, g, vcpu);
 }
 
 static void stop_core(void)
@@ -158,7 +176,10 @@ static void handle(const struct message *m)
 		run_guest((struct guest *)m->arg[0], (u32)m->arg[1]);
 		break;
 	case MSG_ZERO:
-		clear_guest((struct guest *)m->arg[0]);
+		clear_guest((struct guest *)m->arg[0], m->arg[1]);
+		break;
+	case MSG_RELOAD:
+		forget_guest((struct guest *)m->arg[0], m->arg[1]);
 		break;
 	case MSG_CONTROL:
 		host_reload_tables();	/* the boot core sealed them: no older translation may write */

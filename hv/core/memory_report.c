@@ -58,8 +58,8 @@ void memory_report(line_fn *line)
 {
 	line("Machine:");
 	row(line, "for guests", sum_kind(BOOT_RAM), "RAM that firmware left");
-	for (u32 i = 0; i < guest_count; i++)
-		guest_rows(line, guests[i]);
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		guest_rows(line, g);
 	row(line, "free", sum_free(), "whole blocks that no guest has");
 	row(line, "boot files", sum_kind(BOOT_FILE), "kept for every start of their guests");
 	row(line, "firmware", sum_kind(BOOT_RUNTIME_CODE) + sum_kind(BOOT_RUNTIME_DATA) + sum_kind(BOOT_ACPI),

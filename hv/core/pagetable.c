@@ -173,6 +173,20 @@ int pt_unmap(struct pagetable *pt, u64 va, u64 size)
 	return 0;
 }
 
+void pt_free(struct pagetable *pt, u64 *table, int level, pt_table_fn *owned, pt_table_fn *give_back)
+{
+	for (u32 i = 0; i < 512 && level > 1; i++) {
+		u64 e = load_relaxed(&table[i]), *below;
+
+		if (!is_present(pt->format, e) || is_leaf(pt->format, e, level))
+			continue;
+		below = pt->to_ptr(e & ADDRESS_MASK);
+		if (owned(below))
+			pt_free(pt, below, level - 1, owned, give_back);
+	}
+	give_back(table);
+}
+
 /* Where the leaf of va is, and its level; null: not mapped. */
 static const u64 *find_leaf(const struct pagetable *pt, u64 va, int *level)
 {

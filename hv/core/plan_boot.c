@@ -113,12 +113,28 @@ static void default_path(char path[PLAN_PATH_SIZE], const char *name, u32 *line,
 	line[key] = line[PLAN_KEY_TYPE];
 }
 
+/* Some keys of what is there, whose type stays. */
+static void change_boot(struct plan_reader *r, const struct toml_node *table, struct plan_boot *boot, u32 *line)
+{
+	static const struct { const struct plan_rule *rule; u32 count; } rules[] = {
+		[BOOT_LINUX] = { linux_rules, ARRAY_COUNT(linux_rules) }, [BOOT_ELF] = { elf_rules, ARRAY_COUNT(elf_rules) },
+		[BOOT_UEFI] = { uefi_rules, ARRAY_COUNT(uefi_rules) } };
+
+	if (toml_get(table, "modules"))
+		boot->module_count = 0;
+	plan_read_table(r, table, rules[boot->type].rule, rules[boot->type].count, boot, line);
+}
+
 void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct plan_boot *boot, u32 *line)
 {
 	static const char *const types[] = { "linux", "elf", "uefi" };
 	const struct toml_node *type = toml_get(table, "type");
 	int found;
 
+	if (r->change && !type) {
+		change_boot(r, table, boot, line);
+		return;
+	}
 	plan_require(r, table, "type", "\"linux\", \"elf\" or \"uefi\"");
 	if (!type || !plan_check_type(r, type, TYPE(STRING)))
 		return;

@@ -155,3 +155,19 @@ void plan_read_table(struct plan_reader *r, const struct toml_node *table, const
 			report_unknown(r, n, rule, count);
 	}
 }
+
+static bool is_name_char(char c, bool capitals)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+	       (capitals && ((c >= 'A' && c <= 'Z') || c == '.'));
+}
+
+bool plan_is_name(const char *s, bool capitals)
+{
+	size_t length = strlen(s);
+
+	for (size_t i = 0; i < length; i++)
+		if (!is_name_char(s[i], capitals))
+			return false;
+	return length > 0 && length < PLAN_NAME_SIZE;
+}

@@ -7,6 +7,7 @@
 struct plan_reader {
 	struct plan_errors *errors;
 	bool broken;			/* the text had faults: a key that is missing may just be unread */
+	bool change;			/* some keys of what is there already: none must be there */
 };
 
 typedef void plan_key_fn(struct plan_reader *r, void *object, const struct toml_node *n);
@@ -56,11 +57,14 @@ void plan_read_virtio_console(struct plan_reader *r, void *guest, const struct t
 void plan_read_nets(struct plan_reader *r, void *guest, const struct toml_node *n);
 void plan_read_switches(struct plan_reader *r, void *plan, const struct toml_node *n);
 
-/* 1 to 31 of a-z 0-9 - _; with capitals also A-Z and '.'. */
-bool plan_is_name(const char *s, bool capitals);
-
 /* The guest's boot table into boot and line. */
 void plan_read_boot(struct plan_reader *r, const struct toml_node *table, struct plan_boot *boot, u32 *line);
+
+/* [guest.NAME] into g, which is all zero. */
+void plan_read_guest_table(struct plan_reader *r, struct plan_guest *g, const struct toml_node *n);
+
+/* on_error of the reader: faults of the text as errors of the plan. context: struct plan_reader. */
+void plan_report_toml(void *context, const struct toml_error *e);
 
 /* The machine's key net, a table. */
 void plan_read_host_net(struct plan_reader *r, void *machine, const struct toml_node *n);

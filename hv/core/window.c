@@ -35,6 +35,14 @@ void *window_ptr(const struct guest *g, gpa_t gpa, u64 len)
 	return len && g->window && is_ram(g, gpa.v, len) ? g->window + gpa.v : NULL;
 }
 
+u64 window_hpa(const struct guest *g, gpa_t gpa, u64 len)
+{
+	const struct ram_range *r = range_of(g, gpa.v);
+	u64 off = r ? gpa.v - r->gpa : 0;
+
+	return r && len <= r->size - off ? r->hpa.v + off : 0;
+}
+
 u32 window_dma(const struct guest *g, gpa_t gpa, u64 len, struct dma_piece *to, u32 max)
 {
 	u64 at = gpa.v;

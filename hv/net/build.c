@@ -47,12 +47,11 @@ static void bind_addresses(struct net_port *p, const struct plan_net *n)
 			switch_bind_ip4(p, n->address[i].ip4);
 }
 
-static int build_port(const struct resolved_plan *rp, u32 guest, u32 index)
+static int build_port(struct guest *g, const struct resolved_plan *rp, const struct resolved_guest *rg, u32 index)
 {
-	const struct resolved_guest *rg = &rp->guest[guest];
 	const struct plan_net *n = &rg->plan->net[index];
-	struct net_port *p = pc_net_port(guests[guest], index);
-	u64 *ids = vlan_ids[guest][index];
+	struct net_port *p = pc_net_port(g, index);
+	u64 *ids = vlan_ids[g->index][index];
 	u32 sw = rg->net[index].sw;
 
 	if (!p) {
@@ -69,6 +68,7 @@ static int build_port(const struct resolved_plan *rp, u32 guest, u32 index)
 	p->mtu = n->mtu;
 	p->rate_bytes = n->rate;
 	p->storm_frames = storm_of(&rp->sw[sw], SWITCH_STORM_GUEST);
+	memset(ids, 0, sizeof(vlan_ids[0][0]));
 	for (u32 i = 0; i < n->vlan_count; i++)
 		ids[n->vlans[i] / 64] |= BIT(n->vlans[i] % 64);
 	p->vlan_ids = n->vlan_count ? ids : NULL;
@@ -78,13 +78,32 @@ static int build_port(const struct resolved_plan *rp, u32 guest, u32 index)
 	return 0;
 }
 
+int net_add_guest(struct guest *g, const struct resolved_plan *rp, const struct resolved_guest *rg)
+{
+	int err = 0;
+
+	for (u32 k = 0; k < rg->plan->net_count && !err; k++)
+		err = build_port(g, rp, rg, k);
+	return err;
+}
+
+void net_drop_guest(struct guest *g)
+{
+	for (u32 k = 0; k < g->net_count; k++) {
+		struct net_port *p = pc_net_port(g, k);
+
+		if (p && p->sw)
+			switch_detach(p);
+	}
+}
+
+/* At boot: guests are in the order of the plan. */
 static int build_ports(const struct resolved_plan *rp)
 {
 	int err = 0;
 
 	for (u32 i = 0; i < rp->guest_count && !err; i++)
-		for (u32 k = 0; k < rp->guest[i].plan->net_count && !err; k++)
-			err = build_port(rp, i, k);
+		err = net_add_guest(guests[i], rp, &rp->guest[i]);
 	return err;
 }
 

@@ -106,6 +106,14 @@ int mac_table_fix(struct mac_table *t, mac_key key, u32 port)
 	return 0;
 }
 
+void mac_table_forget(struct mac_table *t, u32 port)
+{
+	for (u32 b = 0; b < MAC_BUCKETS; b++)
+		for (u32 i = 0; i < MAC_WAYS; i++)
+			if (t->key[b][i] && t->entry[b][i].port == port)
+				give_up(t, b, i);
+}
+
 mac_key mac_table_next(const struct mac_table *t, u32 *cursor, struct mac_entry *entry)
 {
 	for (; *cursor < MAC_BUCKETS * MAC_WAYS; (*cursor)++) {

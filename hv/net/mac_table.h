@@ -49,5 +49,8 @@ void mac_table_learn(struct mac_table *t, mac_key key, u32 port, u32 share, u32 
 /* key is behind port for good. -E_NOMEM: its bucket is full of such. */
 int mac_table_fix(struct mac_table *t, mac_key key, u32 port);
 
+/* Nothing is behind port any more. */
+void mac_table_forget(struct mac_table *t, u32 port);
+
 /* The next place in use from *cursor on: its key, *cursor behind it; 0: there are no more. */
 mac_key mac_table_next(const struct mac_table *t, u32 *cursor, struct mac_entry *entry);

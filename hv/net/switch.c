@@ -148,6 +148,18 @@ void switch_mark(struct port_state *st)
 	dirty[dirty_count++] = st->port;
 }
 
+void switch_unmark(struct port_state *st)
+{
+	u32 kept = 0;
+
+	assert(!depth);
+	for (u32 i = 0; i < dirty_count; i++)
+		if (dirty[i] != st->port)
+			dirty[kept++] = dirty[i];
+	dirty_count = kept;
+	st->dirty = false;
+}
+
 /* A flush may send; what that marks is flushed too, but not for ever. */
 void switch_flush(void)
 {

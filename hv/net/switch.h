@@ -123,8 +123,12 @@ bool frame_tag(const struct net_frame *f, u32 tci, u8 *head, struct net_frame *o
 /* Copies of everything in and out at from go to `to` as well; null: no longer. */
 void switch_mirror(struct port_state *from, struct port_state *to);
 
-/* st got something: it is flushed at the end of the burst. */
+/* st got something: it is flushed at the end of the burst. And: not any more. No frame is on its way. */
 void switch_mark(struct port_state *st);
+void switch_unmark(struct port_state *st);
+
+/* In the place of a port that went: always down. Its name is empty. */
+bool port_is_nobody(const struct port_state *st);
 
 static inline void port_drop_in(struct net_port *p, enum net_drop why)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Switches and their ports: made at boot, there for good. */
+/* Switches, made at boot and there for good, and their ports, of which guests' come and go. */
+#include "capture.h"
 #include "switch.h"
 
 #include <hv/lib.h>
@@ -9,6 +10,9 @@
 
 #define BURST_FRAMES 32u
 #define TRIES 16u
+
+/* Holds the place of a port that went, so that the others keep theirs. */
+static struct net_port nobody = { .kind = NET_PORT_GUEST };
 
 static struct net_switch *all[NET_SWITCHES_MAX];
 static u32 count;
@@ -112,16 +116,40 @@ static bool fix_addresses(struct net_switch *s)
 	return false;
 }
 
+bool port_is_nobody(const struct port_state *st)
+{
+	return st->port == &nobody;
+}
+
+/* The place of a port that went, or one more; SWITCH_PORTS_MAX: there is none. */
+static u32 find_place(const struct net_switch *s)
+{
+	u32 i = 0;
+
+	while (i < s->ports && !port_is_nobody(&s->port[i]))
+		i++;
+	return i;
+}
+
+static void leave_place(struct net_switch *s, struct port_state *st)
+{
+	*st = (struct port_state){ .port = &nobody, .index = st->index };
+	while (s->ports && port_is_nobody(&s->port[s->ports - 1]))
+		s->ports--;
+}
+
 int switch_attach(struct net_switch *s, struct net_port *p)
 {
-	struct port_state *st = &s->port[s->ports];
+	u32 place = find_place(s);
+	struct port_state *st = &s->port[place];
 
 	assert(p->ops && p->ops->deliver && p->mtu && !p->sw);
-	if (s->ports == SWITCH_PORTS_MAX)
+	if (place == SWITCH_PORTS_MAX)
 		return -E_NOMEM;
 	memset(st, 0, sizeof(*st));
 	st->port = p;
-	st->index = s->ports++;
+	st->index = place;
+	s->ports = MAX(s->ports, place + 1);
 	/* The largest frame must fit into a burst, or it would never pass. */
 	limit_init(&st->rate, p->rate_bytes, MAX(p->rate_bytes / 20, 2ul * NET_GSO_MAX), switch_now);
 	limit_init(&st->storm, p->storm_frames, MAX(p->storm_frames / 4, BURST_FRAMES), switch_now);
@@ -131,10 +159,29 @@ int switch_attach(struct net_switch *s, struct net_port *p)
 		s->loud += !port_is_quiet(p);
 		return 0;
 	}
-	s->ports--;
 	p->sw = NULL;
 	p->switch_state = NULL;
+	mac_table_forget(&s->macs, place);
+	leave_place(s, st);
 	return -E_NOMEM;
+}
+
+void switch_detach(struct net_port *p)
+{
+	struct port_state *st = state_of(p);
+	struct net_switch *s = p->sw;
+
+	switch_unmark(st);
+	if (capture_port() == st)
+		capture_stop();
+	for (u32 i = 0; i < s->ports; i++)
+		if (s->port[i].mirror == st)
+			switch_mirror(&s->port[i], NULL);
+	mac_table_forget(&s->macs, st->index);
+	s->loud -= !port_is_quiet(p);
+	leave_place(s, st);
+	p->sw = NULL;
+	p->switch_state = NULL;
 }
 
 void switch_mirror(struct port_state *from, struct port_state *to)

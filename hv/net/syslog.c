@@ -178,7 +178,7 @@ static void send_waiting(void)
 		if (!(s.lost ? say_lost() : next_log_line()))
 			break;
 	for (u32 g = 0; s.plan->syslog_consoles && g < guest_count; g++)
-		for (u32 i = 0; i < LINES_A_LOOK && can_send(); i++)
+		for (u32 i = 0; guests[g] && i < LINES_A_LOOK && can_send(); i++)
 			if (!next_console_line(g))
 				break;
 	if (s.tcp && syslog_state.connected)

@@ -87,6 +87,16 @@ bool datastore_decided(void)
 	return d.state != DATASTORE_LOADING && (d.looked || d.state == DATASTORE_OFF);
 }
 
+void datastore_add(const struct guest *g)
+{
+	vars_add(g);
+}
+
+void datastore_drop(const struct guest *g)
+{
+	vars_drop(g);
+}
+
 bool datastore_clean(void)
 {
 	return d.state != DATASTORE_READY || (vars_is_saved() && log_file_is_saved() && keep_is_saved() &&

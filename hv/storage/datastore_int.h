@@ -16,6 +16,8 @@ void datastore_say(const char *what, int err);
  * true: it did something. */
 void vars_init(void);
 bool vars_memory(void);
+void vars_add(const struct guest *g);
+void vars_drop(const struct guest *g);
 void vars_mounted(void);
 bool vars_poll(u64 now);
 bool vars_settled(const struct guest *g);

@@ -28,11 +28,13 @@ static struct vars {
 	u64 seen, saved;		/* values of flash_vars_changes() */
 	u64 since, at;			/* TSC: of the first change that is not saved, of the last */
 	bool settled, said;
+	bool gone;			/* its flash is not to be looked at any more */
 } vars[PLAN_GUESTS_MAX];
 
 static struct {
 	u8 *copy;			/* of one guest's flash */
 	u64 size;
+	bool asked;			/* there is a datastore, which took its memory */
 	u32 guest;			/* whose copy is being written; PLAN_GUESTS_MAX: nobody's */
 	u64 changes;			/* when it was taken */
 	u64 at;				/* byte of flash that is written next */
@@ -63,14 +65,51 @@ void vars_init(void)
 	memset(vars, 0, sizeof(vars));
 	job.size = 0;
 	job.guest = PLAN_GUESTS_MAX;
-	for (u32 i = 0; i < guest_count; i++)
-		if (flash_vars_size(guests[i]) <= VARS_MAX)
-			job.size = MAX(job.size, flash_vars_size(guests[i]));
 	job.copy = NULL;
+	job.asked = false;
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		if (flash_vars_size(g) <= VARS_MAX)
+			job.size = MAX(job.size, flash_vars_size(g));
+}
+
+/* The first guest with a flash of this size needs a larger copy; without one its variables are not kept, and that is said. */
+static void grow(u64 size)
+{
+	u8 *copy;
+
+	if (size <= job.size || size > VARS_MAX || job.guest < PLAN_GUESTS_MAX)
+		return;
+	if (!job.asked) {
+		job.size = size;
+		return;
+	}
+	copy = pool_alloc(ALIGN_UP(size, PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
+	if (!copy)
+		return;
+	if (job.copy)
+		pool_free(job.copy, ALIGN_UP(job.size, PAGE_SIZE) / PAGE_SIZE);
+	job.copy = copy;
+	job.size = size;
+}
+
+void vars_add(const struct guest *g)
+{
+	vars[g->index] = (struct vars){ 0 };
+	grow(flash_vars_size(g));
+}
+
+void vars_drop(const struct guest *g)
+{
+	if (job.guest == g->index) {
+		fs_abandon();
+		job.guest = PLAN_GUESTS_MAX;
+	}
+	vars[g->index] = (struct vars){ .gone = true };
 }
 
 bool vars_memory(void)
 {
+	job.asked = true;
 	if (job.size)
 		job.copy = pool_alloc(ALIGN_UP(job.size, PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
 	return !job.size || job.copy;
@@ -264,6 +303,8 @@ bool vars_poll(u64 now)
 		return true;
 	}
 	turn = (turn + 1) % guest_count;
+	if (!guest_at(i) || vars[i].gone)
+		return false;
 	if (!vars[i].settled) {
 		say_too_large(i);
 		restore(i);
@@ -278,7 +319,7 @@ bool vars_poll(u64 now)
 bool vars_is_saved(void)
 {
 	for (u32 i = 0; i < guest_count; i++)
-		if (size_of(i) && vars[i].settled && flash_vars_changes(guests[i]) != vars[i].saved)
+		if (guests[i] && size_of(i) && vars[i].settled && flash_vars_changes(guests[i]) != vars[i].saved)
 			return false;
 	return true;
 }

@@ -128,6 +128,21 @@ int guest_volume_attach(struct guest *g, struct block_store *s, const struct pla
 	return block_remote_init(&v->remote, g, s, &backend, v);
 }
 
+void guest_volumes_forget(const struct guest *g)
+{
+	for (const struct guest_volume *v = volumes_of[g->index]; v; v = v->next)
+		assert(!v->client.open);
+	volumes_of[g->index] = NULL;
+}
+
+bool guest_volumes_closed(const struct guest *g)
+{
+	for (const struct guest_volume *v = volumes_of[g->index]; v; v = v->next)
+		if (v->client.open)
+			return false;
+	return true;
+}
+
 /* The plan says that the guest can do without: it sees a disk without sectors. */
 static const char *leave_empty(struct guest_volume *v, const char *why_not)
 {

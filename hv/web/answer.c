@@ -48,9 +48,9 @@ void answer_problem(struct answer *a, u16 status, const char *member, const char
 
 struct guest *answer_guest(struct answer *a)
 {
-	for (u32 i = 0; i < guest_count; i++)
-		if (guests[i] && !strcmp(guests[i]->name, a->param[0]))
-			return guests[i];
+	for (struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		if (!strcmp(g->name, a->param[0]))
+			return g;
 	answer_problem(a, 404, NULL, "there is no guest of this name");
 	return NULL;
 }

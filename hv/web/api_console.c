@@ -66,7 +66,7 @@ static void put_note(struct web_conn *c, const char *event, const char *detail)
 /* Guests may be another list by now: the place in it, and the name, must be what they were. */
 static struct guest *guest_of(const struct web_conn *c)
 {
-	struct guest *g = c->stream_guest < guest_count ? guests[c->stream_guest] : NULL;
+	struct guest *g = guest_at(c->stream_guest);
 
 	return g && !strcmp(g->name, c->stream_name) ? g : NULL;
 }

@@ -24,20 +24,32 @@ static struct happening {
 	u64 tsc;
 } events[EVENTS];
 static u64 count;
-static const char *last_state[PLAN_GUESTS_MAX];
+static struct { char name[PLAN_NAME_SIZE]; const char *state; } last[PLAN_GUESTS_MAX];	/* of each place */
 
+static void add(const char *name, const char *state)
+{
+	struct happening *e = &events[count++ % EVENTS];
+
+	*e = (struct happening){ .state = state, .tsc = web_now() };
+	str_copy(e->name, sizeof(e->name), name);
+}
+
+/* A place may have another guest by now. */
 void events_look(void)
 {
-	for (u32 i = 0; i < guest_count; i++) {
-		const char *state = life_state_word(guests[i]);
-		struct happening *e = &events[count % EVENTS];
+	for (u32 i = 0; i < PLAN_GUESTS_MAX; i++) {
+		const struct guest *g = guest_at(i);
+		const char *state = g ? life_state_word(g) : NULL;
 
-		if (state == last_state[i])
+		if (last[i].state && (!g || strcmp(last[i].name, g->name))) {
+			add(last[i].name, "deleted");
+			last[i].state = NULL;
+		}
+		if (state == last[i].state)
 			continue;
-		last_state[i] = state;
-		*e = (struct happening){ .state = state, .tsc = web_now() };
-		str_copy(e->name, sizeof(e->name), guests[i]->name);
-		count++;
+		str_copy(last[i].name, sizeof(last[i].name), g->name);
+		last[i].state = state;
+		add(g->name, state);
 	}
 }
 

@@ -45,9 +45,9 @@ static void put_brief(struct out *o, const struct guest *g, u64 now)
 void api_guests(struct answer *a)
 {
 	json_open(&a->body, NULL, '[');
-	for (u32 i = 0; i < guest_count; i++) {
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g)) {
 		json_open(&a->body, NULL, '{');
-		put_brief(&a->body, guests[i], a->now);
+		put_brief(&a->body, g, a->now);
 		json_close(&a->body, '}');
 	}
 	json_close(&a->body, ']');

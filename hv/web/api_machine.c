@@ -165,36 +165,36 @@ static void put_metric(struct out *o, const struct metric *m, u64 now)
 	struct guest_facts f;
 
 	family(o, m->name, "counter", m->help);
-	for (u32 i = 0; i < guest_count; i++) {
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g)) {
 		u64 v;
 
-		facts_of(guests[i], now, &f);
+		facts_of(g, now, &f);
 		v = *(const u64 *)((const char *)&f + m->offset);
 		if (m->ticks)
-			out_print(o, "bulkhead_%s_total{guest=\"%s\"} %lu.%03lu\n", m->name, guests[i]->name,
+			out_print(o, "bulkhead_%s_total{guest=\"%s\"} %lu.%03lu\n", m->name, g->name,
 				  ticks_to_ns(v) / NS_PER_S, ticks_to_ns(v) / 1000000 % 1000);
 		else
-			out_print(o, "bulkhead_%s_total{guest=\"%s\"} %lu\n", m->name, guests[i]->name, v);
+			out_print(o, "bulkhead_%s_total{guest=\"%s\"} %lu\n", m->name, g->name, v);
 	}
 }
 
 static void put_states(struct out *o)
 {
 	family(o, "guest_running", "gauge", "Whether it runs.");
-	for (u32 i = 0; i < guest_count; i++)
-		out_print(o, "bulkhead_guest_running{guest=\"%s\"} %u\n", guests[i]->name,
-			guests[i]->state == GUEST_RUNNING);
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		out_print(o, "bulkhead_guest_running{guest=\"%s\"} %u\n", g->name,
+			g->state == GUEST_RUNNING);
 	family(o, "guest_starts", "counter", "How often it was started.");
-	for (u32 i = 0; i < guest_count; i++)
-		out_print(o, "bulkhead_guest_starts_total{guest=\"%s\"} %lu\n", guests[i]->name,
-			life_of(guests[i])->starts);
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		out_print(o, "bulkhead_guest_starts_total{guest=\"%s\"} %lu\n", g->name,
+			life_of(g)->starts);
 	family(o, "guest_exits", "counter", "Exits to the hypervisor.");
-	for (u32 i = 0; i < guest_count; i++)
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
 		for (u32 k = 0; k < VMEXIT_KINDS; k++)
-			if (facts_exits(guests[i], k))
+			if (facts_exits(g, k))
 				out_print(o, "bulkhead_guest_exits_total{guest=\"%s\",kind=\"%s\"} %lu\n",
-					guests[i]->name,
-					  vmexit_name((enum vmexit_kind)k), facts_exits(guests[i], k));
+					g->name,
+					  vmexit_name((enum vmexit_kind)k), facts_exits(g, k));
 }
 
 static void put_gauge(struct out *o, const char *name, const char *help, u64 v)

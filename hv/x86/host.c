@@ -122,7 +122,18 @@ static struct pagetable nested_table(u64 *root)
 		.alloc = nested_alloc, .to_hpa = nested_hpa, .to_ptr = nested_ptr };
 }
 
-int host_build_guest(struct guest *g)
+/* CR0.WP rules what this core's own writes may do, translations that are cached included: SDM 3A "Access Rights". */
+void host_open_seal(void)
+{
+	write_cr0(read_cr0() & ~CR0_WP);
+}
+
+void host_close_seal(void)
+{
+	write_cr0(read_cr0() | CR0_WP);
+}
+
+static int build_tables(struct guest *g)
 {
 	u64 *root = nested_alloc();
 	struct pagetable pt;
@@ -139,9 +150,46 @@ int host_build_guest(struct guest *g)
 	return err ? err : space_add_guest(g);
 }
 
-int host_map_files(const struct boot_info *info)
+int host_build_guest(struct guest *g)
 {
-	return space_map_files(info);
+	int err;
+
+	host_open_seal();
+	err = build_tables(g);
+	host_close_seal();
+	return err;
+}
+
+void host_hide_guest(struct guest *g)
+{
+	host_open_seal();
+	space_hide_guest(g);
+	host_close_seal();
+	host_reload_tables();
+}
+
+void host_free_guest(struct guest *g)
+{
+	struct pagetable pt;
+
+	host_open_seal();
+	space_free_guest(g);
+	if (g->ept_root) {
+		pt = nested_table(nested_ptr(g->ept_root));
+		pt_free(&pt, pt.root, 4, space_is_table, space_give_back);
+		g->ept_root = 0;
+	}
+	host_close_seal();
+}
+
+bool host_sees_guests(u32 core)
+{
+	return space_sees_guests(core);
+}
+
+int host_map_files(const struct boot_info *info, u32 core)
+{
+	return space_map_files(info, core);
 }
 
 const void *host_file_ptr(u64 hpa)

@@ -17,6 +17,7 @@
 #define SLOT_BYTES	(512 * GiB)
 #define SLOT_GUEST	256			/* GUEST_RAM_VA; on the control core one window a guest */
 #define SLOT_IMAGES	384			/* GUEST_IMAGES_VA; on the control core all boot files */
+#define SLOT_DEVICES	448			/* GUEST_DEVICE_VA */
 
 enum stack { STACK_MAIN, STACK_NMI, STACK_DF, STACK_MC, STACK_COUNT };
 #define STACK_TOP(n) (STACK_VA + ((u64)(n) + 1) * STACK_SLOT)

@@ -10,6 +10,7 @@
 
 #define SEALED __attribute__((section(".sealed")))
 #define LEAF_TABLE 0x3ul
+#define TABLE_ADDRESS 0x000ffffffffff000ul
 
 extern char image_start[], image_end[], text_start[], text_end[], rodata_start[], rodata_end[], sealed_start[],
 	sealed_end[], data_start[], data_end[];
@@ -169,7 +170,7 @@ int space_add_core(u32 index)
 }
 
 /* The control core shows what is on a guest's screen, and changes nothing there; it puts a guest's firmware variables back
- * before the first start and keeps them when they change (hv/datastore.h). */
+ * before the first start and keeps them when they change (hv/datastore.h). The control core's tables for that are for good. */
 static int map_device_ram(const struct guest *g, enum device_ram_kind kind, struct pagetable *pt)
 {
 	const struct device_ram *m = &g->device_ram[kind];
@@ -215,6 +216,7 @@ int space_add_guest(struct guest *g)
 	struct pagetable pt = host_table(root);
 	int err = root ? 0 : -E_NOMEM;
 
+	g->host_root = root ? table_hpa(root) : 0;
 	for (u32 i = 0; i < g->range_count && !err; i++)
 		err = pt_map(&pt, GUEST_RAM_VA + g->range[i].gpa, g->range[i].hpa.v, g->range[i].size, PT_READ | PT_WRITE);
 	err = err ? err : add_window(g, root);
@@ -233,9 +235,79 @@ int space_add_guest(struct guest *g)
 	return err;
 }
 
-int space_map_files(const struct boot_info *bi)
+/* Slots of root that lead where g's lead: nobody else's. The processor has set bits of its own in one or the other. */
+static void clear_slots(u64 *root, const u64 *guest_root)
 {
-	struct pagetable pt = host_table(table_ptr(core_table[this_core()->index].root.v));
+	for (u32 slot = SLOT_GUEST; slot < SLOT_SHARED; slot++)
+		if (guest_root[slot] && !((root[slot] ^ guest_root[slot]) & TABLE_ADDRESS))
+			store_release(&root[slot], 0ul);
+}
+
+static void close_window(struct guest *g)
+{
+	u64 *root = table_ptr(core_table[control_core].root.v);
+	u32 first = (u32)(((u64)g->window - GUEST_RAM_VA) / SLOT_BYTES) + SLOT_GUEST;
+
+	for (u32 i = 0; i < window_taken[first - SLOT_GUEST]; i++)
+		store_release(&root[first + i], 0ul);
+	window_taken[first - SLOT_GUEST] = 0;
+	g->window = NULL;
+}
+
+void space_hide_guest(struct guest *g)
+{
+	struct pagetable control = host_table(table_ptr(core_table[control_core].root.v));
+
+	if (!g->host_root)
+		return;
+	if (g->window)
+		close_window(g);
+	for (u32 i = 0; i < DEVICE_RAM_KINDS; i++)
+		if (g->device_ram[i].size && g->device_ram[i].hpa.v < GUEST_DEVICE_VA_SIZE)
+			pt_unmap(&control, (u64)g->device_ram[i].at, g->device_ram[i].size);
+	for (u32 i = 0; i < g->vcpu_count; i++)
+		clear_slots(table_ptr(core_table[g->core_of[i]].root.v), table_ptr(g->host_root));
+}
+
+bool space_is_table(u64 *table)
+{
+	hpa_t base;
+	u64 size;
+
+	pool_tables(&base, &size);
+	return pool_hpa(table).v - base.v < size;
+}
+
+bool space_give_back(u64 *table)
+{
+	pool_free(table, 1);
+	return true;
+}
+
+void space_free_guest(struct guest *g)
+{
+	struct pagetable pt;
+
+	if (!g->host_root)
+		return;
+	pt = host_table(table_ptr(g->host_root));
+	pt_free(&pt, pt.root, 4, space_is_table, space_give_back);
+	g->host_root = 0;
+}
+
+bool space_sees_guests(u32 core)
+{
+	const u64 *root = table_ptr(core_table[core].root.v);
+
+	for (u32 slot = SLOT_GUEST; slot < SLOT_SHARED; slot++)
+		if (root[slot] && (slot < SLOT_IMAGES || slot >= SLOT_DEVICES))
+			return true;
+	return false;
+}
+
+int space_map_files(const struct boot_info *bi, u32 core)
+{
+	struct pagetable pt = host_table(table_ptr(core_table[core].root.v));
 	int err = 0;
 
 	for (u32 i = 0; i < bi->file_count && !err; i++)

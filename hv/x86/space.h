@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The hypervisor's own address spaces: one root a core, shared parts, private halves. Control core, at boot, until
- * space_seal(). */
+/* The hypervisor's own address spaces: one root a core, shared parts, private halves. Control core; behind space_seal() only
+ * what concerns guests, with the seal open (hv/host.h). */
 
 #include <hv/boot_info.h>
 #include <hv/core.h>
@@ -19,8 +19,20 @@ int space_add_core(u32 index);
 /* Map a guest's RAM and boot images for the cores of that guest. -E_NOMEM. */
 int space_add_guest(struct guest *g);
 
-/* Let the control core see all boot files, read-only, at GUEST_IMAGES_VA + their physical address. */
-int space_map_files(const struct boot_info *bi);
+/* The guest goes, or could not be built: its cores and the control core see nothing of it any more, once they have loaded
+ * their roots anew. Then its tables can be freed. */
+void space_hide_guest(struct guest *g);
+void space_free_guest(struct guest *g);
+
+/* Is it one of the pool's tables? Give it back. For pt_free(). */
+bool space_is_table(u64 *table);
+bool space_give_back(u64 *table);
+
+/* Does core see RAM of any guest? For the audit. */
+bool space_sees_guests(u32 core);
+
+/* Let core see all boot files, read-only, at GUEST_IMAGES_VA + their physical address. */
+int space_map_files(const struct boot_info *bi, u32 core);
 
 /* A root below 4 GiB that also maps the trampoline page where it is, for starting cores; 0: none. */
 u64 space_start_root(u64 trampoline);

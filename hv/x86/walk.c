@@ -39,7 +39,9 @@ static struct walk_limits walk_limits __attribute__((section(".sealed"))) = { .p
 void walk_limits_set(struct walk_limits limits)
 {
 	assert(limits.phys_bits >= 32 && limits.phys_bits <= 52);
-	walk_limits = limits;
+	/* Guests that are made behind the seal all have those of the first. */
+	if (limits.phys_bits != walk_limits.phys_bits || limits.page_1g != walk_limits.page_1g)
+		walk_limits = limits;
 }
 
 struct walk_limits walk_limits_get(void)

@@ -8,6 +8,7 @@ import threading
 import lasting
 from machine import Bochs, Qemu, Qemu10
 import diskrows
+import lifeguests
 import makerun
 import natguests
 import netguests
@@ -75,6 +76,8 @@ def rows(which):
         Row(Qemu10, None, 2, natguests.host_address, plans.hello, ci=False, name='host-address-igb', extra=natguests.card('igb')),
         Row(Qemu, None, 3, netguests.switch_guards, netguests.two, ci=False),
         Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
+        Row(Qemu, None, 4, lifeguests.create_delete, lifeguests.two),
+        Row(Qemu, None, 4, lifeguests.changes, lifeguests.two, ci=False, name='life-changes'),
         Row(Qemu, None, 3, scenarios.ovmf_shell, plans.ovmf_shell),
         Row(Qemu, None, 1, scenarios.one_core, plans.hello),
         Row(Qemu, None, 2, scenarios.one_guest, plans.hello),

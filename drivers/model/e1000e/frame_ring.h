@@ -13,6 +13,7 @@ struct frame_record {
 	u32 len;			/* bytes behind this record; FRAME_RING_WRAP: go on at the ring's start */
 	bool tagged;
 	u16 vlan;
+	u16 queue;			/* of the receiver's, where it has several */
 	struct net_offload offload;
 } __attribute__((aligned(16)));
 

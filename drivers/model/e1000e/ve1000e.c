@@ -277,7 +277,8 @@ static enum net_verdict deliver(struct net_port *p, struct net_frame *f)
 	if (!to)
 		return NET_NO_ROOM;
 	net_copy(f, 0, to, f->len);
-	frame_ring_commit(&n->rx, &(struct frame_record){ f->len, f->tagged, f->vlan, f->offload });
+	frame_ring_commit(&n->rx, &(struct frame_record){ .len = f->len, .tagged = f->tagged, .vlan = f->vlan,
+		.offload = f->offload });
 	n->dirty = true;
 	return NET_TAKEN;
 }

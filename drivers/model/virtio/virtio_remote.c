@@ -8,6 +8,7 @@
 
 #define LINGER_NS 500000ul		/* who has had work twice within this time is looked at for as long before the core halts */
 #define ROUTE_TRIES 2u
+#define LAZY_MANY 16u			/* buffers: no longer a reason to be late */
 
 /* --- whose queues ------------------------------------------------------------------------------------------------- */
 
@@ -16,7 +17,7 @@ static void take(struct virtio_remote *r, u32 queue)
 	if (!r->lent)
 		r->stopped = false;
 	r->lent |= BIT32(queue);
-	r->told[queue] = 0;
+	r->told[queue] = r->since[queue] = 0;
 	virtio_remote_wake(r, queue);
 	if (r->kind->taken)
 		r->kind->taken(r->d, queue);
@@ -132,7 +133,7 @@ bool virtio_remote_listen(void *remote)
 	for (u32 left = r->awake; left; left &= left - 1) {
 		u32 queue = (u32)__builtin_ctz(left);
 
-		if (virtq_listen(&r->d->queue[queue]))
+		if (virtq_await(&r->d->queue[queue]))
 			any = true;
 		else
 			r->awake &= ~BIT32(queue);
@@ -178,23 +179,41 @@ static bool is_halted(const struct guest *g, u64 route)
 	return vcpu < 0 || load_relaxed(&g->vcpu[vcpu].halted_since);
 }
 
+/* Not yet? Then we come again in time. */
+static bool is_early(struct virtio_remote *r, u32 queue, u64 now)
+{
+	const struct virtq *q = &r->d->queue[queue];
+	u64 until;
+
+	if (r->lazy >> queue & 1 && q->given < LAZY_MANY) {
+		if (!r->since[queue])
+			r->since[queue] = now;
+		until = r->since[queue] + ns_to_ticks(r->kind->lazy_ns);
+		if (now < until)
+			control_work_by(until);
+		return now < until;
+	}
+	until = r->told[queue] + ns_to_ticks(r->kind->gap_ns);
+	if (now >= until || is_halted(q->g, load_relaxed(&q->route)))
+		return false;
+	control_work_linger(until);	/* it may halt before */
+	return true;
+}
+
 void virtio_remote_tell(struct virtio_remote *r, u64 now)
 {
-	u64 gap = ns_to_ticks(r->kind->gap_ns);
-
 	for (u32 left = r->wanted; left; left &= left - 1) {
 		u32 queue = (u32)__builtin_ctz(left);
 		struct virtq *q = &r->d->queue[queue];
 
 		if (virtq_wants(q)) {
-			if (now - r->told[queue] < gap && !is_halted(q->g, load_relaxed(&q->route))) {
-				control_work_linger(r->told[queue] + gap);
+			if (is_early(r, queue, now))
 				continue;
-			}
 			r->told[queue] = now;
 			interrupt(r, queue);
 		}
 		virtq_told(q);
+		r->since[queue] = 0;
 		r->wanted &= ~BIT32(queue);
 	}
 }

@@ -30,6 +30,9 @@ struct virtio_remote_kind {
 	/* A vcpu that runs is interrupted for a queue no sooner than so many ns after the last time, and not at all when its
 	 * driver has seen everything by then. A vcpu that halts is interrupted at once. */
 	u32 gap_ns;
+	/* Of lazy queues, where an interrupt only says that buffers are free again: so long after the first of them, or when
+	 * many are. */
+	u32 lazy_ns;
 };
 
 struct virtio_remote {
@@ -37,6 +40,7 @@ struct virtio_remote {
 	struct virtio_device *d;
 	const struct virtio_remote_kind *kind;
 	u32 mask;			/* queues that are lent */
+	u32 lazy;			/* of them: interrupted late; set behind virtio_remote_init() */
 	u32 call;			/* id of guest_call() */
 
 	/* Written by guests' cores. */
@@ -56,6 +60,7 @@ struct virtio_remote {
 	bool stopped;			/* a rule was broken: nothing is looked at until all are back */
 	u64 worked;			/* TSC of the last work */
 	u64 told[VIRTIO_QUEUES_MAX];	/* TSC of the last interrupt */
+	u64 since[VIRTIO_QUEUES_MAX];	/* TSC at which it was wanted first; 0: not looked at yet */
 	u64 slow_interrupts;		/* counted */
 };
 

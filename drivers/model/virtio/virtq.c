@@ -115,6 +115,30 @@ bool virtq_listen(struct virtq *q)
 	return q->packed ? packed_listen(q) : split_listen(q);
 }
 
+bool virtq_await(struct virtq *q)
+{
+	struct virtq_mark mark = virtq_mark(q);
+	bool got;
+
+	if (q->too_little)
+		virtq_rewind(q, q->end);
+	got = virtq_listen(q);
+	virtq_rewind(q, mark);
+	return got;
+}
+
+bool virtq_news(struct virtq *q)
+{
+	struct virtq_mark mark = virtq_mark(q);
+
+	if (!q->too_little)
+		return true;
+	virtq_rewind(q, q->end);
+	q->too_little = !(q->packed ? packed_waits(q) : split_waits(q));
+	virtq_rewind(q, mark);
+	return !q->too_little;
+}
+
 /* The part of piece i that is to be copied, after skip bytes of it and its predecessors. */
 static u64 copy_part(const struct gmem_piece *p, u64 *skip, u64 left)
 {

@@ -17,6 +17,12 @@
 enum virtio_feature { VIRTIO_F_INDIRECT_DESC = 28, VIRTIO_F_EVENT_IDX = 29, VIRTIO_F_VERSION_1 = 32,
 	VIRTIO_F_ACCESS_PLATFORM = 33, VIRTIO_F_RING_PACKED = 34, VIRTIO_F_RING_RESET = 40 };
 
+/* Where taking stands. */
+struct virtq_mark {
+	u16 take_at;
+	bool take_wrap;
+};
+
 /* Whose queue it is. Guests' cores lend it and ask for it back, the control core gives it back. */
 enum virtq_owner { VIRTQ_OWN, VIRTQ_LENT, VIRTQ_RECALLED };
 
@@ -42,6 +48,8 @@ struct virtq {
 	const char *broken;		/* the rule that the driver broke; null: none */
 	u8 *held_at;			/* packed: where held_flags go; null: nowhere yet */
 	u16 held_flags;
+	bool too_little;		/* of what waits: up to end */
+	struct virtq_mark end;
 	u32 owner;			/* (a) enum virtq_owner; constant where no control core serves it */
 	u64 route;			/* (a) vpci_msix_route() of its vector, for the control core */
 	u64 kicks, requests, interrupts;
@@ -66,11 +74,7 @@ bool virtq_enable(struct virtq *q, u64 features);
 /* Take the next request. 1: c is filled. 0: there is none. -E_INVAL: the driver broke a rule, now or before. */
 int virtq_take(struct virtq *q, struct virtq_chain *c);
 
-/* Where taking stands; back to it: what was taken since was never taken, unless some of it was given back. */
-struct virtq_mark {
-	u16 take_at;
-	bool take_wrap;
-};
+/* Back to where taking stood: what was taken since was never taken, unless some of it was given back. */
 static inline struct virtq_mark virtq_mark(const struct virtq *q)
 {
 	return (struct virtq_mark){ q->take_at, q->take_wrap };
@@ -80,6 +84,16 @@ static inline void virtq_rewind(struct virtq *q, struct virtq_mark to)
 	q->take_at = to.take_at;
 	q->take_wrap = to.take_wrap;
 }
+
+/* All that there is was taken, and is too little: go back and wait for more. virtq_news(): there is more by now, or nobody
+ * waits for it. */
+static inline void virtq_too_little(struct virtq *q, struct virtq_mark to)
+{
+	q->end = virtq_mark(q);
+	q->too_little = true;
+	virtq_rewind(q, to);
+}
+bool virtq_news(struct virtq *q);
 
 /* The request that was taken last breaks a rule of its kind of device. Returns -E_INVAL. */
 int virtq_break(struct virtq *q, const char *why);
@@ -107,9 +121,10 @@ static inline void virtq_told(struct virtq *q)
 }
 
 /* Ask the driver not to notify, as the queue is being looked at; and to do so from now on. listen returns true when
- * something came in between: look again. */
+ * something came in between: look again. await is the same for more than was too little. */
 void virtq_quiet(struct virtq *q);
 bool virtq_listen(struct virtq *q);
+bool virtq_await(struct virtq *q);
 
 /* Copy bytes between buffers and a chain's pieces: n bytes of piece[first..first+count), from byte `skip` on; less when
  * they hold less. Returns how many. */

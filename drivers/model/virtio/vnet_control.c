@@ -11,7 +11,7 @@
 #define ACK_OK 0u
 #define ACK_ERROR 1u
 
-enum class { CLASS_RX = 0, CLASS_MAC = 1, CLASS_VLAN = 2, CLASS_OFFLOADS = 5 };
+enum class { CLASS_RX = 0, CLASS_MAC = 1, CLASS_VLAN = 2, CLASS_PAIRS = 4, CLASS_OFFLOADS = 5 };
 enum rx_command { RX_PROMISCUOUS, RX_ALL_MULTICAST, RX_ALL_UNICAST, RX_NO_MULTICAST, RX_NO_UNICAST, RX_NO_BROADCAST };
 enum { MAC_TABLE = 0, MAC_ADDRESS = 1, VLAN_ADD = 0, VLAN_REMOVE = 1, OFFLOADS_SET = 0 };
 
@@ -137,7 +137,8 @@ static bool command_offloads(struct vnet *n, u8 command, const struct virtq_chai
 	if (command != OFFLOADS_SET || !virtio_has(&n->d, VNET_F_GUEST_OFFLOADS) || !read_all(c, &set, sizeof(set)) ||
 	    set & ~(n->d.accepted & VNET_GUEST_OFFLOADS))
 		return false;
-	store_release(&n->offloads, set & BIT(VNET_F_GUEST_CSUM) ? set : 0);
+	n->offloads = set & BIT(VNET_F_GUEST_CSUM) ? set : 0;
+	vnet_port_update(n);
 	return true;
 }
 
@@ -151,6 +152,7 @@ static bool command(struct vnet *n, const struct virtq_chain *c)
 	case CLASS_RX:		return command_rx(n, head[1], c);
 	case CLASS_MAC:		return command_mac(n, head[1], c);
 	case CLASS_VLAN:	return command_vlan(n, head[1], c);
+	case CLASS_PAIRS:	return vnet_steer_command(n, head[1], c);
 	case CLASS_OFFLOADS:	return command_offloads(n, head[1], c);
 	default:		return false;
 	}
@@ -176,20 +178,16 @@ static int control_one(struct vnet *n, struct virtq *q)
 	return 1;
 }
 
-void vnet_control(struct vnet *n)
+bool vnet_control(struct vnet *n, u32 queue)
 {
-	struct virtq *q = &n->d.queue[VNET_CONTROL];
 	u32 left = TURN_COMMANDS;
-	int got;
+	int got = 1;
 
-	do {
-		while ((got = control_one(n, q)) > 0)
-			if (!--left)
-				break;
-	} while (!got && virtq_listen(q));
+	while (left && (got = control_one(n, &n->d.queue[queue])) > 0)
+		left--;
+	if (left < TURN_COMMANDS)
+		virtio_remote_flush(&n->remote, queue);
 	if (got < 0)
-		virtio_fail(&n->d, VNET_CONTROL);
-	virtio_flush(&n->d, VNET_CONTROL);
-	if (got > 0)
-		virtio_again(&n->d, VNET_CONTROL);
+		virtio_remote_fail(&n->remote, queue);
+	return left < TURN_COMMANDS;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Receiving: frames that the control core has put into the ring go through the filter into the driver's buffers. With
- * MRG_RXBUF a frame takes as many as it needs, else it must fit into one. VIRTIO 1.2 "Processing of Incoming Packets". */
+/* Receiving: frames go through the filter into the driver's buffers. With MRG_RXBUF a frame takes as many as it needs, else it
+ * must fit into one; the driver sees all of them or none. Frames that find no buffers are kept, in their order, as long as there is
+ * room. VIRTIO 1.2 "Processing of Incoming Packets". */
 #include "vnet.h"
 
 #include <hv/lib.h>
 
-#define TURN_FRAMES 128u		/* in one exit */
+#define TURN_FRAMES 64u			/* out of the backlog in one round */
 #define HEADER ((u32)sizeof(struct vnet_header))
 #define ETHER 14u
 #define NEEDS_CSUM 1u
@@ -17,7 +18,7 @@ enum outcome { RECEIVED, WAITS, UNFIT, BROKEN };
 /* The driver takes less than when the frame was let in: the switch would have cut it or computed its sum. */
 static bool is_taken(const struct vnet *n, const struct net_offload *o)
 {
-	u64 has = load_relaxed(&n->offloads);
+	u64 has = n->offloads;
 
 	if (o->checksum && !(has & BIT(VNET_F_GUEST_CSUM)))
 		return false;
@@ -33,7 +34,7 @@ static bool is_taken(const struct vnet *n, const struct net_offload *o)
 /* A driver that does not know of ECN gets such a frame as any other, as network cards do it. */
 static struct vnet_header header_of(const struct vnet *n, const struct net_offload *o, u32 buffers)
 {
-	u64 has = load_relaxed(&n->offloads);
+	u64 has = n->offloads;
 	struct vnet_header h = { .buffers = (u16)buffers };
 
 	if (o->checksum)
@@ -49,103 +50,194 @@ static struct vnet_header header_of(const struct vnet *n, const struct net_offlo
 	return h;
 }
 
+/* A reader's place in a frame. */
+struct place {
+	const struct net_piece *piece;
+	u32 off;
+};
+
+/* The next n bytes of a frame that has so many. */
+static void copy_on(struct place *from, u8 *to, u32 n)
+{
+	while (n) {
+		u32 part = MIN(n, from->piece->len - from->off);
+
+		memcpy(to, from->piece->at + from->off, part);
+		to += part;
+		n -= part;
+		from->off += part;
+		if (from->off == from->piece->len) {
+			from->piece++;
+			from->off = 0;
+		}
+	}
+}
+
+/* As much of the frame, of which `left` bytes are left, as the buffer holds behind its first `skip` bytes. */
+static u32 fill(const struct virtq_chain *c, u32 skip, struct place *from, u32 left)
+{
+	u32 all = left;
+
+	for (u32 i = 0; i < c->writable && left; i++) {
+		u32 over = MIN(skip, c->piece[i].len), part = MIN(left, c->piece[i].len - over);
+
+		skip -= over;
+		copy_on(from, c->piece[i].at + over, part);
+		left -= part;
+	}
+	return all - left;
+}
+
 /* All of the frame is in its buffers: the header, then the buffers go back together. */
-static void finish(struct vnet *n, struct virtq *q, const struct frame_record *f)
+static void finish(struct vnet *n, u32 queue, const struct net_frame *f, u32 count)
 {
-	struct vnet_filling *w = &n->filling;
-	struct vnet_header h = header_of(n, &f->offload, w->count);
+	struct vnet_header h = header_of(n, &f->offload, count);
+	struct virtq *q = &n->d.queue[queue];
 
-	virtq_copy_to(&w->first, 0, w->first.writable, 0, &h, HEADER);
-	for (u32 i = 0; i < w->count; i++) {
-		w->first.id = w->buffer[i].id;
-		virtq_give(q, &w->first, w->buffer[i].written);
+	virtq_copy_to(&n->first, 0, n->first.writable, 0, &h, HEADER);
+	virtq_hold(q);
+	for (u32 i = 0; i < count; i++) {
+		n->first.id = n->buffer[i].id;
+		n->first.slots = n->buffer[i].slots;
+		virtq_give(q, &n->first, n->buffer[i].written);
 	}
-	w->done = w->count = 0;
+	virtq_let_go(q);
+	n->dirty |= BIT32(queue);
+	n->received++;
+	n->d.bytes += f->len;
 }
 
-/* The next buffer, the first of a frame into w->first. 1: c is it. */
-static int next_buffer(struct vnet_filling *w, struct virtq *q, struct virtq_chain *c)
+/* The next buffer. 1: c is it. */
+static int next_buffer(struct virtq *q, struct virtq_chain *c, u32 count)
 {
-	int got;
+	int got = virtq_take(q, c);
 
-	if (w->spare) {
-		w->spare = false;
-		return 1;
-	}
-	got = virtq_take(q, c);
-	if (got <= 0)
-		return got;
-	if (c->readable || c->write_bytes < (w->count ? 1 : HEADER))
+	if (got > 0 && (c->readable || c->write_bytes < (count ? 1 : HEADER)))
 		return virtq_break(q, "no buffer for a frame");
-	return 1;
+	if (got > 0 && count == VIRTQ_SIZE_MAX)
+		return virtq_break(q, "more buffers than places");
+	return got;
 }
 
-static enum outcome put_frame(struct vnet *n, struct virtq *q, const struct frame_record *f)
+static enum outcome put_frame(struct vnet *n, u32 queue, const struct net_frame *f)
 {
-	bool merge = virtio_has(&n->d, VNET_F_MRG_RXBUF);
-	struct vnet_filling *w = &n->filling;
-	struct virtq_chain more, *c;
+	struct virtq *q = &n->d.queue[queue];
+	struct virtq_mark mark = virtq_mark(q);
+	struct place from = { .piece = f->piece };
+	u32 done = 0, count = 0;
 
-	while (w->done < f->len) {
-		u32 skip = w->count ? 0 : HEADER;
-		u64 part;
-		int got;
+	while (done < f->len) {
+		struct virtq_chain *c = count ? &n->more : &n->first;
+		u32 skip = count ? 0 : HEADER, part;
+		int got = next_buffer(q, c, count);
 
-		c = w->count ? &more : &w->first;
-		got = w->count < VIRTQ_SIZE_MAX ? next_buffer(w, q, c) : virtq_break(q, "more buffers than places");
-		if (got <= 0)
-			return got ? BROKEN : WAITS;
-		if (!merge && c->write_bytes - skip < f->len) {
-			w->spare = true;
+		if (got < 0)
+			return BROKEN;
+		if (!got) {
+			virtq_too_little(q, mark);
+			return WAITS;
+		}
+		if (!virtio_has(&n->d, VNET_F_MRG_RXBUF) && c->write_bytes - skip < f->len) {
+			virtq_rewind(q, mark);
 			return UNFIT;
 		}
-		part = virtq_copy_to(c, 0, c->writable, skip, (const u8 *)(f + 1) + w->done, f->len - w->done);
-		w->buffer[w->count].id = c->id;
-		w->buffer[w->count++].written = (u32)part + skip;
-		w->done += (u32)part;
+		part = fill(c, skip, &from, f->len - done);
+		n->buffer[count++] = (struct vnet_buffer){ c->id, c->slots, part + skip };
+		done += part;
 	}
-	finish(n, q, f);
+	finish(n, queue, f, count);
 	return RECEIVED;
 }
 
-/* One frame of the ring; what is begun already goes on. */
-static enum outcome receive_one(struct vnet *n, struct virtq *q, const struct frame_record *f)
+static enum outcome receive(struct vnet *n, u32 queue, const struct net_frame *f)
 {
-	enum outcome out;
+	enum outcome out = is_taken(n, &f->offload) ? put_frame(n, queue, f) : UNFIT;
 
-	if (!n->filling.count && (f->len < ETHER || !vnet_passes(n, (const u8 *)(f + 1), f->len))) {
-		n->filtered++;
-		return RECEIVED;
-	}
-	out = !n->filling.count && !is_taken(n, &f->offload) ? UNFIT : put_frame(n, q, f);
 	n->unfit += out == UNFIT;
-	if (out == RECEIVED) {
-		n->received++;
-		n->d.bytes += f->len;
-	}
+	if (out == BROKEN)
+		virtio_remote_fail(&n->remote, queue);
 	return out;
 }
 
-/* Nobody needs to tell us of new buffers unless a frame waits for one. */
-void vnet_receive(struct vnet *n)
+/* A queue that the driver has set up; where it did not, the first one takes it. */
+static u32 queue_of(const struct vnet *n, u32 pair)
 {
-	struct virtq *q = &n->d.queue[VNET_RX];
-	const struct frame_record *f;
-	enum outcome out = RECEIVED;
+	return virtio_remote_has(&n->remote, 2 * pair) ? 2 * pair : VNET_RX;
+}
+
+/* Into the ring, where it waits for buffers. */
+static enum net_verdict keep(struct vnet *n, u32 queue, const struct net_frame *f)
+{
+	u8 *to = frame_ring_reserve(&n->backlog, f->len);
+
+	virtio_remote_wake(&n->remote, queue);
+	if (!to)
+		return NET_NO_ROOM;
+	net_copy(f, 0, to, f->len);
+	frame_ring_commit(&n->backlog, &(struct frame_record){ .len = f->len, .queue = (u16)queue, .offload = f->offload });
+	n->kept++;
+	return NET_TAKEN;
+}
+
+static bool passes(struct vnet *n, const struct net_frame *f)
+{
+	u8 head[ETHER + 4];
+	bool good;
+
+	if (LIKELY(n->filter.promiscuous))
+		return true;
+	good = vnet_passes(n, head, net_copy(f, 0, head, sizeof(head)));
+	n->filtered += !good;
+	return good;
+}
+
+enum net_verdict vnet_deliver(struct net_port *p, struct net_frame *f)
+{
+	struct vnet *n = p->owner;
+	enum outcome out = WAITS;
+	u32 queue;
+
+	if (!virtio_remote_has(&n->remote, VNET_RX))
+		return NET_DOWN;
+	if (f->len > NET_GSO_MAX)
+		return NET_TOO_LONG;
+	if (!passes(n, f))
+		return NET_TAKEN;
+	queue = queue_of(n, vnet_steer(n, f));
+	if (LIKELY(!frame_ring_peek(&n->backlog)))
+		out = receive(n, queue, f);
+	if (out == WAITS)
+		return keep(n, queue, f);
+	return out == BROKEN ? NET_DOWN : NET_TAKEN;
+}
+
+/* The oldest frame that waits. true: it is gone, or found buffers. */
+static bool drain_one(struct vnet *n, const struct frame_record *r)
+{
+	struct net_piece piece = { .at = (const u8 *)(r + 1), .len = r->len };
+	struct net_frame f = { .piece = &piece, .pieces = 1, .len = r->len, .offload = r->offload };
+	u32 queue = queue_of(n, r->queue / 2);
+	enum outcome out = virtq_news(&n->d.queue[queue]) ? receive(n, queue, &f) : WAITS;
+
+	if (out == WAITS)
+		virtio_remote_wake(&n->remote, queue);
+	return out != WAITS && out != BROKEN;
+}
+
+/* The driver is to tell of new buffers in the queue that the oldest frame waits for, in others it need not. */
+bool vnet_drain(struct vnet *n, u32 queue)
+{
+	const struct frame_record *r;
 	u32 left = TURN_FRAMES;
 
-	virtq_quiet(q);
-	while (left && (f = frame_ring_peek(&n->rx))) {
-		out = receive_one(n, q, f);
-		if (out == BROKEN || (out == WAITS && !virtq_listen(q)))
-			break;
-		if (out != WAITS)
-			frame_ring_drop(&n->rx);
+	while (left && (r = frame_ring_peek(&n->backlog)) && drain_one(n, r)) {
+		frame_ring_drop(&n->backlog);
 		left--;
 	}
-	if (out == BROKEN)
-		virtio_fail(&n->d, VNET_RX);
-	virtio_flush(&n->d, VNET_RX);
-	if (!left && frame_ring_peek(&n->rx))
-		virtio_again(&n->d, VNET_RX);
+	for (; n->dirty; n->dirty &= n->dirty - 1)
+		virtio_remote_flush(&n->remote, (u32)__builtin_ctz(n->dirty));
+	r = frame_ring_peek(&n->backlog);
+	if (!r || queue_of(n, r->queue / 2) != queue)
+		virtio_remote_rest(&n->remote, queue);
+	return left < TURN_FRAMES;
 }

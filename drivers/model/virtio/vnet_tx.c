@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sending: each chain is a header and a frame; the frame goes into the ring to the control core. The header is the driver's
- * word: it is checked on a copy, against the copy of the frame. VIRTIO 1.2 "Packet Transmission". */
+/* Sending: each chain is a header and a frame, which goes into the switch where it lies. The header is the driver's word: it is
+ * copied and checked; the frame's own headers are the switch's to copy and to check. VIRTIO 1.2 "Packet Transmission". */
 #include "vnet.h"
 
-#include <hv/control_work.h>
+#include <hv/guest.h>
 #include <hv/lib.h>
 
-#define TURN_FRAMES 64u			/* in one exit */
+#define TURN_FRAMES 64u			/* of a queue in one round, so that all cards have their turns */
+#define TURN_BYTES (256 * KiB)
 #define HEADER ((u32)sizeof(struct vnet_header))
 #define ETHER 14u
 #define TCP_MIN 20u
@@ -26,19 +27,20 @@ static u32 feature_of(u8 gso)
 	}
 }
 
-static bool check_large(const struct vnet *n, const struct vnet_header *h, const u8 *frame, u32 len, struct net_offload *o)
+static bool check_large(const struct vnet *n, const struct vnet_header *h, const struct net_frame *f, struct net_offload *o)
 {
-	u8 gso = h->gso & (u8)~GSO_ECN;
-	u32 feature = feature_of(gso), start = h->csum_start, header;
+	u8 gso = h->gso & (u8)~GSO_ECN, words = 0;
+	u32 feature = feature_of(gso), start = h->csum_start, len = f->len, header;
 
 	if (!feature || !virtio_has(&n->d, feature) || !o->checksum || !h->gso_size || h->header > len)
 		return false;
 	if (h->gso & GSO_ECN && (gso == NET_GSO_UDP || !virtio_has(&n->d, VNET_F_HOST_ECN)))
 		return false;
-	/* Its length of all headers is a hint only; the frame knows. */
+	/* Its length of all headers is a hint only, the frame knows; who cuts it looks again, in the copy that is sent. */
 	if (start < ETHER || start + (gso == NET_GSO_UDP ? UDP_SIZE : TCP_MIN) > len)
 		return false;
-	header = gso == NET_GSO_UDP ? UDP_SIZE : (frame[start + 12] >> 4) * 4u;
+	net_copy(f, start + 12, &words, 1);
+	header = gso == NET_GSO_UDP ? UDP_SIZE : (words >> 4) * 4u;
 	if ((gso != NET_GSO_UDP && header < TCP_MIN) || start + header >= len)
 		return false;
 	o->gso = gso;
@@ -48,83 +50,129 @@ static bool check_large(const struct vnet *n, const struct vnet_header *h, const
 	return true;
 }
 
-static bool offload(const struct vnet *n, const struct vnet_header *h, const u8 *frame, u32 len, struct net_offload *o)
+static bool offload(const struct vnet *n, const struct vnet_header *h, struct net_frame *f)
 {
-	*o = (struct net_offload){ 0 };
+	struct net_offload *o = &f->offload;
+
 	if (h->flags & NEEDS_CSUM) {
-		if (!virtio_has(&n->d, VNET_F_CSUM) || (u32)h->csum_start + h->csum_offset + 2 > len)
+		if (!virtio_has(&n->d, VNET_F_CSUM) || (u32)h->csum_start + h->csum_offset + 2 > f->len)
 			return false;
 		o->checksum = true;
 		o->csum_start = h->csum_start;
 		o->csum_offset = h->csum_offset;
 	}
-	return !h->gso || check_large(n, h, frame, len, o);
+	return !h->gso || check_large(n, h, f, o);
 }
 
-/* There is room in tx for the largest frame. */
-static bool send_one(struct vnet *n, const struct virtq_chain *c)
+/* The frame behind the header, where it lies. true: so many bytes as there should be. */
+static bool make_frame(const struct vnet *n, struct vnet_sent *s)
 {
-	struct frame_record record = { 0 };
-	struct vnet_header h;
-	u8 *to;
+	const struct virtq *q = &n->d.queue[s->queue];
+	const struct virtq_chain *c = &s->chain;
+	u32 skip = HEADER, pieces = 0;
 
-	if (c->read_bytes < HEADER + ETHER || c->read_bytes > HEADER + NET_GSO_MAX)
-		return false;
-	virtq_head(c, &h, HEADER);
-	record.len = (u32)c->read_bytes - HEADER;
-	to = frame_ring_reserve(&n->tx, record.len);
-	if (!to)
-		return false;
-	virtq_copy_from(c, 0, c->readable, HEADER, to, record.len);
-	if (!offload(n, &h, to, record.len, &record.offload))
-		return false;
-	frame_ring_commit(&n->tx, &record);
-	n->d.bytes += record.len;
+	for (u32 i = 0; i < c->readable; i++) {
+		u32 over = MIN(skip, c->piece[i].len);
+		u8 *at = c->piece[i].at + over;
+
+		skip -= over;
+		if (c->piece[i].len == over)
+			continue;
+		if (pieces == NET_PIECES_MAX)
+			return false;
+		s->piece[pieces++] = (struct net_piece){ at, window_hpa(n->d.f.g, GPA((u64)(at - q->base)), c->piece[i].len - over),
+			c->piece[i].len - over };
+	}
+	s->frame = (struct net_frame){ .piece = s->piece, .pieces = pieces, .len = (u32)c->read_bytes - HEADER };
 	return true;
 }
 
-/* What is taken cannot be put back: the room comes first. Asking to be called and looking again pairs with vnet_poll(). */
-static bool has_room(struct vnet *n)
+/* Nobody reads the frame any more: its buffers go back, unless the queue was taken away meanwhile. */
+static void finish(struct vnet *n, struct vnet_sent *s)
 {
-	if (LIKELY(frame_ring_reserve(&n->tx, NET_GSO_MAX)))
-		return true;
-	exchange(&n->blocked, 1u);
-	return frame_ring_reserve(&n->tx, NET_GSO_MAX);
+	if (virtio_remote_has(&n->remote, s->queue))
+		virtq_give(&n->d.queue[s->queue], &s->chain, 0);
+	if (s == &n->sending[VNET_SENT])
+		return;
+	s->next = n->unused;
+	n->unused = s;
 }
 
-/* Returns what virtq_take() said last; 0 too when the control core will call. */
-static int send_some(struct vnet *n, struct virtq *q, u32 *left, bool *room)
+static void done(struct net_frame *f)
 {
-	struct virtq_chain c;
+	struct vnet_sent *s = container_of(f, struct vnet_sent, frame);
+	struct vnet *n = s->n;
+	u32 queue = s->queue;
+
+	n->in_flight[queue]--;
+	finish(n, s);
+	if (virtio_remote_has(&n->remote, queue))
+		virtio_remote_flush(&n->remote, queue);
+}
+
+/* true: a card holds it. */
+static bool send_one(struct vnet *n, struct vnet_sent *s)
+{
+	const struct virtq_chain *c = &s->chain;
+	struct vnet_header h;
+
+	if (c->read_bytes < HEADER + ETHER || c->read_bytes > HEADER + NET_GSO_MAX || virtq_head(c, &h, HEADER) != HEADER ||
+	    !make_frame(n, s) || !offload(n, &h, &s->frame)) {
+		n->bad++;
+		return false;
+	}
+	n->sent++;
+	n->d.bytes += s->frame.len;
+	vnet_steer_sent(n, &s->frame, s->queue / 2);
+	if (s != &n->sending[VNET_SENT])
+		s->frame.done = done;
+	return switch_input(&n->port, &s->frame);
+}
+
+/* One frame. As virtq_take(). */
+static int take_one(struct vnet *n, u32 queue, u32 *bytes)
+{
+	struct vnet_sent *s = n->unused ? n->unused : &n->sending[VNET_SENT];
+	int got = virtq_take(&n->d.queue[queue], &s->chain);
+
+	if (got <= 0)
+		return got;
+	if (s == n->unused)
+		n->unused = s->next;
+	s->queue = queue;
+	*bytes += (u32)s->chain.read_bytes;
+	n->in_flight[queue]++;
+	if (send_one(n, s))
+		return 1;
+	n->in_flight[queue]--;
+	finish(n, s);
+	return 1;
+}
+
+bool vnet_send(struct vnet *n, u32 queue)
+{
+	u32 left = TURN_FRAMES, bytes = 0;
 	int got = 1;
 
-	while (*left && (*room = has_room(n)) && (got = virtq_take(q, &c)) > 0) {
-		bool good = send_one(n, &c);
-
-		n->sent += good;
-		n->bad += !good;
-		virtq_give(q, &c, 0);
-		--*left;
+	while (left && bytes < TURN_BYTES && (got = take_one(n, queue, &bytes)) > 0)
+		left--;
+	if (left < TURN_FRAMES) {
+		switch_flush();
+		virtio_remote_flush(&n->remote, queue);
 	}
-	return *room ? got : 0;
+	if (got < 0)
+		virtio_remote_fail(&n->remote, queue);
+	return left < TURN_FRAMES;
 }
 
-void vnet_send(struct vnet *n)
+void vnet_send_init(struct vnet *n)
 {
-	struct virtq *q = &n->d.queue[VNET_TX];
-	u32 left = TURN_FRAMES;
-	bool room = true;
-	int got;
-
-	virtq_quiet(q);
-	do
-		got = send_some(n, q, &left, &room);
-	while (!got && room && virtq_listen(q));
-	if (left < TURN_FRAMES || !room)
-		control_work_ring();
-	if (got < 0)
-		virtio_fail(&n->d, VNET_TX);
-	virtio_flush(&n->d, VNET_TX);
-	if (got > 0)
-		virtio_again(&n->d, VNET_TX);
+	n->unused = NULL;
+	for (u32 i = 0; i <= VNET_SENT; i++) {
+		n->sending[i].n = n;
+		if (i < VNET_SENT) {
+			n->sending[i].next = n->unused;
+			n->unused = &n->sending[i];
+		}
+	}
 }

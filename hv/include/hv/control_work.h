@@ -20,8 +20,11 @@ struct control_work {
 	void *arg;
 };
 
-/* Control core or boot core, before the event loop begins. -E_NOMEM: CONTROL_WORK_MAX are there. */
+/* Control core or boot core; never out of a poll(). -E_NOMEM: CONTROL_WORK_MAX are there. */
 int control_work_add(const struct control_work *w);
+
+/* Forget all work whose arg is gone: a guest's models, when it is deleted. Control core, never out of a poll(). */
+void control_work_forget(bool (*is_gone)(const void *arg, u32 arena), u32 arena);
 
 /* One round over all of it; true: something was done. Then, before halting; true: do not halt. Control core. */
 bool control_work_poll(u64 now);

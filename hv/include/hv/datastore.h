@@ -24,6 +24,11 @@ void datastore_begin(void);
 /* A round of the event loop, of which datastore_init() makes it a part. true: something was done, look again. */
 bool datastore_poll(u64 now);
 
+/* A guest is made while others run; one goes: its flash is not looked at any more. What was kept of it stays, for the next
+ * guest of its name. */
+void datastore_add(const struct guest *g);
+void datastore_drop(const struct guest *g);
+
 /* May g start? Not before it is known whether there is something to put back into its flash, and that is done. */
 bool datastore_settled(const struct guest *g);
 

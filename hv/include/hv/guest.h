@@ -116,6 +116,7 @@ struct guest {
 	u8 *ram;			/* (b) GUEST_RAM_VA; a test's own memory in unit tests */
 	u8 *window;			/* (b) where the control core sees gpa 0: hv/window.h; the same memory in unit tests */
 	u64 ept_root;			/* (b) hpa of the EPT/NPT root table */
+	u64 host_root;			/* (b) hpa of the table that holds what its cores' roots have of it; 0: none yet */
 	struct device_ram device_ram[DEVICE_RAM_KINDS];	/* (b) */
 	bool device_ram_zeroed;		/* vcpu 0's core */
 	u64 *device_table;		/* (b) nested table of 3 to 4 GiB, one entry a block; null: no device RAM */

@@ -37,11 +37,24 @@ int host_guard_page(void *page);
 /* Make page tables and sealed data read-only. */
 void host_seal(void);
 
-/* Nested tables and the host mapping for g's cores. -E_NOMEM. */
+/* Between the two this core, and no other, may write what the seal protects: to make and drop guests. Not one inside of the
+ * other; nothing else happens between them. Control core, interrupts off. */
+void host_open_seal(void);
+void host_close_seal(void);
+
+/* Nested tables and the host mapping for g's cores. -E_NOMEM: what there is of them is for the next two. */
 int host_build_guest(struct guest *g);
 
-/* Let this core read the boot files at file_ptr(). */
-int host_map_files(const struct boot_info *info);
+/* The guest goes: nobody finds its RAM in a page table any more. Then, when its cores have done host_reload_tables(), its
+ * tables go back to the pool. Both also for what host_build_guest() left half done. */
+void host_hide_guest(struct guest *g);
+void host_free_guest(struct guest *g);
+
+/* Is RAM of a guest in core's page tables? For the audit. */
+bool host_sees_guests(u32 core);
+
+/* Let core read the boot files at file_ptr(). */
+int host_map_files(const struct boot_info *info, u32 core);
 const void *host_file_ptr(u64 hpa);
 
 /* The first guest-physical address of this range of g's RAM that its nested tables do not lead to where it belongs;

@@ -1,15 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* The machine as the control core runs it: what boot found, the resolved plan, its guests, and the ways to end it all.
- * Set at boot, constant afterwards (the guests' own fields have their own legend). Control core. */
+ * Sealed: set at boot and by hv/change.h (the guests' own fields have their own legend). Control core. */
 
 #include <hv/boot_info.h>
 #include <hv/guest.h>
 #include <hv/plan.h>
 #include <hv/virt.h>
 
-extern struct guest *guests[PLAN_GUESTS_MAX];	/* in the order of the plan */
+/* At boot in the order of the plan. A guest keeps its place, and so its number; one that is deleted leaves a hole, which a new
+ * one may fill. guest_count: places up to the last guest. */
+extern struct guest *guests[PLAN_GUESTS_MAX];
 extern u32 guest_count;
+
+/* The guest in that place; null: there is none. */
+static inline struct guest *guest_at(u32 place)
+{
+	return place < guest_count ? guests[place] : NULL;
+}
+
+/* The one after g, the first one after null; null: there are no more. */
+static inline struct guest *guest_next(const struct guest *g)
+{
+	u32 i = g ? g->index + 1 : 0;
+
+	while (i < guest_count && !guests[i])
+		i++;
+	return guest_at(i);
+}
 
 extern const struct boot_info *boot_info;	/* our own copy */
 extern const struct plan *machine_plan;		/* null: none was usable */

@@ -9,14 +9,17 @@ enum message_type {
 	MSG_NONE,
 	/* control core -> guest core */
 	MSG_RUN,	/* arg0: struct guest *, arg1: vcpu index, arg2: 1 = this core prepares the guest's RAM first */
-	MSG_ZERO,	/* arg0: struct guest *: clear its RAM, unless another message waits behind; then MSG_ZEROED */
+	MSG_ZERO,	/* arg0: struct guest *, arg1: 0: clear its RAM, unless another message waits behind; 1: all of it, and that
+			 * of its devices, for it is to be somebody else's; then MSG_ZEROED */
+	MSG_RELOAD,	/* arg0: struct guest *, arg1: vcpu index: it is in no page table any more; then MSG_RELOADED */
 	MSG_CONTROL,	/* this core is the control core from now on: control_run() */
 	MSG_STOP,	/* switch virtualisation off and halt for ever: the machine goes down */
 	/* guest core -> control core */
 	MSG_PARKED,	/* arg0: struct guest *, arg1: vcpu index: its vcpu has left the guest */
 	MSG_STARTED,	/* arg0: struct guest *: the guest's first instruction is next */
 	MSG_ENDED,	/* arg0: struct guest *: guest->record is ready */
-	MSG_ZEROED,	/* arg0: struct guest * */
+	MSG_ZEROED,	/* arg0: struct guest *, arg1: all of it is cleared */
+	MSG_RELOADED,	/* arg0: struct guest *, arg1: vcpu index */
 	MSG_PANICKED,	/* arg0: struct guest *, arg1: enum guest_panic_event: guest->panic is ready; the guest goes on */
 	MSG_READY,	/* the core is up and waits */
 };

@@ -142,6 +142,10 @@ struct net_port {
 /* Attach a port; its config is filled. Control core or boot core. -E_NOMEM: the switch is full. */
 int switch_attach(struct net_switch *s, struct net_port *p);
 
+/* The port is gone: the switch forgets it, its addresses, mirrors and captures. Nothing of its owner's is held any more.
+ * Control core, never out of deliver(). */
+void switch_detach(struct net_port *p);
+
 /* A frame from the port's owner: forwarded now. f->done is called later if somebody held it: the return value is true then,
  * and f and its pieces stay until done(). */
 bool switch_input(struct net_port *p, struct net_frame *f);

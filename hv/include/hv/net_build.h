@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The machine's switches, as the resolved plan has them: made at boot, there for good. Boot core until the event loop
- * begins, then control core. */
+/* The machine's switches, as the resolved plan has them: made at boot, there for good; guests' ports come and go with their
+ * guests. Boot core until the event loop begins, then control core. */
 
 #include <hv/net.h>
 #include <hv/plan.h>
@@ -11,6 +11,11 @@ struct guest;
 /* Make the switches of the plan with their uplinks and the guests' ports. Cards have been probed, guests are built, memory
  * can still be had. Without cards or switches there is little to do. -E_NOMEM. */
 int net_build(const struct resolved_plan *rp);
+
+/* The ports of a guest that is made while others run, and of one that goes or could not be made. -E_NOMEM. */
+struct resolved_guest;
+int net_add_guest(struct guest *g, const struct resolved_plan *rp, const struct resolved_guest *rg);
+void net_drop_guest(struct guest *g);
 
 /* In the order of the plan, the implicit one last. */
 u32 net_switch_count(void);

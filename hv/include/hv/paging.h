@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Page tables: one walker for the host's own, EPT and NPT, whose formats are data; and the hypervisor's own address
- * space (docs/memory-map.md). Tables are changed by the control core at boot only; after the seal they are read-only. */
+ * space (docs/memory-map.md). Tables are changed by the control core; after the seal they are read-only but while it opens
+ * it (hv/host.h). */
 
 #include <hv/types.h>
 
@@ -41,6 +42,11 @@ int pt_unmap(struct pagetable *pt, u64 va, u64 size);
  * be changed after the seal: 0, or -E_NOMEM. */
 u64 pt_leaf(const struct pt_format *f, u64 hpa, u32 prot, int level);
 int pt_link(struct pagetable *pt, u64 va, int level, u64 table_hpa);
+
+/* Give back table, which is of that level, and all tables below it that are owned (the others, and what is below them, are
+ * somebody else's). Nobody walks it any more. */
+typedef bool pt_table_fn(u64 *table);
+void pt_free(struct pagetable *pt, u64 *table, int level, pt_table_fn *owned, pt_table_fn *give_back);
 
 /* The leaf entry that translates va and its level (1..3); 0: not mapped. */
 u64 pt_lookup(const struct pagetable *pt, u64 va, int *level);

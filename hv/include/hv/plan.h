@@ -261,6 +261,22 @@ struct plan_work {
  * reasons and plan is all zero. The plan keeps no pointer to bytes or work. */
 int plan_read(struct plan *plan, const void *bytes, u64 size, struct plan_work *work, struct plan_errors *errors);
 
+/* One guest: the same for a text that is one table [guest.NAME] (with [guest.NAME.boot], where it is apart). plan_change_guest():
+ * the keys of the text take the place of what g has, those of boot one by one unless its type is among them; g stays as it is
+ * when there are errors, and keeps its name whatever the text calls it. errors is empty. */
+#define PLAN_TABLE_SIZE_MAX 8192u
+struct plan_table_work {
+	struct toml_node node[512];
+	char text[PLAN_TABLE_SIZE_MAX];
+	struct plan_guest trial;
+};
+int plan_read_guest(struct plan_guest *g, const void *bytes, u64 size, struct plan_table_work *work, struct plan_errors *errors);
+int plan_change_guest(struct plan_guest *g, const void *bytes, u64 size, struct plan_table_work *work,
+		      struct plan_errors *errors);
+
+/* 1 to 31 of a-z 0-9 - _, as a guest's name must be; with capitals also A-Z and '.'. */
+bool plan_is_name(const char *s, bool capitals);
+
 /* Call fn once for each file name in the plan, guest by guest; a file that is named twice comes twice. */
 typedef void plan_image_fn(void *context, const char *name);
 void plan_each_image(const struct plan *plan, plan_image_fn *fn, void *context);
@@ -378,6 +394,12 @@ struct resolved_plan {
  * has every reason and resolved is all zero. resolved points into plan and facts, which must outlive it. */
 int plan_admit(const struct plan *plan, const struct machine_facts *facts, struct resolved_plan *resolved,
 	       struct plan_errors *errors);
+
+/* The same while a plan is in force: every guest of `now` that is in plan too, by its name, keeps its cores, RAM and addresses,
+ * but for the one called moved (null: all do); the others get theirs of what is left. A plan without guests holds. resolved
+ * is not now. */
+int plan_admit_beside(const struct plan *plan, const struct machine_facts *facts, const struct resolved_plan *now,
+		      const char *moved, struct resolved_plan *resolved, struct plan_errors *errors);
 
 /* Every core owned once and usable, none the control core; RAM in whole blocks inside of facts, no block owned twice,
  * laid out as the guest expects. Returns 0; -E_INVAL: why says which is broken. The seed of the frame audit. */

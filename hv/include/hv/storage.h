@@ -194,5 +194,9 @@ void guest_volumes_close(const struct guest *g);
 /* What they have read and written, all together. */
 void guest_volumes_bytes(const struct guest *g, u64 *read, u64 *written);
 
+/* Are all of them closed? The guest goes, or could not be built, with all of them closed. Control core. */
+bool guest_volumes_closed(const struct guest *g);
+void guest_volumes_forget(const struct guest *g);
+
 /* The only volume of the datastore's type; null: there is none, or several (said on the log). */
 struct volume *volume_datastore(void);

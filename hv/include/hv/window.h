@@ -10,6 +10,9 @@
  * any time: copy, then check. */
 void *window_ptr(const struct guest *g, gpa_t gpa, u64 len);
 
+/* Where [gpa, gpa + len) is in the machine, when it is in one piece, else 0. Any core. */
+u64 window_hpa(const struct guest *g, gpa_t gpa, u64 len);
+
 /* A piece of RAM as a device of the machine's reaches it. */
 struct dma_piece {
 	u64 hpa;

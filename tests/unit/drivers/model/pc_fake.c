@@ -248,6 +248,10 @@ WEAK void control_work_linger(u64 tsc)
 {
 }
 
+WEAK void control_work_by(u64 tsc)
+{
+}
+
 WEAK int guest_call_add(struct guest *g, void (*fn)(struct guest *g, void *arg), void *arg)
 {
 	return 0;

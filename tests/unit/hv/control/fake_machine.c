@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fake_machine.h"
 
+#include <hv/change.h>
 #include <hv/datastore.h>
 #include <hv/keys.h>
 #include <hv/pc.h>
@@ -20,7 +21,7 @@ u32 fake_serial_room;
 u32 fake_requests[2][2];
 u32 fake_doorbells[8];
 char fake_screen[1 << 16];
-bool fake_no_serial;
+bool fake_no_serial, fake_volumes_open;
 char fake_input[4096];
 bool fake_button;
 int fake_poweroffs, fake_reboots;
@@ -417,6 +418,11 @@ WEAK void shell_volume(int argc, char **argv)
 	shell_line("volume");
 }
 
+WEAK bool guest_volumes_closed(const struct guest *g)
+{
+	return !fake_volumes_open;
+}
+
 WEAK const char *guest_volumes_open(const struct guest *g)
 {
 	return NULL;
@@ -516,6 +522,14 @@ WEAK void pool_free(void *p, u64 count)
 
 /* No datastore. */
 WEAK bool datastore_settled(const struct guest *g) { return true; }
+WEAK void datastore_add(const struct guest *g) { }
+WEAK void datastore_drop(const struct guest *g) { }
+WEAK struct guest *change_add(const struct plan_guest *wanted, struct plan_errors *errors) { return NULL; }
+WEAK int change_may_drop(const struct guest *g, struct plan_errors *errors) { return 0; }
+WEAK int change_may_set(const struct guest *g, const struct plan_guest *wanted, struct plan_errors *errors) { return 0; }
+WEAK void change_drop_begin(struct guest *g) { }
+WEAK void change_drop_end(struct guest *g) { guests[g->index] = NULL; }
+WEAK struct guest *change_set_end(struct guest *g, const struct plan_guest *wanted, struct plan_errors *errors) { return g; }
 WEAK bool datastore_poll(u64 now) { return false; }
 WEAK bool datastore_clean(void) { return true; }
 WEAK enum datastore_state datastore_state(void) { return DATASTORE_NONE; }

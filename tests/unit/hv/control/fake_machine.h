@@ -31,7 +31,7 @@ extern u32 fake_serial_room;		/* bytes that the port's queue takes; UINT32_MAX: 
 extern u32 fake_requests[2][2];		/* ORed requests by guest, vcpu */
 extern u32 fake_doorbells[8];
 extern char fake_screen[1 << 16];	/* everything shown, a string */
-extern bool fake_no_serial;
+extern bool fake_no_serial, fake_volumes_open;
 extern char fake_input[4096];		/* what serial_get() hands out */
 extern bool fake_button;
 extern struct key_event fake_key[64];	/* what keys_get() hands out */

@@ -170,7 +170,7 @@ static void test_clears_all(void **state)
 	send(MSG_ZERO, 0);
 	serve();
 	assert_int_equal(cleared, BLOCKS);
-	expect(MSG_ZEROED, 0);
+	expect(MSG_ZEROED, 1);
 	expect(MSG_NONE, 0);
 	assert_int_equal(core_table[0].state, CORE_IDLE);
 	assert_int_equal(fake_core.rings[FAKE_CONTROL], 1);
@@ -193,6 +193,33 @@ static void test_start_while_clearing(void **state)
 	expect(MSG_STARTED, 0);
 	expect(MSG_PARKED, 0);
 	assert_int_equal(tables, 1);
+}
+
+/* Before somebody else gets the RAM nothing cuts the clearing short, and what devices keep goes too. */
+static void test_clears_for_others(void **state)
+{
+	static u8 flash[2 * PAGE_SIZE];
+
+	memset(flash, 0x5a, sizeof(flash));
+	g->device_ram[DEVICE_RAM_FLASH] = (struct device_ram){ flash, HPA(0), sizeof(flash) };
+	during_clear = start_comes;
+	send(MSG_ZERO, 1);
+	serve();
+	assert_int_equal(cleared, BLOCKS + BLOCKS);	/* all of it, then the start's own */
+	expect(MSG_ZEROED, 1);
+	for (u32 i = 0; i < sizeof(flash); i++)
+		assert_int_equal(flash[i], 0);
+}
+
+/* A guest that goes: its tables are not in this core's TLB when the answer comes. */
+static void test_forgets(void **state)
+{
+	send(MSG_RELOAD, 1);
+	serve();
+	assert_int_equal(reloads, 1);
+	assert_int_equal(cleared, 0);
+	expect(MSG_RELOADED, 1);
+	expect(MSG_NONE, 0);
 }
 
 /* A park request of the run before does not end the clearing. */
@@ -322,6 +349,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_clears_all, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_start_while_clearing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_clears_after_a_kill, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_clears_for_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_forgets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_while_starting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waits_for_the_other_vcpus, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_forced_park_is_recorded, setup, teardown),

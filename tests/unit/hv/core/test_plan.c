@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/plan.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_https.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
+/* SOURCES: hv/core/plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_https.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -498,6 +498,109 @@ static void test_each_image(void **state)
 	assert_string_equal(names, "k i k m n ");
 }
 
+/* One guest alone, and changes of one: what `create` and `set` are made of. */
+
+static struct plan_table_work table_work;
+static struct plan_guest one;
+
+static int read_one(const char *text)
+{
+	plan_errors_init(&errors, "create");
+	memset(&one, 0xa5, sizeof(one));
+	return plan_read_guest(&one, text, strlen(text), &table_work, &errors);
+}
+
+static void refuse_one(const char *text, const char *expected)
+{
+	assert_int_equal(read_one(text), -E_INVAL);
+	assert_true(is_zero(&one, sizeof(one)));
+	for (u32 i = 0; i < errors.count; i++)
+		if (has_text(errors.error[i].text, expected))
+			return;
+	fail_msg("%s: %s", text, errors.error[0].text);
+}
+
+static void test_one_guest(void **state)
+{
+	(void)state;
+	assert_int_equal(read_one(GUEST("web") "[guest.web.boot2]\n"), -E_INVAL);
+	assert_int_equal(read_one(GUEST("web")), 0);
+	assert_string_equal(one.name, "web");
+	assert_true(one.autostart);
+	assert_int_equal(one.memory, 64 * MiB);
+	refuse_one("", "one table [guest.NAME], and nothing besides");
+	refuse_one(GUEST("a") GUEST("b"), "one table [guest.NAME]");
+	refuse_one("[machine]\nname = \"x\"\n" GUEST("a"), "one table [guest.NAME]");
+	refuse_one("guest = 5\n", "one table [guest.NAME]");
+	refuse_one("[guest]\nweb = 5\n", "one table [guest.NAME]");
+	refuse_one("[guest.Web]\ncores = 1\n", "a guest name of 1 to 31");
+	refuse_one("[guest.web]\ncores = 1\n", "error PLAN-MISSING-KEY: create:1: guest.web.memory");
+	refuse_one("[guest.web]\ncores = ", "PLAN-SYNTAX");
+	refuse_one("[guest.web]\nmemory = \"1MiB\"\n", "create:2: guest.web.memory: a multiple of 2MiB");
+}
+
+static void test_one_guest_is_bounded(void **state)
+{
+	static char text[PLAN_TABLE_SIZE_MAX + 2];
+
+	(void)state;
+	memset(text, '\n', sizeof(text) - 1);
+	assert_int_equal(read_one(text), -E_INVAL);
+	assert_string_equal(errors.error[0].id, "PLAN-TEXT");
+	memcpy(text, "[guest.a]\nx=[", 13);
+	for (u32 i = 13; i < PLAN_TABLE_SIZE_MAX - 1; i += 2)
+		memcpy(text + i, "1,", 2);
+	text[PLAN_TABLE_SIZE_MAX - 1] = 0;
+	assert_int_equal(read_one(text), -E_INVAL);
+	assert_string_equal(errors.error[0].id, "PLAN-LIMIT");
+}
+
+static int change(const char *text)
+{
+	plan_errors_init(&errors, "set");
+	return plan_change_guest(&one, text, strlen(text), &table_work, &errors);
+}
+
+static void test_changes(void **state)
+{
+	struct plan_guest was;
+
+	(void)state;
+	assert_int_equal(read_one("[guest.web]\ncores = [3, 4]\nmemory = \"64MiB\"\nautostart = false\n"
+		"boot = { type = \"elf\", file = \"k\", cmdline = \"a\", modules = [\"m\", \"n\"] }\n"
+		"disk = [{ image = \"d\" }, { image = \"e\" }]\nnet = [{ switch = \"lan\", vlan = 7 }]\n"), 0);
+	was = one;
+	assert_int_equal(change("[guest.web]\nmemory = \"1GiB\"\n"), 0);
+	assert_int_equal(one.memory, GiB);
+	assert_false(one.autostart);
+	assert_int_equal(one.cores.count, 2);
+	assert_int_equal(change("[guest.web]\ncores = [5]\ndisk = []\nnet = [{ switch = \"lan\" }, { switch = \"lan\" }]\n"), 0);
+	assert_int_equal(one.cores.count, 1);
+	assert_int_equal(one.cores.index[0], 5);
+	assert_int_equal(one.disk_count, 0);
+	assert_int_equal(one.net_count, 2);
+	assert_int_equal(one.net[0].vlan, 0);
+	/* Of boot one by one; with its type all of it. */
+	assert_int_equal(change("[guest.web.boot]\nmodules = [\"o\"]\n"), 0);
+	assert_string_equal(one.boot.kernel, "k");
+	assert_string_equal(one.boot.cmdline, "a");
+	assert_int_equal(one.boot.module_count, 1);
+	assert_string_equal(one.boot.module[0], "o");
+	assert_int_equal(change("[guest.web]\nboot = { type = \"linux\", kernel = \"z\" }\n"), 0);
+	assert_string_equal(one.boot.cmdline, "");
+	assert_int_equal(one.boot.module_count, 0);
+	assert_int_equal(change("[guest.web]\nboot = { type = \"uefi\" }\n"), 0);
+	assert_string_equal(one.boot.initrd, "OVMF_VARS_4M.fd");
+	/* What is wrong changes nothing; the name stays. */
+	one = was;
+	assert_int_equal(change("[guest.web]\ncores = 1\nmemory = \"3MiB\"\n"), -E_INVAL);
+	assert_memory_equal(&one, &was, sizeof(one));
+	assert_int_equal(change("[guest.web.boot]\nkernel = \"z\"\n"), -E_INVAL);
+	assert_string_equal(errors.error[0].id, "PLAN-UNKNOWN-KEY");
+	assert_int_equal(change("[guest.other]\ncores = 1\n"), 0);
+	assert_string_equal(one.name, "web");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -516,6 +619,9 @@ int main(void)
 		cmocka_unit_test(test_long_names_are_cut),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_each_image),
+		cmocka_unit_test(test_one_guest),
+		cmocka_unit_test(test_one_guest_is_bounded),
+		cmocka_unit_test(test_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,11 +171,69 @@ static void test_misuse_is_an_assertion(void **state)
 	expect_assert_failure(pool_ptr(HPA((u64)memory - 1)));
 	pool_free(p, 2);
 	expect_assert_failure(pool_free(p, 1));
-	expect_assert_failure(pool_free(pool_alloc(1, POOL_TABLE), 1));
+	expect_assert_failure(pool_free(memory, 1));	/* a table that nobody took */
+	expect_assert_failure(pool_arena(POOL_ARENAS_MAX));
+	expect_assert_failure(pool_arena_free(0));
 	expect_assert_failure(pool_init(HPA(memory + PAGE_SIZE), SIZE, BLOCK_SIZE));
 	expect_assert_failure(pool_init(HPA(memory), BLOCK_SIZE, BLOCK_SIZE));
 	expect_assert_failure(pool_init(HPA(memory), SIZE, 0));
 	expect_assert_failure(pool_init(HPA(memory), SIZE, PAGE_SIZE));
+}
+
+/* Tables that were given back are the first to be taken, zeroed. */
+static void test_tables_come_back(void **state)
+{
+	u8 *t[4], *again;
+
+	for (u32 i = 0; i < 4; i++)
+		t[i] = pool_alloc(1, POOL_TABLE);
+	memset(t[1], 0x5a, PAGE_SIZE);
+	pool_free(t[1], 1);
+	pool_free(t[3], 1);
+	assert_int_equal(pool_pages(POOL_TABLE), 2);
+	books_balance();
+	assert_ptr_equal(pool_alloc(1, POOL_TABLE), t[3]);
+	again = pool_alloc(1, POOL_TABLE);
+	assert_ptr_equal(again, t[1]);
+	for (u64 i = 0; i < PAGE_SIZE; i++)
+		assert_int_equal(again[i], 0);
+	assert_int_equal(page_of(pool_alloc(1, POOL_TABLE)), 4);
+	pool_free(t[0], 3);
+	assert_int_equal(page_of(pool_alloc(2, POOL_TABLE)), 5);	/* more than one in a row are new ones */
+	for (u32 i = 0; i < 3; i++)
+		assert_ptr_equal(pool_alloc(1, POOL_TABLE), t[i]);
+	books_balance();
+}
+
+/* All that a guest took goes back at once, and nothing else. */
+static void test_arenas(void **state)
+{
+	u8 *mine, *other, *nobody = pool_alloc(2, POOL_OTHER);
+
+	assert_int_equal(pool_arena(3), 0);
+	mine = pool_alloc(5, POOL_GUEST);
+	pool_alloc(1, POOL_OTHER);
+	pool_alloc(1, POOL_TABLE);
+	assert_int_equal(pool_arena(7), 3);
+	other = pool_alloc(4, POOL_GUEST);
+	assert_int_equal(pool_arena(0), 7);
+	assert_true(pool_in_arena(mine + 5 * PAGE_SIZE - 1, 3));
+	assert_false(pool_in_arena(mine, 7));
+	assert_true(pool_in_arena(other, 7));
+	assert_true(pool_in_arena(nobody, 0));
+	assert_false(pool_in_arena(memory, 0));			/* a table */
+	assert_false(pool_in_arena(memory - 1, 3));
+	assert_false(pool_in_arena(memory + SIZE, 3));
+	assert_int_equal(pool_arena_pages(3), 6);
+	assert_int_equal(pool_arena_pages(7), 4);
+	pool_arena_free(3);
+	assert_int_equal(pool_arena_pages(3), 0);
+	assert_int_equal(pool_arena_pages(7), 4);
+	assert_int_equal(pool_pages(POOL_GUEST), 4);
+	assert_int_equal(pool_pages(POOL_OTHER), 2);
+	assert_int_equal(pool_pages(POOL_TABLE), 1);
+	books_balance();
+	assert_ptr_equal(pool_alloc(6, POOL_GUEST), mine);	/* an equal guest finds the very place */
 }
 
 static void test_move(void **state)
@@ -252,7 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_starts_free), T(test_pages_are_zeroed), T(test_tables_stay_in_their_block),
 		T(test_others_stay_out_of_it), T(test_largest_run), T(test_a_hole_must_be_whole), T(test_free_in_parts),
-		T(test_misuse_is_an_assertion), T(test_move), T(test_large_pool_is_cut), T(test_most_may_be_tables),
+		T(test_misuse_is_an_assertion), T(test_tables_come_back), T(test_arenas), T(test_move), T(test_large_pool_is_cut), T(test_most_may_be_tables),
 		T(test_random),
 	};
 

@@ -2,6 +2,7 @@
 /* SOURCES: tests/unit/hv/net/switch_fake.c hv/net/switch.c hv/net/switch_deliver.c hv/net/switch_head.c hv/net/switch_hold.c hv/net/switch_learn.c hv/net/switch_ports.c hv/net/guard.c hv/net/limit.c hv/net/mac_table.c hv/net/offload.c hv/net/capture.c hv/net/frame.c hv/core/sync.c hv/lib/string.c hv/lib/format.c */
 #include "switch_fake.h"
 
+#include "../../../../hv/net/capture.h"
 #include "../../../../hv/net/switch.h"
 
 static struct net_switch *sw;
@@ -804,6 +805,55 @@ static void test_rates(void **state)
 	assert_int_equal(state_of(&a->port)->second_in, 0);
 }
 
+/* A guest goes: its address is unknown, its place free for the next one, the others keep theirs; nobody holds on to it. */
+static void test_detach(void **state)
+{
+	struct fake_port *d;
+	struct port_state *place;
+	u32 len;
+
+	(void)state;
+	make_all();
+	place = state_of(&b->port);
+	switch_mirror(state_of(&a->port), place);
+	assert_int_equal(capture_begin(place, &(struct capture_filter){ .snap = 256 }), 0);
+	switch_bind_ip4(&b->port, 0x0a000002);
+	len = plain(2, 1);
+	send_plain(a, frame, len);	/* b is to be flushed */
+	b->got = 0;
+	switch_detach(&b->port);
+	assert_null(b->port.sw);
+	assert_null(capture_port());
+	assert_null(state_of(&a->port)->mirror);
+	assert_true(port_is_nobody(place));
+	switch_flush();
+	assert_int_equal(b->flushed, 0);
+	send_plain(a, frame, len);	/* nobody has it: it may be outside */
+	expect_got(0, 0, 0, 1, 0);
+	assert_int_equal(sw->unknown, 1);
+	send_plain(a, frame, plain(255, 1));
+	expect_got(0, 0, 1, 1, 1);
+	switch_clock(switch_now + 3 * FAKE_HZ);
+	assert_null(switch_find(sw, b->port.mac, 0));
+	d = fake_port_new(sw, NET_PORT_GUEST, 4, NULL);
+	assert_ptr_equal(state_of(&d->port), place);
+	assert_int_equal(place->guard.ip4_count, 0);
+	send_plain(a, frame, plain(4, 1));
+	assert_int_equal(d->got, 1);
+	assert_int_equal(sw->ports, 5);
+	/* The last ones go in any order: places are given up from the end. */
+	switch_detach(&up->port);
+	assert_int_equal(sw->ports, 5);
+	switch_detach(&host->port);
+	assert_int_equal(sw->ports, 3);
+	switch_detach(&c->port);
+	switch_detach(&d->port);
+	switch_detach(&a->port);
+	assert_int_equal(sw->ports, 0);
+	assert_int_equal(sw->loud, 0);
+	capture_free();
+}
+
 #define ROW(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -813,7 +863,7 @@ int main(void)
 		ROW(test_access_ports), ROW(test_tags_in_tags), ROW(test_trunks), ROW(test_isolation), ROW(test_storm), ROW(test_rate),
 		ROW(test_verdicts), ROW(test_lengths), ROW(test_pieces), ROW(test_memory_that_changes), ROW(test_hold),
 		ROW(test_hold_with_tag), ROW(test_loops), ROW(test_answers_inside), ROW(test_sources), ROW(test_leases),
-		ROW(test_binding), ROW(test_mirror), ROW(test_full_switch), ROW(test_rates),
+		ROW(test_binding), ROW(test_mirror), ROW(test_full_switch), ROW(test_detach), ROW(test_rates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,12 +405,97 @@ static void test_large_guest(void **state)
 	is(2, IMAGE_VA, IMAGE_HPA, R | X);
 }
 
+/* What processors write into tables by themselves. */
+static void set_accessed(u64 *table, u32 low)
+{
+	for (u32 i = 0; i < 512; i++) {
+		if (!(table[i] & 1))
+			continue;
+		table[i] |= 0x20;
+		if (low > 12 && (low == 39 || !(table[i] & 0x80)))
+			set_accessed((u64 *)(table[i] & 0xffffffffff000), low - 9);
+	}
+}
+
+static void goes(struct guest *g)
+{
+	for (u32 core = 0; core < CORES; core++)
+		if (core == control_core || core == g->core_of[0])
+			set_accessed((u64 *)core_table[core].root.v, 39);
+	space_hide_guest(g);
+	for (u32 core = 0; core < CORES; core++) {
+		for (u32 r = 0; r < g->range_count; r++)
+			assert_int_equal(leaves_into(core, g->range[r].hpa.v, g->range[r].size), 0);
+		for (u32 r = 0; r < g->image_count; r++)
+			assert_int_equal(leaves_into(core, g->image_map[r].hpa.v, g->image_map[r].size), 0);
+		for (u32 i = 0; i < DEVICE_RAM_KINDS; i++)
+			assert_int_equal(leaves_into(core, g->device_ram[i].hpa.v, g->device_ram[i].size), 0);
+	}
+	assert_null(g->window);
+	space_free_guest(g);
+}
+
+/* A guest that goes is nowhere, its neighbour is untouched, and all of its tables come back: an equal one needs no more. */
+static void test_guest_goes(void **state)
+{
+	u64 tables[3];
+
+	build_guests();
+	assert_true(space_sees_guests(1));
+	for (u32 i = 0; i < 3; i++) {
+		goes(&guest[0]);
+		assert_false(space_sees_guests(1));
+		assert_false(space_sees_guests(3));
+		assert_true(space_sees_guests(2));
+		is(2, GUEST_RAM_VA, 11 * GiB, R | W);
+		is(0, (u64)guest[1].window, 11 * GiB, R | W);
+		is(0, GUEST_DEVICE_VA + 64 * GiB, 64 * GiB, R | W);
+		tables[i] = pool_pages(POOL_TABLE);
+		assert_int_equal(space_add_guest(&guest[0]), 0);
+		is(1, GUEST_RAM_VA, 10 * GiB, R | W);
+		is(3, GUEST_DEVICE_VA + 61 * GiB, 61 * GiB, R | W);
+		assert_true((u64)guest[0].window == GUEST_RAM_VA);
+	}
+	assert_int_equal(tables[0], tables[1]);
+	assert_int_equal(tables[1], tables[2]);
+}
+
+/* Out of tables half-way: all that was taken comes back. */
+static void test_half_a_guest_goes(void **state)
+{
+	u64 taken, left;
+	u8 *rest;
+
+	build_guests();
+	goes(&guest[0]);
+	taken = pool_pages(POOL_TABLE);
+	left = pool_pages(POOL_FREE);
+	for (u32 short_of = 1; short_of < 12; short_of++) {
+		static u8 *kept[20000];
+		u32 n = 0;
+
+		while ((rest = pool_alloc(1, POOL_TABLE)))
+			kept[n++] = rest;
+		for (u32 i = 0; i < short_of; i++)
+			pool_free(kept[--n], 1);
+		if (space_add_guest(&guest[0]))
+			assert_true(short_of < 11);
+		space_hide_guest(&guest[0]);
+		space_free_guest(&guest[0]);
+		while (n)
+			pool_free(kept[--n], 1);
+		assert_int_equal(pool_pages(POOL_TABLE), taken);
+		assert_int_equal(pool_pages(POOL_FREE), left);
+		is(2, GUEST_RAM_VA, 11 * GiB, R | W);
+	}
+}
+
 static void test_files(void **state)
 {
 	info.file_count = 2;
 	info.files[0] = (struct boot_file){ .base = 0x50000000, .size = 5000 };
 	info.files[1] = (struct boot_file){ .base = 0x60000000, .size = 0 };
-	assert_int_equal(space_map_files(&info), 0);
+	assert_int_equal(space_map_files(&info, 0), 0);
 	is(0, GUEST_IMAGES_VA + 0x50000000, 0x50000000, R);
 	is(0, GUEST_IMAGES_VA + 0x50001fff, 0x50001fff, R);
 	absent(0, GUEST_IMAGES_VA + 0x50002000);
@@ -510,7 +595,7 @@ int main(void)
 		T(test_image), T(test_pool), T(test_no_leaf_is_writable_and_executable),
 		T(test_seal_has_no_second_door),
 		T(test_private_half), T(test_private_half_is_private), T(test_guest), T(test_windows), T(test_guests_are_apart), T(test_device_ram),
-		T(test_large_guest), T(test_files), T(test_devices), T(test_large_devices_take_large_pages),
+		T(test_large_guest), T(test_guest_goes), T(test_half_a_guest_goes), T(test_files), T(test_devices), T(test_large_devices_take_large_pages),
 		T(test_devices_that_cannot_be), T(test_device_window_ends), T(test_start_root), T(test_out_of_tables),
 	};
 

@@ -11,6 +11,8 @@
 #define TESTS 16u
 #define VECTOR 0x41u
 #define GAP_NS 100000u
+#define LAZY_NS 300000u
+#define NS(n) ((n) * (FAKE_TSC_HZ / 1000000) / 1000)
 #define NEEDS_RESET 0x40u
 
 struct toy {
@@ -58,7 +60,7 @@ static void local_kick(struct virtio_device *d, u32 queue)
 	fail();
 }
 
-static const struct virtio_remote_kind remote_kind = { "toy", serve, taken, drop, GAP_NS };
+static const struct virtio_remote_kind remote_kind = { "toy", serve, taken, drop, GAP_NS, LAZY_NS };
 static const struct virtio_kind kind = { .pci = VIRTIO_PCI_DESC("toy", 1, 0x020000u, 3), .kicked = local_kick };
 
 static int setup(void **state)
@@ -392,7 +394,7 @@ static void test_interrupts(void **state)
 	drv_kick();
 	control();
 	assert_false(posted(1));			/* too soon for a vcpu that runs */
-	fake.now += GAP_NS * (FAKE_TSC_HZ / 1000000) / 1000;
+	fake.now += NS(GAP_NS);
 	control();
 	assert_true(posted(1));
 	drv.g->vcpu[1].halted_since = 1;
@@ -424,6 +426,39 @@ static void test_seen_meanwhile(void **state)
 	control();
 	assert_false(posted(1));
 	assert_int_equal(t->r.wanted, 0);
+}
+
+/* A queue of things sent: told late, whoever runs or halts, or when much of it has gathered. */
+static void test_lazy(void **state)
+{
+	t->r.lazy = 1;
+	start(0);
+	drv.g->vcpu[1].halted_since = 1;
+	put();
+	drv_kick();
+	control();
+	assert_false(posted(1));
+	assert_true(control_work_deadline() == fake.now + NS(LAZY_NS));
+	fake.now += NS(LAZY_NS) - 1;
+	control();
+	assert_false(posted(1));
+	fake.now++;
+	control();
+	assert_true(posted(1));
+	t->r.lazy = 0;
+	stop();
+	t->r.lazy = 1;
+	assert_int_equal(drv_start(0, 32), 0xf);
+	drv_queue(0);
+	control();
+	aim(1, 0);
+	for (u32 i = 0; i < 16; i++) {
+		assert_false(posted(1));
+		put();
+		drv_kick();
+		control();
+	}
+	assert_true(posted(1));
 }
 
 /* Masked, off, moved: by the guest's core, which knows, or to where it goes now. */
@@ -475,7 +510,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_served), T(test_silence), T(test_left_alone), T(test_reset), T(test_queue_reset),
 		T(test_reset_unseen), T(test_broken), T(test_broken_and_reset), T(test_end), T(test_bus_master), T(test_interrupts),
-		T(test_seen_meanwhile), T(test_routes), T(test_config) };
+		T(test_seen_meanwhile), T(test_lazy), T(test_routes), T(test_config) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

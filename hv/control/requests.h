@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What an operator wants done to guests, from wherever: shell, later API and page. Two kinds. What is done or refused at once
+ * (start, stop ...) is a call. What changes the plan waits in one queue and is served in turn, one at a time, each to its end:
+ * done, or all as it was; the answer goes to who asked. Control core. */
+
+#include "lifecycle.h"
+
+enum request_op { REQUEST_CREATE, REQUEST_COPY, REQUEST_SET, REQUEST_DELETE };
+enum request_answer { ANSWER_LINE, ANSWER_DONE, ANSWER_REFUSED };	/* one more line of why not; the last word */
+
+typedef void request_answer_fn(void *arg, enum request_answer answer, const char *text);
+
+struct request {
+	enum request_op op;
+	char guest[PLAN_NAME_SIZE];	/* whom; COPY: the new one's name; CREATE: its text has it */
+	char from[PLAN_NAME_SIZE];	/* COPY: of whom */
+	u32 size;
+	char text[PLAN_TABLE_SIZE_MAX];	/* CREATE, SET, COPY: a table [guest.NAME], or what is different in it */
+	const char *who;		/* "shell": constant */
+	request_answer_fn *answer;	/* out of requests_serve() only */
+	void *arg;
+};
+
+#define REQUESTS_MAX 4u
+
+void requests_init(void);
+
+/* Copied. false: so many wait already. */
+bool request_put(const struct request *r);
+
+/* The first one's turn. true: some wait, or one is under way. Out of the event loop's turn. */
+bool requests_serve(void);
+
+/* START .. RESUME of g for who: null when it was begun, else why not. seconds: LIFE_STOP's. */
+const char *request_now(struct guest *g, enum life_event event, u32 seconds, const char *who, u64 now);
