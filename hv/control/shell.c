@@ -39,7 +39,7 @@ const struct command shell_command[] = {
 	{ "disks",	"",			"the machine's disks, their health and times",	shell_disks,	false },
 	{ "disk",	"init DISK [force]",	"an empty partition table on a disk",		shell_disk,	false },
 	{ "volumes",	"",			"partitions that guests can have as disks",	shell_volumes,	false },
-	{ "volume",	"create|delete|rename|grow|import|clone ...",
+	{ "volume",	"create|delete|rename|grow|import|clone|snapshot|rollback|snapshots ...",
 	  "change them; `volume` says how",	shell_volume,	false },
 	{ "net",	"[PORT|capture ..|mirror ..]", "switches and ports; copies of what passes",	shell_net,	false },
 	{ "ping",	"HOST [COUNT]",		"is it there, and how far away",		shell_ping,	false },

@@ -5,6 +5,7 @@
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/storage.h>
+#include <hv/time.h>
 
 /* What is being done, for the line that says how it ended. */
 static char doing[96];
@@ -131,7 +132,11 @@ void shell_disk(int argc, char **argv)
 
 static const char *kind_of(const struct volume *v)
 {
-	return v->type == VOLUME_OURS ? "volume" : v->type == VOLUME_DATASTORE ? "datastore" : "partition";
+	static const char *const word[] = { [VOLUME_OTHER] = "partition", [VOLUME_OURS] = "volume",
+		[VOLUME_DATASTORE] = "datastore", [VOLUME_STORE] = "snapshots", [VOLUME_SNAPSHOT] = "snapshot",
+		[VOLUME_CLONE] = "clone" };
+
+	return word[v->type];
 }
 
 static bool volume_more(u64 *cursor)
@@ -268,10 +273,127 @@ static void do_import(int argc, char **argv)
 static void do_clone(int argc, char **argv)
 {
 	struct volume *v = argc >= 4 ? find(argv[2]) : NULL;
-	struct storage_disk *s = v ? argc > 4 ? choose_disk(argc, argv, 4) : v->disk : NULL;
+	bool cow = argc == 5 && !strcmp(argv[4], "cow");
+	struct storage_disk *s;
+
+	if (v && cow)
+		answer(volume_clone_cow(v, argv[3], ended, NULL), "volume clone", argv[3]);
+	s = v && !cow ? argc > 4 ? choose_disk(argc, argv, 4) : v->disk : NULL;
 
 	if (s)
 		answer(volume_clone(v, s, argv[3], ended, NULL), "volume clone", argv[3]);
+}
+
+/* --- snapshots ------------------------------------------------------------------------------------------------------ */
+
+/* "web.1": the first that is free. */
+static const char *snapshot_name(const struct volume *v)
+{
+	static char name[VOLUME_NAME_SIZE + 8];
+	u32 n = 1;
+
+	do
+		fmt_print(name, sizeof(name), "%s.%u", v->name, n);
+	while (n++ < VOLUMES_MAX && volume_find(name, NULL, 0));
+	return name;
+}
+
+static void do_snapshot(int argc, char **argv)
+{
+	struct volume *v = find(argv[2]);
+	bool named = argc >= 5 && !strcmp(argv[3], "as");
+	int at = named ? 5 : 3;
+	u64 bytes = 0;
+
+	if (!v)
+		return;
+	if (argc > at + 1 || (argc > at && !parse_size(argv[at], &bytes))) {
+		shell_line("volume snapshot NAME [as SNAPSHOT] [SIZE]: SIZE of the partition that keeps what is overwritten, at "
+			   "the first");
+		return;
+	}
+	answer(volume_snapshot(v, named ? argv[4] : snapshot_name(v), bytes, ended, NULL), "volume snapshot", argv[2]);
+}
+
+static void do_rollback(int argc, char **argv)
+{
+	bool ok = argc == 5 && !strcmp(argv[3], "to");
+	struct volume *v = ok ? find(argv[2]) : NULL, *snapshot = v ? find(argv[4]) : NULL;
+
+	if (!ok)
+		shell_line("volume rollback NAME to SNAPSHOT: what was written since is lost (other snapshots stay)");
+	else if (snapshot)
+		answer(volume_rollback(v, snapshot, ended, NULL), "volume rollback", argv[2]);
+}
+
+static void print_age(char to[24], u64 taken)
+{
+	u64 now = wall_ns(tsc_now()) / NS_PER_S, age = now > taken ? now - taken : 0;
+
+	if (!taken || !now)
+		str_copy(to, 24, "?");
+	else if (age < 3600)
+		fmt_print(to, 24, "%lu min %lu s", age / 60, age % 60);
+	else if (age < 86400)
+		fmt_print(to, 24, "%lu h %lu min", age / 3600, age / 60 % 60);
+	else
+		fmt_print(to, 24, "%lu days %lu h", age / 86400, age / 3600 % 24);
+}
+
+static void print_store(const struct volume_store *st)
+{
+	char all[24], free[24], extent[24];
+
+	shell_print("  %s: %s on disk %s; %s\n", st->origin ? st->origin->name : "(volume not there)", st->partition->name,
+		    st->partition->disk ? storage_disk_hardware(st->partition->disk)->name : "?", st->state);
+	if (!st->bytes)
+		return;
+	fmt_bytes(all, sizeof(all), st->bytes);
+	fmt_bytes(free, sizeof(free), st->free);
+	fmt_bytes(extent, sizeof(extent), st->extent);
+	shell_print("    %s of %s free. The first write to each %s after a snapshot reads and writes that much besides: %lu times "
+		    "since the start, in %lu log blocks\n", free, all, extent, st->copies, st->writes);
+}
+
+static void print_layer(const struct volume_layer *l)
+{
+	char age[24], bytes[24];
+
+	print_age(age, l->taken);
+	fmt_bytes(bytes, sizeof(bytes), l->bytes);
+	shell_print("    %-24s %-9s of %-20s %12s old %10s%s%s\n", l->name, l->volume ? kind_of(l->volume) : "-", l->of, age, bytes,
+		    l->deleting ? "  being merged" : "", l->volume && l->volume->users ? "  in use" : "");
+}
+
+static char snapshots_of[VOLUME_NAME_SIZE];	/* "": of all */
+
+/* The cursor counts stores, and the layers of each behind it. */
+static bool snapshots_more(u64 *cursor)
+{
+	while (*cursor < VOLUME_STORES_MAX * (VOLUME_LAYERS_MAX + 1ul)) {
+		u32 store = (u32)(*cursor / (VOLUME_LAYERS_MAX + 1)), layer = (u32)((*cursor)++ % (VOLUME_LAYERS_MAX + 1));
+		struct volume_store st;
+		struct volume_layer l;
+
+		if (!volume_store_at(store, &st) ||
+		    (*snapshots_of && (!st.origin || strcmp(st.origin->name, snapshots_of) != 0)))
+			continue;
+		if (layer && !volume_layer_at(store, layer - 1, &l))
+			continue;
+		if (layer)
+			print_layer(&l);
+		else
+			print_store(&st);
+		return true;
+	}
+	return false;
+}
+
+static void do_snapshots(int argc, char **argv)
+{
+	str_copy(snapshots_of, sizeof(snapshots_of), argc > 2 ? argv[2] : "");
+	if (argc == 2 || find(argv[2]))
+		shell_stream(snapshots_more, 0);
 }
 
 void shell_volume(int argc, char **argv)
@@ -283,7 +405,9 @@ void shell_volume(int argc, char **argv)
 	} verb[] = {
 		{ "create", "NAME SIZE [on DISK]", 4, 6, do_create }, { "delete", "NAME", 3, 3, do_delete },
 		{ "rename", "NAME NEW", 4, 4, do_rename }, { "grow", "NAME SIZE", 4, 4, do_grow },
-		{ "import", "FILE NAME [on DISK]", 4, 6, do_import }, { "clone", "NAME NEW [on DISK]", 4, 6, do_clone },
+		{ "import", "FILE NAME [on DISK]", 4, 6, do_import }, { "clone", "NAME NEW [on DISK|cow]", 4, 6, do_clone },
+		{ "snapshot", "NAME [as SNAPSHOT] [SIZE]", 3, 6, do_snapshot },
+		{ "rollback", "NAME to SNAPSHOT", 5, 5, do_rollback }, { "snapshots", "[NAME]", 2, 3, do_snapshots },
 	};
 
 	for (u32 i = 0; i < ARRAY_COUNT(verb); i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clients of the block layer: their queues, and how requests end. */
-#include "storage.h"
+#include "snapshot.h"
 
 #include <hv/lib.h>
 #include <hv/time.h>
@@ -151,7 +151,7 @@ static void discard_prepare(const struct disk *d, struct storage_client *c, stru
 
 void storage_submit(struct storage_client *c, struct storage_request *rq)
 {
-	assert(c->open && rq->state != RQ_QUEUED && rq->state != RQ_AT_DISK);
+	assert(c->open && rq->state != RQ_QUEUED && rq->state != RQ_AT_DISK && rq->state != RQ_HELD);
 	rq->client = c;
 	rq->came = tsc_now();
 	rq->tries = 0;
@@ -172,9 +172,15 @@ void storage_submit(struct storage_client *c, struct storage_request *rq)
 		storage_answer(rq, BLOCK_OK);
 		return;
 	}
+	if (!c->snap || !snap_hold(c, rq))
+		storage_enqueue(rq);
+}
+
+void storage_enqueue(struct storage_request *rq)
+{
 	rq->state = RQ_QUEUED;
 	storage_fresh = true;
-	push(&c->head, &c->tail, rq);
+	push(&rq->client->head, &rq->client->tail, rq);
 }
 
 struct storage_request *storage_take_head(struct storage_client *c)
@@ -235,6 +241,8 @@ bool storage_answer_all(void)
 /* What a disk has begun is answered when it is through with it. */
 void storage_fail_queued(struct storage_client *c)
 {
+	if (c->snap && c->held)
+		snap_fail_held(c);
 	while (c->head) {
 		struct storage_request *rq = storage_take_head(c);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of the requests at the head of a client's queue goes to the disk as one request: as long as its limits allow, and
  * whole neighbours with it. Memory that the disk's rules keep it from reaching goes through a bounce buffer. */
-#include "storage.h"
+#include "snapshot.h"
 
 #include <hv/lib.h>
 #include <hv/pool.h>
@@ -252,9 +252,14 @@ static u64 add_neighbours(struct storage_slot *s, u64 bytes, u64 max)
 int cut_part(struct storage_slot *s, struct storage_client *c)
 {
 	struct storage_request *rq = c->head;
-	u64 max = limit_of(s->disk->d), left = (rq->sectors - rq->given) * BLOCK_SECTOR, bytes = MIN(max, left);
+	u64 max = limit_of(s->disk->d), left = (rq->sectors - rq->given) * BLOCK_SECTOR, bytes, run;
 
 	slot_begin(s, c, rq);
+	if (c->mapped) {
+		s->rq.sector = snap_place(c, s->began, &run);
+		max = MIN(max, run * BLOCK_SECTOR);
+	}
+	bytes = MIN(max, left);
 	if (rq->by_writes)
 		bytes = add_zeros(s, bytes);
 	else if (storage_is_data(rq->op))

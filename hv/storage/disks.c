@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's disks as their drivers come with them, and the turns of the block layer. */
-#include "storage.h"
+#include "snapshot.h"
 
 #include <hv/control_work.h>
 #include <hv/lib.h>
@@ -108,6 +108,7 @@ void storage_grant(bool (*granted)(const struct disk *d))
 			continue;
 		s->granted = granted(s->d);
 		say_found(s);
+		snap_look(s);
 	}
 }
 
@@ -134,6 +135,7 @@ bool storage_poll(u64 now)
 		for (u32 i = 0; i < places_end; i++)
 			if (storage_disk_table[i].d)
 				more |= disk_turn(&storage_disk_table[i], now);
+		more |= snap_run(now);
 	}
 	for (u32 i = 0; i < places_end; i++) {
 		struct storage_disk *s = &storage_disk_table[i];
@@ -179,7 +181,7 @@ int storage_init(void)
 static bool all_settled(void)
 {
 	for (u32 i = 0; i < DISKS_MAX; i++)
-		if (storage_disk_table[i].d && !gpt_job_settled(&storage_disk_table[i]))
+		if (storage_disk_table[i].d && (!gpt_job_settled(&storage_disk_table[i]) || snap_loading(&storage_disk_table[i])))
 			return false;
 	return true;
 }

@@ -5,6 +5,8 @@
 #include <hv/lib.h>
 #include <hv/random.h>
 
+#include "snapshot.h"
+
 /* --- changes -------------------------------------------------------------------------------------------------------- */
 
 static const char *may_change(const struct storage_disk *s)
@@ -28,7 +30,7 @@ static const char *table_ready(const struct storage_disk *s)
 }
 
 /* Version 4: of random numbers. RFC 9562 "UUID Version 4"; the first three fields lie little-endian on the disk. */
-static void new_guid(struct storage_guid *g)
+void storage_guid_make(struct storage_guid *g)
 {
 	static struct random random;
 	static bool seeded;
@@ -54,7 +56,7 @@ const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn
 			return "one of its volumes is in use";
 	if (!force && (j->state == JOB_READY || !j->blank))
 		return "the disk holds something: add the word `force` to lose it all";
-	new_guid(&guid);
+	storage_guid_make(&guid);
 	if (gpt_new(&j->gpt, j->entries, s->d->sector_size, gpt_job_sectors(s), guid.byte))
 		return "the disk is too small";
 	gpt_job_write(s, GPT_WRITE_NEW, ended, arg);
@@ -75,7 +77,7 @@ const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, e
 	for (u32 i = 0; i < VOLUMES_MAX; i++)
 		if (volume_at(i)->disk && !strcmp(volume_at(i)->name, name))
 			return "there is a volume of this name";
-	new_guid(&guid);
+	storage_guid_make(&guid);
 	entry = gpt_add(&s->gpt->gpt, s->gpt->entries, name, bytes, volume_kind(type)->byte, guid.byte);
 	if (entry < 0)
 		return entry == -E_NOSPC ? "no gap on the disk is large enough" : entry == -E_NOMEM ? "the table is full" :
@@ -108,6 +110,9 @@ const char *volume_delete(struct volume *v, volume_ended_fn *ended, void *arg)
 
 	if (!why && v->users)
 		why = "it is in use";
+	if (!why && v->snap)
+		return volume_delete_layer(v, ended, arg);
+	why = why ? why : snap_forbids_change(v);
 	return why ? why : change(v, gpt_remove(&v->disk->gpt->gpt, v->disk->gpt->entries, v->entry), ended, arg);
 }
 
@@ -115,6 +120,8 @@ const char *volume_rename(struct volume *v, const char *name, volume_ended_fn *e
 {
 	const char *why = volume_ready(v);
 
+	if (!why && (v->snap || v->type == VOLUME_STORE))
+		why = "snapshots, clones over them and what keeps them have their names for good";
 	for (u32 i = 0; i < VOLUMES_MAX && !why; i++)
 		if (volume_at(i)->disk && !strcmp(volume_at(i)->name, name))
 			why = "there is a volume of this name";
@@ -127,6 +134,7 @@ const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, voi
 
 	if (!why && v->users)
 		why = "it is in use: a guest learns a disk's size when it starts";
+	why = why ? why : snap_forbids_change(v);
 	return why ? why : change(v, gpt_grow(&v->disk->gpt->gpt, v->disk->gpt->entries, v->entry, bytes), ended, arg);
 }
 

@@ -27,7 +27,6 @@ int gpt_job_init(struct storage_disk *s)
 		s->gpt = j;
 	}
 	fmt_print(j->client.name, sizeof(j->client.name), "%s's table", s->d->name);
-	j->client.weight = 0;
 	j->state = JOB_NONE;
 	j->busy = j->answered = j->again = false;
 	return j->client.open ? storage_bind(&j->client, s, 0, s->d->sectors) : storage_open(&j->client, s, 0, s->d->sectors);

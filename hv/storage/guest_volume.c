@@ -169,8 +169,14 @@ static const char *open_one(struct guest_volume *v)
 		fmt_print(why, sizeof(why), "%s", why_not);
 	else if (err == -E_BUSY)
 		fmt_print(why, sizeof(why), "volume \"%s\" is in use, and one of its users writes to it", v->plan->volume);
+	else if (err == -E_AGAIN)
+		fmt_print(why, sizeof(why), "volume \"%s\": its snapshots are being read: try again", v->plan->volume);
+	else if (err == -E_INVAL)
+		fmt_print(why, sizeof(why), "volume \"%s\": its snapshots cannot be used: `volume snapshots` says why",
+			  v->plan->volume);
 	else if (err)
-		fmt_print(why, sizeof(why), "volume \"%s\" cannot be opened for writing: its disk takes none", v->plan->volume);
+		fmt_print(why, sizeof(why), "volume \"%s\" cannot be opened for writing: %s", v->plan->volume,
+			  volume->type == VOLUME_SNAPSHOT ? "it is a snapshot" : "its disk takes no writes");
 	if (!volume || err)
 		return why;
 	v->remote.store->sectors = v->client.sectors;

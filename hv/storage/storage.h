@@ -10,7 +10,7 @@
 #define BOUNCE_BYTES (64 * KiB)
 #define TRIES_MAX 3u			/* of a request that failed for a reason that may pass */
 
-enum request_state { RQ_FREE, RQ_QUEUED, RQ_AT_DISK, RQ_WAITS_FLUSH, RQ_ANSWERED };
+enum request_state { RQ_FREE, RQ_QUEUED, RQ_AT_DISK, RQ_WAITS_FLUSH, RQ_ANSWERED, RQ_HELD };
 #define RQ_TRY_AGAIN 0xff		/* in result, beside enum block_result */
 
 /* A part of a request, or several requests in one. */
@@ -56,6 +56,12 @@ bool gpt_job_settled(const struct storage_disk *s);
 /* volume.c: the table of s has been read, or there is none (null). */
 struct gpt;
 void volumes_update(struct storage_disk *s, const struct gpt *g, const u8 *entries);
+/* Users of volumes that have come back go on. */
+void volumes_rejoin(struct storage_disk *s);
+/* A place for a volume that is no partition; null: none. It is no more. */
+struct volume *volume_place(void);
+void volume_lose(struct volume *v);
+void storage_guid_make(struct storage_guid *g);
 bool volume_guid_parse(const char *text, struct storage_guid *to);
 const struct storage_guid *volume_kind(enum volume_type type);
 
@@ -70,6 +76,7 @@ bool storage_disk_alive(const struct storage_disk *s);
 /* client.c: the end of a request, told by storage_answer_all(). */
 void storage_answer(struct storage_request *rq, enum block_result result);
 bool storage_answer_all(void);
+void storage_enqueue(struct storage_request *rq);
 void storage_requeue(struct storage_request *rq);	/* at the head, from its beginning */
 struct storage_request *storage_take_head(struct storage_client *c);
 void storage_fail_queued(struct storage_client *c);

@@ -6,13 +6,15 @@
 #include <hv/log.h>
 
 #include "gpt.h"
+#include "snapshot.h"
 
 static struct volume table[VOLUMES_MAX];
 
-/* On the disk the first three fields are little-endian. Ours: b01cead0-766f-4c75-8d65-000000000001 and ...2. */
+/* On the disk the first three fields are little-endian. Ours: b01cead0-766f-4c75-8d65-000000000001, ...2 and ...3. */
 static const struct storage_guid kinds[] = {
 	[VOLUME_OURS] = { { 0xd0, 0xea, 0x1c, 0xb0, 0x6f, 0x76, 0x75, 0x4c, 0x8d, 0x65, 0, 0, 0, 0, 0, 1 } },
 	[VOLUME_DATASTORE] = { { 0xd0, 0xea, 0x1c, 0xb0, 0x6f, 0x76, 0x75, 0x4c, 0x8d, 0x65, 0, 0, 0, 0, 0, 2 } },
+	[VOLUME_STORE] = { { 0xd0, 0xea, 0x1c, 0xb0, 0x6f, 0x76, 0x75, 0x4c, 0x8d, 0x65, 0, 0, 0, 0, 0, 3 } },
 };
 
 /* Where each byte of the written form lies on the disk. */
@@ -64,12 +66,12 @@ struct volume *volume_at(u32 index)
 static struct volume *known(const struct storage_disk *s, const u8 *guid)
 {
 	for (u32 i = 0; i < VOLUMES_MAX; i++)
-		if (table[i].disk == s && !memcmp(table[i].guid.byte, guid, sizeof(table[i].guid)))
+		if (table[i].disk == s && !table[i].snap && !memcmp(table[i].guid.byte, guid, sizeof(table[i].guid)))
 			return &table[i];
 	return NULL;
 }
 
-static struct volume *place(void)
+struct volume *volume_place(void)
 {
 	for (u32 i = 0; i < VOLUMES_MAX; i++)
 		if (!table[i].disk && !table[i].users)
@@ -81,6 +83,8 @@ static enum volume_type type_of(const u8 *kind)
 {
 	if (!memcmp(kind, kinds[VOLUME_DATASTORE].byte, 16))
 		return VOLUME_DATASTORE;
+	if (!memcmp(kind, kinds[VOLUME_STORE].byte, 16))
+		return VOLUME_STORE;
 	return memcmp(kind, kinds[VOLUME_OURS].byte, 16) ? VOLUME_OTHER : VOLUME_OURS;
 }
 
@@ -88,8 +92,8 @@ static enum volume_type type_of(const u8 *kind)
 static struct volume *awaited(const struct storage_disk *s, const u8 *guid)
 {
 	for (u32 i = 0; i < VOLUMES_MAX; i++)
-		if (!table[i].disk && table[i].users && !memcmp(table[i].guid.byte, guid, sizeof(table[i].guid)) &&
-		    *s->d->serial && !strcmp(table[i].serial, s->d->serial))
+		if (!table[i].disk && table[i].users && !table[i].snap && *s->d->serial &&
+		    !memcmp(table[i].guid.byte, guid, sizeof(table[i].guid)) && !strcmp(table[i].serial, s->d->serial))
 			return &table[i];
 	return NULL;
 }
@@ -101,8 +105,10 @@ static void rejoin(struct volume *v)
 	for (u32 i = 0; i < STORAGE_CLIENTS_MAX; i++) {
 		struct storage_client *c = storage_client_table[i];
 
-		if (!c || c->volume != v || c->disk || !v->disk->granted || (c->writes && v->disk->d->readonly))
+		if (!c || c->volume != v || c->disk || !v->disk->granted || (c->writes && v->disk->d->readonly) ||
+		    snap_may_open(v, c))
 			continue;
+		snap_opened(c, v);
 		c->lost_writes = c->writes;
 		if (!storage_bind(c, v->disk, v->first, v->sectors))
 			log_notice("disk %s: %s goes on with volume %s", v->disk->d->name, c->name, v->name);
@@ -117,10 +123,12 @@ static bool fill(struct storage_disk *s, u32 entry, const struct gpt_part *part)
 
 	if (back && back->sectors != sectors)
 		back = NULL;
-	v = back ? back : v ? v : place();
+	v = back ? back : v ? v : volume_place();
 	if (!v)
 		return false;
+	v->back |= back != NULL;
 	v->disk = s;
+	v->snap = NULL;
 	v->entry = entry;
 	v->type = type_of(part->kind);
 	str_copy(v->name, sizeof(v->name), part->name);
@@ -131,13 +139,21 @@ static bool fill(struct storage_disk *s, u32 entry, const struct gpt_part *part)
 	v->sectors = sectors;
 	v->seen = true;
 	str_copy(v->serial, sizeof(v->serial), s->d->serial);
-	if (back)
-		rejoin(v);
 	return true;
 }
 
+void volumes_rejoin(struct storage_disk *s)
+{
+	for (u32 i = 0; i < VOLUMES_MAX; i++) {
+		if (table[i].disk != s || !table[i].back)
+			continue;
+		table[i].back = false;
+		rejoin(&table[i]);
+	}
+}
+
 /* Its range is no more: whoever has it open gets errors from now on. */
-static void lose(struct volume *v)
+void volume_lose(struct volume *v)
 {
 	for (u32 i = 0; i < STORAGE_CLIENTS_MAX; i++)
 		if (storage_client_table[i] && storage_client_table[i]->volume == v)
@@ -156,10 +172,11 @@ void volumes_update(struct storage_disk *s, const struct gpt *g, const u8 *entri
 		if (gpt_part(g, entries, i, &part))
 			lost += !fill(s, i, &part);
 	for (u32 i = 0; i < VOLUMES_MAX; i++)
-		if (table[i].disk == s && !table[i].seen)
-			lose(&table[i]);
+		if (table[i].disk == s && !table[i].seen && !table[i].snap)
+			volume_lose(&table[i]);
 	if (lost)
 		log_notice("disk %s: %u partitions are not shown: there are more than %u in all", s->d->name, lost, VOLUMES_MAX);
+	snap_look(s);
 }
 
 static bool is_called(const struct volume *v, const char *name, bool is_guid, const struct storage_guid *guid)
@@ -211,9 +228,11 @@ int volume_open(struct storage_client *c, struct volume *v)
 		return -E_BUSY;
 	if (!c->readonly && (v->disk->d->readonly || !v->disk->granted))
 		return -E_NODEV;
-	err = storage_open(c, v->disk, v->first, v->sectors);
+	err = snap_may_open(v, c);
+	err = err ? err : storage_open(c, v->disk, v->first, v->sectors);
 	if (err)
 		return err;
+	snap_opened(c, v);
 	c->volume = v;
 	c->writes = !c->readonly;
 	v->users++;
@@ -230,6 +249,7 @@ int volume_close(struct storage_client *c)
 		return err;
 	v->users--;
 	v->writers -= c->writes;
+	snap_closed(c);
 	c->volume = NULL;
 	return 0;
 }

@@ -12,9 +12,11 @@ import lifeguests
 import makerun
 import natguests
 import netguests
+import netlab
 import pcguests
 import plans
 import scenarios
+import snapshots
 import volumes
 import webrows
 
@@ -37,6 +39,8 @@ class Row:
     def run(self):
         if self.emulator is Qemu10 and not Qemu10.available():
             raise Skip('QEMU 10 could not be had here')
+        if self.emulator is netlab.QemuTap and os.geteuid():
+            raise Skip('a network namespace with a tap needs root')
         kw = dict(cores=self.cores, memory=1536, cpu=self.cpu, keep=self.log) | self.kw
         with self.emulator(image(self.plan), **kw) as m:
             # Bochs runs some tens of times slower than QEMU: every time limit is stretched alike.
@@ -156,6 +160,12 @@ def rows(which):
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, lasting.datastore, lasting.firmware, ci=False, name='datastore-ide'),
     ]
     table += [
+        Row(Qemu, None, 9, natguests.eight_guests, natguests.eight, ci=False, extra=natguests.card('virtio-net-pci'), memory=2048),
+        # A LAN of the test's own, in a network namespace: needs root.
+        Row(netlab.QemuTap, None, 4, netlab.lan, netlab.lab, ci=False, name='net-lan'),
+        Row(netlab.QemuTap, None, 4, netlab.hostile, netlab.tcp_syslog, ci=False, name='net-hostile'),
+    ]
+    table += [
         # Whole PCs. The medium is read into RAM: the machine needs its size beside the guests' RAM.
         Row(Qemu, None, 3, pcguests.ovmf, pcguests.debian, memory=2560),
         Row(Qemu, None, 3, pcguests.debian_all, pcguests.debian, ci=False, name='debian', memory=2560),
@@ -176,6 +186,7 @@ def rows(which):
         Row(lasting.QemuIde, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ide', machine='pc'),
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, volumes.volume, volumes.one, ci=False, name='volume-ide'),
         Row(volumes.QemuNvmeLarge, None, 3, volumes.volume_two, volumes.two, ci=False),
+        Row(volumes.QemuNvmeLarge, None, 3, snapshots.snapshot, snapshots.plan, ci=False, name='volume-snapshot'),
         Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
         Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.one, ci=False),
     ]

@@ -30,6 +30,7 @@ struct storage_stats {
 
 struct storage_client;
 struct storage_disk;
+struct snap_store;
 
 struct storage_request {
 	enum block_op op;
@@ -66,6 +67,10 @@ struct storage_client {
 	struct volume *volume;		/* whose range it is; null: not a volume's */
 	bool writes;			/* counted in volume->writers */
 	bool lost_writes;		/* its disk went and came: the next flush fails */
+	struct snap_store *snap;	/* its writes may have to be held for snapshots; null: no snapshots, or it only reads */
+	bool mapped;			/* of a snapshot or a clone: where its sectors are, is asked for each request */
+	u8 layer;			/* which, in snap; or that it writes the origin */
+	u32 held;			/* requests that wait there; counted in queued, too */
 	s64 deficit;			/* bytes that it may still ask for in this round */
 	u64 iops_due, bandwidth_due;	/* TSC up to which it has used its limits */
 	struct storage_stats stats;
@@ -118,7 +123,7 @@ struct storage_piece storage_pool_piece(void *p, u32 len);
 
 struct storage_guid { u8 byte[16]; };	/* as on the disk */
 
-enum volume_type { VOLUME_OTHER, VOLUME_OURS, VOLUME_DATASTORE };
+enum volume_type { VOLUME_OTHER, VOLUME_OURS, VOLUME_DATASTORE, VOLUME_STORE, VOLUME_SNAPSHOT, VOLUME_CLONE };
 
 /* A GPT partition. Names that stand on two partitions lead to neither; GUIDs that do, too. */
 #define VOLUMES_MAX 256
@@ -134,7 +139,9 @@ struct volume {
 	u32 users, writers;		/* clients that have it open */
 	bool changing;			/* a job works on it */
 	char serial[41];		/* its disk's, by which that is known when it comes back */
-	bool seen;			/* the block layer's, while a table is read */
+	bool seen, back;		/* the block layer's: while a table is read; its users are to go on */
+	struct snap_store *snap;	/* a snapshot or a clone: no partition, a layer of this store; null: a partition */
+	u8 layer;
 };
 
 /* All places of the table, used or not: below VOLUMES_MAX. */
@@ -167,14 +174,46 @@ const char *volume_import(struct storage_disk *s, const char *name, const char *
 const char *volume_clone(struct volume *v, struct storage_disk *s, const char *name, volume_ended_fn *ended, void *arg);
 u64 volume_largest_gap(const struct storage_disk *s);
 
+/* Snapshots and copy-on-write clones of a volume, on its disk (docs/snapshots.md); one change of them at a time. They
+ * are volumes too: a snapshot can be read, a clone written, both deleted. A snapshot is what the volume was between two
+ * of its guest's requests, after all that had begun had ended. bytes: of the partition that keeps what was overwritten,
+ * where there is none yet; 0: a quarter of the volume. */
+const char *volume_snapshot(struct volume *v, const char *name, u64 bytes, volume_ended_fn *ended, void *arg);
+/* Of a volume (a snapshot of it is taken with it, and goes with it) or of a snapshot. */
+const char *volume_clone_cow(struct volume *v, const char *name, volume_ended_fn *ended, void *arg);
+/* Nobody has v open. A cut goes on with it at the next start. */
+const char *volume_rollback(struct volume *v, struct volume *snapshot, volume_ended_fn *ended, void *arg);
+
+struct volume_layer {
+	const struct volume *volume;	/* the snapshot or clone */
+	const char *of;			/* the volume; of a clone the snapshot below */
+	u64 taken;			/* UTC, seconds since 1970; 0: nobody knew */
+	u64 bytes;			/* kept for it alone */
+	bool deleting;
+	char name[VOLUME_NAME_SIZE];
+};
+struct volume_store {
+	const struct volume *partition, *origin;	/* origin: null: is not there */
+	u64 bytes, free, extent;
+	u64 copies, writes, checkpoints;	/* extents copied, blocks of the log written; since the start */
+	char state[112];			/* in words */
+};
+/* Stores by index from 0, and the layers of each by index; false: none at this place. Below VOLUME_STORES_MAX,
+ * VOLUME_LAYERS_MAX. */
+#define VOLUME_STORES_MAX 16
+#define VOLUME_LAYERS_MAX 32
+bool volume_store_at(u32 index, struct volume_store *to);
+bool volume_layer_at(u32 index, u32 layer, struct volume_layer *to);
+
 /* By name or GUID ("b01cead0-..."), on disks that the plan names. Null: why says in words what is wrong, if why is given. */
 struct volume *volume_find(const char *name, char *why, size_t size);
 /* At least one of that name, or with that GUID. */
 bool volume_is_there(const char *name);
 
-/* Open a volume as c. -E_BUSY: it is in use, and one of the users writes; -E_NODEV: its disk cannot be written; else as
- * storage_open(). A disk that goes and comes back is found again by its serial number and the volume's GUID; meanwhile requests
- * fail, and so does the first flush after it, as what the disk had in its cache may be lost. */
+/* Open a volume as c. -E_BUSY: it is in use, and one of the users writes; -E_NODEV: its disk cannot be written, nor can
+ * a snapshot; -E_AGAIN: its snapshots are being read; -E_INVAL: they cannot be, see volume_store_at(); else as
+ * storage_open(). A disk that goes and comes back is found again by its serial number and the volume's GUID; meanwhile
+ * requests fail, and so does the first flush after it, as what the disk had in its cache may be lost. */
 int volume_open(struct storage_client *c, struct volume *v);
 int volume_close(struct storage_client *c);
 

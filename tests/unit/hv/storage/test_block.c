@@ -16,7 +16,7 @@
 #include <hv/pool.h>
 #include <hv/time.h>
 
-#include "../../../../hv/storage/storage.h"
+#include "no_snapshots.h"
 
 #define ASKED_MAX 64u
 #define T(test) cmocka_unit_test_setup(test, setup)
