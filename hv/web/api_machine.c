@@ -307,14 +307,13 @@ void api_openapi(struct answer *a)
 
 	json_open(o, NULL, '{');
 	json_text(o, "openapi", "3.0.3");
-	out_print(o,
-		",\"info\":{\"title\":\"Bulkhead\",\"version\":\"%s\"},\"security\":[{\"token\":[]},{\"session\":[]}],"
-		     "\"components\":{\"securitySchemes\":{\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"},\"session\":{\"type\":"
-		     "\"apiKey\",\"in\":\"cookie\",\"name\":\"__Host-session\"}},", build_version);
-	out_text(o,
-		"\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\",\"status\",\"detail\"],\"properties\":{"
-		    "\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},\"detail\":{\"type\":\"string\"},"
-		    "\"key\":{\"type\":\"string\"}}}}}");
+	out_print(o, ",\"info\":{\"title\":\"Bulkhead\",\"version\":\"%s\"},"
+		  "\"security\":[{\"token\":[]},{\"session\":[]}],\"components\":{\"securitySchemes\":{"
+		  "\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
+		  "\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"__Host-session\"}},", build_version);
+	out_text(o, "\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\",\"status\",\"detail\"],"
+		    "\"properties\":{\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
+		    "\"detail\":{\"type\":\"string\"},\"key\":{\"type\":\"string\"}}}}}");
 	json_open(o, "paths", '{');
 	for (u32 i = 0; i < api_route_count; i++) {
 		if (!is_first_of_path(i))
