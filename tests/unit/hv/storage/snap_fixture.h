@@ -226,9 +226,12 @@ static bool all(const struct disk *d) { return true; }
 
 static inline struct storage_disk *place(void) { return fake.d.owner; }
 
+static u32 sector_size = 512;
+
 static inline void plug(void)
 {
-	fake.d = (struct disk){ .ops = &ops, .name = "fake0", .serial = "S1", .sectors = DISK_BYTES / 512, .sector_size = 512,
+	fake.d = (struct disk){ .ops = &ops, .name = "fake0", .serial = "S1", .sectors = DISK_BYTES / 512,
+		.sector_size = sector_size,
 		.physical_size = 4096, .depth = DEPTH, .pieces_max = DISK_PIECES_MAX, .bytes_max = 128 * KiB, .dma_align = 1,
 		.write_cache = true, .fua = true, .discard = true, .zero = true };
 	storage_grant(all);

@@ -232,6 +232,38 @@ static void test_discard_and_zero(void **state)
 	all_are("one", 0, SECTORS, 1);
 }
 
+static int setup_4096(void **state)
+{
+	sector_size = 4096;
+	return setup(state);
+}
+
+static int teardown_4096(void **state)
+{
+	teardown(state);
+	sector_size = 512;
+	return 0;
+}
+
+static void test_large_sectors(void **state)
+{
+	struct storage_client c = { .name = "copy.0" };
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	WELL(clone("one", "copy"));
+	assert_int_equal(put(&guest, 8, 1000, 2), BLOCK_OK);
+	assert_int_equal(volume_open(&c, vol("copy")), 0);
+	assert_int_equal(put(&c, 200, 8, 3), BLOCK_OK);
+	assert_int_equal(put(&c, 201, 8, 4), BLOCK_FAILED);
+	assert_int_equal(volume_close(&c), 0);
+	restart();
+	all_are("one", 0, SECTORS, 1);
+	all_are("copy", 200, 208, 3);
+	all_are("copy", 208, SECTORS, 1);
+	guest_has(8, 1008, 2);
+}
+
 /* --- refused -------------------------------------------------------------------------------------------------------- */
 
 static void test_refused(void **state)
@@ -509,6 +541,7 @@ int main(void)
 		T(test_grown_without_snapshots), T(test_store_full), T(test_clone_full), T(test_rollback_needs_room),
 		T(test_errors_while_keeping), T(test_nothing_can_be_written), T(test_errors_while_loading),
 		T(test_rollback_fails_and_is_asked_again), T(test_goes_at_any_moment),
+		cmocka_unit_test_setup_teardown(test_large_sectors, setup_4096, teardown_4096),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
