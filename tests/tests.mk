@@ -67,7 +67,7 @@ bench: check-setup all ## instruction counts beside the peers', as Markdown tabl
 	@tests/bench/bench.py; r=$$?; tests/bench/vblk.py || r=1; tests/bench/pcboot.py && exit $$r
 
 .PHONY: bench-io
-bench-io: check-setup all ## what disk and network requests of a Linux guest cost, ONLY=ram,nvme,net PROFILE=1
+bench-io: check-setup all ## what disk and network requests of a Linux guest cost, ONLY=ram,nvme,net,outside PROFILE=1
 	@tests/bench/io.py
 
 -include $(sort $(foreach t,$(UNIT_C),$(patsubst %.o,%.d,$(call unit_objects,$(UNIT_OBJ),$(t)))))

@@ -5,6 +5,7 @@
 
 #include "host_port.h"
 #include "host_services.h"
+#include "nat6_port.h"
 #include "nat_port.h"
 #include "stack.h"
 
@@ -158,6 +159,7 @@ static void look4(struct host_port *hp)
 static void look6(struct host_port *hp)
 {
 	static u32 said[LWIP_IPV6_NUM_ADDRESSES];
+	const u8 *usable = NULL;
 	char text[IP6_TEXT];
 
 	for (u32 i = 1; i < LWIP_IPV6_NUM_ADDRESSES && hp == host; i++) {
@@ -165,6 +167,8 @@ static void look6(struct host_port *hp)
 		u32 sum = ip6_addr_isvalid(netif_ip6_addr_state(&hp->netif, (s8_t)i)) ?
 			  a->addr[0] ^ a->addr[1] ^ a->addr[2] ^ a->addr[3] ^ 1 : 0;
 
+		if (!usable && netif_is_link_up(&hp->netif) && ip6_addr_ispreferred(netif_ip6_addr_state(&hp->netif, (s8_t)i)))
+			usable = (const u8 *)a->addr;
 		if (sum == said[i])
 			continue;
 		said[i] = sum;
@@ -172,6 +176,7 @@ static void look6(struct host_port *hp)
 			log_notice("host address %s/64 (%s)", ip6_format(text, (const u8 *)a->addr),
 				   machine->net.ipv6 == HOST_IPV6_STATIC && i == 1 ? "plan" : "IPv6 auto");
 	}
+	nat6_port_address(hp->network, usable, hp->netif.mtu);
 }
 
 /* NAT's guests ask the name servers that lwIP has; only IPv4 ones can be reached through NAT. */

@@ -3,7 +3,7 @@
 #include <hv/host_net.h>
 
 #include "host_services.h"
-#include "nat_port.h"
+#include "nat6_port.h"
 #include "stack.h"
 
 #include <hv/lib.h>
@@ -119,7 +119,8 @@ static void show_members(print_fn *print, u32 network)
 
 void host_nat_show(void (*print)(const char *fmt, ...))
 {
-	char ip[IP4_TEXT];
+	char ip[IP4_TEXT], ip6[IP6_TEXT];
+	u8 six[16] = { 0 };
 	bool any = false;
 
 	for (u32 i = 0; i < host_port_count; i++) {
@@ -130,6 +131,10 @@ void host_nat_show(void (*print)(const char *fmt, ...))
 		any = true;
 		print("switch %s, gateway %s, outside %s\n", net_switch_name(hp->port.sw), ip4_format(ip, hp->address),
 		      nat.side[nat.network[hp->network].outside].up ? "up" : "down");
+		memcpy(six, nat6.prefix[hp->network], 8);
+		print("  IPv6 %s/64, outside %s; %lu packets out, %lu in; %lu flows begun, %lu ended for want of room\n",
+		      ip6_format(ip6, six), nat6.side[nat.network[hp->network].outside].up ? "up" : "down", nat6.flows.stats.out,
+		      nat6.flows.stats.in, nat6.flows.stats.begun, nat6.flows.stats.evicted);
 		show_members(print, hp->network);
 	}
 	if (!any) {
@@ -141,4 +146,7 @@ void host_nat_show(void (*print)(const char *fmt, ...))
 	for (u32 i = 0; i < NAT_DROPS; i++)
 		if (nat.stats.drop[i])
 			print("  dropped: %s %lu\n", nat_drop_words[i], nat.stats.drop[i]);
+	for (u32 i = 0; i < NAT_DROPS; i++)
+		if (nat6.flows.stats.drop[i])
+			print("  dropped, IPv6: %s %lu\n", nat_drop_words[i], nat6.flows.stats.drop[i]);
 }

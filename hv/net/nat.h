@@ -158,6 +158,7 @@ void nat_touch(struct nat *n, u16 index, u32 flags, bool outward, u64 now);
 u64 nat_random(struct nat *n);
 
 bool nat_parse(struct nat *n, struct nat_packet *p);
+bool nat_check_transport(struct nat *n, const struct nat_packet *p);
 void nat_set_address(struct nat_packet *p, u32 offset, u32 address);
 void nat_set_port(struct nat_packet *p, u32 offset, u16 port);
 u16 nat_port_of(const struct nat_packet *p, bool source);

@@ -27,7 +27,7 @@ static u32 least(u8 proto)
 	return proto == IP_TCP ? 20 : 8;
 }
 
-static bool check_transport(struct nat *n, const struct nat_packet *p)
+bool nat_check_transport(struct nat *n, const struct nat_packet *p)
 {
 	const u8 *l4 = p->ip + p->l4;
 	u32 size = p->total - p->l4;
@@ -68,7 +68,7 @@ bool nat_parse(struct nat *n, struct nat_packet *p)
 	if (p->proto != IP_TCP && p->proto != IP_UDP && p->proto != IP_ICMP)
 		return nat_drop(n, NAT_DROP_PROTOCOL), false;
 	p->l4 = p->first ? IP_HEADER : 0;
-	return !p->first || check_transport(n, p);
+	return !p->first || nat_check_transport(n, p);
 }
 
 /* Where the checksum of the transport header is; null: there is none to change. */

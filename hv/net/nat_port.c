@@ -2,6 +2,7 @@
 #include "nat_port.h"
 
 #include "inet.h"
+#include "nat6_port.h"
 #include "nat_services.h"
 #include "stack.h"
 
@@ -82,8 +83,7 @@ static bool rebuild(const struct net_frame *f, u32 have, u32 len, u8 *head, stru
 	return !left;
 }
 
-/* Send f with its new head out of hp. The head and the pieces live here unless a card holds them. */
-static enum net_verdict forward(struct host_port *hp, struct net_frame *f, const u8 *head, u32 have, u32 len)
+enum net_verdict nat_port_forward(struct host_port *hp, struct net_frame *f, const u8 *head, u32 have, u32 len)
 {
 	static struct held local;	/* stacks are small */
 	static bool local_used;
@@ -190,19 +190,24 @@ static bool next_hop(u32 side, struct host_port *hp, u32 address, const u8 *fram
 	return true;
 }
 
+struct host_port *nat_port_outside(u32 side)
+{
+	for (u32 i = 0; i < network_count; i++)
+		if (networks[i].outside && networks[i].outside->network == side)
+			return networks[i].outside;
+	return NULL;
+}
+
 /* --- packets --------------------------------------------------------------------------------------------------------- */
 
 static enum net_verdict send_outside(struct net_frame *f, u8 *head, const struct nat_packet *p, u64 now)
 {
-	struct host_port *hp = NULL;
+	struct host_port *hp = nat_port_outside(p->side);
 	u32 have = ETHER_HEADER + MIN(p->have, p->total), len = ETHER_HEADER + p->total;
 	bool small = len <= ETHER_HEADER + 1500 && !p->partial && !p->segment;
 	static u8 whole[ETHER_HEADER + 1500];	/* lwIP has copied it before anybody comes by here again */
 	u8 mac[6];
 
-	for (u32 i = 0; i < network_count; i++)
-		if (networks[i].outside && networks[i].outside->network == p->side)
-			hp = networks[i].outside;
 	if (!hp)
 		return NET_REFUSED;
 	if (!next_hop(p->side, hp, get32(p->ip + NAT_TO), NULL, 0, mac, now)) {
@@ -214,7 +219,7 @@ static enum net_verdict send_outside(struct net_frame *f, u8 *head, const struct
 			return NET_TAKEN;
 	}
 	nat_put_ethernet(head, mac, hp->port.mac);
-	return forward(hp, f, head, have, len);
+	return nat_port_forward(hp, f, head, have, len);
 }
 
 static enum net_verdict send_member(struct net_frame *f, u8 *head, const struct nat_packet *p)
@@ -223,7 +228,7 @@ static enum net_verdict send_member(struct net_frame *f, u8 *head, const struct 
 	struct host_port *hp = networks[m->network].inside;
 
 	nat_put_ethernet(head, m->mac, hp->port.mac);
-	return forward(hp, f, head, ETHER_HEADER + MIN(p->have, p->total), ETHER_HEADER + p->total);
+	return nat_port_forward(hp, f, head, ETHER_HEADER + MIN(p->have, p->total), ETHER_HEADER + p->total);
 }
 
 static enum net_verdict act(struct host_port *hp, struct net_frame *f, u8 *head, struct nat_packet *p, enum nat_verdict v, u64 now)
@@ -243,7 +248,7 @@ static enum net_verdict act(struct host_port *hp, struct net_frame *f, u8 *head,
 	}
 }
 
-static void view(struct nat_packet *p, const struct net_frame *f, u8 *head, u32 n)
+void nat_port_view(struct nat_packet *p, const struct net_frame *f, u8 *head, u32 n)
 {
 	*p = (struct nat_packet){ .ip = head + ETHER_HEADER, .have = n - ETHER_HEADER, .len = f->len - ETHER_HEADER,
 				  .partial = f->offload.checksum };
@@ -253,7 +258,7 @@ static void view(struct nat_packet *p, const struct net_frame *f, u8 *head, u32 
 
 /* --- frames to our ports -------------------------------------------------------------------------------------------------- */
 
-static s32 member_of(u32 network, const u8 *mac)
+s32 nat_port_member(u32 network, const u8 *mac)
 {
 	for (u32 i = 0; i < NAT_MEMBERS; i++)
 		if (nat.member[i].used && nat.member[i].network == network && !memcmp(nat.member[i].mac, mac, 6))
@@ -264,7 +269,7 @@ static s32 member_of(u32 network, const u8 *mac)
 static bool take_inside(struct host_port *hp, struct net_frame *f, u8 *head, u32 n, enum net_verdict *v)
 {
 	u64 now = stack_ms();
-	s32 member = member_of(hp->network, head + NET_MAC);
+	s32 member = nat_port_member(hp->network, head + NET_MAC);
 	struct nat_packet p;
 	enum nat_verdict verdict;
 
@@ -276,7 +281,7 @@ static bool take_inside(struct host_port *hp, struct net_frame *f, u8 *head, u32
 		nat_drop(&nat, NAT_DROP_SOURCE);
 		return true;
 	}
-	view(&p, f, head, n);
+	nat_port_view(&p, f, head, n);
 	verdict = nat_from_member(&nat, (u32)member, &p, now);
 	if (verdict == NAT_PASS)
 		return false;
@@ -290,6 +295,8 @@ bool nat_port_take(struct host_port *hp, struct net_frame *f, u8 *head, u32 n, e
 	enum nat_verdict verdict;
 	u64 now;
 
+	if (network_count && get16(head + 12) == ETHER_IP6)
+		return nat6_port_take(hp, f, head, n, v);
 	if (!network_count || get16(head + 12) != ETHER_IP4 || n < ETHER_HEADER + 20)
 		return false;
 	if (hp->inside)
@@ -297,7 +304,7 @@ bool nat_port_take(struct host_port *hp, struct net_frame *f, u8 *head, u32 n, e
 	if (memcmp(head, hp->port.mac, NET_MAC))
 		return false;
 	now = stack_ms();
-	view(&p, f, head, n);
+	nat_port_view(&p, f, head, n);
 	verdict = nat_from_side(&nat, hp->network, &p, now);
 	if (verdict == NAT_PASS)
 		return false;
@@ -327,6 +334,7 @@ void nat_port_init(void)
 
 	stack_random(seed, sizeof(seed));
 	nat_init(&nat, seed);
+	nat6_port_init();
 	memset(networks, 0, sizeof(networks));
 	memset(hops, 0, sizeof(hops));
 	network_count = 0;
@@ -348,6 +356,7 @@ int nat_port_add(struct host_port *hp, u32 side, const struct plan_switch *sw, u
 			networks[i].outside = &host_ports[o];
 	nat.network[i] = (struct nat_network){ .used = true, .address = address, .mask = mask, .outside = (u8)side };
 	nat.side[NAT_NETWORKS + i] = (struct nat_side){ true, address, 65535 };
+	nat6_port_add(hp, side);
 	nat_services_init(hp, address, mask);
 	nat_bind_guests(i, rp, sw_index);
 	nat_add_forwards(hp, side, sw);
@@ -357,6 +366,7 @@ int nat_port_add(struct host_port *hp, u32 side, const struct plan_switch *sw, u
 void nat_port_ready(void)
 {
 	nat_share(&nat);
+	nat_share(&nat6.flows);
 }
 
 void nat_port_address(u32 side, u32 address, u32 mtu)
@@ -382,5 +392,6 @@ bool nat_port_poll(u64 now)
 		return false;
 	sweep_at = ms + SWEEP_MS;
 	nat_sweep(&nat, ms);
+	nat6_port_poll(ms);
 	return false;
 }

@@ -32,5 +32,13 @@ void nat_port_servers(u32 side, const u32 *server, u32 count);
 
 bool nat_port_poll(u64 now);
 
+/* For nat6_port.c, too: the port of an outside (null: none); who sent it, of network's members (-1: nobody known); a frame with its
+ * first n bytes as a packet; send f out of hp with its first bytes replaced, len bytes in all (head and pieces live there unless a
+ * card holds them). */
+struct host_port *nat_port_outside(u32 side);
+s32 nat_port_member(u32 network, const u8 *mac);
+void nat_port_view(struct nat_packet *p, const struct net_frame *f, u8 *head, u32 n);
+enum net_verdict nat_port_forward(struct host_port *hp, struct net_frame *f, const u8 *head, u32 have, u32 len);
+
 /* The address of a guest behind NAT, by name; 0: none. */
 u32 nat_port_guest(const char *name);

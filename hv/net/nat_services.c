@@ -3,6 +3,7 @@
 
 #include "dns_names.h"
 #include "inet.h"
+#include "nat6_port.h"
 
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -52,6 +53,7 @@ static void member_set(u32 index, u32 network, const struct dhcp_binding *b)
 	m->network = (u8)network;
 	m->address = b->address;
 	memcpy(m->mac, b->mac, 6);
+	nat6_port_member(index, m);
 }
 
 /* A stranger with a lease: any free place; his flows end with it. */

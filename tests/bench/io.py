@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make bench-io [ONLY=ram,nvme,net] [PROFILE=1]: what disk and network requests of a Linux guest cost, in executed instructions (of all
+"""make bench-io [ONLY=ram,nvme,net,outside] [PROFILE=1]: what disk and network requests of a Linux guest cost, in executed instructions (of all
 cores, and those of the hypervisor alone) and in exits, in QEMU 10 with the plugin iomarks.c, beside the peers' figures and the
 budgets of docs/bench.md. Minima, as peers' were taken. The guest is the example guest's Linux with tests/bench/ioload.c; scheduler none,
 mitigations as they come. QEMU 10 cannot count with icount and several cores at once: loops that wait for a time differ a little."""
@@ -8,8 +8,10 @@ import bisect
 import collections
 import os
 import re
+import socket
 import subprocess
 import sys
+import threading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f'{ROOT}/tests/boot')
@@ -20,7 +22,8 @@ from machine import Qemu10, Timeout  # noqa: E402
 OUT = 'build/bench'
 CPU = 'EPYC-Rome,+svm,+npt'
 MIB = 16
-READ, WRITE, BATCH_READ, BATCH_WRITE, TCP, UDP = 1, 2, 3, 4, 5, 6
+READ, WRITE, BATCH_READ, BATCH_WRITE, TCP, UDP, TCP_IN = 1, 2, 3, 4, 5, 6, 7
+MIB_OUTSIDE = 4
 
 
 # begin WHAT: drivers, and for disks no scheduler
@@ -199,6 +202,75 @@ def net_table(result):
     return '\n'.join(lines) + '\n'
 
 
+def serve(kind, answer):
+    """A server on this machine's loopback, which QEMU's user network shows as 10.0.2.2. -> its port"""
+    s = socket.socket(socket.AF_INET, kind)
+    s.bind(('127.0.0.1', 0))
+
+    def run():
+        if kind == socket.SOCK_DGRAM:
+            while True:
+                s.sendto(*s.recvfrom(2048))
+        s.listen()
+        while True:
+            answer(s.accept()[0])
+    threading.Thread(target=run, daemon=True).start()
+    return s.getsockname()[1]
+
+
+def sink(c):
+    while c.recv(1 << 20):
+        pass
+    c.sendall(b'x')
+    c.close()
+
+
+def source(c):
+    c.sendall(bytes(MIB_OUTSIDE << 20))
+    c.close()
+
+
+def card_frames(r):
+    """In and out by the machine's card."""
+    r.view(0)
+    r.m.at = start = len(r.m.text)
+    r.m.type('net\r')
+    r.m.expect(r'net0 +up[^\n]*\n', 60)
+    row = re.search(r'net0 +up +\S+ +\S+ +(\d+) +\S+( \S+)?/s +(\d+) ', r.m.text[start:])
+    return int(row.group(1)) + int(row.group(3))
+
+
+def outside():
+    """A guest on the machine's own network, each card: the hypervisor's part of each frame that the card sent or got."""
+    result = {}
+    for card in ('virtio-net-pci', 'e1000e'):
+        text = guest('io', 'net = [{ switch = "outside" }]') + '[machine]\nnet = { address = "off" }\n'
+        with Run(f'outside-{card}', plan('outside', text, {}), 2, ['-netdev', 'user,id=n0', '-device', f'{card},netdev=n0']) as r:
+            r.m.expect('guest io: running', 120)
+            r.view(1)
+            r.m.expect('io: shell ready', 300)
+            r.shell('begin && ifconfig eth0 10.0.2.20 up', 300)
+            for what, ident, runs, command in (
+                    ('TCP out', TCP, 5, f'source 10.0.2.2 {serve(socket.SOCK_STREAM, sink)} {MIB_OUTSIDE} {TCP}'),
+                    ('TCP in', TCP_IN, 5, f'drain 10.0.2.2 {serve(socket.SOCK_STREAM, source)} 5 {TCP_IN}'),
+                    ('UDP round trip', UDP, 550, f'ping 10.0.2.2 {serve(socket.SOCK_DGRAM, None)} 500 {UDP}')):
+                before = card_frames(r)
+                r.view(1)
+                r.shell(f'ioload {command} >/dev/null', 600)
+                result[f'{what}, {card}'] = [ident, (card_frames(r) - before) / runs]
+        for row in [v for k, v in result.items() if card in k]:
+            s = r.samples()[row[0]]
+            row += [s[k] / row[1] for k in ('all', 'hv')]
+    return result
+
+
+def outside_table(result):
+    lines = [f'**{TITLES["outside"]}**', '', '| what | frames | in all | hypervisor |', '|---|---:|---:|---:|']
+    for what, (_, frames_each, everything, hv) in result.items():
+        lines.append(f'| {what} | {frames_each:,.0f} | {everything:,.0f} | ' + verdict('outside', what.split(',')[0], 'hv', hv) + ' |')
+    return '\n'.join(lines) + '\n'
+
+
 def nvme():
     image = os.path.abspath(f'{OUT}/io-nvme.img')
     open(image, 'wb').truncate(64 << 20)
@@ -213,6 +285,7 @@ LIMITS = {  # (row, column) -> (limit, whose)
     ('nvme', 'read', 'hv'): 3000, ('nvme', 'read', 'all'): 10500, ('nvme', 'read', 'own'): 7600, ('nvme', 'read', 'exits'): 1,
     ('nvme', 'batch read', 'exits'): 0.1,
     ('net', 'TCP, a MiB', 'all'): 1.6e6, ('net', 'TCP, a MiB', 'exits'): 5,
+    ('outside', 'TCP out', 'hv'): 2500, ('outside', 'TCP in', 'hv'): 2500,
     ('net', 'UDP, a round trip', 'all'): 45000, ('net', 'UDP, a round trip', 'hv'): 12000,
 }
 
@@ -231,8 +304,10 @@ def disk_table(kind, result):
     return '\n'.join(lines) + '\n'
 
 
-TITLES = {'ram': 'virtio-blk on a disk in RAM', 'nvme': 'virtio-blk on a volume on NVMe', 'net': 'virtio-net, guest to guest'}
-KINDS = {'ram': ram, 'nvme': nvme, 'net': net}
+TITLES = {'ram': 'virtio-blk on a disk in RAM', 'nvme': 'virtio-blk on a volume on NVMe', 'net': 'virtio-net, guest to guest',
+          'outside': 'virtio-net to the outside, a frame of the card'}
+KINDS = {'ram': ram, 'nvme': nvme, 'net': net, 'outside': outside}
+TABLES = {'net': net_table, 'outside': outside_table}
 
 
 def main():
@@ -247,7 +322,7 @@ def main():
     for kind in os.environ.get('ONLY', ' '.join(KINDS)).replace(',', ' ').split():
         try:
             result = KINDS[kind]()
-            text = net_table(result) if kind == 'net' else disk_table(kind, result)
+            text = TABLES[kind](result) if kind in TABLES else disk_table(kind, result)
         except (Timeout, OSError, KeyError) as e:
             text = f'**{kind}: not measured:** {e}\n'
         over |= 'OVER' in text or 'not measured' in text

@@ -3,6 +3,7 @@
  *	ioload blk DEVICE REQUESTS ID [w]	4 KiB O_DIRECT at random places, one at a time: a sample each
  *	ioload batch DEVICE REQUESTS ID [w]	the same, 32 in flight: one sample for all of them
  *	ioload sink PORT | source ADDRESS PORT MIB ID	TCP, 64 KiB writes: a sample for each of four runs
+ *	ioload drain ADDRESS PORT RUNS ID		TCP, as much as comes until the other end closes: a sample for each run but the first
  *	ioload echo PORT | ping ADDRESS PORT N ID	UDP round trips of 64 bytes: a sample each */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -184,6 +185,26 @@ static void source(const char *host, const char *port, long mib, int id)
 	}
 }
 
+static void drain(const char *host, const char *port, int runs, int id)
+{
+	struct sockaddr_in a = address(host, port);
+	char *b = buffer(CHUNK);
+
+	for (int run = 0; run < runs; run++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		if (connect(fd, (void *)&a, sizeof(a)))
+			die("connect");
+		if (run)
+			begin(id);
+		while (read(fd, b, CHUNK) > 0)
+			;
+		if (run)
+			end(id);
+		close(fd);
+	}
+}
+
 static void echo(const char *port)
 {
 	struct sockaddr_in a = address(NULL, port);
@@ -231,6 +252,8 @@ int main(int argc, char **argv)
 		sink(argv[2]);
 	else if (!strcmp(what, "source") && argc == 6)
 		source(argv[2], argv[3], atol(argv[4]), atoi(argv[5]));
+	else if (!strcmp(what, "drain") && argc == 6)
+		drain(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	else if (!strcmp(what, "echo"))
 		echo(argv[2]);
 	else if (!strcmp(what, "ping") && argc == 6)

@@ -12,6 +12,7 @@ import lifeguests
 import makerun
 import natguests
 import netguests
+import netlab
 import pcguests
 import plans
 import scenarios
@@ -37,6 +38,8 @@ class Row:
     def run(self):
         if self.emulator is Qemu10 and not Qemu10.available():
             raise Skip('QEMU 10 could not be had here')
+        if self.emulator is netlab.QemuTap and os.geteuid():
+            raise Skip('a network namespace with a tap needs root')
         kw = dict(cores=self.cores, memory=1536, cpu=self.cpu, keep=self.log) | self.kw
         with self.emulator(image(self.plan), **kw) as m:
             # Bochs runs some tens of times slower than QEMU: every time limit is stretched alike.
@@ -153,6 +156,12 @@ def rows(which):
         Row(lasting.QemuIde, None, 2, lasting.datastore, lasting.firmware, ci=False, name='datastore-ide', machine='pc'),
         Row(lasting.QemuVirtio, None, 3, lasting.datastore_kills, lasting.failing, ci=False),
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, lasting.datastore, lasting.firmware, ci=False, name='datastore-ide'),
+    ]
+    table += [
+        Row(Qemu, None, 9, natguests.eight_guests, natguests.eight, ci=False, extra=natguests.card('virtio-net-pci'), memory=2048),
+        # A LAN of the test's own, in a network namespace: needs root.
+        Row(netlab.QemuTap, None, 4, netlab.lan, netlab.lab, ci=False, name='net-lan'),
+        Row(netlab.QemuTap, None, 4, netlab.hostile, netlab.tcp_syslog, ci=False, name='net-hostile'),
     ]
     table += [
         # Whole PCs. The medium is read into RAM: the machine needs its size beside the guests' RAM.

@@ -74,7 +74,12 @@ def nat(m, _plan):
         in_guest(m, '2', 'right', f'echo out-of-right | nc -w 5 10.0.2.2 {server.getsockname()[1]} &', r'right# ', 20)
         got = server.accept()[0].makefile().readline()
     assert got == 'out-of-right\n', got
+    # IPv6: an address of their own by the gateway's advertisements, hidden behind the hypervisor's.
+    in_guest(m, '1', 'left', 'until ip -6 addr show eth0 | grep -q "inet6 fd"; do sleep 1; done; ping6 -c 2 fec0::2; echo six=$?',
+             r'[\r\n]six=0', 60)
     view(m, '0')
+    m.at = len(m.text)
+    shell(m, 'net nat', r'IPv6 fd\S+/64, outside up; [1-9]\d* packets out, [1-9]\d* in')
     m.at = len(m.text)
     out, back = (int(n) for n in shell(m, 'net nat', r'(\d+) packets out, (\d+) in').groups())
     assert out > 10 and back > 10, (out, back)
@@ -155,3 +160,31 @@ def capture_file(m, _plan):
         return f'{frames} frames; tshark is not installed'
     assert 'GET / HTTP/1.1' in said and 'ICMP' not in said, said
     return f'{frames} frames over a power cut, tshark reads them'
+
+
+def eight_plan(_text):
+    guest = ('[guest.g{0}]\ncores = 1\nmemory = "96MiB"\nboot = {{ type = "linux", kernel = "vmlinuz", initrd = "initrd.img", '
+             'cmdline = "console=ttyS0 quiet bulkhead.name=g{0} bulkhead.net=dhcp" }}\nnet = [{{ switch = "nat" }}]\n')
+    return '[switch.nat]\nnat = true\n' + ''.join(guest.format(i) for i in range(1, 9))
+
+
+eight = RecipePlan('two-linux', 'eight', eight_plan)
+
+
+def eight_guests(m, _plan):
+    """Eight guests at once: each fetches pages of 1 MiB from the next one and compares them, and a line goes out to a server."""
+    names = [f'g{i}' for i in range(1, 9)]
+    linux_boots(m, names)
+    for i, name in enumerate(names, 1):
+        in_guest(m, str(i), name, 'until ip -4 addr show eth0 | grep -q inet; do sleep 1; done; yes bulkhead | head -c 1048576 >/www/big; echo have=$?',
+                 r'have=0', 120)
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        server.settimeout(300)
+        for i, name in enumerate(names, 1):
+            in_guest(m, str(i), name, f'(n=0; for i in 1 2 3 4; do wget -q -O - http://g{i % 8 + 1}/big | cmp - /www/big && n=$((n+1)); done; '
+                     f'echo "{name} $n" | nc 10.0.2.2 {server.getsockname()[1]}) >/dev/null 2>&1 & echo go=$?', r'go=0', 60)
+        heard = sorted(server.accept()[0].makefile().readline().strip() for _ in names)
+    assert heard == [f'{n} 4' for n in names], heard
+    view(m, '0')
+    shell(m, 'memory', r'Audit: every frame has one owner')
+    return '32 MiB between eight guests'

@@ -30,7 +30,6 @@ enum { EERD_START = BIT32(0), EERD_DONE = BIT32(4), EERD_ADDRESS_SHIFT = 8, EERD
 #define TAG_TYPE 0x8100u
 #define RESET_NS 20000000ul		/* the EEPROM is read again meanwhile */
 #define GIVE_UP_NS 500000000ul
-#define RESETS_SHIFT_MAX 10u		/* 20 s between resets that do not help */
 
 /* DMA is off from here on, so that memory which it had can be used otherwise. */
 static void begin_reset(struct intel *c)
@@ -223,16 +222,9 @@ bool intel_open(struct intel *c, const char **why)
 
 void intel_reset(struct intel *c, const char *why, u64 now)
 {
-	u32 shift = MIN(c->resets_in_row, RESETS_SHIFT_MAX);
-
-	if (shift < 3)
-		log_notice("%s: reset: %s", c->net.name, why);
 	c->state = INTEL_RESETTING;
-	c->until = now + ns_to_ticks(RESET_NS << shift);
-	c->resets_in_row++;
-	c->net.stats.resets++;
+	c->until = now + ns_to_ticks(RESET_NS << nic_count_reset(&c->net, &c->resets_in_row, why));
 	begin_reset(c);
-	nic_set_link(&c->net, false, 0);
 	intel_tx_clear(c);
 }
 

@@ -5,6 +5,8 @@
 
 #include "nic.h"
 
+#define RESETS_SHIFT_MAX 10u		/* 20 s between resets that do not help */
+
 void nic_describe(const struct netdev *n, const char *messages, char *to, size_t size)
 {
 	const struct netdev_stats *s = &n->stats;
@@ -29,6 +31,18 @@ void nic_set_link(struct netdev *n, bool up, u32 mbit)
 	n->link_changes++;
 	if (n->link_changed)
 		n->link_changed(n);
+}
+
+u32 nic_count_reset(struct netdev *n, u32 *in_row, const char *why)
+{
+	u32 shift = MIN(*in_row, RESETS_SHIFT_MAX);
+
+	if (shift < 3)
+		log_notice("%s: reset: %s", n->name, why);
+	++*in_row;
+	n->stats.resets++;
+	nic_set_link(n, false, 0);
+	return shift;
 }
 
 void nic_receive(struct netdev *n, struct net_frame *f)

@@ -10,6 +10,10 @@ void nic_describe(const struct netdev *n, const char *messages, char *to, size_t
 /* The link came or went. Counts and tells the owner; nothing if it is as it was. */
 void nic_set_link(struct netdev *n, bool up, u32 mbit);
 
+/* A reset begins because of why: said the first times, counted, the link is down. in_row: resets that nothing good came between.
+ * How often the driver doubles its pause before it goes on. */
+u32 nic_count_reset(struct netdev *n, u32 *in_row, const char *why);
+
 /* A frame came in: counted, and given to who took the card. */
 void nic_receive(struct netdev *n, struct net_frame *f);
 

@@ -20,7 +20,6 @@ enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, CONFIG_SPEED = 12 };	
 #define LOOK_NS 250000000ul
 #define POLLED_NS 500000ul
 #define RESET_NS 10000000ul
-#define RESETS_SHIFT_MAX 10u
 /* "Control Virtqueue" (5.1.6.5): class "receive mode", its first two commands, one byte of argument. */
 enum { CONTROL_PROMISCUOUS = 0, CONTROL_MULTICAST = 1, CONTROL_COMMANDS = 2, CONTROL_NONE = 0xff };
 #define CONTROL_BYTES 3u
@@ -113,16 +112,9 @@ static void begin_to_run(struct vionet *c)
 /* DMA is off from here on: what the device held is free. */
 void vionet_reset(struct vionet *c, const char *why, u64 now)
 {
-	u32 shift = MIN(c->resets_in_row, RESETS_SHIFT_MAX);
-
-	if (shift < 3)
-		log_notice("%s: reset: %s", c->net.name, why);
 	c->state = VIONET_RESETTING;
-	c->until = now + ns_to_ticks(RESET_NS << shift);
-	c->resets_in_row++;
-	c->net.stats.resets++;
+	c->until = now + ns_to_ticks(RESET_NS << nic_count_reset(&c->net, &c->resets_in_row, why));
 	vio_reset_begin(&c->vio);
-	nic_set_link(&c->net, false, 0);
 	vionet_tx_clear(c);
 }
 
