@@ -120,6 +120,8 @@ def snapshot_cut(m, _):
             off(m, 'right')
             volumes.change(m, 'volume delete copy')
             volumes.change(m, 'volume delete now')
+    volumes.cut(m)
+    ready(m)
     m.type('volume clone first copy cow\r')
     m.expect(r'volume clone copy: done', 30 * m.patience)
     between('the first snapshot', 0, running(m, 'right', '2', 1), 0)

@@ -202,11 +202,11 @@ static void test_readers_are_waited_for(void **state)
 	ask_begin(&r, &reader, BLOCK_READ, 10, 20, 0);
 	storage_poll(0);
 	assert_int_equal(fake.count, 1);
-	fake.hold_reads = true;
+	fake.hold_reads = 20;
 	ask_begin(&w, &guest, BLOCK_WRITE, 0, 64, 2);
 	settle();
 	assert_int_equal(w.ended, 0);
-	fake.hold_reads = false;
+	fake.hold_reads = 0;
 	settle();
 	assert_int_equal(ask_end(&w), BLOCK_OK);
 	for (u32 i = 0; i < 20 * 128; i++)
