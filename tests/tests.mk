@@ -81,3 +81,7 @@ $(BUILD)/test/%.efi: tests/boot/efi/%.c linker/boot.ld
 		/usr/lib/crt0-efi-x86_64.o $@.o -L/usr/lib -l:libgnuefi.a -o $@.so
 	$(Q)objcopy -j .text -j .reloc -j .data -j .dynamic -j .rela -j .dynsym -j .dynstr \
 		--target=efi-app-x86_64 --subsystem=10 $@.so $@
+
+# What a disk held after each of the writes that QEMU recorded.
+$(HOST)/replay: $$(call unit_objects,$(UNIT_OBJ),tests/tools/replay.c)
+	@$(HOST_CC) $(UNIT_CFLAGS) -o $@ $^ -lcmocka

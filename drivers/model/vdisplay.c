@@ -101,7 +101,7 @@ bool vdisplay_picture(const struct vdisplay *d, struct picture *p)
 {
 	const struct device_ram *m = guest_device_ram(d->g, DEVICE_RAM_SCREEN);
 	u64 width = load_relaxed(&d->reg[VDISPLAY_XRES]), height = load_relaxed(&d->reg[VDISPLAY_YRES]);
-	u64 line = MAX(load_relaxed(&d->reg[VDISPLAY_VIRT_WIDTH]), width) * 4;
+	u64 whole = load_relaxed(&d->reg[VDISPLAY_VIRT_WIDTH]), line = MAX(whole, width) * 4;
 	u64 start = load_relaxed(&d->reg[VDISPLAY_X_OFFSET]) * 4ul + load_relaxed(&d->reg[VDISPLAY_Y_OFFSET]) * line;
 
 	if (!(load_relaxed(&d->reg[VDISPLAY_ENABLE]) & ENABLED) || load_relaxed(&d->reg[VDISPLAY_BPP]) != 32)

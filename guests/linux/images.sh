@@ -79,7 +79,7 @@ done
 find "$work/lib/modules" -name '*.ko' -exec cp {} "$root/lib/modules" \;
 cp "$src/initrd/init" "$root/init"
 cp "$src/initrd/do.sh" "$root/bin/do"
-for action in hash e820 ipi pci disks ports records screen mice panic triple; do
+for action in hash e820 ipi pci disks ports blk records load screen mice panic triple; do
 	ln -s do "$root/bin/$action"
 done
 echo "alias hash=/bin/hash" > "$root/etc/shrc"
@@ -88,7 +88,7 @@ echo 'root:$1$bulkhead$8te1QCKhDQP9rsFrtxeGj1:0:0:root:/:/bin/sh' >"$root/etc/pa
 echo 'export ENV=/etc/shrc PS1="$(hostname)# "' >"$root/etc/profile"
 cp "$src/initrd/udhcpc" "$root/etc/udhcpc"
 cp "$src/initrd/power" "$root/etc/acpi/PWRF/00000080"
-for program in ticks vectors journal; do
+for program in ticks vectors journal hammer; do
 	gcc -static -Os -s -Wall -Wextra -o "$root/bin/$program" "$src/initrd/$program.c"
 done
 chmod -R 755 "$root"

@@ -47,7 +47,7 @@ static void say_losses(void)
 		if (!ready && flash_vars_size(g))
 			shell_print("  %s: its firmware variables\n", g->name);
 		for (u32 k = 0; k < g->disk_count; k++)
-			if (!g->disk[k].readonly)
+			if (!g->disk[k].readonly && !g->disk[k].volume)
 				shell_print("  %s: what it writes to %s (an image in RAM)\n", g->name, g->disk[k].serial);
 		any |= g->disk_count > 0;
 	}
@@ -123,17 +123,6 @@ static void made(void *arg, const char *why)
 		log_notice("datastore: it is made");
 }
 
-static struct storage_disk *find_disk(const char *name)
-{
-	for (u32 i = 0; i < DISKS_MAX; i++) {
-		struct storage_disk *s = storage_disk_at(i);
-
-		if (s && !strcmp(storage_disk_hardware(s)->name, name))
-			return s;
-	}
-	return NULL;
-}
-
 /* A partition among those that the disk has. */
 static const char *make_partition(struct storage_disk *s)
 {
@@ -154,7 +143,7 @@ static void table_made(void *arg, const char *why)
 /* A disk with nothing on it gets a partition table first; any other content is left alone. */
 static void make(const char *disk)
 {
-	struct storage_disk *s = find_disk(disk);
+	struct storage_disk *s = storage_disk_named(disk);
 	const char *why;
 
 	if (volume_datastore() || !s) {

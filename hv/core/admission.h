@@ -20,6 +20,7 @@ void admit_cores(struct admission *a);
 void admit_memory(struct admission *a);
 void admit_images(struct admission *a);
 void admit_nets(struct admission *a);
+void admit_nats(struct admission *a);		/* of admit_nets() */
 void admit_devices(struct admission *a);	/* last, and only while there are no errors */
 
 /* Bytes that rg's devices of this kind need, in whole blocks; 0: none. Pure: admission and the audit ask. */
@@ -31,6 +32,10 @@ void admit_disks(struct admission *a);
 
 /* "guest.web.cores" into buf. */
 const char *admission_key(char *buf, size_t size, const struct plan_guest *g, const char *key);
+
+/* "switch.lan.nat" into buf; the switch of this name, NO_CARD: there is none. */
+const char *admission_switch_key(char *buf, size_t size, const struct plan_switch *s, const char *key);
+u32 admission_find_switch(const struct resolved_plan *rp, const char *name);
 
 /* The file name, whole and not empty; else reported, and null. what: the key in g. */
 const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,

@@ -6,10 +6,7 @@
 
 #include "admission.h"
 
-#define NAT_FIRST 0x0a4d0001u		/* 10.77.0.1, the next has 10.77.1.1 */
-#define NAT_PREFIX 24
-
-static const char *switch_key(char *buf, size_t size, const struct plan_switch *s, const char *key)
+const char *admission_switch_key(char *buf, size_t size, const struct plan_switch *s, const char *key)
 {
 	fmt_print(buf, size, "switch.%s%s%s", s->name, *key ? "." : "", key);
 	return buf;
@@ -78,7 +75,7 @@ static void admit_uplink(struct admission *a, u32 index)
 		a->resolved->sw[index].card = i;
 		return;
 	}
-	switch_key(key, sizeof(key), s, "uplink");
+	admission_switch_key(key, sizeof(key), s, "uplink");
 	list_cards(a->facts, list, sizeof(list));
 	if (there)
 		plan_error_add(a->errors, "PLAN-UPLINK", s->uplink.line, key,
@@ -102,7 +99,7 @@ static void admit_uplinks(struct admission *a)
 			admit_uplink(a, i);
 }
 
-static u32 switch_find_index(const struct resolved_plan *rp, const char *name)
+u32 admission_find_switch(const struct resolved_plan *rp, const char *name)
 {
 	for (u32 i = 0; i < rp->switch_count; i++)
 		if (strcmp(resolved_switch_name(&rp->sw[i]), name) == 0)
@@ -119,7 +116,7 @@ static void admit_outside(struct admission *a)
 	for (u32 i = a->facts->card_count; i-- > 0;)
 		if (!card_used(rp, i))
 			card = i;
-	rp->outside = switch_find_index(rp, PLAN_OUTSIDE);
+	rp->outside = admission_find_switch(rp, PLAN_OUTSIDE);
 	if (rp->outside == NO_CARD && card != NO_CARD) {
 		rp->outside = rp->switch_count++;
 		rp->sw[rp->outside] = (struct resolved_switch){ .card = card, .outside = NO_CARD };
@@ -138,7 +135,7 @@ static void admit_host(struct admission *a)
 	a->resolved->host = NO_CARD;
 	if (h->how == HOST_NET_OFF && h->ipv6 != HOST_IPV6_STATIC)
 		return;
-	a->resolved->host = *h->sw ? switch_find_index(a->resolved, h->sw) : a->resolved->outside;
+	a->resolved->host = *h->sw ? admission_find_switch(a->resolved, h->sw) : a->resolved->outside;
 	if (a->resolved->host == NO_CARD) {
 		if (*h->sw)
 			plan_error_add(a->errors, "PLAN-SWITCH", h->line, "machine.net.switch",
@@ -151,121 +148,6 @@ static void admit_host(struct admission *a)
 			plan_error_add(a->errors, "PLAN-SWITCH", h->line, "machine.net.switch",
 				       "a switch without nat: on \"%.31s\" the hypervisor is the gateway already", h->sw);
 		a->resolved->host = NO_CARD;
-	}
-}
-
-/* NAT. */
-
-static bool same_network(const struct resolved_switch *a, const struct resolved_switch *b)
-{
-	u32 mask = ~(0xffffffffu >> MIN(a->prefix, b->prefix));
-
-	return (a->address & mask) == (b->address & mask);
-}
-
-static void check_networks(struct admission *a, u32 index)
-{
-	const struct resolved_switch *s = &a->resolved->sw[index];
-	char key[64];
-
-	for (u32 i = 0; i < a->plan->switch_count; i++) {
-		const struct resolved_switch *o = &a->resolved->sw[i];
-
-		if (i == index || !o->plan->nat || !o->prefix || !same_network(s, o))
-			continue;
-		plan_error_add(a->errors, "PLAN-SWITCH", s->plan->line_address ? s->plan->line_address : s->plan->line,
-			       switch_key(key, sizeof(key), s->plan, "address"),
-			       "a network of its own: switch.%s has the same or a part of it", o->plan->name);
-		return;
-	}
-}
-
-static void admit_nat_outside(struct admission *a, struct resolved_switch *s)
-{
-	char key[64];
-	u32 found = a->resolved->outside;
-
-	if (*s->plan->outside) {
-		found = switch_find_index(a->resolved, s->plan->outside);
-		if (found == NO_CARD || (a->resolved->sw[found].plan && a->resolved->sw[found].plan->nat)) {
-			plan_error_add(a->errors, "PLAN-SWITCH", s->plan->line_outside,
-				       switch_key(key, sizeof(key), s->plan, "outside"),
-				       "another switch without nat; \"%.31s\" is none", s->plan->outside);
-			return;
-		}
-	}
-	if (found != NO_CARD && a->resolved->sw[found].plan && a->resolved->sw[found].plan->nat)
-		found = NO_CARD;
-	s->outside = found;
-}
-
-static void admit_nat(struct admission *a)
-{
-	u32 count = 0;
-
-	for (u32 i = 0; i < a->plan->switch_count; i++) {
-		struct resolved_switch *s = &a->resolved->sw[i];
-
-		if (!s->plan->nat)
-			continue;
-		s->address = s->plan->address_given ? s->plan->address : NAT_FIRST + (count++ << 8);
-		s->prefix = s->plan->address_given ? s->plan->prefix : NAT_PREFIX;
-		admit_nat_outside(a, s);
-		check_networks(a, i);
-	}
-}
-
-/* Forwards. */
-
-static const struct plan_guest *guest_find(const struct plan *plan, const char *name)
-{
-	for (u32 i = 0; i < plan->guest_count; i++)
-		if (strcmp(plan->guest[i].name, name) == 0)
-			return &plan->guest[i];
-	return NULL;
-}
-
-static bool guest_is_on(const struct plan_guest *g, const struct plan_switch *s)
-{
-	for (u32 i = 0; i < g->net_count; i++)
-		if (strcmp(g->net[i].sw, s->name) == 0)
-			return true;
-	return false;
-}
-
-/* The line of an earlier forward of the same port; 0: there is none. */
-static u32 forward_before(const struct plan *plan, const struct plan_forward *f)
-{
-	for (u32 i = 0; i < plan->switch_count; i++)
-		for (u32 k = 0; k < plan->sw[i].forward_count; k++) {
-			const struct plan_forward *o = &plan->sw[i].forward[k];
-
-			if (o == f)
-				return 0;
-			if (o->port == f->port && o->udp == f->udp)
-				return o->line;
-		}
-	return 0;
-}
-
-static void admit_forwards(struct admission *a, const struct plan_switch *s)
-{
-	char key[64];
-
-	switch_key(key, sizeof(key), s, "forward");
-	for (u32 i = 0; i < s->forward_count; i++) {
-		const struct plan_forward *f = &s->forward[i];
-		const struct plan_guest *g = guest_find(a->plan, f->guest);
-		u32 before = forward_before(a->plan, f);
-
-		if (!g || !guest_is_on(g, s))
-			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key,
-				       "a guest with a network device on this switch; \"%.31s\" is %s", f->guest,
-				       g ? "not on it" : "no guest");
-		if (before)
-			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key,
-				       "each port once: %s port %u is forwarded in line %u already",
-				       f->udp ? "UDP" : "TCP", f->port, before);
 	}
 }
 
@@ -294,7 +176,7 @@ static void admit_mirror(struct admission *a, const struct plan_switch *s)
 
 	if (!s->line_mirror || (from && is_port_of(a, s, s->mirror_to) && strcmp(s->mirror_from, s->mirror_to) != 0))
 		return;
-	plan_error_add(a->errors, "PLAN-SWITCH", s->line_mirror, switch_key(key, sizeof(key), s, "mirror"),
+	plan_error_add(a->errors, "PLAN-SWITCH", s->line_mirror, admission_switch_key(key, sizeof(key), s, "mirror"),
 		       "two ports of this switch: a guest's, such as \"web.0\", or \"uplink\", and another guest's for the copies");
 }
 
@@ -384,7 +266,7 @@ static void admit_net(struct admission *a, u32 guest, u32 index)
 	struct resolved_net *rn = &a->resolved->guest[guest].net[index];
 	const struct resolved_switch *s;
 
-	rn->sw = switch_find_index(a->resolved, n->sw);
+	rn->sw = admission_find_switch(a->resolved, n->sw);
 	if (rn->sw == NO_CARD) {
 		rn->sw = 0;
 		bad_net(a, "PLAN-SWITCH", g, n, "a switch of this plan, [switch.NAME]; there is no \"%.31s\"", n->sw);
@@ -403,12 +285,10 @@ void admit_nets(struct admission *a)
 	admit_uplinks(a);
 	admit_outside(a);
 	admit_host(a);
-	admit_nat(a);
+	admit_nats(a);
 	admit_macs(a);
-	for (u32 i = 0; i < a->plan->switch_count; i++) {
-		admit_forwards(a, &a->plan->sw[i]);
+	for (u32 i = 0; i < a->plan->switch_count; i++)
 		admit_mirror(a, &a->plan->sw[i]);
-	}
 	for (u32 i = 0; i < a->plan->guest_count; i++)
 		for (u32 k = 0; k < a->plan->guest[i].net_count; k++)
 			admit_net(a, i, k);

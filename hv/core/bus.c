@@ -186,7 +186,8 @@ const u8 *bus_memory(const struct bus *bus, u64 gpa, u64 len)
 {
 	for (u32 i = 0; i < load_acquire(&bus->backed_count); i++) {
 		const struct bus_claim *c = &bus->claim[bus->backed[i]];
-		u64 off = gpa - load_relaxed(&c->range.base), size = MIN(load_relaxed(&c->range.size), c->backing.size);
+		u64 off = gpa - load_relaxed(&c->range.base), claimed = load_relaxed(&c->range.size);
+		u64 size = MIN(claimed, c->backing.size);
 
 		if (load_relaxed(&c->prot) & BUS_READ && off < size && len <= size - off)
 			return c->backing.at + off;

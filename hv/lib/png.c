@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PNG (third edition) "Datastream structure", "Filtering"; RFC 1950 (zlib); RFC 1951 (deflate) "Compression with fixed Huffman
  * codes" (3.2.6). */
+#include <hv/crc32.h>
 #include <hv/lib.h>
 #include <hv/png.h>
 
@@ -31,19 +32,6 @@ static void out_bytes(struct png *p, const char *bytes, u32 n)
 		out_byte(p, (u8)bytes[i]);
 }
 
-static u32 crc32(const u8 *bytes, u64 n)
-{
-	static const u32 nibble[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158,
-		0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
-	u32 crc = ~0u;
-
-	for (u64 i = 0; i < n; i++) {
-		crc = nibble[(crc ^ bytes[i]) & 15] ^ crc >> 4;
-		crc = nibble[(crc ^ bytes[i] >> 4) & 15] ^ crc >> 4;
-	}
-	return ~crc;
-}
-
 /* Chunks: length, type, data, CRC of type and data; the length is filled in at the end. */
 static u64 chunk_begin(struct png *p, const char *type)
 {
@@ -62,7 +50,7 @@ static void chunk_end(struct png *p, u64 at)
 		return;
 	for (u32 i = 0; i < 4; i++)
 		p->out[at + i] = (u8)(length >> (24 - 8 * i));
-	out_word(p, crc32(p->out + at + 4, length + 4));
+	out_word(p, ~crc32_add(CRC32_BEGIN, p->out + at + 4, length + 4));
 }
 
 /* Deflate's bits: values lowest bit first, Huffman codes highest bit first. */

@@ -14,6 +14,9 @@
 #define REQUEST_MAX 1472u
 enum { PORT_DNS = 53, PORT_DHCP_SERVER = 67, PORT_DHCP_CLIENT = 68 };
 
+_Static_assert(PLAN_NATS_MAX <= NAT_NETWORKS && PLAN_FORWARDS_ALL <= NAT_FORWARDS && PLAN_NAT_DEVICES <= DHCP_FIXED &&
+	       PLAN_GUESTS_MAX * PLAN_NETS_MAX <= NAT_MEMBERS, "what admission lets pass has a place");
+
 struct dhcp_server nat_dhcp[NAT_NETWORKS];
 
 /* An answer as a whole frame; the data lies at DATA already. */

@@ -201,7 +201,8 @@ void ping_look(void)
 
 void ping_begin(void)
 {
-	ping.step = PING_IDLE;
+	if (ping.step != PING_IDLE)
+		end();			/* the stack has been started anew meanwhile */
 	ping.pcb4 = raw_new_ip_type(IPADDR_TYPE_V4, IP_PROTO_ICMP);
 	ping.pcb6 = raw_new_ip_type(IPADDR_TYPE_V6, IP6_NEXTH_ICMP6);
 	if (ping.pcb4) {

@@ -10,6 +10,8 @@ u64 switch_now;
 u32 switch_second;
 u64 switch_second_end;
 
+#define FRAME_USUAL 1514u		/* a longer one counts as so many more: it is copied, or cut, for each port */
+
 static struct passage passages[SWITCH_DEPTH_MAX];
 static u32 depth;
 static struct net_port *dirty[NET_SWITCHES_MAX * SWITCH_PORTS_MAX];
@@ -27,12 +29,13 @@ static bool is_blocked(const struct net_port *from, const struct net_port *to)
 
 static void flood(struct passage *c, bool unknown)
 {
+	struct limit *storm = &state_of(c->from)->storm;
 	struct net_switch *s = c->sw;
 
 	/* What a card hears of others' talk is no storm where nobody is to get it. */
 	if (unknown && s->loud == !port_is_quiet(c->from))
 		return;
-	if (!limit_take(&state_of(c->from)->storm, 1, switch_now, timebase.tsc_hz)) {
+	if (!limit_take(storm, MIN(1 + (c->f->len - 1) / FRAME_USUAL, storm->burst), switch_now, timebase.tsc_hz)) {
 		port_drop_in(c->from, DROP_STORM);
 		return;
 	}

@@ -18,7 +18,7 @@
 #define UNFINISHED ".new"
 #define PROGRESS_NS 1000000000ul
 
-enum copy_state { COPY_IDLE, COPY_MAKE, COPY_READ, COPY_WRITE, COPY_FLUSH, COPY_NAME };
+enum copy_state { COPY_IDLE, COPY_MAKE, COPY_READ, COPY_WRITE, COPY_FLUSH, COPY_NAME_WAITS, COPY_NAME };
 
 static struct {
 	enum copy_state state;
@@ -67,9 +67,11 @@ static void tell_progress(void)
 
 static void answered(struct storage_request *rq, enum block_result result);
 
+/* A volume may end off a page, and is read up to its end; the new one is of whole MiB. */
 static void ask(struct storage_client *c, enum block_op op)
 {
-	u32 sectors = op == BLOCK_FLUSH ? 0 : (u32)(ALIGN_UP(copy.step, PAGE_SIZE) / BLOCK_SECTOR);
+	u32 bytes = op == BLOCK_READ ? copy.step : (u32)ALIGN_UP(copy.step, PAGE_SIZE);
+	u32 sectors = op == BLOCK_FLUSH ? 0 : bytes / BLOCK_SECTOR;
 
 	copy.piece = storage_pool_piece(copy.buffer, sectors * BLOCK_SECTOR);
 	copy.rq = (struct storage_request){ .op = op, .sector = op == BLOCK_FLUSH ? 0 : copy.at / BLOCK_SECTOR, .sectors = sectors,
@@ -87,13 +89,13 @@ static void step(void)
 		ask(&copy.to, BLOCK_FLUSH);
 		return;
 	}
+	memset(copy.buffer + copy.step, 0, STEP_BYTES - copy.step);
 	if (!copy.file) {
 		copy.state = COPY_READ;
 		ask(&copy.from, BLOCK_READ);
 		return;
 	}
 	memcpy(copy.buffer, copy.file + copy.at, copy.step);
-	memset(copy.buffer + copy.step, 0, STEP_BYTES - copy.step);
 	copy.state = COPY_WRITE;
 	ask(&copy.to, BLOCK_WRITE);
 }
@@ -104,17 +106,21 @@ static void named(void *arg, const char *why)
 	copy_end(why);
 }
 
-static void give_name(void)
+/* Somebody else may be changing the table: then a little later. */
+bool copy_turn(void)
 {
 	struct volume *v = copy.volume;
 	const char *why;
 
+	if (copy.state != COPY_NAME_WAITS || (v->disk && gpt_job_busy(v->disk)))
+		return false;
 	volume_close(&copy.to);
 	copy.state = COPY_NAME;
 	v->changing = false;
 	why = volume_rename(v, copy.name, named, NULL);
 	if (why)
 		copy_end(why);
+	return true;
 }
 
 static void answered(struct storage_request *rq, enum block_result result)
@@ -135,7 +141,7 @@ static void answered(struct storage_request *rq, enum block_result result)
 		step();
 		break;
 	default:
-		give_name();
+		copy.state = COPY_NAME_WAITS;
 		break;
 	}
 }

@@ -20,6 +20,11 @@ int bounce_init(void)
 	return bounce_memory ? 0 : -E_NOMEM;
 }
 
+u64 bounce_reach(void)
+{
+	return pool_hpa(bounce_memory).v + (BOUNCES + 1) * BOUNCE_BYTES;
+}
+
 u8 *bounce_take(void)
 {
 	u32 nr;
@@ -89,6 +94,11 @@ static void place_copy(struct place p, u8 *buffer, u64 n, bool to_buffer)
 	}
 }
 
+static bool within_reach(const struct disk *d, const struct dma_piece *p)
+{
+	return !d->dma_end || p->hpa + p->len <= d->dma_end;
+}
+
 /* May the disk be told of this piece after those that s has? */
 static bool piece_fits(const struct storage_slot *s, const struct dma_piece *p)
 {
@@ -96,7 +106,7 @@ static bool piece_fits(const struct storage_slot *s, const struct dma_piece *p)
 	u32 n = s->rq.pieces;
 	const struct dma_piece *last = &s->piece[n ? n - 1 : 0];
 
-	if (d->dma_end && p->hpa + p->len > d->dma_end)
+	if (!within_reach(d, p))
 		return false;
 	if (n == MIN(d->pieces_max, (u32)DISK_PIECES_MAX) || !IS_ALIGNED(p->hpa | p->len, MAX(d->dma_align, 1u)))
 		return false;
@@ -108,6 +118,8 @@ static bool piece_add(struct storage_slot *s, struct dma_piece p)
 {
 	struct dma_piece *last = &s->piece[s->rq.pieces ? s->rq.pieces - 1 : 0];
 
+	if (!within_reach(s->disk->d, &p))
+		return false;
 	if (s->rq.pieces && last->hpa + last->len == p.hpa && last->len + (u64)p.len <= UINT32_MAX &&
 	    IS_ALIGNED(p.len, MAX(s->disk->d->dma_align, 1u))) {
 		last->len += p.len;

@@ -33,5 +33,5 @@ int fs_remove(const char *path);
 int fs_rename(const char *from, const char *to);
 int fs_mkdir(const char *path);
 
-/* The nth file of a directory, its name into name[FS_PATH_MAX]. Returns its size. */
+/* The nth file of a directory, its name into name[FS_PATH_MAX]. Returns its size; of more than 128 names the first count. */
 int fs_list(const char *dir, u32 n, char *name);

@@ -9,11 +9,13 @@
 #include <hv/pool.h>
 #include <hv/time.h>
 
+#define SECTORS_MAX (1ul << 55)	/* bytes fit into 64 bits */
 #define ROUNDS_MAX 16u		/* of one turn: answers bring new requests */
 
 struct storage_disk storage_disk_table[DISKS_MAX];
 static bool (*is_granted)(const struct disk *d);
 static u32 places_end;		/* above the highest place that ever was used */
+static bool interrupts_on;	/* whether a disk has one can be told from then on */
 
 /* A slot's memory stays with its place in the table, for the next disk that comes there. */
 static int place_init(struct storage_disk *s)
@@ -22,7 +24,7 @@ static int place_init(struct storage_disk *s)
 
 	if (!s->slot)
 		s->slot = pool_alloc(pages, POOL_OTHER);
-	return s->slot && !bounce_init() ? gpt_job_init(s) : -E_NOMEM;
+	return s->slot ? gpt_job_init(s) : -E_NOMEM;
 }
 
 static bool has_interrupt(u16 bdf)
@@ -43,8 +45,23 @@ static void say_found(const struct storage_disk *s)
 		   s->granted ? "" : "; the plan does not name it: it is left alone");
 }
 
+/* What else stands on: cutting requests, tables' memory. A driver that offers anything else is refused with its disk. */
+static bool limits_ok(const struct disk *d)
+{
+	return d->sector_size >= BLOCK_SECTOR && d->sector_size <= 4096 && !(d->sector_size & (d->sector_size - 1)) &&
+		d->sectors <= SECTORS_MAX && !(d->sectors % (d->sector_size / BLOCK_SECTOR)) && d->pieces_max &&
+		d->bytes_max >= d->sector_size && d->dma_align <= BLOCK_SECTOR && !(d->dma_align & (d->dma_align - 1)) &&
+		bounce_reach() <= (d->dma_end ? d->dma_end : U64_MAX);
+}
+
 int disk_add(struct disk *d)
 {
+	if (bounce_init())
+		return -E_NOMEM;
+	if (!limits_ok(d)) {
+		log_notice("disk %s: not used: its driver's limits make no sense, or it does not reach our memory", d->name);
+		return -E_INVAL;
+	}
 	for (u32 i = 0; i < DISKS_MAX; i++) {
 		struct storage_disk *s = &storage_disk_table[i];
 		struct storage_slot *slot = s->slot;
@@ -61,6 +78,7 @@ int disk_add(struct disk *d)
 		s->slots = MAX(MIN(d->depth, SLOTS_MAX), 1u);
 		s->free = BIT(s->slots) - 1;
 		s->granted = is_granted && is_granted(d);
+		s->polled = interrupts_on && !has_interrupt(d->bdf);
 		d->owner = s;
 		if (is_granted)
 			say_found(s);
@@ -135,6 +153,7 @@ bool storage_poll(u64 now)
 		for (u32 i = 0; i < places_end; i++)
 			if (storage_disk_table[i].d)
 				more |= disk_turn(&storage_disk_table[i], now);
+		more |= copy_turn();
 		more |= snap_run(now);
 	}
 	for (u32 i = 0; i < places_end; i++) {
@@ -152,13 +171,11 @@ void storage_kick(void)
 
 static bool work_poll(void *arg, u64 now)
 {
-	static bool looked;
-
 	(void)arg;
-	for (u32 i = 0; !looked && i < DISKS_MAX; i++)		/* interrupts are switched on when the loop begins */
+	for (u32 i = 0; !interrupts_on && i < DISKS_MAX; i++)
 		if (storage_disk_table[i].d)
 			storage_disk_table[i].polled = !has_interrupt(storage_disk_table[i].d->bdf);
-	looked = true;
+	interrupts_on = true;
 	return storage_poll(now);
 }
 

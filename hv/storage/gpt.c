@@ -2,6 +2,7 @@
 /* Reading a table: nothing in it is believed before it has been checked. */
 #include "gpt.h"
 
+#include <hv/crc32.h>
 #include <hv/lib.h>
 
 #include "gpt_layout.h"
@@ -34,15 +35,7 @@ u64 gpt_get(const u8 *p, u32 bytes)
 
 u32 gpt_crc(const u8 *p, u64 n)
 {
-	static const u32 nibble[16] = { 0, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
-	u32 crc = ~0u;
-
-	for (u64 i = 0; i < n; i++) {
-		crc = nibble[(crc ^ p[i]) & 15] ^ crc >> 4;
-		crc = nibble[(crc ^ p[i] >> 4) & 15] ^ crc >> 4;
-	}
-	return ~crc;
+	return ~crc32_add(CRC32_BEGIN, p, n);
 }
 
 bool gpt_is_blank(const u8 *bytes, u64 n)

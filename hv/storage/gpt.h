@@ -77,7 +77,7 @@ bool gpt_part(const struct gpt *g, const u8 *entries, u32 i, struct gpt_part *to
 /* 1 to 36 printable ASCII characters, no space at either end, no quote, no slash. */
 bool gpt_name_ok(const char *name);
 
-/* An empty table for this disk. -E_RANGE: the disk is too small. */
+/* An empty table for this disk. -E_RANGE: the disk is too small; g is as it was. */
 int gpt_new(struct gpt *g, u8 *entries, u32 sector_size, u64 sectors, const u8 guid[GPT_GUID]);
 
 /* The usable sectors, when the disk has grown since the table was written: up to where the backup will be. */

@@ -17,7 +17,7 @@ static const char *may_change(const struct storage_disk *s)
 		return "the plan does not name this disk: nothing is written to it (key `disks` of [machine])";
 	if (s->d->readonly)
 		return "the disk cannot be written";
-	if (s->gpt->busy || s->gpt->answered || s->gpt->state == JOB_WRITE)
+	if (gpt_job_busy(s))
 		return "its partition table is being read or written: try again";
 	return NULL;
 }

@@ -42,10 +42,10 @@ u64 gpt_last_usable(const struct gpt *g)
 
 int gpt_new(struct gpt *g, u8 *entries, u32 sector_size, u64 sectors, const u8 guid[GPT_GUID])
 {
+	if (sectors < 4 * GPT_ALIGN / sector_size)
+		return -E_RANGE;
 	*g = (struct gpt){ .sector_size = sector_size, .sectors = sectors, .here = 1, .other = sectors - 1, .entries_at = 2,
 		.count = GPT_ENTRIES_USUAL, .size = GPT_ENTRY_SIZE };
-	if (sectors < 4 * align_of(g))
-		return -E_RANGE;
 	memcpy(g->guid, guid, GPT_GUID);
 	g->first = g->entries_at + gpt_entries_sectors(g);
 	g->last = gpt_last_usable(g);

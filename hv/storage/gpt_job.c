@@ -8,6 +8,7 @@
 #include <hv/pool.h>
 
 #define HEAD_BYTES (2u * 4096)		/* MBR and header */
+#define BLANK_BYTES (2 * (u32)GPT_ENTRIES_BYTES_MAX)	/* of a disk's begin and of its end: room for both copies' entries */
 
 int gpt_job_init(struct storage_disk *s)
 {
@@ -31,6 +32,8 @@ int gpt_job_init(struct storage_disk *s)
 	j->busy = j->answered = j->again = false;
 	return j->client.open ? storage_bind(&j->client, s, 0, s->d->sectors) : storage_open(&j->client, s, 0, s->d->sectors);
 }
+
+#define FOREIGN "no GUID partition table: it holds something else"
 
 /* --- steps ---------------------------------------------------------------------------------------------------------- */
 
@@ -66,13 +69,14 @@ void gpt_job_read(struct storage_disk *s)
 {
 	struct gpt_job *j = s->gpt;
 
-	if (j->busy || j->state == JOB_WRITE) {
+	if (gpt_job_busy(s)) {
 		j->again = true;
 		return;
 	}
 	j->again = false;
 	storage_bind(&j->client, s, 0, s->d->sectors);
 	j->fault = j->backup_fault = GPT_NO_SIGNATURE;
+	j->blank = false;
 	j->state = JOB_HEAD;
 	ask(s, BLOCK_READ, 0, j->head, 2);
 }
@@ -93,15 +97,40 @@ static void read_backup(struct storage_disk *s)
 	ask(s, BLOCK_READ, j->fault ? gpt_job_sectors(s) - 1 : j->gpt.other, j->scratch, 1);
 }
 
+/* File systems leave the first sectors free, most the first KiB, some 64; RAID keeps its own at the end. */
+static void read_blank(struct storage_disk *s, enum gpt_state state)
+{
+	u64 all = gpt_job_sectors(s), n = MIN(all, BLANK_BYTES / s->d->sector_size);
+
+	s->gpt->state = state;
+	ask(s, BLOCK_READ, state == JOB_BLANK ? 0 : all - n, s->gpt->entries, (u32)n);
+}
+
+static void have_blank(struct storage_disk *s)
+{
+	struct gpt_job *j = s->gpt;
+
+	if (!gpt_is_blank(j->entries, j->piece.len)) {
+		absent(s, FOREIGN);
+	} else if (j->state == JOB_BLANK) {
+		read_blank(s, JOB_BLANK_END);
+	} else {
+		j->blank = true;
+		absent(s, "empty");
+	}
+}
+
 static void have_head(struct storage_disk *s)
 {
 	struct gpt_job *j = s->gpt;
 	u32 size = s->d->sector_size;
 
-	j->blank = gpt_is_blank(j->head, 2 * size);
-	j->foreign = !j->blank && !gpt_mbr_is_protective(j->head);
-	if (j->blank || j->foreign) {
-		absent(s, j->blank ? "empty" : "no GUID partition table: it holds something else");
+	if (gpt_is_blank(j->head, 2 * size)) {
+		read_blank(s, JOB_BLANK);
+		return;
+	}
+	if (!gpt_mbr_is_protective(j->head)) {
+		absent(s, FOREIGN);
 		return;
 	}
 	j->fault = gpt_read_header(&j->gpt, j->head + size, size, gpt_job_sectors(s), 1);
@@ -277,6 +306,8 @@ bool gpt_job_run(struct storage_disk *s)
 	j->answered = false;
 	switch (j->state) {
 	case JOB_HEAD:			have_head(s); break;
+	case JOB_BLANK:
+	case JOB_BLANK_END:		have_blank(s); break;
 	case JOB_ENTRIES:		have_entries(s); break;
 	case JOB_BACKUP:		have_backup(s); break;
 	case JOB_BACKUP_ENTRIES:	have_backup_entries(s); break;
@@ -301,6 +332,11 @@ void gpt_job_forget(struct storage_disk *s)
 bool gpt_job_settled(const struct storage_disk *s)
 {
 	return s->gone || s->gpt->state == JOB_READY || s->gpt->state == JOB_ABSENT;
+}
+
+bool gpt_job_busy(const struct storage_disk *s)
+{
+	return s->gpt->busy || s->gpt->answered || s->gpt->state == JOB_WRITE;
 }
 
 void storage_disk_describe(const struct storage_disk *s, char *to, size_t size)

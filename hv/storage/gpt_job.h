@@ -5,7 +5,8 @@
 #include "gpt.h"
 #include "storage.h"
 
-enum gpt_state { JOB_NONE, JOB_HEAD, JOB_ENTRIES, JOB_BACKUP, JOB_BACKUP_ENTRIES, JOB_WRITE, JOB_READY, JOB_ABSENT };
+enum gpt_state { JOB_NONE, JOB_HEAD, JOB_BLANK, JOB_BLANK_END, JOB_ENTRIES, JOB_BACKUP,
+	JOB_BACKUP_ENTRIES, JOB_WRITE, JOB_READY, JOB_ABSENT };
 
 struct gpt_job {
 	struct storage_client client;
@@ -18,8 +19,7 @@ struct gpt_job {
 	enum gpt_fault fault, backup_fault;
 	struct gpt gpt, backup;
 	u8 *head, *entries, *backup_entries, *scratch;
-	bool blank;			/* nothing at all where tables begin */
-	bool foreign;			/* something that is no GPT */
+	bool blank;			/* nothing at all at the disk's begin and end */
 	char why[80];			/* JOB_ABSENT: in words */
 
 	/* Writing. */

@@ -98,6 +98,12 @@ static bool flush_begin(struct storage_disk *s)
 	return true;
 }
 
+/* A disk that is broken says so for each request: the first errors, then every 2^nth. */
+static bool is_worth_saying(const struct storage_disk *s)
+{
+	return s->stats.errors <= 8 || !(s->stats.errors & (s->stats.errors - 1));
+}
+
 /* Never tried again: a disk that failed once may have lost what the next flush would call durable. */
 static void flush_done(struct disk_request *drq, enum disk_result result)
 {
@@ -107,8 +113,8 @@ static void flush_done(struct disk_request *drq, enum disk_result result)
 
 	s->stats.flushes++;
 	s->stats.errors += result != DISK_OK;
-	if (result != DISK_OK && result != DISK_GONE)
-		log_notice("disk %s: a flush failed", s->d->name);
+	if (result != DISK_OK && result != DISK_GONE && is_worth_saying(s))
+		log_notice("disk %s: a flush failed (error %lu)", s->d->name, s->stats.errors);
 	storage_count_latency(&s->stats, tsc_now() - drq->submitted);
 	slot_give(slot);
 	s->flushing = NULL;
@@ -201,8 +207,7 @@ static void say_error(const struct storage_slot *slot, enum disk_result result)
 	static const char *const op[] = { "read", "write", "flush", "discard", "zero" };
 	struct storage_disk *s = slot->disk;
 
-	/* A disk that is broken says so for each request: the first errors, then every 2^nth. */
-	if (result == DISK_OK || result == DISK_GONE || (s->stats.errors > 8 && s->stats.errors & (s->stats.errors - 1)))
+	if (result == DISK_OK || result == DISK_GONE || !is_worth_saying(s))
 		return;
 	log_notice("disk %s: %s of %lu sectors at %lu: %s (%s; error %lu)", s->d->name, op[slot->rq.op], slot->rq.sectors,
 		   slot->rq.sector, word[result], slot->client->name, s->stats.errors);
@@ -370,6 +375,8 @@ bool queue_run(struct storage_disk *s, u64 now)
 	if (!wanted(s))
 		return false;
 	s->stalled = false;
+	if (s->flush_head)		/* first: whoever always wants more would leave no slot for it */
+		any = flush_begin(s);
 	while (!s->stalled && s->free && (c = next_client(s, now))) {
 		any = true;
 		if (c->head->op == BLOCK_FLUSH) {

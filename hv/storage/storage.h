@@ -52,6 +52,11 @@ void gpt_job_read(struct storage_disk *s);
 bool gpt_job_run(struct storage_disk *s);
 void gpt_job_forget(struct storage_disk *s);
 bool gpt_job_settled(const struct storage_disk *s);
+/* It is being read or written. */
+bool gpt_job_busy(const struct storage_disk *s);
+
+/* copy.c: go on with what waits for a partition table. true: something was done. */
+bool copy_turn(void);
 
 /* volume.c: the table of s has been read, or there is none (null). */
 struct gpt;
@@ -90,6 +95,7 @@ int cut_part(struct storage_slot *s, struct storage_client *c);
 void cut_commit(struct storage_slot *s);
 void cut_copy_back(const struct storage_slot *s);
 int bounce_init(void);
+u64 bounce_reach(void);			/* the end of their memory, as disks see it */
 u8 *bounce_take(void);
 void bounce_give(u8 *at);
 bool zeros_piece(struct storage_piece *to);

@@ -21,6 +21,10 @@ class Lasting:
     def disk_file(self):
         return f'{self.dir}/lasting.img'
 
+    def host_file(self):
+        """The disk as a raw image."""
+        return self.disk_file()
+
     def start(self):
         if not os.path.exists(self.disk_file()):
             with open(self.disk_file(), 'wb') as f:

@@ -38,6 +38,7 @@ class Timeout(Exception):
 
 class Machine:
     """One emulator process and the text of its serial port."""
+    slow = 1            # every time limit is stretched by this
 
     def __init__(self, image, cores=1, memory=1024, cpu=None, extra=(), keep=None):
         self.image, self.cores, self.memory, self.cpu, self.extra = image, cores, memory, cpu, list(extra)
@@ -254,6 +255,7 @@ def free_port():
 
 class Bochs(Machine):
     name = 'bochs'
+    slow = 4            # it runs some tens of times slower than QEMU
 
     def __init__(self, image, ips=100000000, commands='c\n', forward=None, **kw):
         """commands: what Bochs' debugger is told. forward: an e1000 on Bochs' user network (10.0.2.0/24), and the ports of this

@@ -8,6 +8,7 @@ import threading
 import lasting
 from machine import Bochs, Qemu, Qemu10
 import diskrows
+import faultrows
 import lifeguests
 import makerun
 import natguests
@@ -18,6 +19,7 @@ import plans
 import scenarios
 import snapshots
 import volumes
+import writelog
 
 OUT = 'build/test'
 
@@ -31,7 +33,7 @@ class Row:
         self.emulator, self.cpu, self.cores, self.scenario, self.plan, self.ci = emulator, cpu, cores, scenario, plan, ci
         self.kw = kw
         what = name or scenario.__name__.replace('_', '-')
-        self.name = f'{emulator.name}/{kw.get("machine", "q35") + "+" if not issubclass(emulator, Bochs) else ""}' \
+        self.name = f'{emulator.name}/{kw.get("machine", "q35") + "+" if emulator.slow == 1 else ""}' \
                     f'{(cpu or "EPYC").split(",")[0]}/{cores}/{what}'
         self.log = f'{OUT}/log/{self.name.replace("/", "-")}.txt'
 
@@ -42,8 +44,7 @@ class Row:
             raise Skip('a network namespace with a tap needs root')
         kw = dict(cores=self.cores, memory=1536, cpu=self.cpu, keep=self.log) | self.kw
         with self.emulator(image(self.plan), **kw) as m:
-            # Bochs runs some tens of times slower than QEMU: every time limit is stretched alike.
-            m.patience = 4 if issubclass(self.emulator, Bochs) else 1
+            m.patience = self.emulator.slow
             return self.scenario(m, self.plan)
 
     def show_tail(self, out):
@@ -178,6 +179,7 @@ def rows(which):
     table += [
         # Volumes of guests on those.
         Row(makerun.Run, None, 5, makerun.make_run, makerun.two),
+        Row(makerun.RunBochs, 'corei7_skylake_x', 5, makerun.make_run_short, makerun.two, ci=False, name='make-run'),
         Row(volumes.QemuNvme, None, 2, volumes.volume, volumes.one),
         Row(volumes.QemuAhci, None, 2, volumes.volume, volumes.one, ci=False, name='volume-ahci'),
         Row(lasting.QemuVirtio, None, 2, volumes.volume, volumes.one, ci=False, name='volume-virtio'),
@@ -187,11 +189,25 @@ def rows(which):
         Row(volumes.QemuNvmeLarge, None, 3, snapshots.snapshot, snapshots.plan, ci=False, name='volume-snapshot'),
         Row(volumes.QemuCached, None, 3, snapshots.snapshot_cut, snapshots.plan, ci=False),
         Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
-        Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.one, ci=False),
+        Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.cutting, ci=False),
+        *(Row(e, None, 3, pcguests.fio_volume, pcguests.on_disk, ci=False, name=f'fio-{what}', memory=3072, **kw)
+          for e, what, kw in ((volumes.QemuNvmeLarge, 'nvme', {}), (volumes.QemuAhciLarge, 'ahci', {}),
+                              (volumes.QemuVirtioLarge, 'virtio', {}), (volumes.QemuIdeLarge, 'ide', {'machine': 'pc'}))),
+        Row(writelog.QemuLogged, None, 3, writelog.write_log, writelog.plan, ci=False),
+        # Disks that fail under guests.
+        Row(faultrows.Faulty, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-nvme'),
+        Row(faultrows.FaultyAhci, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-ahci'),
+        Row(faultrows.FaultyVirtio, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-virtio'),
+        Row(faultrows.ReadOnly, None, 3, faultrows.read_only, faultrows.reading, ci=False),
+        Row(faultrows.SlowCopies, None, 2, faultrows.import_cut, faultrows.importing, ci=False),
+        Row(faultrows.Slow, None, 3, faultrows.fair, faultrows.two, ci=False),
+        Row(faultrows.SlowDeep, None, 3, faultrows.fair, faultrows.two, ci=False, name='fair-deep'),
+        Row(volumes.QemuNvmeSystem, None, 3, pcguests.volume_moves, pcguests.on_volume, ci=False, memory=2560),
+        Row(faultrows.Pulled, None, 3, faultrows.pulled, faultrows.two, ci=False, name='fault-pulled'),
     ]
     # Long ones first: two run at a time.
     chosen = [r for r in table if r.ci or which == 'all']
-    return sorted(chosen, key=lambda r: (not issubclass(r.emulator, Bochs), r.scenario is not scenarios.two_linux))
+    return sorted(chosen, key=lambda r: (r.emulator.slow == 1, r.scenario is not scenarios.two_linux))
 
 
 _lock = threading.Lock()
@@ -224,7 +240,7 @@ def image(plan):
 
 def prepare(chosen):
     """Guests and images that the rows need."""
-    subprocess.run(['make', '-s', 'test-guests', 'host-tools', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
+    subprocess.run(['make', '-s', 'test-guests', 'host-tools', 'build/host/replay', 'build/test/lockvmx.efi', 'build/test/iommuon.efi'], check=True)
     if any(r.plan.needs_linux for r in chosen):
         subprocess.run(['guests/linux/recipe.sh', plans.LINUX], check=True)
     for r in chosen:

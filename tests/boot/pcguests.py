@@ -6,9 +6,11 @@ import re
 import subprocess
 import time
 
+import pc
 import plans
 import screentext
 from scenarios import picture, ready, shell, view
+from volumes import change, check_ext4, host_parts
 
 # What stock kernels say about these emulated processors, with and without us; and where an emulator is slow (docs/caveats.md).
 KNOWN = re.compile(r'hrtimer: interrupt took|Speculative Return Stack Overflow|IMA_DISABLE_HTABLE|hpet: Lost \d+ RTC interrupts|TSC doesn\'t count|^\s*$')
@@ -50,6 +52,12 @@ two_debians.files['tick.elf'] = f'{plans.GUEST}/tick.elf'
 rings = RecipePlan('debian', 'debian-rings', lambda text: text.replace('"debian.img" }', '"debian.img" }, { image = "b.img" }, '
                                                                        '{ image = "c.img", ring = "split" }'))
 rings.files |= {'b.img': bytes(48 << 20), 'c.img': bytes(48 << 20)}
+# A disk of the machine's beside Debian's own.
+on_disk = RecipePlan('debian', 'debian-volume', lambda text: '[machine]\ndisks = ["LASTING", "ide1"]\n' + text.replace(
+    '"debian.img" }', '"debian.img" }, { volume = "fio" }').replace('cores = 2\n', 'cores = 2\nautostart = false\n'))
+# Debian's disk is a volume, filled with the recipe's image.
+on_volume = RecipePlan('debian', 'debian-system', lambda text: '[machine]\ndisks = ["LASTING"]\nimport = ["debian.img"]\n' + text.replace(
+    'image = "debian.img" }', 'volume = "system" }').replace('cores = 2\n', 'cores = 2\nautostart = false\n'))
 installer = RecipePlan('installer')
 memtest = RecipePlan('memtest')
 mach = RecipePlan('mach')
@@ -158,6 +166,57 @@ def fio_rings(m, plan):
     m.type('systemctl poweroff\r')
     m.expect(r'guest debian: powered off', 90 * m.patience)
     return f'{requests} requests'
+
+
+def fio_volume(m, plan):
+    """A volume behind one of our drivers: written, read back and compared by fio, as a raw disk and with ext4 on it."""
+    ready(m)
+    change(m, f'disk init {m.disk_name}')
+    change(m, 'volume create fio 240MiB')
+    shell(m, 'start debian', r'guest debian: running', 60)
+    view(m, '1')
+    login(m)
+    for jobs, depth, block, rw in ((1, 1, '4k', 'randrw'), (4, 32, '4k', 'randrw'), (2, 16, '4k-256k', 'randrw'), (1, 4, '1m', 'write')):
+        fio_run(m, f'--filename=/dev/vdb --numjobs={jobs} --size={48 // jobs}m --offset_increment={48 // jobs}m --rw={rw} '
+                   f'--iodepth={depth} --bs{"range" if "-" in block else ""}={block} --fsync=64 '
+                   + ('--io_size=8m' if depth == 1 else ''), jobs)
+    command(m, 'mkfs.ext4 -q /dev/vdb && mount /dev/vdb /mnt')
+    fio_run(m, '--directory=/mnt --numjobs=2 --size=16m --rw=randrw --bs=4k --iodepth=16 --fsync=32', 2)
+    assert command(m, 'umount /mnt && e2fsck -fn /dev/vdb >/dev/null 2>&1; echo check $?').strip() == 'check 0'
+    quiet(m)
+    view(m, '0')
+    text = shell(m, f'disks {m.disk_name}', r'[\s\S]*?bulkhead> ').group(0)
+    view(m, '1')
+    m.type('systemctl poweroff\r')
+    m.expect(r'guest debian: powered off', 90 * m.patience)
+    m.die()
+    check_ext4(m, 'fio')
+    return ', '.join(re.findall(r'\d+ (?:reads|writes|flushes|errors|merged)', text))
+
+
+def volume_moves(m, plan):
+    """A whole Debian on a volume; the volume, copied off the disk, boots on a plain PC, and what was written is there."""
+    ready(m)
+    change(m, f'disk init {m.disk_name}')
+    m.type('volume import debian.img system\r')
+    m.expect(r'volume import system: done', 300 * m.patience)
+    shell(m, 'start debian', r'guest debian: running', 60)
+    view(m, '1')
+    login(m)
+    command(m, 'echo moved-here > /root/mark; dd if=/dev/urandom of=/root/much bs=1M count=8 2>/dev/null')
+    total = command(m, 'sha256sum < /root/much').split()[0]
+    m.type('systemctl poweroff\r')
+    m.expect(r'guest debian: powered off', 90 * m.patience)
+    m.die()
+    first, sectors = host_parts(m)['system']
+    copy = f'{m.dir}/system.img'
+    subprocess.run(['dd', f'if={m.disk_file()}', f'of={copy}', 'bs=1M', f'skip={first // 2048}', f'count={sectors // 2048}',
+                    'conv=sparse', 'status=none'], check=True)
+    with pc.Pc([copy], keep='build/test/log/volume-moves-pc.txt') as plain:
+        plain.patience = 1
+        login(plain)
+        assert command(plain, 'cat /root/mark').strip() == 'moved-here'
+        assert command(plain, 'sha256sum < /root/much').split()[0] == total
 
 
 def debian_all(m, plan):

@@ -70,7 +70,7 @@ static bool get_sizes(struct ahci_port *p)
 
 static bool identify_disk(struct ahci_port *p)
 {
-	u32 sets = word(p, 83), on = word(p, 86), queue = word(p, 76);
+	u32 sets = word(p, 83), on = word(p, 86), queue = word(p, 76), depth = (word(p, 75) & 31) + 1;
 	u64 sectors = sets & 0x400 ? words(p, 100, 4) : 0;
 
 	if ((sets & 0xc000) != 0x4000 || !(sets & 0x400) || !(word(p, 49) & 0x100)) {
@@ -83,7 +83,7 @@ static bool identify_disk(struct ahci_port *p)
 	}
 	p->sectors = sectors << p->shift;
 	p->ncq = queue != 0xffff && queue & 0x100 && p->a->caps >> 30 & 1;
-	p->depth = (u8)MIN((word(p, 75) & 31) + 1, p->a->slots);
+	p->depth = (u8)MIN(depth, p->a->slots);
 	p->flush48 = on & 0x2000;
 	p->fua = (word(p, 87) & 0xc000) == 0x4000 && word(p, 84) & 0x40;
 	p->cache = word(p, 85) & 0x20;
@@ -97,6 +97,7 @@ bool ahci_identify(struct ahci_port *p)
 {
 	char serial[21], model[41];
 	u64 had = p->sectors;
+	u8 shift = p->shift;
 
 	get_text(p, serial, 10, 10);
 	get_text(p, model, 27, 20);
@@ -107,7 +108,7 @@ bool ahci_identify(struct ahci_port *p)
 	if (!p->atapi) {
 		bool good = identify_disk(p);
 
-		p->other |= p->offered && (!good || p->sectors != had);
+		p->other |= p->offered && (!good || p->sectors != had || p->shift != shift);
 		return good;
 	}
 	p->packet_direction = word(p, 62) & 0x8000;

@@ -418,7 +418,7 @@ static void turn_up(struct ahci_port *p)
 		ahci_port_begin(p, "it does not answer");
 	} else if (p->state == PORT_RUNS) {
 		if (now - p->since >= ns_to_ticks(PEACE_NS))
-			p->falls = 0;
+			p->a->falls = p->falls = 0;
 		if (p->want_health && !p->flying)
 			ask_health(p);
 		ahci_issue(p, true);

@@ -81,9 +81,9 @@ static u64 get_counter(const u8 *at)
 static void health_known(struct nvme *n)
 {
 	const u8 *p = n->health;
-	u32 warning = (u32)get(p, 1) & 0x1f, kelvin = (u32)get(p + 1, 2);
+	u32 warning = (u32)get(p, 1) & 0x1f, kelvin = (u32)get(p + 1, 2), used = (u32)get(p + 5, 1);
 	struct disk_health h = { .known = true, .failing = warning & 0x1d, .celsius = kelvin ? (s32)kelvin - KELVIN : -1000,
-		.percent_used = MIN((u32)get(p + 5, 1), 254u), .power_on_hours = get_counter(p + 128),
+		.percent_used = MIN(used, 254u), .power_on_hours = get_counter(p + 128),
 		.unsafe_shutdowns = get_counter(p + 144), .media_errors = get_counter(p + 160) };
 
 	if (warning && warning != n->warned)

@@ -8,12 +8,11 @@
 
 static u32 pieces_max(const struct vblk_disk *b)
 {
-	u32 room = b->queue.table ? b->queue.table_pieces : b->queue.size, max;
+	u32 room = b->queue.table ? b->queue.table_pieces : b->queue.size, max, said;
 
 	max = MIN(room - VBLK_HEAD_AND_STATUS, (u32)DISK_PIECES_MAX);
-	if (b->vio.features & VBLK_F_SEG_MAX)
-		max = MIN(max, (u32)vio_config_get(&b->vio, VBLK_SEG_MAX, 4));
-	return max;
+	said = b->vio.features & VBLK_F_SEG_MAX ? (u32)vio_config_get(&b->vio, VBLK_SEG_MAX, 4) : max;
+	return MIN(max, said);
 }
 
 static u64 limit(const struct vblk_disk *b, u64 feature, u32 off)

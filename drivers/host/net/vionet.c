@@ -23,6 +23,7 @@ enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, CONFIG_SPEED = 12 };	
 /* "Control Virtqueue" (5.1.6.5): class "receive mode", its first two commands, one byte of argument. */
 enum { CONTROL_PROMISCUOUS = 0, CONTROL_MULTICAST = 1, CONTROL_COMMANDS = 2, CONTROL_NONE = 0xff };
 #define CONTROL_BYTES 3u
+#define CONTROL_PIECES 2u		/* a command and its answer */
 #define CONTROL_NS (5 * NS_PER_S)
 
 static const u32 ids[] = { PCI_DEVICE(VIRTIO, 0x1000), PCI_DEVICE(VIRTIO, 0x1041), 0 };
@@ -170,7 +171,7 @@ static bool vionet_poll(void *card, u64 now)
 		vio_queue_quiet(&c->tx);
 		c->listening = false;
 	}
-	if (!c->vio.pci->message_kind)
+	if (!c->vio.pci->message_kind && c->state != VIONET_DEAD)
 		control_work_by(now + ns_to_ticks(POLLED_NS));
 	return any;
 }
@@ -198,6 +199,8 @@ static int open_queues(struct vionet *c)
 		ret = vio_queue_open(&c->vio, &c->control, VIONET_CONTROL_QUEUE, 16, 0);
 		c->ctl.page = pool_alloc(1, POOL_OTHER);
 		ret = ret || c->ctl.page ? ret : -E_NOMEM;
+		if (!ret && c->control.size < CONTROL_PIECES)
+			ret = -E_NODEV;
 	}
 	if (ret)
 		return ret;

@@ -172,7 +172,8 @@ int vio_queue_open(struct vio *v, struct vio_queue *q, u16 index, u16 max, u16 p
 
 	assert(max && max <= VIO_QUEUE_MAX && !(max & (max - 1)));
 	put16(v->common, QUEUE_SELECT, index);
-	size = MIN(get16(v->common, QUEUE_SIZE), max);
+	size = get16(v->common, QUEUE_SIZE);	/* once: it could say another number each time */
+	size = MIN(size, max);
 	if (!size || size & (size - 1))
 		return -E_NODEV;
 	page = pool_alloc(3, POOL_OTHER);

@@ -311,12 +311,12 @@ bool ve1000e_poll(void *arg, u64 now)
 		frame_ring_drop(&n->tx);
 		left--;
 	}
-	if (left == POLL_FRAMES)
-		return false;
-	switch_flush();
-	if (exchange(&n->blocked, 0))
+	if (left < POLL_FRAMES)
+		switch_flush();
+	/* Pairs with ve1000e_send(): also when there was no frame. */
+	if (load_relaxed(&n->blocked) && exchange(&n->blocked, 0))
 		guest_call(n->g, 0, n->call);
-	return true;
+	return left < POLL_FRAMES;
 }
 
 /* The control core has put frames into rx, or taken some out of tx. */

@@ -3,6 +3,7 @@
  * One queue takes all. 82574 Datasheet "Receive Functionality". */
 #include "ve1000e.h"
 
+#include <hv/crc32.h>
 #include <hv/lib.h>
 
 #define DESCRIPTOR 16u
@@ -101,16 +102,6 @@ static u32 buffer_size(const struct ve1000e *n)
 	return rctl & BIT32(25) ? code ? 32768u >> code : 2048u : 2048u >> code;
 }
 
-static u32 crc_add(u32 crc, const u8 *p, u32 n)
-{
-	while (n--) {
-		crc ^= *p++;
-		for (u32 i = 0; i < 8; i++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
-	}
-	return crc;
-}
-
 /* A frame as the driver gets it: a tag that is not to be stripped goes back in, the FCS behind it if it is wanted. */
 struct view {
 	const u8 *piece[3];
@@ -123,7 +114,7 @@ struct view {
 static void view_make(const struct ve1000e *n, const struct frame_record *f, struct view *v)
 {
 	const u8 *bytes = (const u8 *)(f + 1);
-	u32 crc = ~0u;
+	u32 crc = CRC32_BEGIN;
 
 	*v = (struct view){ .piece = { bytes, v->tag, bytes + 12 }, .len = { 12, 0, f->len - 12 }, .vlan = f->vlan };
 	v->stripped = f->tagged && ve1000e_get(n, E_CTRL) & CTRL_VME;
@@ -135,7 +126,7 @@ static void view_make(const struct ve1000e *n, const struct frame_record *f, str
 	if (ve1000e_get(n, E_RCTL) & RCTL_SECRC)
 		return;
 	for (u32 i = 0; i < 3; i++)
-		crc = crc_add(crc, v->piece[i], v->len[i]);
+		crc = crc32_add(crc, v->piece[i], v->len[i]);
 	crc = ~crc;
 	memcpy(v->fcs, &crc, FCS);
 	v->total += FCS;

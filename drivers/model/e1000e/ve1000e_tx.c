@@ -253,7 +253,7 @@ static u32 gather_frame(struct ve1000e *n, u32 queue, const struct ring *r, stru
 void ve1000e_send(struct ve1000e *n, u32 queue)
 {
 	u32 left = TURN_DESCRIPTORS, taken = 0;
-	bool told = false;
+	bool told = false, partial = false;
 	struct ring r;
 
 	if (!ring_of(n, queue, &r))
@@ -263,7 +263,8 @@ void ve1000e_send(struct ve1000e *n, u32 queue)
 		u32 next = gather_frame(n, queue, &r, &g);
 		enum outcome out = g.command & CMD_EOP ? put_frame(n, queue, &g) : DROPPED;
 
-		if (out == NO_ROOM || (!(g.command & CMD_EOP) && next == r.tail && g.count))
+		partial = !(g.command & CMD_EOP) && next == r.tail && g.count;
+		if (out == NO_ROOM || partial)
 			break;		/* room, or the frame's end, will come */
 		n->sent += out == SENT;
 		n->bad += out == DROPPED && (g.count || g.bad);
@@ -272,9 +273,10 @@ void ve1000e_send(struct ve1000e *n, u32 queue)
 		r.head = next;
 	}
 	*ve1000e_reg(n, E_TDH + queue * E_QUEUE) = r.head;
-	if (r.head != r.tail)
-		store_release(&n->blocked, 1u);
-	if (taken)
+	/* Asked first, rung afterwards: the control core may have emptied the ring meanwhile, and looks once more. */
+	if (r.head != r.tail && !partial)
+		exchange(&n->blocked, 1u);
+	if (taken || (r.head != r.tail && !partial))
 		control_work_ring();
 	if (told)
 		ve1000e_cause(n, CAUSE_TXDW | (queue ? CAUSE_TXQ1 : CAUSE_TXQ0));

@@ -72,11 +72,15 @@ ports)	# named ports of the virtio console, under the names that udev gives them
 		[ -n "$name" ] && ln -sf "../${port##*/}" "/dev/virtio-ports/$name" && echo "PORT ${port##*/} $name"
 	done
 	echo "PORT done" ;;
-records)	# a journal on the first virtio disk: what it held, then a line for each record that is flushed
+blk)	# the drivers of virtio disks, nothing else
 	for m in virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk; do
 		insmod "/lib/modules/$m.ko" 2>/dev/null
-	done
+	done ;;
+records)	# a journal on the first virtio disk: what it held, then a line for each record that is flushed
+	blk
 	journal /dev/vda ;;
+load)	# writes to /data, again and again
+	(while :; do dd if=/dev/urandom of=/data/load bs=16k count=256 conv=fsync; cp /data/load /data/copy; done) >/dev/null 2>&1 & ;;
 screen)	# drivers of the screen and of the mouse, where the kernel has them
 	for m in drm drm_kms_helper ttm drm_ttm_helper drm_vram_helper bochs psmouse; do
 		insmod "/lib/modules/$m.ko" || echo "SCREEN no $m"
@@ -96,5 +100,5 @@ triple)	# Linux' own way to reset by a triple fault
 	echo triple > /sys/kernel/reboot/type
 	reboot -f ;;
 *)
-	echo "do: hash vectors e820 ipi pci disks ports records screen mice panic triple ticks SECONDS" ;;
+	echo "do: hash vectors e820 ipi pci disks ports blk records load hammer screen mice panic triple ticks SECONDS" ;;
 esac

@@ -76,7 +76,7 @@ struct disk {
 };
 
 /* The driver has found a disk / it is gone (disk->gone is set). Boot core in probe(), control core later (hot plug).
- * disk_add: -E_NOMEM when DISKS_MAX are there. Implemented by hv/storage. */
+ * disk_add: -E_NOMEM when DISKS_MAX are there; -E_INVAL, said, when its limits make no sense. Implemented by hv/storage. */
 int disk_add(struct disk *d);
 void disk_gone(struct disk *d);
 /* Its size or state has changed (hot swap, namespace resized). */

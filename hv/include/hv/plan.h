@@ -25,6 +25,9 @@
 #define PLAN_VLANS_MAX 16		/* of one trunk */
 #define PLAN_SWITCHES_MAX 8
 #define PLAN_FORWARDS_MAX 32		/* of one switch */
+#define PLAN_FORWARDS_ALL 64		/* of all */
+#define PLAN_NATS_MAX 4			/* switches with nat; likewise networks outside that they and the hypervisor are in */
+#define PLAN_NAT_DEVICES 32		/* guests' devices on one of them */
 #define PLAN_RANGES_MAX 8		/* pieces of RAM of one guest */
 #define PLAN_SERVERS_MAX 3		/* of names, of time */
 #define PLAN_SERVER_SIZE 64		/* a name, with its NUL */

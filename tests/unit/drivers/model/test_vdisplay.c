@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCES: drivers/model/vdisplay.c hv/lib/string.c hv/lib/format.c */
 /* The display's registers; whatever they say, the picture lies inside of the framebuffer. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include <drivers/model/vdisplay.h>
+#include <hv/atomic.h>
 #include <hv/lib.h>
 
 static struct guest g;
@@ -131,6 +134,35 @@ static void a_mode(void **state)
 	assert_false(vdisplay_picture(&d, &p));
 }
 
+static bool flickers;
+
+static void *flicker(void *unused)
+{
+	while (load_relaxed(&flickers)) {
+		store_relaxed(&d.reg[VDISPLAY_VIRT_WIDTH], (u16)4096);
+		store_relaxed(&d.reg[VDISPLAY_VIRT_WIDTH], (u16)1);
+	}
+	return NULL;
+}
+
+/* The control core looks while a vcpu writes: whichever width it sees, each line has room for what is shown of it. */
+static void a_mode_that_changes_meanwhile(void **state)
+{
+	struct picture p;
+	pthread_t vcpu;
+	u32 bad = 0;
+
+	mode(1024, 768, 32);
+	store_relaxed(&flickers, true);
+	assert_int_equal(pthread_create(&vcpu, NULL, flicker, NULL), 0);
+	for (clock_t end = clock() + CLOCKS_PER_SEC; clock() < end && !bad;)
+		for (u32 i = 0; i < 1000; i++)
+			bad += vdisplay_picture(&d, &p) && p.pitch < 4 * p.width;
+	store_relaxed(&flickers, false);
+	pthread_join(vcpu, NULL);
+	assert_int_equal(bad, 0);
+}
+
 static void modes_that_are_none(void **state)
 {
 	struct picture p;
@@ -213,6 +245,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(what_drivers_look_for, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_mode, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_mode_that_changes_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(modes_that_are_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(read_only_and_odd_accesses, setup, teardown),
 		cmocka_unit_test_setup_teardown(anything_stays_inside, setup, teardown),

@@ -543,6 +543,7 @@ WEAK void datastore_crash(const char *guest, const char *text, size_t n) { }
 WEAK u64 flash_vars_size(const struct guest *g) { return 0; }
 WEAK struct volume *volume_datastore(void) { return NULL; }
 WEAK struct storage_disk *storage_disk_at(u32 index) { return NULL; }
+WEAK struct storage_disk *storage_disk_named(const char *word) { return NULL; }
 WEAK const struct disk *storage_disk_hardware(const struct storage_disk *s) { return NULL; }
 WEAK u64 volume_largest_gap(const struct storage_disk *s) { return 0; }
 WEAK const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, enum volume_type type, volume_ended_fn *ended,

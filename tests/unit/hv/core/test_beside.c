@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_net.c hv/core/admission_devices.c hv/core/resolved_plan.c hv/core/plan_errors.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
+/* SOURCES: hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_net.c hv/core/admission_nat.c hv/core/admission_devices.c hv/core/resolved_plan.c hv/core/plan_errors.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
 /* Admission while guests run: nobody who is there is moved, what goes is free, what comes again finds its place. */
 #include <setjmp.h>
 #include <stdarg.h>

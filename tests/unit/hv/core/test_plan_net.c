@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_net.c hv/core/admission_devices.c hv/core/resolved_plan.c hv/core/plan_show.c hv/core/plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
+/* SOURCES: hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_net.c hv/core/admission_nat.c hv/core/admission_devices.c hv/core/resolved_plan.c hv/core/plan_show.c hv/core/plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/string.c hv/lib/net_text.c hv/lib/format.c */
 /* Networks in the plan: reading, admission, what the operator is shown. */
 
 #include <setjmp.h>
@@ -12,7 +12,8 @@
 #include <hv/net_text.h>
 #include <hv/plan.h>
 
-#define GUEST(name) "[guest." name "]\ncores = 1\nmemory = \"16MiB\"\nboot = { type = \"elf\", file = \"k\" }\n"
+#define NEEDED "cores = 1\nmemory = \"16MiB\"\nboot = { type = \"elf\", file = \"k\" }\n"
+#define GUEST(name) "[guest." name "]\n" NEEDED
 
 static struct plan plan;
 static struct plan_work work;
@@ -279,6 +280,41 @@ static void test_nat(void **state)
 	assert_int_equal(resolved.sw[0].outside, NO_CARD);
 }
 
+/* What the hypervisor has no place for is refused, not left out. */
+static void test_nat_limits(void **state)
+{
+	static char text[8000];
+	size_t n = 0;
+
+	(void)state;
+	for (u32 i = 0; i < 5; i++)
+		n += (size_t)fmt_print(text + n, sizeof(text) - n, "[switch.n%u]\nnat = true\n", i);
+	fmt_print(text + n, sizeof(text) - n, "%s", GUEST("a"));
+	refuse_text(text, "switch.n4.nat: at most 4 switches with nat");
+	n = 0;
+	for (u32 i = 0; i < 4; i++)
+		n += (size_t)fmt_print(text + n, sizeof(text) - n, "[switch.o%u]\n[switch.n%u]\nnat = true\noutside = \"o%u\"\n", i, i, i);
+	fmt_print(text + n, sizeof(text) - n, "%s", GUEST("a"));
+	refuse_text(text, "switch.n3.outside: at most 4 switches outside");	/* the hypervisor is in another one */
+	n = 0;
+	for (u32 i = 0; i < 9; i++)
+		n += (size_t)fmt_print(text + n, sizeof(text) - n,
+				       "[guest.g%u]\n" NEEDED "net = [{switch=\"n\"},{switch=\"n\"},{switch=\"n\"},{switch=\"n\"}]\n", i);
+	fmt_print(text + n, sizeof(text) - n, "[switch.n]\nnat = true\n");
+	refuse_text(text, "at most 32 network devices on a switch with nat, of a prefix of 24; there are 36");
+	fmt_print(text, sizeof(text), "%s", GUEST("a") "[switch.n]\nnat = true\naddress = \"10.0.0.1/28\"\n");
+	admit_text(text);
+	n = 0;
+	for (u32 i = 0; i < 3; i++) {
+		n += (size_t)fmt_print(text + n, sizeof(text) - n, "[switch.n%u]\nnat = true\nforward = [", i);
+		for (u32 k = 0; k < 22; k++)
+			n += (size_t)fmt_print(text + n, sizeof(text) - n, "\"%u:a:22\", ", 1000 + 100 * i + k);
+		n += (size_t)fmt_print(text + n, sizeof(text) - n, "]\n");
+	}
+	fmt_print(text + n, sizeof(text) - n, "%snet = [{switch=\"n0\"},{switch=\"n1\"},{switch=\"n2\"}]\n", GUEST("a"));
+	refuse_text(text, "switch.n2.forward: at most 64 forwards in all");
+}
+
 static void test_macs(void **state)
 {
 	static const char text[] = GUEST("a") "net = [{ switch = \"s\" }, { switch = \"s\" }]\n" GUEST("b") "net = [{ switch = \"s\" }]\n[switch.s]\n";
@@ -390,6 +426,7 @@ int main(void)
 		cmocka_unit_test_setup(test_bad_switches, setup),
 		cmocka_unit_test_setup(test_cards, setup),
 		cmocka_unit_test_setup(test_nat, setup),
+		cmocka_unit_test_setup(test_nat_limits, setup),
 		cmocka_unit_test_setup(test_macs, setup),
 		cmocka_unit_test_setup(test_verify, setup),
 		cmocka_unit_test_setup(test_shown_plan, setup),

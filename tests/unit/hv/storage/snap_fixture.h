@@ -92,6 +92,7 @@ void pool_free(void *p, u64 count)
 
 hpa_t pool_hpa(const void *p) { return HPA((u64)p); }
 u32 pci_count(void) { return 0; }
+bool copy_turn(void) { return false; }
 struct host_pci *pci_at(u32 index) { return NULL; }
 int control_work_add(const struct control_work *w) { return 0; }
 bool control_work_poll(u64 now) { return storage_poll(now); }

@@ -35,7 +35,8 @@ static u32 count, room;
 static u8 memory[1 * MiB] __attribute__((aligned(4096)));
 
 u64 mul_div(u64 ticks, u64 num, u64 den) { return (u64)((unsigned __int128)ticks * num / den); }
-void log_write(enum log_level level, const char *fmt, ...) { }
+static u32 lines;
+void log_write(enum log_level level, const char *fmt, ...) { lines++; }
 void control_work_by(u64 tsc) { }
 void *pool_alloc(u64 pages, enum pool_owner owner) { return aligned_alloc(PAGE_SIZE, pages * PAGE_SIZE); }
 hpa_t pool_hpa(const void *p) { return HPA(p); }
@@ -107,6 +108,23 @@ static void test_range_is_the_clients(void **state)
 	answer(0, DISK_OK);
 	assert_int_equal(ok, 1);
 	assert_int_equal(storage_close(&a), 0);
+}
+
+/* Not a line for each flush that fails: a guest asks for thousands. */
+static void test_failed_flushes_are_said_rarely(void **state)
+{
+	u32 before = lines;
+
+	for (u32 i = 0; i < 200; i++) {
+		ask(&a, 0, BLOCK_FLUSH, 0, 0, 0);
+		queue_run(&sd, 0);
+		asked[0]->done(asked[0], DISK_FAILED);
+		count = 0;
+		storage_answer_all();
+	}
+	assert_int_equal(answered, 200);
+	assert_int_equal(ok, 0);
+	assert_in_range(lines - before, 1, 12);
 }
 
 static void test_neighbours_are_one(void **state)
@@ -218,11 +236,48 @@ static void test_shares(void **state)
 	assert_in_range(of_a, 6, 10);
 }
 
+/* One client always has more to ask than the disk has slots; another wants a flush. */
+static void test_a_flush_gets_its_slot(void **state)
+{
+	u32 flush = ASKED_MAX;
+
+	sd.slots = 4;
+	sd.free = BIT(4) - 1;
+	for (u32 i = 0; i < 30; i++)
+		ask(&a, i, BLOCK_WRITE, i * 32, 16, 0);
+	queue_run(&sd, 0);
+	assert_int_equal(count, 4);
+	ask(&b, 30, BLOCK_FLUSH, 0, 0, 0);
+	for (u32 next = 0; next < 12 && flush == ASKED_MAX; next++) {
+		asked[next]->done(asked[next], DISK_OK);
+		queue_run(&sd, 0);
+		if (asked[count - 1]->op == BLOCK_FLUSH)
+			flush = next;
+	}
+	assert_in_range(flush, 0, 2);
+}
+
+/* A piece behind what the disk reaches is copied, also where it continues one that it does reach. */
+static void test_what_it_does_not_reach_is_copied(void **state)
+{
+	hardware.dma_end = (u64)memory + 4096;
+	ask(&a, 0, BLOCK_WRITE, 0, 8, 0);
+	ask(&a, 1, BLOCK_WRITE, 8, 8, 4096);
+	queue_run(&sd, 0);
+	for (u32 i = 0; i < count; i++)
+		for (u32 k = 0; k < asked[i]->pieces; k++)
+			assert_false(asked[i]->piece[k].hpa < hardware.dma_end &&
+				     asked[i]->piece[k].hpa + asked[i]->piece[k].len > hardware.dma_end);
+	answer(0, DISK_OK);
+	assert_int_equal(ok, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_range_is_the_clients), T(test_neighbours_are_one), T(test_long_is_cut), T(test_crooked_memory_is_copied),
+		T(test_range_is_the_clients), T(test_failed_flushes_are_said_rarely), T(test_neighbours_are_one), T(test_long_is_cut), T(test_crooked_memory_is_copied),
 		T(test_flush), T(test_fua), T(test_tried_again_and_given_up), T(test_shares),
+		T(test_a_flush_gets_its_slot), T(test_what_it_does_not_reach_is_copied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

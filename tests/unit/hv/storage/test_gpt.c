@@ -361,7 +361,9 @@ static void test_shrunk_disk(void **state)
 
 static void test_too_small(void **state)
 {
+	table.count = 7;
 	assert_int_equal(gpt_new(&table, entries, 512, 100, disk_guid), -E_RANGE);
+	assert_int_equal(table.count, 7);
 	assert_int_equal(gpt_new(&table, entries, 512, 0, disk_guid), -E_RANGE);
 }
 

@@ -104,6 +104,11 @@ void gpt_job_forget(struct storage_disk *s)
 {
 }
 
+bool copy_turn(void)
+{
+	return false;
+}
+
 bool gpt_job_settled(const struct storage_disk *s)
 {
 	return true;

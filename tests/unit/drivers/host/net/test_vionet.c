@@ -65,6 +65,7 @@ static void it_opens(void **state)
 	open_dev(0);
 	assert_int_equal(dev.c->net.mac[0], 2);
 	assert_true(dev.c->net.link && !dev.c->net.can_checksum && !dev.c->net.can_tso4);
+	assert_int_equal(dev_open(ALL, 1), -E_NODEV);	/* no room for a command and its answer */
 	assert_int_equal(dev_open(ALL, 0), -E_NODEV);
 	assert_false(fake_master);
 	fake_cards = NETDEVS_MAX;

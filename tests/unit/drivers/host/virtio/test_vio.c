@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCES: drivers/host/virtio/vio.c drivers/host/virtio/vio_ring.c drivers/host/pci.c drivers/host/pci_message.c hv/lib/string.c hv/lib/format.c tests/unit/drivers/host/pci_fake.c */
 /* The transport against registers in memory, the rings against a device that obeys and one that does not. */
+#include <pthread.h>
+#include <time.h>
+
+#include <hv/atomic.h>
+
 #include "../pci_fake.h"
 #include "vio_device.h"
 
@@ -265,6 +270,32 @@ static void it_is_told_when_it_asked(void **state)
 	assert_int_equal(q.avail[2 + q.size], 1);
 }
 
+static bool lying;
+
+static void *waver(void *size)
+{
+	while (load_relaxed(&lying)) {
+		store_relaxed((u16 *)size, (u16)64);
+		store_relaxed((u16 *)size, (u16)0x8000);
+	}
+	return NULL;
+}
+
+/* Read twice, the size would be one that was never looked at. */
+static void a_size_is_read_once(void **state)
+{
+	pthread_t device;
+
+	assert_int_equal(vio_open(&v, &pci, 0), 0);
+	store_relaxed(&lying, true);
+	assert_int_equal(pthread_create(&device, NULL, waver, reg16(0x18)), 0);
+	for (clock_t end = clock() + CLOCKS_PER_SEC / 2; clock() < end && q.size <= 256; *reg16(0x1c) = 0)
+		vio_queue_open(&v, &q, 0, 256, 0);
+	store_relaxed(&lying, false);
+	pthread_join(device, NULL);
+	assert_in_range(q.size, 1, 256);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +307,7 @@ int main(void)
 		cmocka_unit_test_setup(tables_take_one_entry, fresh),
 		cmocka_unit_test_setup(a_device_that_lies_is_broken, fresh),
 		cmocka_unit_test_setup(it_is_told_when_it_asked, fresh),
+		cmocka_unit_test_setup(a_size_is_read_once, fresh),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

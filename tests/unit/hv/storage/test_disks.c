@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/queue.c hv/storage/disks.c hv/storage/volume.c hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/gpt_job.c hv/storage/gpt_change.c hv/storage/copy.c hv/storage/snap_change.c hv/storage/snap_format.c hv/storage/snap_gate.c hv/storage/snap_load.c hv/storage/snap_log.c hv/storage/snap_map.c hv/storage/snap_rollback.c hv/storage/snap_store.c hv/lib/format.c hv/lib/string.c */
+/* Disks from their arrival to their end, on disks in memory: what is taken for empty, tables, copies, places used again. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../../../hv/storage/gpt_job.h"
+
+#include <hv/control_work.h>
+#include <hv/lib.h>
+#include <hv/log.h>
+#include <hv/machine.h>
+#include <hv/pci.h>
+#include <hv/pool.h>
+#include <hv/random.h>
+#include <hv/time.h>
+
+#define BYTES (16 * MiB)
+#define FLYING 32u
+#define T(test) cmocka_unit_test_setup(test, setup)
+
+struct timebase timebase = { .tsc_hz = 1000000000 };
+static const struct boot_info info;
+const struct boot_info *boot_info = &info;
+
+static struct toy {
+	struct disk d;
+	u8 *bytes;
+	struct disk_request *flying[FLYING];
+	u32 count;
+	bool hold;			/* answers nothing */
+} toy[2];
+static u32 ends;
+static const char *end_why;
+
+/* --- the surroundings ------------------------------------------------------------------------------------------------ */
+
+void assert_failed(const char *what, const char *file, int line)
+{
+	fprintf(stderr, "assertion %s in %s:%d\n", what, file, line);
+	abort();
+}
+
+u64 mul_div(u64 a, u64 num, u64 den)
+{
+	return (u64)((unsigned __int128)a * num / den);
+}
+
+void *pool_alloc(u64 count, enum pool_owner owner)
+{
+	void *p = aligned_alloc(PAGE_SIZE, count * PAGE_SIZE);
+
+	return memset(p, 0, count * PAGE_SIZE);
+}
+
+void pool_free(void *p, u64 count) { free(p); }
+u64 wall_ns(u64 tsc) { return tsc; }
+hpa_t pool_hpa(const void *p) { return HPA((u64)p); }
+u32 pci_count(void) { return 0; }
+struct host_pci *pci_at(u32 index) { return NULL; }
+int control_work_add(const struct control_work *w) { return 0; }
+bool control_work_poll(u64 now) { return storage_poll(now); }
+void control_work_ring(void) { }
+void control_work_by(u64 tsc) { }
+void log_write(enum log_level level, const char *fmt, ...) { }
+void random_seed(struct random *r, u64 who) { r->uses = who; }
+
+void random_fill(struct random *r, void *to, size_t n)
+{
+	memset(to, (int)++r->uses, n);
+}
+
+/* --- disks ----------------------------------------------------------------------------------------------------------- */
+
+static int toy_submit(struct disk *d, struct disk_request *rq)
+{
+	struct toy *t = d->driver;
+
+	if (t->count == FLYING)
+		return -E_AGAIN;
+	assert_true(rq->sector + rq->sectors <= d->sectors);
+	t->flying[t->count++] = rq;
+	return 0;
+}
+
+static const struct disk_ops ops = { .submit = toy_submit };
+
+static void carry_out(struct toy *t, struct disk_request *rq)
+{
+	u8 *at = t->bytes + rq->sector * 512;
+
+	for (u32 i = 0; rq->op <= BLOCK_WRITE && i < rq->pieces; at += rq->piece[i++].len) {
+		if (rq->op == BLOCK_READ)
+			memcpy((void *)rq->piece[i].hpa, at, rq->piece[i].len);
+		else
+			memcpy(at, (void *)rq->piece[i].hpa, rq->piece[i].len);
+	}
+}
+
+static bool toy_answer(struct toy *t, enum disk_result result)
+{
+	struct disk_request *rq = t->flying[0];
+
+	if (!t->count || t->hold)
+		return false;
+	memmove(t->flying, t->flying + 1, --t->count * sizeof(rq));
+	if (result == DISK_OK)
+		carry_out(t, rq);
+	rq->done(rq, result);
+	return true;
+}
+
+static void settle(void)
+{
+	for (u32 n = 0; n < 100000; n++)
+		if (!(storage_poll(tsc_now()) | toy_answer(&toy[0], DISK_OK) | toy_answer(&toy[1], DISK_OK)))
+			return;
+	fail_msg("it never ends");
+}
+
+static bool all_granted(const struct disk *d)
+{
+	return true;
+}
+
+static struct disk plain(struct toy *t)
+{
+	return (struct disk){ .ops = &ops, .driver = t, .name = "toy", .sectors = BYTES / 512, .sector_size = 512,
+		.physical_size = 512, .depth = 8, .pieces_max = DISK_PIECES_MAX, .bytes_max = 128 * KiB, .dma_align = 1,
+		.write_cache = true };
+}
+
+static void gone(struct toy *t)
+{
+	t->d.gone = true;
+	while (toy_answer(t, DISK_GONE))
+		;
+	disk_gone(&t->d);
+	settle();
+}
+
+static int setup(void **state)
+{
+	for (u32 i = 0; i < 2; i++) {
+		if (toy[i].d.owner)
+			gone(&toy[i]);
+		free(toy[i].bytes);
+		toy[i] = (struct toy){ .bytes = calloc(1, BYTES) };
+		toy[i].d = plain(&toy[i]);
+	}
+	ends = 0;
+	end_why = NULL;
+	storage_grant(all_granted);
+	return 0;
+}
+
+static struct storage_disk *plug(struct toy *t)
+{
+	assert_int_equal(disk_add(&t->d), 0);
+	settle();
+	return t->d.owner;
+}
+
+static void ended(void *arg, const char *why)
+{
+	ends++;
+	end_why = why;
+}
+
+static void check(const char *why)
+{
+	assert_null(why);
+	settle();
+	assert_int_equal(ends, 1);
+	assert_null(end_why);
+	ends = 0;
+}
+
+/* --- tests ----------------------------------------------------------------------------------------------------------- */
+
+static void test_a_place_is_used_again(void **state)
+{
+	struct storage_disk *s = plug(&toy[0]);
+
+	check(volume_init_disk(s, false, ended, NULL));
+	gone(&toy[0]);
+	toy[0].d = plain(&toy[0]);
+	assert_ptr_equal(plug(&toy[0]), s);
+	assert_true(gpt_job_settled(s));
+	check(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+	assert_non_null(volume_find("web", NULL, 0));
+}
+
+/* A partition of another tool's that does not end on a page, and behind the disk's last MiB. */
+static void test_a_volume_of_any_length_is_cloned(void **state)
+{
+	static const u8 guid[16] = { 9 };
+	struct storage_disk *s = plug(&toy[0]);
+	struct volume *v;
+
+	check(volume_init_disk(s, false, ended, NULL));
+	check(volume_create(s, "odd", 2 * MiB, VOLUME_OURS, ended, NULL));
+	v = volume_find("odd", NULL, 0);
+	assert_int_equal(gpt_add(&s->gpt->gpt, s->gpt->entries, "next", MiB, volume_kind(VOLUME_OTHER)->byte, guid), 1);
+	memcpy(s->gpt->entries + 40, &(u64){ v->first + 2048 + 2 }, 8);	/* last sector: 3 in the second MiB */
+	gpt_job_write(s, GPT_WRITE_ALL, ended, NULL);
+	settle();
+	assert_int_equal(v->sectors, 2051);
+	for (u64 i = 0; i < v->sectors * 512; i++)
+		toy[0].bytes[v->first * 512 + i] = (u8)(i / 512 + i);
+	ends = 0;
+	check(volume_clone(v, s, "copy", ended, NULL));
+	assert_memory_equal(toy[0].bytes + v->first * 512, toy[0].bytes + volume_find("copy", NULL, 0)->first * 512, 2051 * 512);
+	assert_int_equal(v->users, 0);
+}
+
+/* What took an hour is not lost because somebody changes the table just when it is done. */
+static void test_a_copy_waits_for_the_table(void **state)
+{
+	struct storage_disk *s = plug(&toy[0]);
+
+	check(volume_init_disk(s, false, ended, NULL));
+	check(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+	assert_null(volume_clone(volume_find("web", NULL, 0), s, "copy", ended, NULL));
+	for (u32 n = 0; toy[0].count == 0 || toy[0].flying[0]->op != BLOCK_FLUSH || s->gpt->busy; n++) {
+		assert_true(n < 1000);
+		storage_poll(tsc_now());
+		if (toy[0].flying[0]->op != BLOCK_FLUSH || s->gpt->busy)
+			toy_answer(&toy[0], DISK_OK);
+	}
+	assert_null(volume_create(s, "db", MiB, VOLUME_OURS, ended, NULL));
+	settle();
+	assert_int_equal(ends, 2);
+	assert_null(end_why);
+	assert_non_null(volume_find("copy", NULL, 0));
+	assert_null(volume_find("copy.new", NULL, 0));
+}
+
+/* Where others keep what is theirs: ext at 1 KiB, swap at 4086, ISO 9660 at 32 KiB, btrfs at 64, RAID and LVM at the end. */
+static void test_only_an_empty_disk_is_taken(void **state)
+{
+	static const u64 at[] = { 1024 + 56, 4086, 32 * KiB + 1, 64 * KiB + 64, BYTES - 64 * KiB, BYTES - 1 };
+	struct storage_disk *s;
+
+	for (u32 i = 0; i < ARRAY_COUNT(at); i++) {
+		setup(state);
+		toy[0].bytes[at[i]] = 0x53;
+		s = plug(&toy[0]);
+		assert_non_null(volume_init_disk(s, false, ended, NULL));
+		check(volume_init_disk(s, true, ended, NULL));
+	}
+	setup(state);
+	check(volume_init_disk(plug(&toy[0]), false, ended, NULL));
+}
+
+/* What would divide by zero, run over a buffer or never end further down. */
+static void test_absurd_limits_are_refused(void **state)
+{
+	for (u32 i = 0; i < 9; i++) {
+		struct disk *d = &toy[0].d;
+
+		*d = plain(&toy[0]);
+		if (i < 4)
+			d->sector_size = (u32[]){ 0, 256, 1536, 8192 }[i];
+		else if (i < 6)
+			d->sectors = (u64[]){ 1ul << 56, ~0ul }[i - 4];
+		else if (i == 6)
+			d->pieces_max = 0;
+		else if (i == 7)
+			d->bytes_max = 511;
+		else
+			d->dma_end = 4096;
+		assert_int_equal(disk_add(d), -E_INVAL);
+	}
+	toy[0].d = plain(&toy[0]);
+	plug(&toy[0]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table),
+		T(test_only_an_empty_disk_is_taken), T(test_absurd_limits_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
