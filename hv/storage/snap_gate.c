@@ -14,7 +14,7 @@
 
 enum gate { PASS, WAIT, FAIL };
 
-u32 snap_merge_step = 8192;		/* chunks in one turn; tests make it small */
+u32 snap_merge_step = 2048;		/* chunks in one turn; tests make it small */
 
 /* For whom a client's writes are copied; SNAP_NONE: nobody. */
 static u8 keeper(const struct storage_client *c)
