@@ -59,7 +59,9 @@ enum life_phase life_phase(const struct guest *g)
 		return l->restart_at == ~0ul ? PHASE_OFF : PHASE_WAITING;
 	if (g->state == GUEST_STARTING)
 		return PHASE_STARTING;
-	return g->state == GUEST_RUNNING ? PHASE_RUNNING : PHASE_STOPPING;
+	if (g->state != GUEST_RUNNING)
+		return PHASE_STOPPING;
+	return load_relaxed(&g->paused) ? PHASE_PAUSED : PHASE_RUNNING;
 }
 
 const char *life_refusal(const struct guest *g, enum life_event event)
@@ -76,6 +78,8 @@ const char *life_state_word(const struct guest *g)
 
 	if (l->deleting)
 		return "deleting";
+	if (life_phase(g) == PHASE_PAUSED)
+		return l->pausing ? "pausing" : "paused";
 	if (g->state == GUEST_RUNNING && l->panicked)
 		return "panicked";
 	if (l->lending)

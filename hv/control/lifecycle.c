@@ -88,6 +88,7 @@ static void guest_reset(struct guest *g, u64 now)
 	memset(&g->parked, 0, sizeof(g->parked));
 	memset(&g->hyperv, 0, sizeof(g->hyperv));
 	g->panic_events = 0;
+	store_relaxed(&g->paused, 0u);
 	store_relaxed(&g->events, 0u);
 	input_ring_drop(g->input);
 	for (u32 i = 0; i < g->port_count; i++)
@@ -182,6 +183,8 @@ static void force(struct life *l, u64 now)
 	l->to_run = 0;
 	l->deadline = after(now, PARK_SECONDS);
 	l->panic_deadline = NEVER;
+	store_release(&l->guest->paused, 0u);
+	l->pausing = false;
 	l->guest->state = GUEST_STOPPING;
 	for (u32 i = 0; i < l->guest->vcpu_count; i++) {
 		if (l->out & BIT(i))
@@ -354,6 +357,8 @@ static void take_ended(struct life *l, u64 now)
 {
 	if (l->guest->state == GUEST_STARTING || l->guest->state == GUEST_RUNNING)
 		l->guest->state = GUEST_STOPPING;
+	store_release(&l->guest->paused, 0u);
+	l->pausing = false;
 	l->to_run = 0;
 	l->deadline = after(now, PARK_SECONDS);
 	l->panic_deadline = NEVER;
@@ -463,9 +468,11 @@ static u64 tick_one(struct life *l, u64 now)
 		deadline_passed(l, now);
 	if (now >= l->restart_at)
 		begin(l, now);
+	if (l->pausing)
+		life_pause_step(l);
 	if (l->deleting && life_delete_step(l))
 		return NEVER;		/* it is no more */
-	if (l->to_run || l->to_clear || l->lending || l->deleting)
+	if (l->to_run || l->to_clear || l->lending || l->deleting || l->pausing)
 		return now + ns_to_ticks(SEND_AGAIN_NS);
 	return MIN(MIN(l->deadline, l->panic_deadline), l->restart_at);
 }

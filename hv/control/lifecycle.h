@@ -30,7 +30,8 @@
  * docs/life-cycle.md shows it as a picture. */
 enum life_phase { PHASE_OFF, PHASE_STARTING, PHASE_RUNNING, PHASE_PAUSED, PHASE_STOPPING, PHASE_DRAINING, PHASE_WAITING,
 	PHASE_DELETING, LIFE_PHASES };
-enum life_event { LIFE_START, LIFE_STOP, LIFE_KILL, LIFE_RESET, LIFE_PAUSE, LIFE_RESUME, LIFE_SET, LIFE_DELETE, LIFE_EVENTS };
+enum life_event { LIFE_START, LIFE_STOP, LIFE_KILL, LIFE_RESET, LIFE_PAUSE, LIFE_RESUME, LIFE_SET, LIFE_DELETE,
+	LIFE_BALLOON /* in any phase */, LIFE_EVENTS };
 
 /* How far a guest that is deleted has come. */
 enum life_delete { DELETE_NOT, DELETE_CLEAR, DELETE_CLEARING, DELETE_RELOAD };
@@ -58,6 +59,7 @@ struct life {
 	enum life_delete deleting;
 	u64 to_reload, reloading;	/* vcpus whose MSG_RELOAD did not fit yet; is sent and not answered */
 	const struct life_end *ends;	/* who deletes it */
+	bool pausing;			/* vcpus were asked to stay out, and not all do yet */
 	u64 started;			/* TSC of the first instruction; 0: not yet */
 	u64 starts;
 	struct restart restart;
@@ -106,6 +108,11 @@ const char *life_start(struct guest *g, u64 now);
 const char *life_stop(struct guest *g, u32 seconds, u64 now);
 const char *life_kill(struct guest *g, u64 now);
 const char *life_reset(struct guest *g, u64 now);
+
+/* All vcpus stay out of the guest, and go on. Time goes on meanwhile. */
+const char *life_pause(struct guest *g);
+const char *life_resume(struct guest *g);
+void life_pause_step(struct life *l);	/* lifecycle.c's */
 
 /* From now on nothing starts any more, waiting restarts are forgotten: the machine goes down. */
 void life_hold(void);

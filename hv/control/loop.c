@@ -4,6 +4,7 @@
 
 #include "hub.h"
 #include "lifecycle.h"
+#include "plan_store.h"
 #include "requests.h"
 #include "shell.h"
 #include "shutdown.h"
@@ -35,6 +36,7 @@
 static u64 typed_at;		/* TSC of the last byte */
 static u64 button_next;		/* TSC of the next look */
 static u32 to_start;		/* guests that the plan starts, and that still wait for what the datastore has of them */
+static bool to_choose;		/* these are not known yet */
 static u64 log_shown;		/* end of the log when the last turn ended */
 static u64 turn_next;		/* TSC of the next turn */
 
@@ -44,14 +46,28 @@ void loop_init(void)
 	typed_at = button_next = log_shown = turn_next = 0;
 	life_init();
 	requests_init();
+	plan_store_init();
 	shutdown_init();
 	hub_init();
 	typing_init();
 	shell_init();
 }
 
+/* The guests of the plan, which may be a saved one: first it must be known which. */
+static void choose_starts(u64 now)
+{
+	if (!plan_store_settled(now))
+		return;
+	to_choose = false;
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		if (g->plan->autostart)
+			to_start |= BIT32(g->index);
+}
+
 static void start_waiting(u64 now)
 {
+	if (to_choose)
+		choose_starts(now);
 	for (struct guest *g = guest_next(NULL); g && to_start; g = guest_next(g)) {
 		const char *why;
 
@@ -67,9 +83,7 @@ static void start_waiting(u64 now)
 void loop_autostart(u64 now)
 {
 	to_start = 0;
-	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
-		if (g->plan->autostart)
-			to_start |= BIT32(g->index);
+	to_choose = true;
 	start_waiting(now);
 }
 
@@ -197,6 +211,7 @@ u64 loop_turn(u64 now)
 	take_mouse(now);
 	take_button(now);
 	more = requests_serve();
+	more |= plan_store_step(now);
 	until = life_tick(now);
 	shutdown_tick(now);
 	shell_poll();

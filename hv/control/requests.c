@@ -32,6 +32,19 @@ bool request_put(const struct request *r)
 	return true;
 }
 
+/* What the plan has locked nobody changes before the machine starts anew; who tries is in the log. */
+static const char *refuse_locked(const struct guest *g, enum life_event event, const char *who)
+{
+	static const char *const word[LIFE_EVENTS] = { [LIFE_START] = "start", [LIFE_STOP] = "stop", [LIFE_KILL] = "kill",
+		[LIFE_RESET] = "reset", [LIFE_PAUSE] = "pause", [LIFE_RESUME] = "resume", [LIFE_SET] = "set",
+		[LIFE_DELETE] = "delete", [LIFE_BALLOON] = "balloon" };
+
+	if (!g->plan->locked)
+		return NULL;
+	log_notice("guest %s: %s by the %s was refused: it is locked", g->name, word[event], who);
+	return "it is locked: nothing changes it until the machine's next start";
+}
+
 /* The last word, then the next one's turn. */
 static void answer(enum request_answer what, const char *text)
 {
@@ -99,6 +112,7 @@ static void make_copy(const struct plan_guest *of, const char *name)
 	str_copy(q.wanted.name, sizeof(q.wanted.name), name);
 	memset(q.wanted.line, 0, sizeof(q.wanted.line));
 	q.wanted.cores.is_list = false;
+	q.wanted.locked = false;
 	for (u32 i = 0; i < q.wanted.net_count; i++) {
 		memset(q.wanted.net[i].mac, 0, sizeof(q.wanted.net[i].mac));
 		q.wanted.net[i].address_count = 0;
@@ -192,8 +206,10 @@ static void to_guest(const struct request *r)
 {
 	enum life_event event = r->op == REQUEST_SET ? LIFE_SET : LIFE_DELETE;
 	struct guest *g = life_find(r->guest);
-	const char *why = g ? life_refusal(g, event) : "there is no guest of this name";
+	const char *why = g ? refuse_locked(g, event, r->who) : "there is no guest of this name";
 
+	if (!why)
+		why = life_refusal(g, event);
 	if (why)
 		refuse(r->guest, why);
 	else if (r->op == REQUEST_SET)
@@ -204,7 +220,8 @@ static void to_guest(const struct request *r)
 
 static void serve(const struct request *r)
 {
-	static const char *const file[] = { [REQUEST_CREATE] = "create", [REQUEST_COPY] = "create", [REQUEST_SET] = "set",
+	static const char *const file[] = { [REQUEST_CREATE] = "create", [REQUEST_COPY] = "create", [REQUEST_PLACE] = "plan",
+		[REQUEST_SET] = "set",
 		[REQUEST_DELETE] = "delete" };
 
 	plan_errors_init(&q.errors, file[r->op]);
@@ -212,6 +229,9 @@ static void serve(const struct request *r)
 		answer(ANSWER_REFUSED, "the machine is going down");
 	} else if (r->op == REQUEST_CREATE) {
 		plan_read_guest(&q.wanted, r->text, r->size, &q.work, &q.errors);
+		create();
+	} else if (r->op == REQUEST_PLACE) {
+		q.wanted = *r->place;
 		create();
 	} else if (r->op == REQUEST_COPY) {
 		copy(r);
@@ -229,12 +249,18 @@ bool requests_serve(void)
 
 const char *request_now(struct guest *g, enum life_event event, u32 seconds, const char *who, u64 now)
 {
-	(void)who;
+	const char *why = refuse_locked(g, event, who);
+
+	if (why)
+		return why;
 	switch (event) {
 	case LIFE_START:	return life_start(g, now);
 	case LIFE_STOP:		return life_stop(g, seconds, now);
 	case LIFE_KILL:		return life_kill(g, now);
 	case LIFE_RESET:	return life_reset(g, now);
+	case LIFE_PAUSE:	return life_pause(g);
+	case LIFE_RESUME:	return life_resume(g);
+	case LIFE_BALLOON:	return NULL;	/* the caller's: it may */
 	default:		return "that is not done at once";
 	}
 }

@@ -6,7 +6,7 @@
 
 #include "lifecycle.h"
 
-enum request_op { REQUEST_CREATE, REQUEST_COPY, REQUEST_SET, REQUEST_DELETE };
+enum request_op { REQUEST_CREATE, REQUEST_COPY, REQUEST_PLACE, REQUEST_SET, REQUEST_DELETE };
 enum request_answer { ANSWER_LINE, ANSWER_DONE, ANSWER_REFUSED };	/* one more line of why not; the last word */
 
 typedef void request_answer_fn(void *arg, enum request_answer answer, const char *text);
@@ -17,6 +17,7 @@ struct request {
 	char from[PLAN_NAME_SIZE];	/* COPY: of whom */
 	u32 size;
 	char text[PLAN_TABLE_SIZE_MAX];	/* CREATE, SET, COPY: a table [guest.NAME], or what is different in it */
+	const struct plan_guest *place;	/* PLACE: what is created; stays until the answer */
 	const char *who;		/* "shell": constant */
 	request_answer_fn *answer;	/* out of requests_serve() only */
 	void *arg;
@@ -32,5 +33,5 @@ bool request_put(const struct request *r);
 /* The first one's turn. true: some wait, or one is under way. Out of the event loop's turn. */
 bool requests_serve(void);
 
-/* START .. RESUME of g for who: null when it was begun, else why not. seconds: LIFE_STOP's. */
+/* START .. RESUME, BALLOON of g for who: null when it was begun, else why not. seconds: LIFE_STOP's. */
 const char *request_now(struct guest *g, enum life_event event, u32 seconds, const char *who, u64 now);

@@ -61,6 +61,8 @@ void shell_devices(int argc, char **argv);
 void shell_create(int argc, char **argv);
 void shell_set(int argc, char **argv);
 void shell_delete(int argc, char **argv);
+void shell_pause(int argc, char **argv);
+void shell_resume(int argc, char **argv);
 /* shell_datastore.c: */
 void shell_datastore(int argc, char **argv);
 /* shell_stats.c: */

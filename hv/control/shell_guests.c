@@ -2,6 +2,7 @@
 /* Commands about guests. */
 #include "hub.h"
 #include "lifecycle.h"
+#include "requests.h"
 #include "shell.h"
 #include "shutdown.h"
 #include "sinks.h"
@@ -129,7 +130,7 @@ void shell_start(int argc, char **argv)
 
 	(void)argc;
 	if (g)
-		report(g, life_start(g, tsc_now()));
+		report(g, request_now(g, LIFE_START, 0, "shell", tsc_now()));
 }
 
 void shell_stop(int argc, char **argv)
@@ -142,7 +143,7 @@ void shell_stop(int argc, char **argv)
 	if (argc > 2 && !shell_number(argv[2], STOP_SECONDS_MAX, &seconds))
 		shell_print("\"%s\" is not a time: whole seconds, at most %u\n", argv[2], STOP_SECONDS_MAX);
 	else
-		report(g, life_stop(g, (u32)seconds, tsc_now()));
+		report(g, request_now(g, LIFE_STOP, (u32)seconds, "shell", tsc_now()));
 }
 
 void shell_reset(int argc, char **argv)
@@ -151,7 +152,7 @@ void shell_reset(int argc, char **argv)
 
 	(void)argc;
 	if (g)
-		report(g, life_reset(g, tsc_now()));
+		report(g, request_now(g, LIFE_RESET, 0, "shell", tsc_now()));
 }
 
 void shell_kill(int argc, char **argv)
@@ -160,7 +161,7 @@ void shell_kill(int argc, char **argv)
 
 	(void)argc;
 	if (g)
-		report(g, life_kill(g, tsc_now()));
+		report(g, request_now(g, LIFE_KILL, 0, "shell", tsc_now()));
 }
 
 /* The target holds over restarts. Statistics come a moment later: `devices GUEST` has them. */
@@ -177,6 +178,10 @@ void shell_balloon(int argc, char **argv)
 	}
 	if (argc > 2 && !shell_number(argv[2], g->plan->memory / MiB - 1, &mib)) {
 		shell_print("\"%s\" is not an amount: whole MiB, less than its %lu\n", argv[2], g->plan->memory / MiB);
+		return;
+	}
+	if (argc > 2 && request_now(g, LIFE_BALLOON, 0, "shell", tsc_now())) {
+		report(g, "it is locked: nothing changes it until the machine's next start");
 		return;
 	}
 	if (argc > 2)

@@ -5,6 +5,7 @@
 #include "shell.h"
 
 #include <hv/lib.h>
+#include <hv/time.h>
 
 static struct request ask;
 static bool answered, too_long;
@@ -241,4 +242,25 @@ void shell_delete(int argc, char **argv)
 	str_copy(ask.guest, sizeof(ask.guest), g->name);
 	ask.size = 0;
 	put(REQUEST_DELETE);
+}
+
+static void at_once(const char *word, enum life_event event)
+{
+	struct guest *g = shell_find_guest(word);
+	const char *why = g ? request_now(g, event, 0, "shell", tsc_now()) : NULL;
+
+	if (why)
+		shell_print("guest %s: %s\n", g->name, why);
+}
+
+void shell_pause(int argc, char **argv)
+{
+	(void)argc;
+	at_once(argv[1], LIFE_PAUSE);
+}
+
+void shell_resume(int argc, char **argv)
+{
+	(void)argc;
+	at_once(argv[1], LIFE_RESUME);
 }

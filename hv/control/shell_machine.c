@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commands about the machine. */
 #include "lifecycle.h"
+#include "plan_store.h"
 #include "shell.h"
 #include "shutdown.h"
 #include "text.h"
 
 #include <hv/control.h>
 #include <hv/core.h>
+#include <hv/datastore.h>
 #include <hv/log.h>
 #include <hv/machine.h>
 #include <hv/time.h>
@@ -21,14 +23,67 @@ static void plan_piece(void *context, const char *text)
 	}
 }
 
-void shell_plan(int argc, char **argv)
+static void show_plan(void)
 {
-	(void)argc;
-	(void)argv;
 	if (machine_plan && machine_resolved)
 		resolved_plan_show(machine_plan, machine_resolved, plan_piece, NULL);
 	else
 		shell_line("there is no plan");
+}
+
+static void list_saved(void)
+{
+	u32 n = 0;
+
+	for (u32 number; (number = plan_store_nth(n)); n++)
+		shell_print("%s%u", n ? ", " : "saved plans: ", number);
+	shell_line(n ? "" : "none is saved");
+}
+
+static void save_plan(void)
+{
+	const char *why = plan_store_save();
+
+	if (!why)
+		return;
+	shell_print("plan: %s\n", why);
+	if (datastore_state() != DATASTORE_READY)
+		show_plan();
+}
+
+static void roll_back(const char *word)
+{
+	const char *why;
+	u64 number = 0;
+
+	if (word && !shell_number(word, 99999999, &number)) {
+		shell_print("\"%s\" is not the number of a saved plan: `plan list` has them\n", word);
+		return;
+	}
+	why = plan_store_rollback((u32)number);
+	if (why)
+		shell_print("plan: %s\n", why);
+}
+
+void shell_plan(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "show", *why;
+
+	if (!strcmp(word, "show")) {
+		show_plan();
+	} else if (!strcmp(word, "save")) {
+		save_plan();
+	} else if (!strcmp(word, "list")) {
+		list_saved();
+	} else if (!strcmp(word, "rollback")) {
+		roll_back(argc > 2 ? argv[2] : NULL);
+	} else if (!strcmp(word, "forget")) {
+		why = plan_store_forget();
+		if (why)
+			shell_print("plan: %s\n", why);
+	} else {
+		shell_line("usage: plan [show], plan save, plan list, plan rollback [NUMBER], plan forget");
+	}
 }
 
 static const char *core_state_word(u32 state)

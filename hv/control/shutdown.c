@@ -61,6 +61,8 @@ static bool guest_is_done(u64 now)
 	if (!down.asked) {
 		down.asked = true;
 		down.give_up = now + (down.seconds + PARK_PATIENCE_SECONDS) * timebase.tsc_hz;
+		if (life_phase(g) == PHASE_PAUSED)
+			life_resume(g);
 		if (down.seconds)
 			life_stop(g, down.seconds, now);
 		else

@@ -8,6 +8,7 @@
 #include <hv/core.h>
 #include <hv/emulate.h>
 #include <hv/host.h>
+#include <hv/host_net.h>
 #include <hv/lib.h>
 #include <hv/machine.h>
 #include <hv/net_build.h>
@@ -200,6 +201,7 @@ struct guest *guest_build(u32 slot, const struct resolved_guest *r, const char *
 
 void guest_unhook(struct guest *g)
 {
+	host_net_drop_guest(g);
 	net_drop_guest(g);
 	guest_volumes_forget(g);
 	control_work_forget(pool_in_arena, arena_of(g));

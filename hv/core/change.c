@@ -5,6 +5,7 @@
 
 #include <hv/core.h>
 #include <hv/host.h>
+#include <hv/host_net.h>
 #include <hv/lib.h>
 #include <hv/machine.h>
 #include <hv/net_build.h>
@@ -95,7 +96,9 @@ static struct guest *build_placed(u32 slot, const struct resolved_plan *rp, u32 
 		g = NULL;
 		lacking = "its ports: the switch is full";
 	}
-	if (!g)
+	if (g)
+		host_net_add_guest(g);
+	else
 		lack(errors, r->plan, lacking);
 	return g;
 }
@@ -167,6 +170,14 @@ int change_may_drop(const struct guest *g, struct plan_errors *errors)
 int change_may_set(const struct guest *g, const struct plan_guest *wanted, struct plan_errors *errors)
 {
 	return plan_with(g, wanted, errors) ? 0 : -E_INVAL;
+}
+
+int change_may_apply(struct plan *p, struct plan_errors *errors)
+{
+	p->machine = machine_plan->machine;
+	p->switch_count = machine_plan->switch_count;
+	memcpy(p->sw, machine_plan->sw, sizeof(p->sw));
+	return plan_admit(p, machine_facts, resolved_room, errors);
 }
 
 void change_drop_begin(struct guest *g)

@@ -134,6 +134,12 @@ static void read_hyperv(struct plan_reader *r, void *object, const struct toml_n
 	((struct plan_guest *)object)->hyperv = n->boolean;
 }
 
+static void read_locked(struct plan_reader *r, void *object, const struct toml_node *n)
+{
+	(void)r;
+	((struct plan_guest *)object)->locked = n->boolean;
+}
+
 static void read_balloon(struct plan_reader *r, void *object, const struct toml_node *n)
 {
 	(void)r;
@@ -159,7 +165,7 @@ static const struct plan_rule guest_rules[] = {
 	{ "test_device", TYPE(BOOLEAN), read_test_device,         PLAN_KEY_TEST_DEVICE, NULL },
 	{ "hyperv",      TYPE(BOOLEAN), read_hyperv,              0,                    NULL },
 	{ "apic",        TYPE(STRING),  read_apic,                PLAN_KEY_APIC,        NULL },
-	{ "locked",      TYPE(BOOLEAN), NULL,         0, "locking of guests" },
+	{ "locked",      TYPE(BOOLEAN), read_locked,              0,                    NULL },
 	{ "display",     TYPE(BOOLEAN), read_display,             PLAN_KEY_DISPLAY,     NULL },
 	{ "cdrom",       TYPE(STRING),  plan_read_cdrom,          PLAN_KEY_CDROM,       NULL },
 	{ "virtio_console", TYPE(BOOLEAN) | TYPE(TABLE), plan_read_virtio_console, 0,   NULL },

@@ -283,6 +283,8 @@ static void show_guest(const struct show *s, const struct resolved_guest *rg)
 	show_boot(s, &g->boot);
 	if (g->display)
 		show(s, "display = true\n");
+	if (g->locked)
+		show(s, "locked = true\n");
 	show_disks(s, g);
 	show_nets(s, rg);
 	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\nhyperv = %s\napic = \"%s\"\n",

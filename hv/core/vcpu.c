@@ -5,6 +5,7 @@
 #include <hv/core.h>
 #include <hv/lock.h>
 #include <hv/pc.h>
+#include <hv/policy.h>
 #include <hv/time.h>
 #include <hv/virt.h>
 
@@ -59,6 +60,22 @@ static void take_guest_events(struct vcpu *v)
 	spin_unlock(&g->device_lock);
 }
 
+/* Out of the guest until the control core says go on, or park. What else is asked meanwhile waits. */
+static void stay_paused(struct vcpu *v)
+{
+	store_release(&v->pub->paused, 1u);
+	for (;;) {
+		store_relaxed(&this_core()->pub->doorbell, 0u);
+		fence_full();
+		if (!load_acquire(&v->guest->paused) || load_relaxed(&v->pub->requests) & REQ_PARK)
+			break;
+		core_idle(~0ul);
+		core_take_interrupts();
+	}
+	store_release(&v->pub->paused, 0u);
+	policy_was_paused(v);
+}
+
 /* Answer what others asked. false: leave the guest. */
 static bool take_requests(struct vcpu *v)
 {
@@ -83,6 +100,8 @@ static bool take_requests(struct vcpu *v)
 		guest_take_calls(v->guest, &v->pub->calls);
 	if (r & REQ_PIC)
 		v->extint_pending = pc_pic_output(v->guest);
+	if (r & REQ_PAUSE)
+		stay_paused(v);
 	v->deadline = 0;	/* whatever moved, look at the timers once */
 	return true;
 }

@@ -89,7 +89,7 @@ int net_add_guest(struct guest *g, const struct resolved_plan *rp, const struct 
 
 void net_drop_guest(struct guest *g)
 {
-	for (u32 k = 0; k < g->net_count; k++) {
+	for (u32 k = 0; g->pc && k < g->net_count; k++) {
 		struct net_port *p = pc_net_port(g, k);
 
 		if (p && p->sw)

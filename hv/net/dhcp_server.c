@@ -73,6 +73,14 @@ static struct dhcp_binding *find(struct dhcp_server *s, const u8 mac[6])
 	return NULL;
 }
 
+void dhcp_unbind(struct dhcp_server *s, const u8 mac[6])
+{
+	struct dhcp_binding *b = find(s, mac);
+
+	if (b)
+		*b = (struct dhcp_binding){ 0 };
+}
+
 const struct dhcp_binding *dhcp_find(const struct dhcp_server *s, const u8 mac[6], u64 now)
 {
 	for (u32 i = 0; i < DHCP_BINDINGS; i++) {

@@ -41,6 +41,9 @@ void dhcp_init(struct dhcp_server *s, u32 address, u32 mask, u16 mtu, const char
 /* Bind an address to a guest's card: the first free one from the tenth of the network on. 0: there is none. */
 u32 dhcp_bind(struct dhcp_server *s, const u8 mac[6], const char *name);
 
+/* That card is gone: its address is free for others. */
+void dhcp_unbind(struct dhcp_server *s, const u8 mac[6]);
+
 struct dhcp_answer {
 	u32 to;				/* 0xffffffff: broadcast */
 	u32 length;

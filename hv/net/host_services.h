@@ -35,6 +35,7 @@ extern struct host_time host_time;
 /* syslog.c */
 void syslog_begin(const struct plan_machine *m, const char *hostname);
 void syslog_look(void);
+void syslog_forget(u32 guest);		/* what its console began to say */
 struct syslog_state {
 	bool on, connected;
 	u64 sent, lost;

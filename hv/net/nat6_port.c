@@ -73,7 +73,7 @@ void nat6_port_member(u32 index, const struct nat_member *m)
 
 	if (to->used)
 		nat6_forget_member(&nat6, index);
-	to->used = true;
+	to->used = m->used;
 	to->guest = m->guest;
 	to->network = m->network;
 }

@@ -11,7 +11,7 @@ extern struct nat6 nat6;
 void nat6_port_init(void);
 void nat6_port_add(struct host_port *hp, u32 side);
 
-/* Member index is m now. */
+/* Member index is m now (not used: nobody). */
 void nat6_port_member(u32 index, const struct nat_member *m);
 
 /* A frame with IPv6 for one of the hypervisor's ports. As nat_port_take(). */

@@ -189,6 +189,37 @@ void nat_bind_guests(u32 network, const struct resolved_plan *rp, u32 sw_index)
 	}
 }
 
+static void share_anew(void)
+{
+	nat_share(&nat);
+	nat_share(&nat6.flows);
+}
+
+void nat_add_card(u32 network, const u8 mac[NET_MAC], const char *name)
+{
+	struct dhcp_server *s = &nat_dhcp[network];
+
+	nat_drop_card(network, mac);		/* it may have had a stranger's lease */
+	if (dhcp_bind(s, mac, name))
+		lease_given(network, dhcp_find(s, mac, 0));
+	share_anew();
+}
+
+void nat_drop_card(u32 network, const u8 mac[NET_MAC])
+{
+	dhcp_unbind(&nat_dhcp[network], mac);
+	for (u32 i = 0; i < NAT_MEMBERS; i++) {
+		struct nat_member *m = &nat.member[i];
+
+		if (!m->used || m->network != network || memcmp(m->mac, mac, sizeof(m->mac)))
+			continue;
+		nat_forget_member(&nat, i);
+		m->used = m->guest = false;
+		nat6_port_member(i, m);
+	}
+	share_anew();
+}
+
 void nat_add_forwards(struct host_port *hp, u32 side, const struct plan_switch *sw)
 {
 	for (u32 i = 0; i < sw->forward_count && nat.forwards < NAT_FORWARDS; i++) {

@@ -8,6 +8,10 @@ void nat_services_init(struct host_port *hp, u32 address, u32 mask);
 
 /* The guests' cards on switch sw_index get their addresses and are members of network. */
 void nat_bind_guests(u32 network, const struct resolved_plan *rp, u32 sw_index);
+
+/* One card of a guest that is made while others run, and of one that goes. */
+void nat_add_card(u32 network, const u8 mac[NET_MAC], const char *name);
+void nat_drop_card(u32 network, const u8 mac[NET_MAC]);
 void nat_add_forwards(struct host_port *hp, u32 side, const struct plan_switch *sw);
 
 /* A frame with IPv4, head: its first n bytes (HOST_HEADERS of a longer one); member: who sent it, -1: nobody known. true: it was

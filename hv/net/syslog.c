@@ -172,6 +172,11 @@ static bool next_console_line(u32 index)
 	return false;
 }
 
+void syslog_forget(u32 guest)
+{
+	memset(&s.console[guest], 0, sizeof(s.console[guest]));
+}
+
 static void send_waiting(void)
 {
 	for (u32 i = 0; i < LINES_A_LOOK && can_send(); i++)

@@ -166,7 +166,7 @@ static void mounted(void)
 
 	d.to_format = false;
 	if (!err)
-		err = fs_mkdir("vars") | fs_mkdir("log") | fs_mkdir("crash") | fs_mkdir("capture");
+		err = fs_mkdir("vars") | fs_mkdir("log") | fs_mkdir("crash") | fs_mkdir("capture") | fs_mkdir("plan");
 	if (err) {
 		unreadable(fs_broken_why());
 		return;
@@ -271,7 +271,7 @@ void datastore_use(struct datastore_use *use)
 
 bool datastore_file(u32 n, struct datastore_file *f)
 {
-	static const char *const dir[] = { "vars", "log", "crash", "capture" };
+	static const char *const dir[] = { "vars", "log", "crash", "capture", "plan" };
 	char name[FS_PATH_MAX];
 
 	for (u32 i = 0; d.state == DATASTORE_READY && i < ARRAY_COUNT(dir); i++) {

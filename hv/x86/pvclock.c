@@ -9,6 +9,7 @@
 
 #define PVCLOCK_ENABLE 1ul
 #define PVCLOCK_TSC_STABLE 1u
+#define PVCLOCK_GUEST_STOPPED 2u	/* the guest takes it away */
 
 struct pvclock_time {
 	u32 version;		/* odd while it is being written */
@@ -70,6 +71,17 @@ void pvclock_update(struct vcpu *v)
 	t.tsc_timestamp = v->guest->tsc_start + v->tsc_offset;
 	scale_set(timebase.tsc_hz, &t);
 	publish(to, &t.version, &t, sizeof(t));
+}
+
+void policy_was_paused(struct vcpu *v)
+{
+	struct pvclock_time *t;
+
+	if (!(v->pvclock_msr & PVCLOCK_ENABLE))
+		return;
+	t = gmem_ptr(v->guest, GPA(v->pvclock_msr & ~PVCLOCK_ENABLE), sizeof(*t));
+	if (t)
+		fetch_or(&t->flags, (u8)PVCLOCK_GUEST_STOPPED);
 }
 
 bool pvclock_write_system(struct vcpu *v, u64 val)

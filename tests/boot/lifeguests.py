@@ -1,12 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests that come, change and go while others run."""
+import os
+import time
+
+import lasting
 import plans
 from scenarios import ready, shell, view
 
+CYCLES = int(os.environ.get('CYCLES', 1000))
+
 # Two guests that run all the time, and files for others: one with everything that a guest can have of its own.
 two = plans.elf_plan('life', [('tick', dict(cmdline='n=0')), ('storm', dict(cmdline='n=0'))])
-two.text = ('[machine]\nimport = ["hello.elf", "idle.elf", "disk.img"]\n[switch.lan]\n' + two.text)
+two.text = ('[machine]\nimport = ["hello.elf", "idle.elf", "disk.img"]\n[switch.lan]\nnat = true\n' + two.text)
 two.files |= {'hello.elf': f'{plans.GUEST}/hello.elf', 'idle.elf': f'{plans.GUEST}/idle.elf', 'disk.img': bytes(1 << 20)}
+
+
+locked = plans.elf_plan('locked', [('tick', dict(cmdline='n=0')), ('storm', dict(cmdline='n=0', extra='locked = true'))])
+
+
+kept = plans.Plan('life-kept', two.text.replace('[machine]\n', lasting.MACHINE), two.files)
 
 
 def create(m, *lines):
@@ -34,20 +46,123 @@ def create_delete(m, plan):
     m.expect(r'guest storm: running', 30 * m.patience)
     view(m, '0')
     before = None
-    for i in range(m.rounds if hasattr(m, 'rounds') else 20):
+    rounds = 20 if m.patience == 1 else 3
+    for i in range(rounds):
         create(m, *THIRD)
         m.expect(r'guest third: created', 30 * m.patience)
         shell(m, 'start third', r'guest third: ended result=0', 60)
         if i == 0:
             shell(m, 'net', r'third\.0 [\s\S]*third\.1 ')
+            shell(m, 'net nat', r'third +\S+ 10\.77\.0\.10 [\s\S]*third +\S+ 10\.77\.0\.11 ')
             audit(m)
         shell(m, 'delete third', r'guest third: deleted\s+bulkhead> ', 60)
         now = audit(m)
         before = before or now
         assert now == before, f'round {i}: {now}, after the first one {before}'
     shell(m, 'guests', r'tick +running[\s\S]*storm +running')
+    assert 'third' not in shell(m, 'net nat', r'gateway [\s\S]*?bulkhead>').group(0)
     shell(m, 'cores', r'\n +3 [^\n]*idle +0 +-')
-    return '20 times'
+    return f'{rounds} times'
+
+
+def cycles(m, plan):
+    """Create, start, stop, delete, a thousand times beside two guests that run."""
+    ready(m)
+    m.expect(r'guest storm: running', 30 * m.patience)
+    view(m, '0')
+    before = None
+    for i in range(CYCLES):
+        shell(m, 'create copy from tick', r'guest copy: created\s+bulk', 60)
+        shell(m, 'start copy', r'guest copy: running', 60)
+        shell(m, 'kill copy', r'guest copy: killed', 60)
+        shell(m, 'delete copy', r'guest copy: deleted\s+bulk', 60)
+        if i % 50 == 49 or not i:
+            now = audit(m)
+            before = before or now
+            assert now == before, f'round {i}: {now}, after the first one {before}'
+    shell(m, 'guests', r'tick +running[\s\S]*storm +running')
+    return f'{CYCLES} times'
+
+
+def pause(m, plan):
+    """One is held still while the other's clock goes on; then it counts from where it was."""
+    ready(m)
+    m.expect(r'guest storm: running', 30 * m.patience)
+    view(m, '1')
+    m.expect(r'TICKS second=\d+ ', 20 * m.patience)
+    view(m, '0')
+    shell(m, 'pause tick', r'guest tick: paused')
+    shell(m, 'guests', r'tick +paused')
+    shell(m, 'stop tick', r'it is paused: `resume` it first')
+    time.sleep(4 * m.patience)
+    shell(m, 'resume tick', r'guest tick: goes on')
+    view(m, '1')
+    gap = int(m.expect(r'TICKS second=\d+ count=\d+ max_us=([2-9]\d{6})', 20 * m.patience).group(1))
+    m.expect(r'TICKS second=\d+ count=\d+ max_us=\d{1,6}\s', 20 * m.patience)
+    view(m, '0')
+    shell(m, 'pause tick', r'guest tick: paused')
+    shell(m, 'kill tick', r'guest tick: killed')
+    for word in ('start', 'kill', 'pause', 'delete', 'set'):
+        shell(m, f'{word} storm' + (' memory=32MiB' if word == 'set' else ''), r'guest storm: it is locked')
+    shell(m, 'log', r'guest storm: set by the shell was refused: it is locked')
+    shell(m, 'guests', r'storm +running')
+    audit(m)
+    return f'{gap / 1e6:.1f} s'
+
+
+def plan_lasts(m, plan):
+    """What was made at run time is there again after a power cut, and can be taken back."""
+    ready(m)
+    shell(m, 'plan save', r'plan: there is no datastore[\s\S]*\[guest.tick\]', 30)
+    lasting.make(m)
+    create(m, *THIRD)
+    m.expect(r'guest third: created', 30 * m.patience)
+    shell(m, 'set third memory=48MiB', r'guest third: changed', 30)
+    shell(m, 'plan save', r'plan: kept as number 1', 30)
+    for _ in range(20):
+        if ' 0 B wait' in shell(m, 'datastore', r'([\d.]+ \w+) wait', 30).group(0):
+            break
+        time.sleep(1)
+    m.again()
+    m.expect(r'plan: number 1 is in force: 0 guests went or changed, 1 came', 90 * m.patience)
+    m.expect(r'guest third: ended result=0', 60 * m.patience)
+    shell(m, 'plan', r'\[guest.third\]\s+cores = \[\d\]\s+memory = "48MiB"', 30)
+    shell(m, 'delete third', r'guest third: deleted', 30)
+    shell(m, 'plan save', r'plan: kept as number 2', 30)
+    shell(m, 'plan list', r'saved plans: [12], [12]')
+    shell(m, 'plan rollback 7', r'plan: it is not whole')
+    shell(m, 'plan rollback', r'plan: number 1 is in force: 0 guests went or changed, 1 came', 30)
+    shell(m, 'guests', r'third +off')
+    shell(m, 'start third', r'guest third: ended result=0', 60)
+    shell(m, 'start third', r'guest third: running', 60)
+    audit(m)
+
+
+def no_memory(m, plan):
+    """Guests are made until the hypervisor's own memory gives out, at a place that is a little different each time: what was begun
+    goes back."""
+    ready(m)
+    m.expect(r'guest storm: running', 30 * m.patience)
+    view(m, '0')
+    audit(m)
+    refused = 0
+    for extra in range(5):
+        net = ', '.join(['{ switch = "lan", model = "e1000e" }'] * (4 - extra // 2))
+        for i in range(5):
+            create(m, f'[guest.g{i}]', 'cores = 1', 'memory = "16MiB"', 'boot = { type = "elf", file = "hello.elf" }', f'net = [{net}]',
+                   'display = true', 'virtio_console = { ports = ["a", "b", "c"] }' if extra % 2 else 'balloon = true')
+            m.expect(rf'guest g{i}: created\s+bulk|error HV-NO-MEMORY: create:1: guest.g{i}: room in the hyp[\s\S]*nothing was changed', 30)
+            if f'guest g{i}: created\r' in m.text[m.at - 60:m.at]:
+                last = i
+                continue
+            refused += 1
+            break
+        audit(m)
+        for i in range(last + 1):
+            shell(m, f'delete g{i}', rf'guest g{i}: deleted', 30)
+        audit(m)
+    assert refused >= 3, f'{refused} of 5 rounds came to the end of the memory'
+    shell(m, 'guests', r'tick +running[\s\S]*storm +running')
 
 
 def changes(m, plan):

@@ -66,6 +66,7 @@ static void taken(struct virtio_device *d, u32 queue)
 {
 	struct vnet *n = container_of(d, struct vnet, d);
 
+	n->senders += n->remote.lazy >> queue & 1;
 	if (queue != VNET_RX)
 		return;
 	vnet_port_update(n);
@@ -83,7 +84,10 @@ static bool drop(struct virtio_device *d, u32 queue)
 		frame_ring_clear(&n->backlog);
 	}
 	n->dirty &= ~BIT32(queue);
-	return !n->in_flight[queue];
+	if (n->in_flight[queue])
+		return false;
+	n->senders -= n->remote.lazy >> queue & 1;
+	return true;
 }
 
 static const struct virtio_remote_kind remote_kind = { .name = "virtio-net model", .serve = serve, .taken = taken, .drop = drop,
@@ -115,11 +119,12 @@ static void describe(const struct virtio_device *d, char *to, size_t size)
 	const struct vnet *n = container_of(d, const struct vnet, d);
 	const u8 *m = n->own_mac;
 
-	fmt_print(to, size, "address %02x:%02x:%02x:%02x:%02x:%02x, %s: %lu frames sent, %lu received, %lu filtered out, "
-		"%lu had to wait for buffers, %lu found none that fits, %lu malformed, %lu commands, %lu of them wrong",
-		m[0], m[1], m[2], m[3], m[4], m[5], load_relaxed(&n->live) ? "up" : "down", load_relaxed(&n->sent),
-		load_relaxed(&n->received), load_relaxed(&n->filtered), load_relaxed(&n->kept), load_relaxed(&n->unfit),
-		load_relaxed(&n->bad), load_relaxed(&n->commands), load_relaxed(&n->bad_commands));
+	fmt_print(to, size, "address %02x:%02x:%02x:%02x:%02x:%02x, %s, %u of %u pairs%s: %lu frames sent, %lu received, "
+		"%lu filtered out, %lu had to wait for buffers, %lu found none that fits, %lu malformed, %lu commands, "
+		"%lu of them wrong", m[0], m[1], m[2], m[3], m[4], m[5], load_relaxed(&n->live) ? "up" : "down", n->steer.pairs,
+		n->pairs_max, n->steer.rss ? " by RSS" : "", load_relaxed(&n->sent), load_relaxed(&n->received),
+		load_relaxed(&n->filtered), load_relaxed(&n->kept), load_relaxed(&n->unfit), load_relaxed(&n->bad),
+		load_relaxed(&n->commands), load_relaxed(&n->bad_commands));
 }
 
 static const struct virtio_kind net_kind = {

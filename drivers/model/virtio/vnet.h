@@ -93,6 +93,7 @@ struct vnet {
 	u8 own_mac[NET_MAC];		/* the plan's */
 	struct vnet_filter filter;
 	u32 pairs_max;			/* constant */
+	u32 senders;			/* lent queues to send from: they share the card's turn */
 	struct vnet_steer steer;
 	struct virtq_chain first, more;	/* buffers of the frame that is being received */
 	struct vnet_buffer buffer[VIRTQ_SIZE_MAX];

@@ -6,8 +6,9 @@
 #include <hv/guest.h>
 #include <hv/lib.h>
 
-#define TURN_FRAMES 64u			/* of a queue in one round, so that all cards have their turns */
+#define TURN_FRAMES 64u			/* of a card in one round, so that all have their turns */
 #define TURN_BYTES (256 * KiB)
+#define SHARE_FRAMES 16u		/* the least for a queue of many */
 #define HEADER ((u32)sizeof(struct vnet_header))
 #define ETHER 14u
 #define TCP_MIN 20u
@@ -151,18 +152,18 @@ static int take_one(struct vnet *n, u32 queue, u32 *bytes)
 
 bool vnet_send(struct vnet *n, u32 queue)
 {
-	u32 left = TURN_FRAMES, bytes = 0;
+	u32 share = MAX(n->senders, 1u), turn = MAX(TURN_FRAMES / share, SHARE_FRAMES), left = turn, bytes = 0;
 	int got = 1;
 
-	while (left && bytes < TURN_BYTES && (got = take_one(n, queue, &bytes)) > 0)
+	while (left && bytes < TURN_BYTES / share && (got = take_one(n, queue, &bytes)) > 0)
 		left--;
-	if (left < TURN_FRAMES) {
+	if (left < turn) {
 		switch_flush();
 		virtio_remote_flush(&n->remote, queue);
 	}
 	if (got < 0)
 		virtio_remote_fail(&n->remote, queue);
-	return left < TURN_FRAMES;
+	return left < turn;
 }
 
 void vnet_send_init(struct vnet *n)

@@ -15,6 +15,9 @@ int change_may_drop(const struct guest *g, struct plan_errors *errors);
 /* May g, which is off, become as wanted, under its own name? */
 int change_may_set(const struct guest *g, const struct plan_guest *wanted, struct plan_errors *errors);
 
+/* Would these guests hold on this machine, all together, with the switches that it has? p gets those. */
+int change_may_apply(struct plan *p, struct plan_errors *errors);
+
 /* g goes, in two steps: it is off, nothing works in its RAM, which is cleared. After the first its cores do
  * host_reload_tables(); with the second its RAM is free for others and g is no more. Or one as wanted takes its place, which
  * change_may_set() has allowed: it is returned. Should there be no memory for it, the old one is made again, and errors says so

@@ -151,6 +151,7 @@ struct guest {
 
 	struct guest_hyperv hyperv;	/* (d) */
 	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */
+	u32 paused;			/* (a) the control core wants all vcpus to stay out of the guest */
 	u32 balloon_pages;		/* (a) of 4 KiB, that the control core wants in its balloon */
 	u64 tsc_start;			/* (b) host TSC that the guest's TSC 0 stands for */
 	u64 device_deadline;		/* (d) next TSC at which models want attention; U64_MAX none */

@@ -8,6 +8,12 @@
 /* Make the ports and begin; nothing waits. After net_build(), before the seal. -E_NOMEM. Boot core. */
 int host_net_build(const struct plan *plan, const struct resolved_plan *rp);
 
+/* A guest is made while others run (its ports are on their switches), or goes (they still are): its name, and its addresses
+ * where it is behind NAT. Control core, out of the event loop's turn. */
+struct guest;
+void host_net_add_guest(struct guest *g);
+void host_net_drop_guest(struct guest *g);
+
 /* What `net host` and `net nat` print, line by line. */
 void host_net_show(void (*print)(const char *fmt, ...) PRINTF_LIKE(1, 2));
 void host_nat_show(void (*print)(const char *fmt, ...) PRINTF_LIKE(1, 2));

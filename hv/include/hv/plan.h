@@ -186,6 +186,7 @@ struct plan_guest {
 	u32 port_count;			/* ports beside the console */
 	char port[PLAN_PORTS_MAX][PLAN_NAME_SIZE];
 	bool balloon;			/* default false */
+	bool locked;			/* no operator changes it until the machine's next start; default false */
 	bool display;			/* default false */
 	u32 disk_count;
 	struct plan_disk disk[PLAN_DISKS_MAX];

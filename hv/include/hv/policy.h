@@ -19,6 +19,9 @@ void policy_trap(struct vcpu *v);
 u64 policy_cr4_allowed(const struct vcpu *v);
 u64 policy_xcr0_allowed(const struct vcpu *v);
 
+/* v was kept out of its guest for long: its paravirtual clock says so, for watchdogs. Own core. */
+void policy_was_paused(struct vcpu *v);
+
 /* VMEXIT_HYPERCALL of a guest that has told its name (guest.hyperv.os_id). NEXT or FAULT. hv/x86/hyperv.c */
 enum verdict hyperv_hypercall(struct vcpu *v);
 

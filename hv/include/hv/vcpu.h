@@ -22,6 +22,7 @@ enum vcpu_request {
 	REQ_POSTED = 128,	/* posted[] holds vectors */
 	REQ_FLUSH = 256,	/* the guest's nested tables lost something */
 	REQ_CALLS = 512,	/* calls is non-zero: hv/control_work.h */
+	REQ_PAUSE = 1024,	/* stay out of the guest while guest.paused */
 };
 #define REQ_SIPI_PAGE(requests) ((requests) >> 24)	/* the word's last byte */
 
@@ -37,6 +38,7 @@ struct vcpu_public {
 	u64 posted_level[4];		/* (a) which of them are level triggered */
 	u64 calls;			/* (a) ids of guest_call() that are to be run on its core, a bit each */
 	u32 running;			/* (a) 1 between start and park */
+	u32 paused;			/* (a) 1 while it stays out for REQ_PAUSE */
 	u32 apic_logical;		/* (a) this vcpu's logical destination as last written: LDR, mode in vlapic.h */
 	u32 apic_enabled;		/* (a) */
 	struct exit_stat stat[VMEXIT_KINDS];	/* written by the vcpu's core only; readers may see a torn pair */

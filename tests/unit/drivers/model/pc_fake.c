@@ -39,6 +39,8 @@ void vcpu_request(struct guest *g, u32 vcpu, u32 requests)
 	assert_true(vcpu < g->vcpu_count);
 	fetch_or(&g->vcpu[vcpu].requests, requests);
 	fake.requests[vcpu]++;
+	if (fake.requested)
+		fake.requested(vcpu);
 }
 
 void vcpu_request_start(struct guest *g, u32 vcpu, int page)

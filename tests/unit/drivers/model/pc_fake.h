@@ -26,6 +26,7 @@
 struct fake {
 	u64 now;			/* what pc_now() and vlapic_now() return */
 	u32 requests[FAKE_VCPUS];	/* vcpu_request() calls for each vcpu */
+	void (*requested)(u32 vcpu);	/* called by each; null: nothing */
 	u32 rings;			/* core_ring_doorbell() calls, for the control core */
 	u32 ends;			/* guest_end() calls */
 	enum guest_end end;

@@ -8,6 +8,7 @@
 #include <hv/pci.h>
 #include <hv/storage.h>
 
+#include "../../../../hv/control/plan_store.h"
 #include "../../../../hv/control/shell.h"
 #include <hv/pool.h>
 #include <hv/storage.h>
@@ -417,6 +418,19 @@ WEAK void shell_volume(int argc, char **argv)
 	shell_line("volume");
 }
 
+WEAK void plan_store_init(void) { }
+WEAK const char *plan_store_save(void) { return "there is no datastore"; }
+WEAK const char *plan_store_rollback(u32 number) { return "there is no datastore"; }
+WEAK const char *plan_store_forget(void) { return "there is no datastore"; }
+WEAK bool plan_store_step(u64 now) { return false; }
+WEAK bool plan_store_settled(u64 now) { return true; }
+WEAK u32 plan_store_nth(u32 n) { return 0; }
+
+WEAK void vcpu_kick(struct guest *g, u32 vcpu)
+{
+	core_ring_doorbell(g->core_of[vcpu]);
+}
+
 WEAK bool guest_volumes_closed(const struct guest *g)
 {
 	return !fake_volumes_open;
@@ -526,6 +540,7 @@ WEAK void datastore_drop(const struct guest *g) { }
 WEAK struct guest *change_add(const struct plan_guest *wanted, struct plan_errors *errors) { return NULL; }
 WEAK int change_may_drop(const struct guest *g, struct plan_errors *errors) { return 0; }
 WEAK int change_may_set(const struct guest *g, const struct plan_guest *wanted, struct plan_errors *errors) { return 0; }
+WEAK int change_may_apply(struct plan *p, struct plan_errors *errors) { return 0; }
 WEAK void change_drop_begin(struct guest *g) { }
 WEAK void change_drop_end(struct guest *g) { guests[g->index] = NULL; }
 WEAK struct guest *change_set_end(struct guest *g, const struct plan_guest *wanted, struct plan_errors *errors) { return g; }

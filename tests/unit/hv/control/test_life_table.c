@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* The state machine of guests: each request in each phase, and a guest's way out of the machine, with the test in the part of
  * its cores. */
 #include "fake_machine.h"
@@ -87,6 +87,8 @@ static void enter(enum life_phase phase)
 		deliver();
 		break;
 	}
+	if (phase == PHASE_PAUSED)
+		assert_null(life_pause(web));
 	if (phase == PHASE_STOPPING)
 		assert_null(life_stop(web, 30, now));
 	if (phase == PHASE_DRAINING || phase == PHASE_WAITING) {
@@ -106,7 +108,8 @@ static const char *ask(enum life_event event)
 	case LIFE_RESET:	return life_reset(web, now);
 	case LIFE_SET:		return life_delete(web, &changes);
 	case LIFE_DELETE:	return life_delete(web, &ends);
-	default:		return life_refusal(web, event);
+	case LIFE_PAUSE:	return life_pause(web);
+	default:		return life_resume(web);
 	}
 }
 
@@ -114,11 +117,12 @@ static const char *ask(enum life_event event)
  * -2: it says no, but a restart that was to come is cancelled. */
 #define NO (-1)
 #define CANCELS (-2)
-static const int wanted[LIFE_PHASES][LIFE_EVENTS] = {
+static const int wanted[LIFE_PHASES][LIFE_BALLOON] = {
 	/*                  START           STOP            KILL            RESET           PAUSE RESUME SET            DELETE */
 	[PHASE_OFF] =	  { PHASE_STARTING, NO,             NO,             NO,             NO, NO, PHASE_DELETING, PHASE_DELETING },
 	[PHASE_STARTING] = { NO,            PHASE_STOPPING, PHASE_STOPPING, PHASE_STOPPING, NO, NO, NO, NO },
-	[PHASE_RUNNING] = { NO,             PHASE_STOPPING, PHASE_STOPPING, PHASE_STOPPING, 0,  NO, NO, NO },
+	[PHASE_RUNNING] = { NO,             PHASE_STOPPING, PHASE_STOPPING, PHASE_STOPPING, PHASE_PAUSED, NO, NO, NO },
+	[PHASE_PAUSED] =  { NO,             NO,             PHASE_STOPPING, PHASE_STOPPING, NO, PHASE_RUNNING, NO, NO },
 	[PHASE_STOPPING] = { NO,            PHASE_STOPPING, PHASE_STOPPING, PHASE_STOPPING, NO, NO, NO, NO },
 	[PHASE_DRAINING] = { NO,            CANCELS,        CANCELS,        NO,             NO, NO, NO, NO },
 	[PHASE_WAITING] = { PHASE_STARTING, CANCELS,        CANCELS,        NO,             NO, NO, NO, NO },
@@ -128,12 +132,10 @@ static const int wanted[LIFE_PHASES][LIFE_EVENTS] = {
 static void test_every_request_in_every_phase(void **state)
 {
 	for (u32 p = 0; p < LIFE_PHASES; p++)
-		for (u32 e = 0; e < LIFE_EVENTS; e++) {
+		for (u32 e = 0; e < LIFE_BALLOON; e++) {
 			const char *why;
 			int want = wanted[p][e];
 
-			if (p == PHASE_PAUSED || e == LIFE_PAUSE || e == LIFE_RESUME)
-				continue;
 			enter((enum life_phase)p);
 			assert_int_equal(life_phase(web), p);
 			why = ask((enum life_event)e);
@@ -148,6 +150,44 @@ static void test_every_request_in_every_phase(void **state)
 			assert_int_equal(life_phase(database), PHASE_OFF);
 		}
 	fake_lends = false;
+}
+
+/* It is paused when all of its vcpus say so; whatever ends it ends that, too. */
+static void test_pause(void **state)
+{
+	enter(PHASE_RUNNING);
+	fake_requests[0][0] = fake_requests[0][1] = 0;
+	assert_null(life_pause(web));
+	assert_int_equal(web->paused, 1);
+	assert_int_equal(fake_requests[0][0], REQ_PAUSE);
+	assert_int_equal(fake_requests[0][1], REQ_PAUSE);
+	assert_true(life_tick(now) < now + HZ);
+	assert_string_equal(life_state_word(web), "pausing");
+	web->vcpu[0].paused = 1;
+	life_tick(now);
+	assert_string_equal(life_state_word(web), "pausing");
+	web->vcpu[1].paused = 1;
+	life_tick(now);
+	assert_string_equal(life_state_word(web), "paused");
+	assert_int_equal(life_tick(now), ~0ul);
+	assert_null(life_resume(web));
+	assert_int_equal(web->paused, 0);
+	assert_string_equal(life_state_word(web), "running");
+	assert_null(life_pause(web));
+	assert_null(life_kill(web, now));
+	assert_int_equal(web->paused, 0);
+	park();
+	assert_int_equal(life_phase(web), PHASE_OFF);
+	enter(PHASE_PAUSED);
+	web->record = (struct guest_end_record){ .end = END_KILLED, .id = "X", .ready = 1 };
+	fake_core_put(1, MSG_ENDED, web, 0);
+	deliver();
+	assert_int_equal(web->paused, 0);
+	assert_int_equal(life_phase(web), PHASE_STOPPING);
+	life_hold();
+	enter(PHASE_RUNNING);
+	life_hold();
+	assert_non_null(life_pause(web));
 }
 
 /* Clear at last what came to rest; then its cores forget it; then it is gone. */
@@ -280,6 +320,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_every_request_in_every_phase, setup),
+		cmocka_unit_test_setup(test_pause, setup),
 		cmocka_unit_test_setup(test_delete, setup),
 		cmocka_unit_test_setup(test_delete_what_is_clear, setup),
 		cmocka_unit_test_setup(test_delete_with_full_rings, setup),

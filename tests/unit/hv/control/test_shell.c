@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/shell.c hv/control/shell_datastore.c hv/control/shell_guests.c hv/control/shell_life.c hv/control/requests.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/control/shell_devices.c hv/control/shell_shot.c hv/control/shell_host.c hv/lib/png.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/work.c hv/control/typing.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/shell.c hv/control/shell_datastore.c hv/control/shell_guests.c hv/control/shell_life.c hv/control/requests.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/control/shell_devices.c hv/control/shell_shot.c hv/control/shell_host.c hv/lib/png.c hv/control/shell_stats.c hv/control/shell_machine.c hv/control/shutdown.c hv/control/report.c hv/control/loop.c hv/control/work.c hv/control/typing.c hv/control/line.c hv/control/hub.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* The event loop and the shell on top of everything but hardware: an operator types, the test reads the serial port. */
 #include "fake_machine.h"
 
@@ -175,6 +175,50 @@ static void test_balloon(void **state)
 	assert_int_equal(fake_requests[0][0], REQ_EVENTS);
 	expect("balloon web 0", "0 MiB asked for");
 	assert_int_equal(fake_guest[0].balloon_pages, 0);
+}
+
+static void test_pause(void **state)
+{
+	expect("pause web", "guest web: it does not run");
+	type("start web\r");
+	run_guest(0);
+	expect("resume web", "guest web: it is not paused");
+	type("pause web\r");
+	assert_int_equal(fake_guest[0].paused, 1);
+	expect("stop web", "it is paused: `resume` it first, or `kill` it");
+	type("resume web\r");
+	assert_int_equal(fake_guest[0].paused, 0);
+}
+
+/* Every word that would change it, and the log has each attempt. */
+static void test_locked(void **state)
+{
+	static const char *const word[] = { "start web", "stop web", "reset web", "kill web", "pause web", "resume web", "delete web",
+		"set web memory=64MiB", "balloon web 10" };
+	struct plan_guest *plan = (struct plan_guest *)fake_guest[0].plan;
+
+	plan->locked = plan->balloon = true;
+	for (u32 i = 0; i < ARRAY_COUNT(word); i++) {
+		u64 from = log_end();
+		struct log_line l = { 0 };
+
+		fake_serial_clear();
+		type(word[i]);
+		type("\r");
+		for (u32 k = 0; k < 5; k++)
+			turn();
+		if (!fake_has("guest web: it is locked"))
+			fail_msg("%s: %s", word[i], fake_serial);
+		while (from < log_end() && (log_read(from, &l) || !strstr(l.text, "was refused: it is locked")))
+			from++;
+		if (from == log_end())
+			fail_msg("%s is not in the log", word[i]);
+	}
+	assert_int_equal(fake_guest[0].balloon_pages, 0);
+	assert_int_equal(fake_guest[0].state, GUEST_OFF);
+	plan->locked = false;
+	type("start web\r");
+	assert_int_equal(fake_guest[0].state, GUEST_STARTING);
 }
 
 /* Every command answers, with and without arguments, without a guest running. */
@@ -658,6 +702,8 @@ int main(void)
 		cmocka_unit_test_setup(test_help_names_every_command, setup),
 		cmocka_unit_test_setup(test_ping, setup),
 		cmocka_unit_test_setup(test_balloon, setup),
+		cmocka_unit_test_setup(test_pause, setup),
+		cmocka_unit_test_setup(test_locked, setup),
 		cmocka_unit_test_setup(test_every_command, setup),
 		cmocka_unit_test_setup(test_guests, setup),
 		cmocka_unit_test_setup(test_stats, setup),

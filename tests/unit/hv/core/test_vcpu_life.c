@@ -757,6 +757,46 @@ static void test_fault_words(void **state)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 #define T2(name) cmocka_unit_test_setup_teardown(name, setup_second, teardown)
 
+/* Held still until the control core lets it go on: what comes meanwhile waits, and nothing of it is lost. */
+
+static void pause_me(struct vcpu *t)
+{
+	g->paused = 1;
+	others_ask(REQ_PAUSE);
+}
+
+static void let_go_on(u64 deadline)
+{
+	assert_true(deadline == U64_MAX);
+	assert_int_equal(v->pub->paused, 1);
+	others_post(0x40);
+	if (fake_core.idles == 2)
+		g->paused = 0;
+}
+
+static void test_pause(void **state)
+{
+	fake_core.asleep = let_go_on;
+	play(STEP_DO(pause_me, OPEN), STEP(CLOSED));
+	got(0x40);
+	assert_int_equal(fake_core.idles, 2);
+	assert_int_equal(v->pub->paused, 0);
+	assert_int_equal(pc_fake.pauses, 1);
+}
+
+static void park_meanwhile(u64 deadline)
+{
+	others_ask(REQ_PARK);
+}
+
+static void test_parked_while_paused(void **state)
+{
+	fake_core.asleep = park_meanwhile;
+	play(STEP_DO(pause_me, OPEN));
+	assert_int_equal(fake_core.idles, 1);
+	assert_int_equal(v->pub->paused, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -778,7 +818,7 @@ int main(void)
 		T2(test_second_sipi_is_ignored), T2(test_init_stops_the_second), T2(test_init_and_sipi_at_once),
 		T2(test_sipi_then_init_waits), T2(test_the_first_sipi_counts), T2(test_init_takes_the_page_back),
 		T(test_init_restarts_the_first), T(test_init_wakes_from_hlt), T2(test_init_drops_a_queued_event),
-		T(test_calls), T2(test_calls_reach_who_sleeps), T(test_a_call_interrupts_its_own_vcpu), T(test_lenders),
+		T(test_pause), T(test_parked_while_paused), T(test_calls), T2(test_calls_reach_who_sleeps), T(test_a_call_interrupts_its_own_vcpu), T(test_lenders),
 		T(test_fault_words),
 	};
 

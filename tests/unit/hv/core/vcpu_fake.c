@@ -108,6 +108,11 @@ void pc_event_keys(struct guest *g)
 {
 }
 
+void policy_was_paused(struct vcpu *t)
+{
+	pc_fake.pauses++;
+}
+
 void pc_event_balloon(struct guest *t)
 {
 	locked();

@@ -19,7 +19,7 @@
 struct pc_fake {
 	u8 pic[64];		/* vectors that the PIC wants delivered */
 	u32 pic_count, pic_next;
-	u32 runs, inputs, buttons, balloons;
+	u32 runs, inputs, buttons, balloons, pauses;
 	u64 ran_at;
 	void (*on_run)(void);	/* in pc_run(), after the requests of this turn were taken */
 	u64 next_deadline;	/* what pc_run() leaves, once */

@@ -295,13 +295,26 @@ static void test_small_network(void **state)
 	assert_int_equal(lease(mac), 0);
 }
 
+/* A guest that is deleted: its address is the next one's, the others keep theirs. */
+static void test_unbind(void **state)
+{
+	static const u8 next[6] = { 0x42, 1, 2, 3, 4, 9 };
+
+	dhcp_unbind(&s, web);
+	assert_null(dhcp_find(&s, web, now));
+	dhcp_unbind(&s, web);
+	assert_int_equal(dhcp_find(&s, db, now)->address, WEB + 1);
+	assert_int_equal(dhcp_bind(&s, next, "next"), WEB);
+	assert_int_equal(dhcp_bind(&s, web, "web"), WEB + 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 		TEST(test_guest), TEST(test_renewal), TEST(test_not_its_address), TEST(test_starvation), TEST(test_offers),
 		TEST(test_strangers_get_no_guests_address), TEST(test_decline_and_release), TEST(test_inform), TEST(test_hostile),
-		TEST(test_small_network),
+		TEST(test_small_network), TEST(test_unbind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

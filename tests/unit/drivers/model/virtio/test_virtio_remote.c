@@ -8,7 +8,7 @@
 #include "../../../../../drivers/model/virtio/virtio_remote.h"
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-#define TESTS 16u
+#define TESTS 24u
 #define VECTOR 0x41u
 #define GAP_NS 100000u
 #define LAZY_NS 300000u
@@ -495,6 +495,45 @@ static void test_routes(void **state)
 	assert_int_equal(drv_read(0x1000, 1), 1);	/* INTx */
 }
 
+static void move_away(u32 vcpu)
+{
+	fake.requested = NULL;
+	aim(2, 0);
+}
+
+/* The message is moved between the look at it and its arrival: it goes to the new place too. */
+static void test_route_moves(void **state)
+{
+	start(0);
+	fake.requested = move_away;
+	put();
+	drv_kick();
+	control();
+	assert_true(posted(1) && posted(2));
+	assert_null(fake.requested);
+}
+
+/* Nothing is lent before DRIVER_OK. */
+static void test_not_before(void **state)
+{
+	stop();
+	drv_write(0x14, 1, 3);
+	drv_write(0x08, 4, 1);
+	drv_write(0x0c, 4, 1);
+	drv_write(0x14, 1, 0xb);
+	drv_write(0x16, 2, 0);
+	drv_write(0x18, 2, 8);
+	drv_write(0x20, 8, RING_DESC);
+	drv_write(0x28, 8, RING_DRIVER);
+	drv_write(0x30, 8, RING_DEVICE);
+	drv_write(0x1c, 2, 1);
+	control();
+	assert_int_equal(t->taken, 0);
+	drv_write(0x14, 1, 0xf);
+	control();
+	assert_int_equal(t->taken, 1);
+}
+
 static void test_config(void **state)
 {
 	u64 before;
@@ -510,7 +549,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_served), T(test_silence), T(test_left_alone), T(test_reset), T(test_queue_reset),
 		T(test_reset_unseen), T(test_broken), T(test_broken_and_reset), T(test_end), T(test_bus_master), T(test_interrupts),
-		T(test_seen_meanwhile), T(test_lazy), T(test_routes), T(test_config) };
+		T(test_seen_meanwhile), T(test_lazy), T(test_routes), T(test_route_moves), T(test_not_before), T(test_config) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

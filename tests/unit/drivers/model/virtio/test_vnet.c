@@ -456,10 +456,12 @@ static void test_backlog(void **state)
 			assert_int_equal(len, 5000 + n + HEADER - 4000);
 			assert_int_equal(came(&len), 0);
 		}
+		put_buffers(0, 1, 2000);			/* enough for it, but it is not its turn */
 		assert_int_equal(give(mac, 60, (struct net_offload){ 0 }), NET_TAKEN);
-		put_buffers(0, 8, 2000);
+		assert_int_equal(came(&len), 0);
+		put_buffers(1, 7, 2000);
 		assert_int_equal(came(&len), 1);
-		assert_int_equal(header(0).buffers, 3);		/* an older one */
+		assert_int_equal(header(0).buffers, 3);
 	}
 }
 
@@ -785,6 +787,30 @@ static void test_pairs_backlog(void **state)
 	assert_true(drv_get(&len));
 }
 
+/* All queues that a card sends from share its turn. */
+static void test_turns(void **state)
+{
+	for (u32 all = 0; all < 2; all++) {
+		assert_int_equal(start(ALL | MQ, 128), 0xf);
+		drv_queue(VNET_TX);
+		for (u32 i = 0; i < 80; i++)
+			drv_put(&(struct piece){ DATA, HEADER + 60, 0 }, 1, 0);
+		if (all) {
+			drv_queue(3);
+			for (u32 i = 0; i < 80; i++)
+				drv_put(&(struct piece){ DATA, HEADER + 60, 0 }, 1, 0);
+			drv_kick();
+		}
+		drv_queue(VNET_TX);
+		drv_kick();
+		came_out();
+		control_work_poll(fake.now);
+		assert_int_equal(came_out(), all ? 64 : 32);
+		control();
+		assert_int_equal(came_out(), all ? 96 : 48);
+	}
+}
+
 static void test_described(void **state)
 {
 	char text[512];
@@ -801,7 +827,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_config), T(test_sent), T(test_bad_headers), T(test_bad_chains), T(test_held), T(test_held_many),
 		T(test_received), T(test_together), T(test_backlog), T(test_merged), T(test_unmerged), T(test_offloads_change), T(test_filter), T(test_bad_commands),
-		T(test_described), P(test_rss), P(test_bad_rss), P(test_flows), P(test_pairs_backlog) };
+		T(test_described), P(test_rss), P(test_bad_rss), P(test_flows), P(test_pairs_backlog), P(test_turns) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

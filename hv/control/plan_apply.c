@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plan_apply.h"
+
+#include "requests.h"
+
+#include <hv/change.h>
+#include <hv/lib.h>
+#include <hv/log.h>
+#include <hv/machine.h>
+#include <hv/pool.h>
+
+static struct {
+	struct plan *target;		/* null: nothing is under way */
+	u32 number, deleted, made, failed;
+	u32 came;			/* guests of the target that were made: they stay, whatever they look like */
+	bool waits;			/* for the answer to a request */
+	struct request ask;
+} a;
+
+static u64 pages_of(u64 bytes)
+{
+	return ALIGN_UP(bytes, PAGE_SIZE) / PAGE_SIZE;
+}
+
+/* Lines say where something stood in a text. */
+static void forget_lines(struct plan_guest *g)
+{
+	memset(g->line, 0, sizeof(g->line));
+	memset(g->boot.module_line, 0, sizeof(g->boot.module_line));
+	for (u32 i = 0; i < PLAN_DISKS_MAX; i++)
+		g->disk[i].line = 0;
+	for (u32 i = 0; i < PLAN_NETS_MAX; i++)
+		g->net[i].line = 0;
+}
+
+/* What is saved names cores and addresses that admission chose. */
+static bool is_alike(const struct resolved_guest *now, const struct plan_guest *then)
+{
+	static struct plan_guest one, two;
+
+	one = *now->plan;
+	two = *then;
+	forget_lines(&one);
+	forget_lines(&two);
+	if (two.cores.is_list) {
+		one.cores.is_list = true;
+		memset(one.cores.index, 0, sizeof(one.cores.index));
+		memcpy(one.cores.index, now->core, now->core_count * sizeof(now->core[0]));
+	}
+	for (u32 i = 0; i < one.net_count; i++)
+		memcpy(one.net[i].mac, now->net[i].mac, sizeof(one.net[i].mac));
+	return !memcmp(&one, &two, sizeof(one));
+}
+
+static const struct plan_guest *find(const struct plan *p, const char *name)
+{
+	for (u32 i = 0; i < p->guest_count; i++)
+		if (!strcmp(p->guest[i].name, name))
+			return &p->guest[i];
+	return NULL;
+}
+
+static bool has_come(const struct plan_guest *then)
+{
+	return a.came >> (then - a.target->guest) & 1;
+}
+
+/* The next guest that is not in the target, or not so. */
+static struct guest *next_to_go(void)
+{
+	for (u32 i = 0; i < machine_resolved->guest_count; i++) {
+		const struct plan_guest *then = find(a.target, machine_resolved->guest[i].plan->name);
+
+		if (!then || (!has_come(then) && !is_alike(&machine_resolved->guest[i], then)))
+			return life_find(machine_resolved->guest[i].plan->name);
+	}
+	return NULL;
+}
+
+static const struct plan_guest *next_to_come(void)
+{
+	for (u32 i = 0; i < a.target->guest_count; i++)
+		if (!has_come(&a.target->guest[i]) && !find(machine_plan, a.target->guest[i].name))
+			return &a.target->guest[i];
+	return NULL;
+}
+
+/* All who would have to go must be able to. */
+static const char *refusal(void)
+{
+	static char why[160];
+
+	for (u32 i = 0; i < machine_resolved->guest_count; i++) {
+		const char *name = machine_resolved->guest[i].plan->name, *no;
+		const struct plan_guest *then = find(a.target, name);
+		const struct guest *g = life_find(name);
+
+		if (!g || (then && is_alike(&machine_resolved->guest[i], then)))
+			continue;
+		no = g->plan->locked ? "it is locked" : life_refusal(g, LIFE_DELETE);
+		if (!no)
+			continue;
+		fmt_print(why, sizeof(why), "guest %s would %s: %s", name, then ? "change" : "go", no);
+		return why;
+	}
+	return NULL;
+}
+
+static void end(void)
+{
+	pool_free(a.target, pages_of(sizeof(*a.target)));
+	a.target = NULL;
+}
+
+static bool read_target(const char *text, u32 size)
+{
+	struct plan_work *work = pool_alloc(pages_of(sizeof(*work)), POOL_OTHER);
+	struct plan_errors *errors = pool_alloc(pages_of(sizeof(*errors)), POOL_OTHER);
+	bool ok = work && errors;
+
+	if (ok) {
+		plan_errors_init(errors, "plan");
+		ok = !plan_read(a.target, text, size, work, errors) && !change_may_apply(a.target, errors);
+		for (u32 i = 0; i < errors->count; i++)
+			log_error("%s", errors->error[i].text);
+	}
+	if (work)
+		pool_free(work, pages_of(sizeof(*work)));
+	if (errors)
+		pool_free(errors, pages_of(sizeof(*errors)));
+	return ok;
+}
+
+const char *plan_apply_begin(const char *text, u32 size, u32 number)
+{
+	const char *why = NULL;
+
+	if (a.target)
+		return "one is being taken up";
+	memset(&a, 0, sizeof(a));
+	a.target = pool_alloc(pages_of(sizeof(*a.target)), POOL_OTHER);
+	if (!a.target)
+		return "the hypervisor's own memory is too small for that";
+	a.number = number;
+	if (!read_target(text, size))
+		why = "it does not hold: see the log";
+	if (!why)
+		why = refusal();
+	if (why)
+		end();
+	return why;
+}
+
+bool plan_apply_busy(void)
+{
+	return a.target;
+}
+
+static void on_answer(void *arg, enum request_answer what, const char *text)
+{
+	(void)arg;
+	if (what == ANSWER_LINE)
+		log_error("%s", text);
+	if (what == ANSWER_REFUSED) {
+		log_error("plan: number %u: %s", a.number, text);
+		a.failed++;
+	}
+	a.waits = a.waits && what == ANSWER_LINE;
+}
+
+static void ask(enum request_op op, const char *guest)
+{
+	a.ask = (struct request){ .op = op, .who = "saved plan", .answer = on_answer };
+	str_copy(a.ask.guest, sizeof(a.ask.guest), guest);
+	a.waits = request_put(&a.ask);
+}
+
+bool plan_apply_step(void)
+{
+	const struct plan_guest *come;
+	struct guest *go;
+
+	if (!a.target || a.waits)
+		return a.target;
+	go = a.failed ? NULL : next_to_go();
+	come = a.failed || go ? NULL : next_to_come();
+	if (go) {
+		a.deleted++;
+		ask(REQUEST_DELETE, go->name);
+	} else if (come) {
+		a.made++;
+		a.came |= BIT32(come - a.target->guest);
+		a.ask = (struct request){ .op = REQUEST_PLACE, .who = "saved plan", .answer = on_answer, .place = come };
+		a.waits = request_put(&a.ask);
+	} else {
+		if (!a.failed)
+			log_notice("plan: number %u is in force: %u guests went or changed, %u came", a.number, a.deleted, a.made);
+		end();
+	}
+	return a.target;
+}
