@@ -196,6 +196,7 @@ def rows(which):
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, volumes.volume, volumes.one, ci=False, name='volume-ide'),
         Row(volumes.QemuNvmeLarge, None, 3, volumes.volume_two, volumes.two, ci=False),
         Row(volumes.QemuNvmeLarge, None, 3, snapshots.snapshot, snapshots.plan, ci=False, name='volume-snapshot'),
+        Row(volumes.QemuCached, None, 3, snapshots.snapshot_cut, snapshots.plan, ci=False),
         Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
         Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.cutting, ci=False),
         *(Row(e, None, 3, pcguests.fio_volume, pcguests.on_disk, ci=False, name=f'fio-{what}', memory=3072, **kw)
