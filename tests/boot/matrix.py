@@ -19,6 +19,7 @@ import plans
 import scenarios
 import snapshots
 import volumes
+import webrows
 import writelog
 
 OUT = 'build/test'
@@ -70,6 +71,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
+        Row(Qemu, None, 5, webrows.web, plans.two_linux, extra=webrows.card()),
         Row(Qemu, None, 3, natguests.nat, natguests.plan, extra=natguests.card('virtio-net-pci')),
         Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, extra=natguests.card('virtio-net-pci')),
         Row(lasting.QemuVirtio, None, 3, natguests.capture_file, natguests.on_disk, ci=False),

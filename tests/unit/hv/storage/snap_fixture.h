@@ -39,7 +39,7 @@ static struct {
 	struct disk_request *flying[DEPTH];
 	u32 count;
 	bool ordered;
-	u64 hold_reads;			/* of so many sectors: not answered */
+	u64 hold_length;		/* requests of so many sectors are not answered */
 	/* Requests of op to sectors in [from, to) are answered so, `times` times, after `skip` of them. */
 	struct { enum block_op op; u64 from, to; u32 skip, times; enum disk_result result; } fail;
 	u64 writes, reads, flushes;
@@ -196,7 +196,7 @@ static enum disk_result judge(const struct disk_request *rq)
 
 static bool is_held(const struct disk_request *rq)
 {
-	return rq->op == BLOCK_READ && rq->sectors == fake.hold_reads;
+	return rq->op != BLOCK_FLUSH && rq->sectors == fake.hold_length;
 }
 
 static bool fake_answer(void)
@@ -257,7 +257,7 @@ static inline void unplug(void)
 	disk_gone(&fake.d);
 	settle();
 	memset(&fake.fail, 0, sizeof(fake.fail));
-	fake.hold_reads = 0;
+	fake.hold_length = 0;
 }
 
 /* --- volumes -------------------------------------------------------------------------------------------------------- */

@@ -190,6 +190,26 @@ static void test_while_it_writes(void **state)
 	}
 }
 
+/* What had begun has to end first. */
+static void test_earlier_requests_are_waited_for(void **state)
+{
+	u32 before = change_seen.ended;
+	struct ask w;
+
+	fake.hold_length = 20;
+	ask_begin(&w, &guest, BLOCK_WRITE, 0, 20, 2);
+	settle();
+	assert_null(volume_snapshot(vol("web"), "one", 0, change_ended, NULL));
+	settle();
+	assert_int_equal(change_seen.ended, before);
+	assert_null(vol("one"));
+	fake.hold_length = 0;
+	settle();
+	assert_int_equal(change_seen.ended, before + 1);
+	assert_int_equal(ask_end(&w), BLOCK_OK);
+	all_are("one", 0, 20, 2);
+}
+
 /* What is asked while the snapshot is on its way to the medium, is not in it. */
 static void test_later_requests_wait(void **state)
 {
@@ -223,11 +243,11 @@ static void test_readers_are_waited_for(void **state)
 	ask_begin(&r, &reader, BLOCK_READ, 10, 20, 0);
 	storage_poll(0);
 	assert_int_equal(fake.count, 1);
-	fake.hold_reads = 20;
+	fake.hold_length = 20;
 	ask_begin(&w, &guest, BLOCK_WRITE, 0, 64, 2);
 	settle();
 	assert_int_equal(w.ended, 0);
-	fake.hold_reads = 0;
+	fake.hold_length = 0;
 	settle();
 	assert_int_equal(ask_end(&w), BLOCK_OK);
 	for (u32 i = 0; i < 20 * 128; i++)
@@ -586,7 +606,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_keeps_what_was), T(test_origin_is_plain), T(test_rollback), T(test_clone), T(test_delete_merges),
-		T(test_while_it_writes), T(test_readers_are_waited_for), T(test_later_requests_wait), T(test_discard_and_zero), T(test_refused), T(test_too_many),
+		T(test_while_it_writes), T(test_readers_are_waited_for), T(test_later_requests_wait), T(test_earlier_requests_are_waited_for), T(test_discard_and_zero), T(test_refused), T(test_too_many),
 		T(test_grown_without_snapshots), T(test_store_full), T(test_checkpoint_while_merging), T(test_clone_full), T(test_rollback_needs_room),
 		T(test_errors_while_keeping), T(test_nothing_can_be_written), T(test_errors_while_loading),
 		T(test_rollback_fails_and_is_asked_again), T(test_goes_at_any_moment),
