@@ -5,7 +5,7 @@
 #include "cpu.h"
 
 #define BLOCK (2ull << 20)
-#define POOL_BASE (12ull << 20)
+#define POOL_BASE (16ull << 20)
 #define POOL_A_CORE (256ull << 10)
 #define TABLES_PART 8			/* of these, for the tables of what is not RAM */
 #define TABLES_A_GIB (2 * 4096ull)	/* RAM in 2 MiB pages: a guest's nested table, its cores' own table */

@@ -11,7 +11,7 @@ UNIT_CFLAGS := -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-reco
 	-Ihv/include -Ihv/x86 -Itests -I. -Wall -Wextra -Wno-unused-parameter -Werror
 
 # The sources that a test links stand in its SOURCES line; the word zydis asks for the
-# decoder library, lwip for the TCP/IP stack, pc-models for all models of a guest's PC but the ACPI tables (pc_fake.c goes with them).
+# decoder library, lwip for the TCP/IP stack, web for TLS, HTTP and JSON, pc-models for all models of a guest's PC but the ACPI tables (pc_fake.c goes with them).
 PC_MODELS := $(filter-out drivers/model/acpi%.c drivers/model/aml.c drivers/model/pc_now.c drivers/model/net_set.c \
 	drivers/model/virtio/vnet%.c, \
 	$(sort $(wildcard drivers/model/*.c drivers/model/pci/*.c drivers/model/virtio/*.c) hv/core/block_image.c))
@@ -19,12 +19,12 @@ unit_words = $(patsubst pc-models,$(PC_MODELS),$(shell sed -n 's|^/\* SOURCES:\(
 # Sources besides the test itself. A variable, as a bare % in a pattern rule would become the stem.
 UNIT_SRC := %.c %.S
 unit_objects = $(patsubst %,$(1)/%.o,$(2) $(filter $(UNIT_SRC),$(call unit_words,$(2))) $(wildcard tests/unit/support.c))
-unit_libraries = $(foreach l,zydis lwip,$(if $(filter $(l),$(call unit_words,$(1))),$(HOST)/lib$(l).a))
+unit_libraries = $(foreach l,zydis lwip web,$(if $(filter $(l),$(call unit_words,$(1))),$(HOST)/lib$(l).a))
 
 # Each source is compiled once, however many tests link it.
 UNIT_OBJ := $(HOST)/obj
-UNIT_INCLUDES = $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS)
-$(UNIT_OBJ)/%.o: % | $(LITTLEFS_STAMP) $(LWIP_STAMP) $(ZYDIS_STAMP)
+UNIT_INCLUDES = $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) $(if $(filter hv/web/% tests/unit/hv/web/% tests/fuzz/fuzz_web%,$*),$(WEB_CFLAGS) -DWEB_HOST_TEST)
+$(UNIT_OBJ)/%.o: % | $(LITTLEFS_STAMP) $(LWIP_STAMP) $(ZYDIS_STAMP) $(WEB_STAMP)
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(UNIT_INCLUDES) -MMD -MP -c $< -o $@
 .PRECIOUS: $(UNIT_OBJ)/%.o $(HOST)/fuzz-obj/%.o
@@ -46,7 +46,7 @@ FUZZ_SECONDS ?= 60
 FUZZ_C := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BIN := $(FUZZ_C:tests/fuzz/%.c=$(HOST)/fuzz/%)
 FUZZ_OBJ := $(HOST)/fuzz-obj
-$(FUZZ_OBJ)/%.o: % | $(LITTLEFS_STAMP) $(LWIP_STAMP) $(ZYDIS_STAMP)
+$(FUZZ_OBJ)/%.o: % | $(LITTLEFS_STAMP) $(LWIP_STAMP) $(ZYDIS_STAMP) $(WEB_STAMP)
 	@mkdir -p $(@D)
 	$(Q)clang $(UNIT_CFLAGS) -O2 -fsanitize=fuzzer-no-link $(UNIT_INCLUDES) -MMD -MP -c $< -o $@
 $(HOST)/fuzz/%: $$(call unit_objects,$(FUZZ_OBJ),tests/fuzz/$$*.c) $$(call unit_libraries,tests/fuzz/$$*.c)

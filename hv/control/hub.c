@@ -191,11 +191,6 @@ void hub_switch(u32 view, u32 port)
 	hub.on_screen = hub.shown[view];
 }
 
-static bool guest_listens(const struct guest *g)
-{
-	return g->state == GUEST_RUNNING || g->state == GUEST_STOPPING || g->state == GUEST_STARTING;
-}
-
 struct guest *hub_screen_guest(void)
 {
 	return hub.picture[hub.view] && screen_alive() ? view_guest() : NULL;
@@ -205,7 +200,7 @@ void hub_key(u16 key, bool down)
 {
 	struct guest *g = hub_screen_guest();
 
-	if (!g || !guest_listens(g) || !key_ring_put(&g->keys, (u16)(key | (down ? 0 : KEY_RING_UP))))
+	if (!g || !life_listens(g) || !key_ring_put(&g->keys, (u16)(key | (down ? 0 : KEY_RING_UP))))
 		return;
 	fetch_or(&g->events, (u32)GUEST_EVENT_KEYS);
 	vcpu_request(g, 0, REQ_EVENTS);
@@ -215,7 +210,7 @@ bool hub_mouse(const struct mouse_event *event)
 {
 	struct guest *g = hub_screen_guest();
 
-	if (!g || !guest_listens(g))
+	if (!g || !life_listens(g))
 		return true;
 	if (!mouse_ring_put(&g->mouse, event))
 		return false;
@@ -287,7 +282,7 @@ static void deliver(u8 byte)
 		shell_input(byte);
 		return;
 	}
-	if (!guest_listens(g)) {
+	if (!life_listens(g)) {
 		if (!hub.hinted)
 			port_line("[this guest does not run: Ctrl-A 0, then start it in the shell]");
 		hub.hinted = true;

@@ -66,6 +66,11 @@ bool life_is_over(const struct guest *g)
 	return life_is_quiet(g) && !life_of(g)->lending;
 }
 
+bool life_listens(const struct guest *g)
+{
+	return g->state == GUEST_RUNNING || g->state == GUEST_STOPPING || g->state == GUEST_STARTING;
+}
+
 void life_hold(void)
 {
 	held = true;

@@ -127,5 +127,8 @@ u64 life_tick(u64 now);
 bool life_is_quiet(const struct guest *g);
 bool life_is_over(const struct guest *g);
 
+/* It runs, or is about to: what is typed for it may arrive. */
+bool life_listens(const struct guest *g);
+
 /* What g does, in one word: its state, or "panicked" (still running), or "clearing" (ended, RAM not cleared yet). */
 const char *life_state_word(const struct guest *g);

@@ -51,6 +51,7 @@ void loop_init(void)
 	hub_init();
 	typing_init();
 	shell_init();
+	shell_web_init();
 }
 
 /* The guests of the plan, which may be a saved one: first it must be known which. */

@@ -9,11 +9,13 @@
 #include <hv/datastore.h>
 #include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/time.h>
 
 static struct {
 	struct request slot[REQUESTS_MAX];
 	u32 first, count;
 	bool under_way;			/* the first one has begun and is not done */
+	u64 begun;			/* TSC */
 	struct plan_guest wanted;
 	struct plan_table_work work;
 	struct plan_errors errors;
@@ -61,6 +63,7 @@ static void done(const char *guest, const char *words)
 	char text[80];
 
 	log_notice("guest %s: %s by the %s", guest, words, q.slot[q.first].who);
+	log_debug("guest %s: that took %lu ticks of the TSC", guest, tsc_now() - q.begun);
 	fmt_print(text, sizeof(text), "guest %s: %s", guest, words);
 	answer(ANSWER_DONE, text);
 }
@@ -224,6 +227,7 @@ static void serve(const struct request *r)
 		[REQUEST_SET] = "set",
 		[REQUEST_DELETE] = "delete" };
 
+	q.begun = tsc_now();
 	plan_errors_init(&q.errors, file[r->op]);
 	if (life_held()) {
 		answer(ANSWER_REFUSED, "the machine is going down");

@@ -48,6 +48,7 @@ const struct command shell_command[] = {
 	{ "ping",	"HOST [COUNT]",		"is it there, and how far away",		shell_ping,	false },
 	{ "datastore",	"[read FILE|format|init on DISK]",
 	  "what lasts of log, crashes, firmware variables",	shell_datastore, false },
+	{ "web",	"[enrol]",		"the HTTPS server; a new one-time code",	shell_web,	false },
 	{ "log",	"[LINES|level LEVEL]",	"the last lines; what is recorded",		shell_log,	false },
 	{ "check",	"",			"hardware report",				shell_check,	false },
 	{ "poweroff",	"[SECONDS|now]",	"stop all guests, switch the machine off",	shell_poweroff,	false },

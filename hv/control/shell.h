@@ -82,6 +82,9 @@ void shell_net(int argc, char **argv);
 struct port_state *shell_find_port(const char *name);
 /* shell_capture.c: */
 void shell_net_capture(int argc, char **argv);
+/* shell_web.c: */
+void shell_web(int argc, char **argv);
+void shell_web_init(void);
 /* shell_shot.c: */
 void shell_shot(int argc, char **argv);
 /* shell_devices.c: `devices` without a guest */

@@ -12,6 +12,7 @@
 #include <hv/pci.h>
 #include <hv/pool.h>
 #include <hv/time.h>
+#include <hv/web.h>
 
 #include "build.h"
 #include "guest_core.h"
@@ -147,7 +148,7 @@ static bool is_check(const char *options)
 
 static bool build_networks(void)
 {
-	if (!net_build(machine_resolved) && !host_net_build(machine_plan, machine_resolved))
+	if (!net_build(machine_resolved) && !host_net_build(machine_plan, machine_resolved) && !web_build(machine_plan))
 		return true;
 	sink_line("error HV-NO-MEMORY: the hypervisor's own memory is too small for this plan's networks");
 	guest_count = 0;

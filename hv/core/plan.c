@@ -105,6 +105,7 @@ static const struct plan_rule machine_rules[] = {
 	{ "disks",       TYPE(STRING) | TYPE(ARRAY), read_machine_disks, 0,      NULL },
 	{ "import",      TYPE(ARRAY),   read_import,       0,                    NULL },
 	{ "net",         TYPE(TABLE),   plan_read_host_net, 0,                   NULL },
+	{ "https",       TYPE(TABLE),   plan_read_https,   0,                    NULL },
 };
 
 static void read_machine(struct plan_reader *r, void *object, const struct toml_node *n)
@@ -157,6 +158,7 @@ int plan_read(struct plan *plan, const void *bytes, u64 size, struct plan_work *
 	plan->machine.serial_baud = 115200;
 	plan->machine.screen = true;
 	plan->machine.log = LOG_INFO;
+	plan->machine.https.port = 443;
 
 	if (size > PLAN_FILE_SIZE_MAX)
 		plan_error_add(errors, "PLAN-TEXT", 1, "-", "a file of at most 1MiB, not %lu bytes",
@@ -174,6 +176,10 @@ void plan_each_image(const struct plan *plan, plan_image_fn *fn, void *context)
 {
 	for (u32 i = 0; i < plan->machine.import_count; i++)
 		fn(context, plan->machine.import[i]);
+	if (*plan->machine.https.certificate) {
+		fn(context, plan->machine.https.certificate);
+		fn(context, plan->machine.https.key);
+	}
 	for (u32 i = 0; i < plan->guest_count; i++) {
 		const struct plan_boot *boot = &plan->guest[i].boot;
 

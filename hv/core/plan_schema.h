@@ -68,3 +68,6 @@ void plan_report_toml(void *context, const struct toml_error *e);
 
 /* The machine's key net, a table. */
 void plan_read_host_net(struct plan_reader *r, void *machine, const struct toml_node *n);
+
+/* ... https, a table. */
+void plan_read_https(struct plan_reader *r, void *machine, const struct toml_node *n);

@@ -88,6 +88,18 @@ static void show_host(const struct show *s, const struct plan_host_net *h)
 	show(s, " }\n");
 }
 
+static void show_https(const struct show *s, const struct plan_https *h)
+{
+	show(s, "https = { port = %u", h->port);
+	if (*h->certificate) {
+		show(s, ", certificate = ");
+		show_text(s, h->certificate);
+		show(s, ", key = ");
+		show_text(s, h->key);
+	}
+	show(s, " }\n");
+}
+
 static void show_machine(const struct show *s, const struct plan_machine *m, const struct resolved_plan *rp)
 {
 	static const char *const serial[] = { "auto", "com1", "com2", "none" };
@@ -114,6 +126,8 @@ static void show_machine(const struct show *s, const struct plan_machine *m, con
 		show(s, "]\n");
 	if (m->net.line)
 		show_host(s, &m->net);
+	if (m->https.line)
+		show_https(s, &m->https);
 	if (rp->host != NO_CARD && !*m->net.sw)
 		show(s, "# the hypervisor's own port is on switch.%s\n", resolved_switch_name(&rp->sw[rp->host]));
 }

@@ -53,6 +53,11 @@ struct host_port *host_own_port(void)
 	return host;
 }
 
+const char *host_name(void)
+{
+	return hostname;
+}
+
 static void ip6_up(struct host_port *hp)
 {
 	const struct plan_host_net *h = &machine->net;

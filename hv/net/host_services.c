@@ -12,6 +12,8 @@ static char local_name[HOST_NAME_SIZE];
 static char wanted_name[HOST_NAME_SIZE];
 static u32 tries;
 
+void (*host_listen)(void);
+
 /* Somebody else has the name: the next one with a number. RFC 6762 "Conflict Resolution" */
 static void named(struct netif *netif, u8_t result, s8_t slot)
 {
@@ -41,6 +43,8 @@ void host_services_begin(const struct plan_machine *m, struct host_port *host, c
 	host_time_begin(m);
 	syslog_begin(m, hostname);
 	ping_begin();
+	if (host_listen)
+		host_listen();
 }
 
 void host_services_look(struct host_port *host)

@@ -19,6 +19,10 @@ void host_services_look(struct host_port *host);
 void host_services_poll(u64 now);
 
 struct host_port *host_own_port(void);
+const char *host_name(void);		/* "bulkhead-NAME" */
+
+/* lwIP is new: whoever listens begins to. Null: nobody does. Inside of lwIP. */
+extern void (*host_listen)(void);
 void host_to_lwip(const struct plan_address *from, ip_addr_t *to);
 
 /* host_time.c */

@@ -52,6 +52,7 @@ void datastore_init(void)
 	str_copy(d.media.client.name, sizeof(d.media.client.name), "datastore");
 	vars_init();
 	log_file_init();
+	keep_init();
 }
 
 void datastore_begin(void)
@@ -89,6 +90,11 @@ bool datastore_settled(const struct guest *g)
 	return d.state != DATASTORE_LOADING && (d.looked || d.state == DATASTORE_OFF);
 }
 
+bool datastore_decided(void)
+{
+	return d.state != DATASTORE_LOADING && (d.looked || d.state == DATASTORE_OFF);
+}
+
 void datastore_add(const struct guest *g)
 {
 	vars_add(g);
@@ -101,7 +107,8 @@ void datastore_drop(const struct guest *g)
 
 bool datastore_clean(void)
 {
-	return d.state != DATASTORE_READY || (vars_is_saved() && log_file_is_saved() && media_is_clean(&d.media));
+	return d.state != DATASTORE_READY || (vars_is_saved() && log_file_is_saved() && keep_is_saved() &&
+					       media_is_clean(&d.media));
 }
 
 /* A full file system is said once, until something could be written again. */
@@ -174,7 +181,8 @@ static void mounted(void)
 
 	d.to_format = false;
 	if (!err)
-		err = fs_mkdir("vars") | fs_mkdir("log") | fs_mkdir("crash") | fs_mkdir("capture") | fs_mkdir("plan");
+		err = fs_mkdir("vars") | fs_mkdir("log") | fs_mkdir("crash") | fs_mkdir("capture") | fs_mkdir("plan") |
+		      fs_mkdir("web");
 	if (err) {
 		unreadable(fs_broken_why());
 		return;
@@ -208,6 +216,7 @@ static bool ready(u64 now)
 	}
 	did = vars_poll(now);
 	did |= log_file_poll(now);
+	did |= keep_poll();
 	if (did)
 		d.used = fs_used();
 	if (fs_broken())

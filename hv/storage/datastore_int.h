@@ -23,6 +23,14 @@ bool vars_poll(u64 now);
 bool vars_settled(const struct guest *g);
 bool vars_is_saved(void);
 
+/* A file of variables is half written. */
+bool vars_is_writing(void);
+
+/* Small files of other parts: datastore_keep.c. */
+void keep_init(void);
+bool keep_poll(void);
+bool keep_is_saved(void);
+
 /* Log and crashes: datastore_log.c. */
 void log_file_init(void);
 void log_file_mounted(void);

@@ -115,6 +115,11 @@ bool vars_memory(void)
 	return !job.size || job.copy;
 }
 
+bool vars_is_writing(void)
+{
+	return job.guest != PLAN_GUESTS_MAX;
+}
+
 void vars_mounted(void)
 {
 	job.guest = PLAN_GUESTS_MAX;

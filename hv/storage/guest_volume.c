@@ -207,3 +207,12 @@ void guest_volumes_close(const struct guest *g)
 		if (v->client.open)
 			volume_close(&v->client);
 }
+
+void guest_volumes_bytes(const struct guest *g, u64 *read, u64 *written)
+{
+	*read = *written = 0;
+	for (const struct guest_volume *v = volumes_of[g->index]; v; v = v->next) {
+		*read += v->client.stats.read_bytes;
+		*written += v->client.stats.written_bytes;
+	}
+}

@@ -9,11 +9,12 @@
 #include <hv/time.h>
 
 #define SCAN_MAX 256u			/* extents of a request that are looked at in one turn */
-#define MERGE_STEP 8192u		/* chunks */
 #define TRIES 3u			/* chunks, until the disk is taken for one that cannot be written */
 #define PROGRESS_NS 1000000000ul
 
 enum gate { PASS, WAIT, FAIL };
+
+u32 snap_merge_step = 2048;		/* chunks in one turn; tests make it small */
 
 /* For whom a client's writes are copied; SNAP_NONE: nobody. */
 static u8 keeper(const struct storage_client *c)
@@ -395,7 +396,7 @@ bool snap_merge_run(struct snap_store *t, u64 now)
 		if (!l->used || !l->dying || snap_layer_flies(t, i))
 			continue;
 		tell_progress(t, l, now);
-		if (snap_map_merge(&t->map, i, MERGE_STEP))
+		if (snap_map_merge(&t->map, i, snap_merge_step))
 			t->look = true;
 		return true;
 	}

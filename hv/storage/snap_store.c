@@ -347,7 +347,7 @@ const char *snap_forbids_change(const struct volume *v)
 
 bool snap_run(u64 now)
 {
-	bool any = snap_places && snap_change_run();
+	bool any = snap_change_run();
 
 	for (u32 i = 0; i < snap_places; i++) {
 		struct snap_store *t = &snap_table[i];

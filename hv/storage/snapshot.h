@@ -157,6 +157,7 @@ u64 snap_place(const struct storage_client *c, u64 sector, u64 *run);
 bool snap_gate_run(struct snap_store *t);
 void snap_gate_forget(struct snap_store *t);	/* which layer keeps what has changed */
 bool snap_gate_idle(const struct snap_store *t);
+extern u32 snap_merge_step;
 bool snap_merge_run(struct snap_store *t, u64 now);
 /* These snapshots are lost for this reason, and their clones. */
 void snap_drop(struct snap_store *t, u32 layers, const char *why);

@@ -91,6 +91,11 @@ u32 host_start_cores(u64 trampoline)
 	return page && core_count > 1 ? smp_start(trampoline, page) : 0;
 }
 
+int host_guard_page(void *page)
+{
+	return space_hide_page(page);
+}
+
 void host_seal(void)
 {
 	space_seal();

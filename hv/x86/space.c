@@ -123,6 +123,14 @@ static int hide_from_others(u64 hpa, u64 size)
 	return pt_unmap(&shared, POOL_VA + (hpa - pool.v), size);
 }
 
+int space_hide_page(void *page)
+{
+	int err = hide_from_others(pool_hpa(page).v, PAGE_SIZE);
+
+	__asm__ volatile("invlpg (%0)" : : "r"(page) : "memory");
+	return err;
+}
+
 /* Private memory: struct core, the processor's tables, the stacks; one piece of the pool, mapped with guards. */
 static int map_private(struct pagetable *pt, u32 index)
 {

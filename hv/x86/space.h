@@ -37,6 +37,9 @@ int space_map_files(const struct boot_info *bi, u32 core);
 /* A root below 4 GiB that also maps the trampoline page where it is, for starting cores; 0: none. */
 u64 space_start_root(u64 trampoline);
 
+/* Take a page of the pool out of what cores see: a guard. Before the seal. -E_NOMEM. */
+int space_hide_page(void *page);
+
 /* From now on tables and sealed data are read-only on every core. */
 void space_seal(void);
 

@@ -60,7 +60,7 @@ class Result:
         self.target, self.errors = target, []
         self.bench, self.skip = {}, {}      # name -> (mean, min); name -> why
         self.memory = {}
-        self.entry = self.ready = self.idle = self.idle_entry = None
+        self.entry = self.ready = self.idle = self.idle_entry = self.create = None
         self.seconds = 0
 
 
@@ -116,6 +116,20 @@ def measure_idle(m, r):
     r.errors.append(f'the idle guest had no 250 ticks in 20 s: {n0} {n1}')
 
 
+def measure_create(m, r):
+    """A guest of 128 MiB is made on the core of another one: instructions of the control core."""
+    ask(m, 'log level debug', r'are recorded')
+    ask(m, 'kill idle', r'guest idle: killed')
+    ask(m, 'delete idle', r'guest idle: deleted')
+    ask(m, 'create again from bench memory=128MiB', r'guest again: created')
+    ask(m, 'start again', r'guest again: running')
+    made = re.search(r'guest again: that took (\d+) ticks', ask(m, 'log 30', r'guest again: running'))
+    if made:
+        r.create = int(made.group(1))
+    else:
+        r.errors.append('the log does not say what it took to make a guest')
+
+
 def read_ready(r, text):
     """Milliseconds from the first line of the log to the event loop: stamps have no finer step."""
     stamps = re.findall(r'^\[ *(\d+)\.(\d{3})\] core0 \w+ +(.*)$', text, re.M)
@@ -155,6 +169,7 @@ def run(target):
                 r.errors.append('the audit of frames failed')
             read_ready(r, ask(m, 'log', r'guest bench: ended'))
             measure_idle(m, r)
+            measure_create(m, r)
     except (Timeout, OSError, subprocess.SubprocessError) as e:
         r.errors.append(str(e).replace('\n', ' ')[:300])
     r.seconds = time.time() - start

@@ -233,11 +233,11 @@ def source(c):
 def card_frames(r):
     """In and out by the machine's card."""
     r.view(0)
-    r.m.at = start = len(r.m.text)
-    r.m.type('net\r')
-    r.m.expect(r'net0 +up[^\n]*\n', 60)
-    row = re.search(r'net0 +up +\S+ +\S+ +(\d+) +\S+( \S+)?/s +(\d+) ', r.m.text[start:])
-    return int(row.group(1)) + int(row.group(3))
+    r.commands += 1     # a word that no command has marks the end of what is new
+    r.m.type(f'net\rmark{r.commands}\r')
+    r.m.expect(f'there is no command "mark{r.commands}"', 60)
+    row = re.findall(r'net0 +up +\S+ +\S+ +(\d+) +\S+ \S+/s +(\d+) ', r.m.text)[-1]
+    return int(row[0]) + int(row[1])
 
 
 def outside():

@@ -19,6 +19,7 @@ import plans
 import scenarios
 import snapshots
 import volumes
+import webrows
 import writelog
 
 OUT = 'build/test'
@@ -70,6 +71,7 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
+        Row(Qemu, None, 5, webrows.web, plans.two_linux, extra=webrows.card()),
         Row(Qemu, None, 3, natguests.nat, natguests.plan, extra=natguests.card('virtio-net-pci')),
         Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, extra=natguests.card('virtio-net-pci')),
         Row(lasting.QemuVirtio, None, 3, natguests.capture_file, natguests.on_disk, ci=False),
@@ -194,6 +196,7 @@ def rows(which):
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, volumes.volume, volumes.one, ci=False, name='volume-ide'),
         Row(volumes.QemuNvmeLarge, None, 3, volumes.volume_two, volumes.two, ci=False),
         Row(volumes.QemuNvmeLarge, None, 3, snapshots.snapshot, snapshots.plan, ci=False, name='volume-snapshot'),
+        Row(volumes.QemuCached, None, 3, snapshots.snapshot_cut, snapshots.plan, ci=False),
         Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
         Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.cutting, ci=False),
         *(Row(e, None, 3, pcguests.fio_volume, pcguests.on_disk, ci=False, name=f'fio-{what}', memory=3072, **kw)

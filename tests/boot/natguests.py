@@ -81,7 +81,7 @@ def nat(m, _plan):
     m.at = len(m.text)
     shell(m, 'net nat', r'IPv6 fd\S+/64, outside up; [1-9]\d* packets out, [1-9]\d* in')
     m.at = len(m.text)
-    out, back = (int(n) for n in shell(m, 'net nat', r'(\d+) packets out, (\d+) in').groups())
+    out, back = (int(n) for n in shell(m, 'net nat', r'[\r\n](\d+) packets out, (\d+) in;').groups())
     assert out > 10 and back > 10, (out, back)
     return 'DHCP, names, NAT both ways, hairpin'
 

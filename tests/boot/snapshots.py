@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots of a volume that a guest writes meanwhile, a clone that boots beside its origin, and the way back."""
+import os
+import random
 import time
 
 import volumes
 from plans import Plan
 from scenarios import ready, shell, view
+
+ROUNDS = int(os.environ.get('SNAPSHOT_CUTS', 6))
 
 plan = Plan('volume-snapshot', volumes.MACHINE + volumes.journal_guest('left', 1, '160MiB', 'web') +
             volumes.journal_guest('right', 1, '160MiB', 'copy'), linux=True)
@@ -83,3 +87,43 @@ def snapshot(m, _):
     ready(m)
     assert running(m, 'left', '1', 1) >= two[0]
     return f'snapshots at {one} and {two} records, {last} flushed, clone {copy} then {again}'
+
+
+def snapshot_cut(m, _):
+    """Killed at any moment after a snapshot was begun, while the guest writes: it is not there, or is what it was to be."""
+    seed = random.randrange(1 << 30)
+    chance = random.Random(seed)
+    ready(m)
+    volumes.change(m, f'disk init {m.disk_name}')
+    volumes.change(m, 'volume create web 20MiB')
+    volumes.change(m, 'volume snapshot web as first 96MiB')
+    last, found = 0, 0
+    for n in range(ROUNDS):
+        view(m, '0')
+        shell(m, 'start left', r'guest left: running', 30)
+        volumes.journal(m, '1', last, 30)
+        low = volumes.records(m.text)
+        view(m, '0')
+        m.type('volume snapshot web as now\r')
+        time.sleep(chance.random() * m.patience)
+        if n % 2:                   # a look at the console: later records are seen, the snapshot is older than those
+            view(m, '1')
+            time.sleep(0.5)
+        last = volumes.cut(m)
+        ready(m)
+        shell(m, 'volume snapshots', r'first +snapshot +of web')
+        m.type('volume clone now copy cow\r')
+        if m.expect(r'(volume clone copy: done)|no disk that the plan names has a volume', 30 * m.patience).group(1):
+            found += 1
+            held = running(m, 'right', '2', 1)
+            assert held >= low, f'cut {n}, seed {seed}: {low} were flushed when it was begun, the snapshot holds {held}'
+            off(m, 'right')
+            volumes.change(m, 'volume delete copy')
+            volumes.change(m, 'volume delete now')
+    volumes.cut(m)
+    ready(m)
+    m.type('volume clone first copy cow\r')
+    m.expect(r'volume clone copy: done', 30 * m.patience)
+    between('the first snapshot', 0, running(m, 'right', '2', 1), 0)
+    volumes.cut(m)
+    return f'{ROUNDS} cuts, seed {seed}, {found} snapshots found, {last} records'

@@ -25,6 +25,17 @@ size_t str_copy(char *to, size_t size, const char *from)
 static u8 *good;
 static u64 first, end, web_first, web_end;
 
+/* What was written since the good one is put back: sectors. */
+static u8 changed[DISK_BYTES / 512];
+
+static void put_back(void)
+{
+	for (u64 i = 0; i < sizeof(changed); i++)
+		if (changed[i])
+			memcpy(fake.bytes + i * 512, good + i * 512, 512);
+	memset(changed, 0, sizeof(changed));
+}
+
 static void inside_only(const struct disk_request *rq)
 {
 	bool in_store = rq->sector >= first && rq->sector + rq->sectors <= end;
@@ -32,6 +43,7 @@ static void inside_only(const struct disk_request *rq)
 
 	if (!in_store && !in_web && rq->sector > 40 && rq->sector < fake.d.sectors - 40)
 		abort();
+	memset(changed + rq->sector, 1, rq->sectors);
 }
 
 static void make_good(void)
@@ -110,11 +122,12 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	if (!good)
 		make_good();
 	noise_state = 1;
-	memcpy(fake.bytes, good, DISK_BYTES);
+	put_back();
 	for (; size >= EDIT; data += EDIT, size -= EDIT) {
 		u32 i = data[0] % (SNAP_HEAD_BLOCKS + LOG_BLOCKS), at = (data[1] | (u32)data[2] << 8) % SNAP_BLOCK;
 		u8 *block = block_at(i);
 
+		memset(changed + (block - fake.bytes) / 512, 1, SNAP_BLOCK / 512);
 		block[data[0] & 0x80 ? at % 128 : at] = data[3];
 		if (!(data[2] & 0x40))
 			right(block, i < SNAP_HEAD_BLOCKS);

@@ -12,6 +12,9 @@ zydis          z/zydis                          zydis_4.1.1.orig.tar.gz       dc
 zycore-c       z/zycore-c                       zycore-c_1.5.2.orig.tar.gz    828f2e2e502c4a339c53162b865afd13de80fdfa068a9ba18032e743243027ea
 lwip           l/lwip                           lwip_2.2.1+dfsg1.orig.tar.xz  83729c274c499d3348e9fbbe043a3113f3fa8953e7efddc7c21c7fcbb1f2b7b1
 micropython    m/micropython                    micropython_1.25.0+ds.orig.tar.xz  7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea lib/littlefs
+mbedtls        m/mbedtls                        mbedtls_3.6.6.orig.tar.bz2    8fb65fae8dcae5840f793c0a334860a411f884cc537ea290ce1c52bb64ca007a
+http-parser    h/http-parser                    http-parser_2.9.4.orig.tar.gz 467b9e30fd0979ee301065e70f637d525c28193449e1b13fbcb1b1fab3ad224f
+yyjson         y/yyjson                         yyjson_0.10.0+ds.orig.tar.xz  ae6fde69a193e10afab426ef13f113d6903446405f9db9ee98bfb572bd6c961a
 '
 SUITE=trixie
 CACHE=${BULKHEAD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/bulkhead}

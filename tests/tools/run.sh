@@ -54,12 +54,20 @@ forwards() {	# PLAN_FOLDER
 # A network card on the emulator's user network (10.0.2.0/24): the hypervisor gets an address, guests behind NAT reach the
 # outside. Ports that the plan forwards are reached on this machine under the same numbers.
 network() {	# PLAN_FOLDER
-	local f fwd="" config=$1/.ssh/config
+	local f port fwd="" config=$1/.ssh/config
 	net=(--net)
 	for f in $(forwards "$1"); do
 		fwd+=",hostfwd=${f%:*}:127.0.0.1:${f#*:}-:${f#*:}"
 		net+=(--forward "$f")
 	done
+	# The API: https://127.0.0.1:8443, or the next free port.
+	if ! grep -qsE '^(https|port) *=.*\<(port *= *)?0\>' "$1/bulkhead.toml"; then
+		for port in $(seq 8443 8453); do
+			(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+		done
+		fwd+=",hostfwd=tcp:127.0.0.1:$port-:443"
+		echo "run: https://127.0.0.1:$port is the hypervisor's API; the console shows fingerprint and enrolment code" >&2
+	fi
 	card=(-netdev "user,id=net0$fwd" -device virtio-net-pci,netdev=net0)
 	[ ! -s "$config" ] || sed -n "s,^Host \([^*].*\),run: ssh -F $(realpath --relative-to=. "$config") \1,p" "$config" >&2
 }

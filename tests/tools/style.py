@@ -52,7 +52,9 @@ for f in hv:
 # Headers compile alone
 flags = ['-std=gnu11', '-ffreestanding', '-fsyntax-only', '-Ihv/include', '-Ihv/x86', '-I.', '-isystem',
          'build/third_party/zydis/include', '-isystem', 'build/third_party/zycore-c/include', '-Ihv/net/lwip', '-isystem',
-         'build/third_party/lwip/src/include', '-isystem', 'build/third_party/littlefs', '-DZYAN_NO_LIBC', '-x', 'c']
+         'build/third_party/lwip/src/include', '-isystem', 'build/third_party/littlefs', '-DZYAN_NO_LIBC', '-isystem',
+         'build/third_party/mbedtls/include', '-isystem', 'build/third_party/http-parser', '-isystem', 'build/third_party/yyjson/src',
+         '-DMBEDTLS_CONFIG_FILE="hv/web/mbedtls_config.h"', '-x', 'c']
 for f in files('hv/*.h', 'drivers/*.h'):
     r = subprocess.run(['gcc', *flags, f], capture_output=True, text=True)
     if r.returncode:

@@ -44,6 +44,12 @@ const char *datastore_why(void);
 #define DATASTORE_CRASH_MAX 8192u
 void datastore_crash(const char *guest, const char *text, size_t n);
 
+/* Keep a small file whole ("web/tls"); the newest contents count, and wait here until there is a datastore. false: too large, or
+ * there are too many of them. datastore_read() has what was kept, once it is known whether there is a datastore: decided. */
+#define DATASTORE_KEEP_MAX 16384u
+bool datastore_keep(const char *path, const void *data, u32 n);
+bool datastore_decided(void);
+
 /* Bytes: of the file system, in use, waiting to be written. Files in "vars", "log", "crash", "capture": the nth; false: no more. */
 struct datastore_use {
 	u64 size, used, waiting, written, flushes, errors;

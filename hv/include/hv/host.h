@@ -31,6 +31,9 @@ int host_quiesce(void);
 /* Start the other cores; each enters core_main(). Returns how many are up. */
 u32 host_start_cores(u64 trampoline);
 
+/* Touching this page of the pool is a fault from now on. Before the seal. -E_NOMEM. */
+int host_guard_page(void *page);
+
 /* Make page tables and sealed data read-only. */
 void host_seal(void);
 

@@ -108,6 +108,12 @@ struct plan_host_net {
 	u32 line, line_gateway;
 };
 
+struct plan_https {
+	u16 port;			/* default 443; 0: no server */
+	char certificate[PLAN_PATH_SIZE], key[PLAN_PATH_SIZE];	/* "": its own */
+	u32 line;
+};
+
 struct plan_machine {
 	char name[PLAN_NAME_SIZE];	/* "": none given */
 	u32 control;			/* core index; default 0 */
@@ -121,6 +127,7 @@ struct plan_machine {
 	u32 disk_count;
 	char disk[PLAN_MACHINE_DISKS_MAX][PLAN_DISK_NAME_SIZE];	/* name, serial number or PCI address */
 	struct plan_host_net net;
+	struct plan_https https;
 	u32 line[PLAN_KEYS];		/* 0: not in the file */
 };
 

@@ -235,6 +235,9 @@ int guest_volume_attach(struct guest *g, struct block_store *s, const struct pla
 const char *guest_volumes_open(const struct guest *g);
 void guest_volumes_close(const struct guest *g);
 
+/* What they have read and written, all together. */
+void guest_volumes_bytes(const struct guest *g, u64 *read, u64 *written);
+
 /* Are all of them closed? The guest goes, or could not be built, with all of them closed. Control core. */
 bool guest_volumes_closed(const struct guest *g);
 void guest_volumes_forget(const struct guest *g);

@@ -7,6 +7,7 @@
 #include <hv/pc.h>
 #include <hv/pci.h>
 #include <hv/storage.h>
+#include <hv/web.h>
 
 #include "../../../../hv/control/plan_store.h"
 #include "../../../../hv/control/shell.h"
@@ -568,3 +569,8 @@ WEAK const char *volume_create(struct storage_disk *s, const char *name, u64 byt
 }
 WEAK const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn *ended, void *arg) { return "no"; }
 WEAK void datastore_begin(void) { }
+
+/* No web server. */
+WEAK void (*web_say)(const char *line);
+WEAK void web_show(void (*print)(const char *fmt, ...)) { print("https: off\n"); }
+WEAK const char *web_enrol(void) { return "the server does not run"; }

@@ -8,7 +8,7 @@ import re
 import sys
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '../../../..'))
-FAMILIES = 'GUEST|CPU|FW|MACHINE|IMAGE|PLAN|HV|CORE|MEDIA'
+FAMILIES = 'GUEST|CPU|FW|MACHINE|IMAGE|PLAN|HV|CORE|MEDIA|WEB'
 # As a text of its own ("PLAN-CORES"), or in a line that is printed ("error HV-PANIC: ...").
 IN_SOURCE = re.compile(r'"(?:\\n)?(?:error )?((?:%s)-[A-Z][A-Z0-9-]+)[": ]' % FAMILIES)
 IN_DOCS = re.compile(r'`((?:%s)-[A-Z][A-Z0-9-]+)`' % FAMILIES)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_errors.c hv/core/plan_schema.c hv/core/plan_show.c hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_devices.c hv/core/admission_net.c hv/core/admission_nat.c hv/core/resolved_plan.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: hv/core/plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_https.c hv/core/plan_errors.c hv/core/plan_schema.c hv/core/plan_show.c hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_devices.c hv/core/admission_net.c hv/core/admission_nat.c hv/core/resolved_plan.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/lib/format.c hv/lib/string.c */
 /* net = { ... } of [machine]: what it may say, what the resolved plan makes of it. */
 #include <stdarg.h>
 #include <stddef.h>
@@ -154,11 +154,55 @@ static void test_shown(void **state)
 	assert_memory_equal(&plan.machine.net, &before, sizeof(before));
 }
 
+static void https_refused(const char *keys, const char *id, const char *words)
+{
+	char text[400];
+
+	snprintf(text, sizeof(text), "[machine]\nhttps = { %s }\n" GUEST, keys);
+	assert_int_equal(read_text(text), -E_INVAL);
+	assert_string_equal(errors.error[0].id, id);
+	if (!strstr(errors.error[0].text, words) || errors.error[0].line != 2)
+		fail_msg("%s: %s", keys, errors.error[0].text);
+}
+
+static void add_name(void *context, const char *name)
+{
+	strcat(context, name);
+	strcat(context, " ");
+}
+
+/* On without a word of the plan; its files are loaded. */
+static void test_https(void **state)
+{
+	char names[200] = "";
+
+	assert_int_equal(read_text(GUEST), 0);
+	assert_int_equal(plan.machine.https.port, 443);
+	assert_int_equal(read_text("[machine]\nhttps = { port = 0 }\n" GUEST), 0);
+	assert_int_equal(plan.machine.https.port, 0);
+	assert_int_equal(admit_text("[machine.https]\nport = 8443\ncertificate = \"tls.pem\"\nkey = \"tls.key\"\n" GUEST), 0);
+	plan_each_image(&plan, add_name, names);
+	assert_string_equal(names, "tls.pem tls.key a.elf ");
+	shown[0] = 0;
+	resolved_plan_show(&plan, &resolved, keep, NULL);
+	assert_int_equal(read_text(shown), 0);
+	assert_int_equal(plan.machine.https.port, 8443);
+	assert_string_equal(plan.machine.https.certificate, "tls.pem");
+	assert_string_equal(plan.machine.https.key, "tls.key");
+	https_refused("port = 65536", "PLAN-VALUE", "a port");
+	https_refused("port = -1", "PLAN-VALUE", "a port");
+	https_refused("certificate = \"a\"", "PLAN-MISSING-KEY", "private key");
+	https_refused("key = \"a\"", "PLAN-MISSING-KEY", "certificate");
+	https_refused("certificate = \"../a\", key = \"b\"", "PLAN-VALUE", "");
+	https_refused("prt = 1", "PLAN-UNKNOWN-KEY", "port");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults), cmocka_unit_test(test_all_keys), cmocka_unit_test(test_syslog_forms),
 		cmocka_unit_test(test_refused), cmocka_unit_test(test_switch), cmocka_unit_test(test_shown),
+		cmocka_unit_test(test_https),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,8 @@ static struct {
 	u8 *bytes;
 	struct disk_request *flying[DEPTH];
 	u32 count;
-	bool ordered, hold_reads;
+	bool ordered;
+	u64 hold_length;		/* requests of so many sectors are not answered */
 	/* Requests of op to sectors in [from, to) are answered so, `times` times, after `skip` of them. */
 	struct { enum block_op op; u64 from, to; u32 skip, times; enum disk_result result; } fail;
 	u64 writes, reads, flushes;
@@ -195,15 +196,20 @@ static enum disk_result judge(const struct disk_request *rq)
 	return fake.fail.result;
 }
 
+static bool is_held(const struct disk_request *rq)
+{
+	return rq->op != BLOCK_FLUSH && rq->sectors == fake.hold_length;
+}
+
 static bool fake_answer(void)
 {
 	u32 i = fake.count && !fake.ordered ? noise() % fake.count : 0;
 	struct disk_request *rq;
 	enum disk_result result;
 
-	for (u32 n = 0; fake.hold_reads && n < fake.count && fake.flying[i]->op == BLOCK_READ; n++)
+	for (u32 n = 0; n < fake.count && is_held(fake.flying[i]); n++)
 		i = (i + 1) % fake.count;
-	if (!fake.count || (fake.hold_reads && fake.flying[i]->op == BLOCK_READ))
+	if (!fake.count || is_held(fake.flying[i]))
 		return false;
 	rq = fake.flying[i];
 	memmove(&fake.flying[i], &fake.flying[i + 1], (fake.count - i - 1) * sizeof(rq));
@@ -229,9 +235,12 @@ static bool all(const struct disk *d) { return true; }
 
 static inline struct storage_disk *place(void) { return fake.d.owner; }
 
+static u32 sector_size = 512;
+
 static inline void plug(void)
 {
-	fake.d = (struct disk){ .ops = &ops, .name = "fake0", .serial = "S1", .sectors = DISK_BYTES / 512, .sector_size = 512,
+	fake.d = (struct disk){ .ops = &ops, .name = "fake0", .serial = "S1", .sectors = DISK_BYTES / 512,
+		.sector_size = sector_size,
 		.physical_size = 4096, .depth = DEPTH, .pieces_max = DISK_PIECES_MAX, .bytes_max = 128 * KiB, .dma_align = 1,
 		.write_cache = true, .fua = true, .discard = true, .zero = true };
 	storage_grant(all);
@@ -250,7 +259,7 @@ static inline void unplug(void)
 	disk_gone(&fake.d);
 	settle();
 	memset(&fake.fail, 0, sizeof(fake.fail));
-	fake.hold_reads = false;
+	fake.hold_length = 0;
 }
 
 /* --- volumes -------------------------------------------------------------------------------------------------------- */

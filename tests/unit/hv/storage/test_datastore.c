@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/storage/datastore.c hv/storage/datastore_vars.c hv/storage/datastore_log.c hv/storage/media.c hv/storage/datastore_fs.c hv/storage/littlefs.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: hv/storage/datastore.c hv/storage/datastore_vars.c hv/storage/datastore_log.c hv/storage/datastore_keep.c hv/storage/media.c hv/storage/datastore_fs.c hv/storage/littlefs.c hv/lib/format.c hv/lib/string.c */
 /* The datastore's life on a disk in memory: found, made, read again after a reset; full, failing, broken, gone and back. */
 #include "store_fixture.h"
 
@@ -467,6 +467,37 @@ static void power_cuts_while_it_works(void **state)
 	assert_int_equal(errors, 0);
 }
 
+/* Small files of other parts: the newest whole contents, also of what was kept before there was a datastore. */
+static void small_files_last(void **state)
+{
+	static u8 large[DATASTORE_KEEP_MAX + 1], back[DATASTORE_KEEP_MAX];
+
+	power_on();
+	assert_true(datastore_keep("web/tls", "first", 5));
+	assert_true(datastore_keep("web/tls", "second", 6));
+	assert_false(datastore_keep("web/large", large, sizeof(large)));
+	assert_false(datastore_decided());
+	assert_int_equal(datastore_read("web/tls", 0, back, 10), -E_BUSY);
+	pass(5 * NS_PER_S);
+	assert_true(datastore_decided() && datastore_clean());
+	memset(large, 0x5a, DATASTORE_KEEP_MAX);
+	assert_true(datastore_keep("web/accounts", large, DATASTORE_KEEP_MAX));
+	assert_false(datastore_clean());
+	pass(5 * NS_PER_S);
+	assert_true(datastore_clean());
+	power_on();
+	pass(5 * NS_PER_S);
+	assert_int_equal(datastore_read("web/tls", 0, back, 10), 6);
+	assert_memory_equal(back, "second", 6);
+	assert_int_equal(datastore_read("web/accounts", 0, back, sizeof(back)), DATASTORE_KEEP_MAX);
+	assert_memory_equal(back, large, sizeof(back));
+	for (u32 i = 0; i < 2; i++)
+		assert_true(datastore_keep(i ? "web/c" : "web/d", "x", 1));
+	assert_true(datastore_keep("web/tls", "x", 1));
+	assert_false(datastore_keep("web/too-many", "x", 1) && datastore_keep("web/too-many-2", "x", 1) &&
+		     datastore_keep("web/too-many-3", "x", 1));
+}
+
 /* Whoever wrote the disk may have put in what we never do: looking for the last of 50,000 names would take days. */
 static void a_directory_is_looked_at_so_far(void **state)
 {
@@ -490,6 +521,7 @@ int main(void)
 		cmocka_unit_test_setup(an_empty_partition_is_made_one, fresh),
 		cmocka_unit_test_setup(an_almost_empty_partition_is_not, fresh),
 		cmocka_unit_test_setup(variables_last, made),
+		cmocka_unit_test_setup(small_files_last, made),
 		cmocka_unit_test_setup(variables_of_a_guest_that_runs_are_left_alone, made),
 		cmocka_unit_test_setup(variables_come_too_late_for_a_guest_that_starts, made),
 		cmocka_unit_test_setup(a_busy_guest_is_saved_in_between, made),

@@ -190,6 +190,47 @@ static void test_while_it_writes(void **state)
 	}
 }
 
+/* What had begun has to end first. */
+static void test_earlier_requests_are_waited_for(void **state)
+{
+	u32 before = change_seen.ended;
+	struct ask w;
+
+	fake.hold_length = 20;
+	ask_begin(&w, &guest, BLOCK_WRITE, 0, 20, 2);
+	settle();
+	assert_null(volume_snapshot(vol("web"), "one", 0, change_ended, NULL));
+	settle();
+	assert_int_equal(change_seen.ended, before);
+	assert_null(vol("one"));
+	fake.hold_length = 0;
+	settle();
+	assert_int_equal(change_seen.ended, before + 1);
+	assert_int_equal(ask_end(&w), BLOCK_OK);
+	all_are("one", 0, 20, 2);
+}
+
+/* What is asked while the snapshot is on its way to the medium, is not in it. */
+static void test_later_requests_wait(void **state)
+{
+	struct snap_store *t;
+	struct ask w;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	put(&guest, 0, 64, 1);			/* kept for that: nothing but the new one holds the next write */
+	t = snap_of(vol("web"));
+	assert_null(volume_snapshot(vol("web"), "two", 0, change_ended, NULL));
+	while (t->log.at != LOG_WRITE)
+		if (!storage_poll(0))
+			fake_answer();
+	ask_begin(&w, &guest, BLOCK_WRITE, 0, 64, 2);
+	settle();
+	assert_int_equal(ask_end(&w), BLOCK_OK);
+	all_are("two", 0, SECTORS, 1);
+	guest_has(0, 64, 2);
+}
+
 /* Somebody reads a snapshot there where the origin is about to be written. */
 static void test_readers_are_waited_for(void **state)
 {
@@ -202,11 +243,11 @@ static void test_readers_are_waited_for(void **state)
 	ask_begin(&r, &reader, BLOCK_READ, 10, 20, 0);
 	storage_poll(0);
 	assert_int_equal(fake.count, 1);
-	fake.hold_reads = true;
+	fake.hold_length = 20;
 	ask_begin(&w, &guest, BLOCK_WRITE, 0, 64, 2);
 	settle();
 	assert_int_equal(w.ended, 0);
-	fake.hold_reads = false;
+	fake.hold_length = 0;
 	settle();
 	assert_int_equal(ask_end(&w), BLOCK_OK);
 	for (u32 i = 0; i < 20 * 128; i++)
@@ -230,6 +271,38 @@ static void test_discard_and_zero(void **state)
 	assert_int_equal(ask_end(&a), BLOCK_OK);
 	guest_has(0, SECTORS, 0);
 	all_are("one", 0, SECTORS, 1);
+}
+
+static int setup_4096(void **state)
+{
+	sector_size = 4096;
+	return setup(state);
+}
+
+static int teardown_4096(void **state)
+{
+	teardown(state);
+	sector_size = 512;
+	return 0;
+}
+
+static void test_large_sectors(void **state)
+{
+	struct storage_client c = { .name = "copy.0" };
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	WELL(clone("one", "copy"));
+	assert_int_equal(put(&guest, 8, 1000, 2), BLOCK_OK);
+	assert_int_equal(volume_open(&c, vol("copy")), 0);
+	assert_int_equal(put(&c, 200, 8, 3), BLOCK_OK);
+	assert_int_equal(put(&c, 201, 8, 4), BLOCK_FAILED);
+	assert_int_equal(volume_close(&c), 0);
+	restart();
+	all_are("one", 0, SECTORS, 1);
+	all_are("copy", 200, 208, 3);
+	all_are("copy", 208, SECTORS, 1);
+	guest_has(8, 1008, 2);
 }
 
 /* --- refused -------------------------------------------------------------------------------------------------------- */
@@ -330,6 +403,34 @@ static void test_store_full(void **state)
 	WELL(snapshot("web", "three", 0));
 	put(&guest, 0, 10, 4);
 	all_are("three", 0, 10, 3);
+}
+
+/* A checkpoint that falls into the merging of one that was deleted does not bring it back. */
+static void test_checkpoint_while_merging(void **state)
+{
+	struct snap_store *t;
+	u32 before;
+
+	big(4);
+	WELL(snapshot("web", "one", 0));
+	WELL(snapshot("web", "two", 0));
+	for (u32 at = 0; at < 4 * SECTORS; at += 512)
+		put(&guest, at, 512, 1);
+	t = snap_of(vol("web"));
+	snap_merge_step = 1;
+	before = change_seen.ended;
+	assert_null(volume_delete(vol("two"), change_ended, NULL));
+	while (change_seen.ended == before)
+		if (!storage_poll(0))
+			fake_answer();
+	assert_true(snap_map_dying(&t->map));
+	t->log.want_checkpoint = true;
+	settle();
+	snap_merge_step = 2048;
+	assert_int_equal(t->log.checkpoints, 2);
+	restart();
+	assert_null(vol("two"));
+	all_are("one", 0, SECTORS, 0);
 }
 
 /* A clone's own writes find no room: it is told so, nothing is dropped for it. */
@@ -505,10 +606,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_keeps_what_was), T(test_origin_is_plain), T(test_rollback), T(test_clone), T(test_delete_merges),
-		T(test_while_it_writes), T(test_readers_are_waited_for), T(test_discard_and_zero), T(test_refused), T(test_too_many),
-		T(test_grown_without_snapshots), T(test_store_full), T(test_clone_full), T(test_rollback_needs_room),
+		T(test_while_it_writes), T(test_readers_are_waited_for), T(test_later_requests_wait), T(test_earlier_requests_are_waited_for), T(test_discard_and_zero), T(test_refused), T(test_too_many),
+		T(test_grown_without_snapshots), T(test_store_full), T(test_checkpoint_while_merging), T(test_clone_full), T(test_rollback_needs_room),
 		T(test_errors_while_keeping), T(test_nothing_can_be_written), T(test_errors_while_loading),
 		T(test_rollback_fails_and_is_asked_again), T(test_goes_at_any_moment),
+		cmocka_unit_test_setup_teardown(test_large_sectors, setup_4096, teardown_4096),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* From a whole request to its answer: who asks, which function of the API it is, may they, and the head around what it
+ * says. Web
+ * fiber. */
+
+#include "conn.h"
+
+#include <hv/guest.h>
+
+#define ANSWER_PARAMETERS 2u
+#define ANSWER_BODY_MAX (256 * KiB)
+
+struct api_route;
+
+struct answer {
+	struct web_conn *c;
+	const struct http_request *r;
+	const struct api_route *route;
+	struct identity who;
+	char param[ANSWER_PARAMETERS][72];	/* what stands for * in the path */
+	u64 now;
+	u16 status;
+	const char *type;		/* of the body */
+	struct out head, body;		/* head: further header lines */
+	bool raw;			/* the handler has put everything by itself (a stream begins) */
+};
+
+/* One function of the API. Handlers fill the body, or call answer_problem(). */
+struct api_route {
+	enum http_method method;
+	const char *path;		/* "/v1/guests/" "*" "/start" */
+	enum role role;			/* who may; ROLE_NONE: everybody */
+	void (*handle)(struct answer *a);
+	const char *summary;		/* for /openapi.json */
+	const char *body;		/* names of the body's members, "!" before required ones; null: no body */
+	bool audited;
+};
+extern const struct api_route api_route[];
+extern const u32 api_route_count;
+
+/* The request of c is whole, or wrong (its status says so): put the answer. false: no memory for it. */
+bool answer_request(struct web_conn *c);
+
+/* RFC 9457 problem details instead of a body; member: which key of the request is wrong, or null. */
+void answer_problem(struct answer *a, u16 status, const char *member, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* 200 (or 202, 201) and a JSON object: what follows goes into a->body. */
+void answer_json(struct answer *a, u16 status);
+
+/* Instead of an answer: head lines of status and then a stream. false: no memory. */
+bool answer_begin_stream(struct answer *a, const struct stream_ops *ops, const char *status_line, const char *type);
+
+/* The guest that the first parameter names; null: said so. */
+struct guest *answer_guest(struct answer *a);
+
+/* The JSON body: a member's text, "" if it is not there; a number. Only names of the route's list may be there, once
+ * each. */
+bool answer_read_body(struct answer *a);
+const char *answer_member(const struct answer *a, const char *name);
+
+/* What changed: a line of the audit log, which the log keeps, too. */
+void audit_add(const struct answer *a, const char *result);
+void audit_show(struct out *o, u64 from);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The machine and the hypervisor: plan, log, metrics, the description of the API. */
+#include "answer.h"
+#include "facts.h"
+#include "heap.h"
+#include "server.h"
+#include "web_int.h"
+
+#include "hv/control/lifecycle.h"
+
+#include <hv/core.h>
+#include <hv/lib.h>
+#include <hv/log.h>
+#include <hv/machine.h>
+#include <hv/pool.h>
+#include <hv/time.h>
+
+#define LOG_LINES_MAX 500u
+
+static void put_text(void *to, const char *text)
+{
+	out_text(to, text);
+}
+
+void api_plan(struct answer *a)
+{
+	if (!machine_plan || !machine_resolved) {
+		answer_problem(a, 404, NULL, "there is no plan");
+		return;
+	}
+	a->type = "application/toml";
+	resolved_plan_show(machine_plan, machine_resolved, put_text, &a->body);
+}
+
+static const char *core_word(u32 state)
+{
+	static const char *const word[] = { [CORE_ABSENT] = "absent", [CORE_STARTING] = "starting",
+		[CORE_IDLE] = "idle",
+		[CORE_GUEST] = "guest", [CORE_CONTROL] = "control", [CORE_FAILED] = "failed" };
+
+	return state < ARRAY_COUNT(word) ? word[state] : "unknown";
+}
+
+static void put_cores(struct out *o)
+{
+	json_open(o, "cores", '[');
+	for (u32 i = 0; i < core_count; i++) {
+		const struct core_public *c = &core_table[i];
+
+		json_open(o, NULL, '{');
+		json_u64(o, "index", c->index);
+		json_u64(o, "apic_id", c->apic_id);
+		json_u64(o, "package", c->package);
+		json_text(o, "state", core_word(load_acquire(&c->state)));
+		if (c->guest) {
+			json_text(o, "guest", c->guest->name);
+			json_u64(o, "vcpu", c->vcpu);
+		}
+		json_close(o, '}');
+	}
+	json_close(o, ']');
+}
+
+void api_machine(struct answer *a)
+{
+	struct out *o = &a->body;
+	struct cpu_facts cpu;
+	char when[WALL_TEXT];
+
+	cpu_facts_read(&cpu);
+	json_open(o, NULL, '{');
+	json_text(o, "name", machine_plan ? machine_plan->machine.name : "");
+	json_text(o, "version", build_version);
+	json_text(o, "processor", cpu.brand[0] ? cpu.brand : cpu.vendor);
+	json_text(o, "virtualisation", virt ? virt->name : "none");
+	json_text(o, "time", wall_format(when, wall_ns(a->now)));
+	json_u64(o, "uptime_ms", ticks_to_ns(a->now - boot_info->tsc_at_entry) / 1000000);
+	put_cores(o);
+	json_u64(o, "hypervisor_pool_bytes", pool_total() * PAGE_SIZE);
+	json_u64(o, "hypervisor_pool_free_bytes", pool_pages(POOL_FREE) * PAGE_SIZE);
+	json_close(o, '}');
+}
+
+void api_log(struct answer *a)
+{
+	static const char *const level[] = { [LOG_ERROR] = "error", [LOG_NOTICE] = "notice", [LOG_INFO] = "info",
+		[LOG_DEBUG] = "debug" };
+	u64 end = log_end(), from = end > 100 ? end - 100 : 0, last;
+	struct log_line line;
+	char when[WALL_TEXT];
+
+	if (!http_query_number(a->r, "from", ~0ul >> 8, &from)) {
+		answer_problem(a, 400, "from", "from: the number of a line");
+		return;
+	}
+	if (end > LOG_LINES && from < end - LOG_LINES)
+		from = end - LOG_LINES;
+	last = MIN(end, from + LOG_LINES_MAX);
+	json_open(&a->body, NULL, '{');
+	json_u64(&a->body, "next", MAX(last, MIN(from, end)));
+	json_open(&a->body, "lines", '[');
+	for (u64 i = from; i < last; i++) {
+		if (log_read(i, &line))
+			continue;
+		json_open(&a->body, NULL, '{');
+		json_u64(&a->body, "number", i);
+		json_text(&a->body, "time", wall_format(when, wall_ns(line.tsc)));
+		json_u64(&a->body, "core", line.core);
+		json_text(&a->body, "level", line.level < ARRAY_COUNT(level) ? level[line.level] : "?");
+		json_text(&a->body, "text", line.text);
+		json_close(&a->body, '}');
+	}
+	json_close(&a->body, ']');
+	json_close(&a->body, '}');
+}
+
+void api_audit(struct answer *a)
+{
+	u64 from = 0;
+
+	if (!http_query_number(a->r, "from", ~0ul >> 8, &from)) {
+		answer_problem(a, 400, "from", "from: the number of a record");
+		return;
+	}
+	json_open(&a->body, NULL, '[');
+	audit_show(&a->body, from);
+	json_close(&a->body, ']');
+}
+
+void api_root(struct answer *a)
+{
+	json_open(&a->body, NULL, '{');
+	json_text(&a->body, "product", "Bulkhead");
+	json_text(&a->body, "api", "/openapi.json");
+	json_close(&a->body, '}');
+}
+
+/* --- OpenMetrics 1.0 ----------------------------------------------------------------------------------------- */
+
+static void family(struct out *o, const char *name, const char *type, const char *help)
+{
+	out_print(o, "# TYPE bulkhead_%s %s\n# HELP bulkhead_%s %s\n", name, type, name, help);
+}
+
+struct metric {
+	const char *name, *help;
+	size_t offset;
+	bool ticks;			/* shown in seconds */
+};
+
+static const struct metric metrics[] = {
+	{ "guest_interrupts", "Interrupts delivered.", offsetof(struct guest_facts, interrupts), false },
+	{ "guest_halted_seconds", "Time that its processors were halted, added up.", offsetof(struct guest_facts,
+		halted), true },
+	{ "guest_network_received_bytes", "Bytes that its network cards received.", offsetof(struct guest_facts,
+		net_in), false },
+	{ "guest_network_sent_bytes", "Bytes that its network cards sent.", offsetof(struct guest_facts, net_out),
+		false },
+	{ "guest_disk_read_bytes", "Bytes read from volumes.", offsetof(struct guest_facts, disk_read), false },
+	{ "guest_disk_written_bytes", "Bytes written to volumes.", offsetof(struct guest_facts, disk_written), false },
+};
+
+static void put_metric(struct out *o, const struct metric *m, u64 now)
+{
+	struct guest_facts f;
+
+	family(o, m->name, "counter", m->help);
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g)) {
+		u64 v;
+
+		facts_of(g, now, &f);
+		v = *(const u64 *)((const char *)&f + m->offset);
+		if (m->ticks)
+			out_print(o, "bulkhead_%s_total{guest=\"%s\"} %lu.%03lu\n", m->name, g->name,
+				  ticks_to_ns(v) / NS_PER_S, ticks_to_ns(v) / 1000000 % 1000);
+		else
+			out_print(o, "bulkhead_%s_total{guest=\"%s\"} %lu\n", m->name, g->name, v);
+	}
+}
+
+static void put_states(struct out *o)
+{
+	family(o, "guest_running", "gauge", "Whether it runs.");
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		out_print(o, "bulkhead_guest_running{guest=\"%s\"} %u\n", g->name,
+			g->state == GUEST_RUNNING);
+	family(o, "guest_starts", "counter", "How often it was started.");
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		out_print(o, "bulkhead_guest_starts_total{guest=\"%s\"} %lu\n", g->name,
+			life_of(g)->starts);
+	family(o, "guest_exits", "counter", "Exits to the hypervisor.");
+	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
+		for (u32 k = 0; k < VMEXIT_KINDS; k++)
+			if (facts_exits(g, k))
+				out_print(o, "bulkhead_guest_exits_total{guest=\"%s\",kind=\"%s\"} %lu\n",
+					g->name,
+					  vmexit_name((enum vmexit_kind)k), facts_exits(g, k));
+}
+
+static void put_gauge(struct out *o, const char *name, const char *help, u64 v)
+{
+	family(o, name, "gauge", help);
+	out_print(o, "bulkhead_%s %lu\n", name, v);
+}
+
+static void put_counter(struct out *o, const char *name, const char *help, u64 v)
+{
+	family(o, name, "counter", help);
+	out_print(o, "bulkhead_%s_total %lu\n", name, v);
+}
+
+void api_metrics(struct answer *a)
+{
+	struct out *o = &a->body;
+
+	a->type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+	put_states(o);
+	for (u32 i = 0; i < ARRAY_COUNT(metrics); i++)
+		put_metric(o, &metrics[i], a->now);
+	put_gauge(o, "pool_bytes", "The hypervisor's own memory.", pool_total() * PAGE_SIZE);
+	put_gauge(o, "pool_free_bytes", "Of it, what nobody has.", pool_pages(POOL_FREE) * PAGE_SIZE);
+	put_gauge(o, "web_connections", "Connections of the web server.", server_counts.open);
+	put_gauge(o, "web_heap_bytes", "Memory that they use.", heap_use.used);
+	put_counter(o, "web_requests", "Requests answered.", server_counts.requests);
+	put_counter(o, "web_refused", "Connections refused for want of a place.",
+		server_counts.refused + server_counts.pushed_out);
+	out_text(o, "# EOF\n");
+}
+
+/* --- OpenAPI 3.0 --------------------------------------------------------------------------------------------- */
+
+/* "/v1/guests/{name}/start": a * is a name. */
+static void path_text(const char *path, char *to, size_t size)
+{
+	size_t at = 0;
+
+	for (; *path && at + 8 < size; path++)
+		at += (size_t)fmt_print(to + at, size - at, *path == '*' ? "{name}" : "%c", *path);
+	to[at] = 0;
+}
+
+static void put_body(struct out *o, const char *names)
+{
+	bool any = false;
+
+	json_open(o, "requestBody", '{');
+	json_bool(o, "required", strchr(names, '!') != NULL);
+	out_text(o,
+		",\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"additionalProperties\":false,"
+		    "\"properties\":{");
+	for (u32 pass = 0; pass < 2; pass++) {
+		any = false;
+		for (const char *at = names, *end; *at; at = *end ? end + 1 : end) {
+			bool required = *at == '!';
+
+			end = strchr(at, ' ');
+			end = end ? end : at + strlen(at);
+			if (pass && !required)
+				continue;
+			out_print(o, "%s\"%.*s\"%s", any ? "," : pass ? ",\"required\":[" : "",
+				(int)(end - at - required), at + required,
+				  pass ? "" : ":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]}");
+			any = true;
+		}
+		out_text(o, pass ? any ? "]" : "" : "}");
+	}
+	out_text(o, "}}}");
+	json_close(o, '}');
+}
+
+static void put_function(struct out *o, const struct api_route *r)
+{
+	char method[8];
+
+	str_copy(method, sizeof(method), http_method_str(r->method));
+	for (char *c = method; *c; c++)
+		*c = (char)(*c + 32);
+	json_open(o, method, '{');
+	json_text(o, "summary", r->summary);
+	json_text(o, "x-role", role_word[r->role]);
+	if (strchr(r->path, '*'))
+		out_text(o,
+			",\"parameters\":[{\"name\":\"name\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}]");
+	if (r->body && *r->body)
+		put_body(o, r->body);
+	if (r->role == ROLE_NONE)
+		out_text(o, ",\"security\":[]");
+	out_text(o,
+		",\"responses\":{\"200\":{\"description\":\"done\"},\"default\":{\"description\":\"what is wrong\","
+		    "\"content\":{"
+		    "\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}}");
+	json_close(o, '}');
+}
+
+static bool is_first_of_path(u32 i)
+{
+	for (u32 k = 0; k < i; k++)
+		if (!strcmp(api_route[k].path, api_route[i].path))
+			return false;
+	return true;
+}
+
+void api_openapi(struct answer *a)
+{
+	struct out *o = &a->body;
+	char path[80];
+
+	json_open(o, NULL, '{');
+	json_text(o, "openapi", "3.0.3");
+	out_print(o, ",\"info\":{\"title\":\"Bulkhead\",\"version\":\"%s\"},"
+		  "\"security\":[{\"token\":[]},{\"session\":[]}],\"components\":{\"securitySchemes\":{"
+		  "\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
+		  "\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"__Host-session\"}},", build_version);
+	out_text(o, "\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\",\"status\",\"detail\"],"
+		    "\"properties\":{\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
+		    "\"detail\":{\"type\":\"string\"},\"key\":{\"type\":\"string\"}}}}}");
+	json_open(o, "paths", '{');
+	for (u32 i = 0; i < api_route_count; i++) {
+		if (!is_first_of_path(i))
+			continue;
+		path_text(api_route[i].path, path, sizeof(path));
+		json_open(o, path, '{');
+		for (u32 k = i; k < api_route_count; k++)
+			if (!strcmp(api_route[k].path, api_route[i].path))
+				put_function(o, &api_route[k]);
+		json_close(o, '}');
+	}
+	json_close(o, '}');
+	json_close(o, '}');
+}

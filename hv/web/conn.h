@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* A client: its wire, TLS, the request that is being read, the answer that is on its way. All but the wire belongs to
+ * the web
+ * fiber. */
+
+#include "accounts.h"
+#include "http.h"
+#include "out.h"
+#include "websocket.h"
+#include "wire.h"
+
+#include <hv/types.h>
+
+#include <mbedtls/ssl.h>
+
+#define WEB_CONNECTIONS 40u
+#define WEB_RESERVED 4u			/* of them for the address from which an administrator came last */
+#define CONN_PLAIN 2048u
+
+enum conn_state {
+	CONN_FREE,
+	CONN_NEW,			/* accepted */
+	CONN_HANDSHAKE,
+	CONN_HTTP,
+	CONN_STREAM,			/* events, a console: until one side ends it */
+	CONN_CLOSING,			/* what is written goes out, then the end */
+};
+
+struct web_conn;
+struct stream_ops {
+	/* Bytes may be written (conn_put). false: the stream ends. */
+	bool (*more)(struct web_conn *c, u64 now);
+	/* Bytes came: how many are used now. Null: whatever comes ends the stream. */
+	u32 (*take)(struct web_conn *c, u8 *bytes, u32 n);
+	void (*end)(struct web_conn *c);
+};
+
+struct web_conn {
+	struct wire wire;
+	enum conn_state state;
+	u64 born, deadline;		/* TSC */
+	u64 request_at;			/* TSC of the first byte of the request under way; 0: none */
+	u32 requests;
+	bool known;			/* a request of it was somebody's with an account: it is not pushed out */
+	bool admin_from;		/* it holds a reserved place */
+	bool last;			/* after this answer the connection ends */
+	mbedtls_ssl_context ssl;
+	bool has_ssl;
+	struct http_request request;
+	u8 plain[CONN_PLAIN];		/* decrypted, not yet read by the parser */
+	u32 plain_at, plain_length;
+	char *out;			/* the answer, of the heap */
+	size_t out_size, out_length, out_at;
+
+	const struct stream_ops *stream;
+	u64 stream_at[3];		/* the stream's own: positions */
+	u32 stream_guest, stream_port;
+	u64 stream_beat;		/* TSC of the last sign of life */
+	char stream_name[32];
+	struct ws_reader ws;
+	struct identity who;		/* of a stream: it ends when they may no longer do this */
+};
+
+/* Room for n bytes more of answer or stream; false: no memory, the connection is closed without a word. Fiber. */
+bool conn_room(struct web_conn *c, size_t n);
+
+/* Add to what goes out, in the room that was asked for. */
+void conn_put(struct web_conn *c, const void *bytes, size_t n);
+
+/* All that was put has gone to the wire. */
+bool conn_drained(const struct web_conn *c);

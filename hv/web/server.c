@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each step of each connection ends by itself; whoever is slow waits for himself. When places get few, the oldest
+ * connection that
+ * has shown no account makes room. */
+#include "server.h"
+
+#include "answer.h"
+#include "events.h"
+#include "fiber.h"
+#include "heap.h"
+#include "tls.h"
+#include "web_int.h"
+
+#include <hv/lib.h>
+#include <hv/pool.h>
+#include <hv/time.h>
+
+#define HANDSHAKE_S 10ul
+#define FIRST_REQUEST_S 10ul		/* after the handshake */
+#define REQUEST_S 15ul			/* from its first byte to its last */
+#define IDLE_S 15ul			/* between requests of somebody without an account */
+#define IDLE_KNOWN_S 120ul
+#define STALL_S 30ul			/* in which something of an answer must arrive */
+#define CLOSING_S 5ul
+#define SPARE 3u			/* places that are kept free for who comes next */
+#define REQUESTS_MAX 10000u		/* of one connection */
+#define OUT_GRAIN 4096ul
+
+static struct {
+	struct web_conn *conn;
+	bool awake;
+	u8 admin[16];
+	bool has_admin;
+	u32 turn;			/* who is first in the next round */
+} server;
+
+struct server_counts server_counts;
+
+static u64 in_seconds(u64 now, u64 s)
+{
+	return now + s * timebase.tsc_hz;
+}
+
+int server_init(void)
+{
+	u64 pages = ALIGN_UP(WEB_CONNECTIONS * sizeof(struct web_conn), PAGE_SIZE) / PAGE_SIZE;
+
+	memset(&server, 0, sizeof(server));
+	memset(&server_counts, 0, sizeof(server_counts));
+	server.conn = pool_alloc(pages, POOL_OTHER);
+	return server.conn ? 0 : -E_NOMEM;
+}
+
+struct web_conn *server_conn(u32 i)
+{
+	return server.conn ? &server.conn[i] : NULL;
+}
+
+void server_wake(void)
+{
+	server.awake = true;
+}
+
+bool server_is_awake(void)
+{
+	return server.awake;
+}
+
+void server_admin_from(const struct web_conn *c)
+{
+	memcpy(server.admin, c->wire.from, sizeof(server.admin));
+	server.has_admin = true;
+}
+
+bool server_is_admin_from(const struct web_conn *c)
+{
+	return server.has_admin && !memcmp(server.admin, c->wire.from, sizeof(server.admin));
+}
+
+/* --- who gets a place ---------------------------------------------------------------------------------------- */
+
+static u32 places_taken(bool reserved)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		n += server.conn[i].state != CONN_FREE && server.conn[i].admin_from == reserved;
+	return n;
+}
+
+struct web_conn *server_accept(const u8 from[16])
+{
+	bool admin = server.has_admin && !memcmp(server.admin, from, sizeof(server.admin));
+	bool room = places_taken(false) < WEB_CONNECTIONS - WEB_RESERVED;
+	struct web_conn *c = NULL;
+
+	if (!room && (!admin || places_taken(true) >= WEB_RESERVED)) {
+		server_counts.refused++;
+		return NULL;
+	}
+	for (u32 i = 0; i < WEB_CONNECTIONS && !c; i++)
+		if (server.conn[i].state == CONN_FREE)
+			c = &server.conn[i];
+	if (!c)
+		return NULL;
+	memset(c, 0, offsetof(struct web_conn, wire.in));
+	memset(&c->state, 0, sizeof(*c) - offsetof(struct web_conn, state));
+	memcpy(c->wire.from, from, 16);
+	c->state = CONN_NEW;
+	c->admin_from = !room;
+	c->born = web_now();
+	c->deadline = in_seconds(c->born, HANDSHAKE_S);
+	server_counts.accepted++;
+	server_wake();
+	return c;
+}
+
+/* --- output -------------------------------------------------------------------------------------------------- */
+
+bool conn_room(struct web_conn *c, size_t n)
+{
+	size_t want;
+	char *more;
+
+	if (c->out_at == c->out_length)
+		c->out_at = c->out_length = 0;
+	if (n <= c->out_size - c->out_length)
+		return true;
+	want = ALIGN_UP(c->out_length + n, OUT_GRAIN);
+	more = heap_alloc(want);
+	if (!more) {
+		server_counts.no_memory++;
+		return false;
+	}
+	if (c->out)
+		memcpy(more, c->out, c->out_length);
+	heap_free(c->out);
+	c->out = more;
+	c->out_size = want;
+	return true;
+}
+
+void conn_put(struct web_conn *c, const void *bytes, size_t n)
+{
+	assert(n <= c->out_size - c->out_length);
+	memcpy(c->out + c->out_length, bytes, n);
+	c->out_length += n;
+}
+
+bool conn_drained(const struct web_conn *c)
+{
+	return c->out_at == c->out_length;
+}
+
+static void drop_output(struct web_conn *c)
+{
+	heap_free(c->out);
+	c->out = NULL;
+	c->out_size = c->out_length = c->out_at = 0;
+}
+
+static int io_send(void *io, const unsigned char *bytes, size_t n)
+{
+	u32 sent = wire_write(io, bytes, (u32)MIN(n, (size_t)WIRE_OUT));
+
+	return sent ? (int)sent : MBEDTLS_ERR_SSL_WANT_WRITE;
+}
+
+static int io_receive(void *io, unsigned char *to, size_t n)
+{
+	struct wire *w = io;
+	u32 got = wire_read(w, to, (u32)MIN(n, (size_t)WIRE_IN));
+
+	return got ? (int)got : w->eof || w->gone ? 0 : MBEDTLS_ERR_SSL_WANT_READ;
+}
+
+static bool is_want(int err)
+{
+	return err == MBEDTLS_ERR_SSL_WANT_READ || err == MBEDTLS_ERR_SSL_WANT_WRITE;
+}
+
+/* --- ends
+ * -------------------------------------------------------------------------------------------------------------------
+ * */
+
+static void end_stream(struct web_conn *c)
+{
+	if (c->stream && c->stream->end)
+		c->stream->end(c);
+	c->stream = NULL;
+}
+
+static void release(struct web_conn *c)
+{
+	end_stream(c);
+	drop_output(c);
+	if (c->has_ssl)
+		mbedtls_ssl_free(&c->ssl);
+	c->has_ssl = false;
+	c->state = CONN_FREE;
+}
+
+/* In order: what is on its way arrives, then TLS's own end, then TCP's. */
+static void begin_close(struct web_conn *c, u64 now)
+{
+	end_stream(c);
+	c->state = CONN_CLOSING;
+	c->deadline = in_seconds(now, CLOSING_S);
+}
+
+static void cut(struct web_conn *c)
+{
+	c->wire.abort = true;
+}
+
+/* --- steps
+ * --------------------------------------------------------------------------------------------------------------------
+ * */
+
+static bool do_new(struct web_conn *c, u64 now)
+{
+	(void)now;
+	c->has_ssl = true;
+	if (tls_open(&c->ssl, &c->wire, io_send, io_receive)) {
+		server_counts.no_memory++;
+		cut(c);
+		return false;
+	}
+	c->state = CONN_HANDSHAKE;
+	return true;
+}
+
+static bool do_handshake(struct web_conn *c, u64 now)
+{
+	int err = mbedtls_ssl_handshake(&c->ssl);
+
+	if (is_want(err))
+		return false;
+	if (err) {
+		server_counts.handshake_errors++;
+		begin_close(c, now);
+		c->last = true;
+		return true;
+	}
+	server_counts.handshakes++;
+	http_begin(&c->request);
+	c->state = CONN_HTTP;
+	c->deadline = in_seconds(now, FIRST_REQUEST_S);
+	return true;
+}
+
+/* true: all of it is with the wire. */
+static bool pump(struct web_conn *c, u64 now)
+{
+	while (!conn_drained(c)) {
+		int n = mbedtls_ssl_write(&c->ssl, (const u8 *)c->out + c->out_at, c->out_length - c->out_at);
+
+		if (is_want(n))
+			return false;
+		if (n <= 0) {
+			cut(c);
+			return false;
+		}
+		c->out_at += (size_t)n;
+		c->deadline = in_seconds(now, STALL_S);
+	}
+	if (c->out && c->state != CONN_STREAM)
+		drop_output(c);
+	return true;
+}
+
+/* Decrypted bytes into plain[]. false: there are none now. */
+static bool read_plain(struct web_conn *c, u64 now)
+{
+	int n;
+
+	if (c->plain_at < c->plain_length)
+		return true;
+	n = mbedtls_ssl_read(&c->ssl, c->plain, sizeof(c->plain));
+	if (is_want(n))
+		return false;
+	if (n <= 0) {			/* the peer has said that it ends, or what came is no TLS */
+		begin_close(c, now);
+		return false;
+	}
+	c->plain_at = 0;
+	c->plain_length = (u32)n;
+	return true;
+}
+
+static void after_request(struct web_conn *c, u64 now)
+{
+	c->requests++;
+	server_counts.requests++;
+	c->request_at = 0;
+	if (c->stream) {
+		c->state = CONN_STREAM;
+		c->deadline = in_seconds(now, STALL_S);
+		return;
+	}
+	if (c->last || !c->request.keep_alive || c->requests >= REQUESTS_MAX)
+		c->last = true;
+	http_begin(&c->request);
+	c->deadline = in_seconds(now, STALL_S);
+}
+
+static bool do_http(struct web_conn *c, u64 now)
+{
+	bool sending = !conn_drained(c);
+
+	if (!pump(c, now))
+		return false;
+	if (sending)
+		c->deadline = in_seconds(now, c->known ? IDLE_KNOWN_S : IDLE_S);
+	if (c->last) {
+		begin_close(c, now);
+		return true;
+	}
+	if (!read_plain(c, now))
+		return false;
+	if (!c->request_at) {
+		c->request_at = now;
+		c->deadline = in_seconds(now, REQUEST_S);
+	}
+	c->plain_at += (u32)http_feed(&c->request, c->plain + c->plain_at, c->plain_length - c->plain_at);
+	if (c->request.status)
+		c->last = true;
+	if (!c->request.complete && !c->request.status)
+		return true;
+	if (!answer_request(c)) {
+		server_counts.no_memory++;
+		cut(c);
+		return false;
+	}
+	after_request(c, web_now());
+	return true;
+}
+
+static bool do_stream(struct web_conn *c, u64 now)
+{
+	if (c->plain_at == c->plain_length)
+		read_plain(c, now);
+	if (c->state != CONN_STREAM)
+		return true;
+	if (c->plain_at < c->plain_length) {
+		if (c->stream->take)
+			c->plain_at += c->stream->take(c, c->plain + c->plain_at, c->plain_length - c->plain_at);
+		else
+			c->last = true;
+	}
+	if (!pump(c, now))
+		return false;
+	if (c->last) {
+		begin_close(c, now);
+		return true;
+	}
+	if (c->wire.eof && !wire_waiting(&c->wire))
+		c->last = true;		/* also where what it typed is not wanted yet */
+	if (!c->last && !c->stream->more(c, now))
+		c->last = true;
+	if (conn_drained(c)) {
+		c->deadline = in_seconds(now, STALL_S);
+		return c->last;
+	}
+	return true;
+}
+
+static bool do_closing(struct web_conn *c, u64 now)
+{
+	int err;
+
+	if (c->wire.closing || !pump(c, now))
+		return false;
+	err = mbedtls_ssl_close_notify(&c->ssl);
+	if (is_want(err))
+		return false;
+	c->wire.closing = true;
+	return false;
+}
+
+/* One piece of work; false: nothing more to do before something comes or goes. */
+static bool step(struct web_conn *c, u64 now)
+{
+	static bool (*const act[])(struct web_conn *c, u64 now) = { [CONN_NEW] = do_new, [CONN_HANDSHAKE] =
+		do_handshake,
+		[CONN_HTTP] = do_http, [CONN_STREAM] = do_stream, [CONN_CLOSING] = do_closing };
+
+	if (c->state == CONN_FREE)
+		return false;
+	if (c->wire.gone) {
+		release(c);
+		return false;
+	}
+	if (c->wire.abort)
+		return false;
+	if (now >= c->deadline) {
+		server_counts.timeouts++;
+		if (c->state == CONN_HTTP && c->request_at && conn_drained(c) && !c->request.status) {
+			c->request.status = 408;
+			c->last = true;
+			answer_request(c);
+			c->request_at = 0;
+			c->deadline = in_seconds(now, CLOSING_S);
+			return true;
+		}
+		cut(c);
+		return false;
+	}
+	return act[c->state](c, now);
+}
+
+/* a has less of a right to stay than b: whoever comes from where an administrator was goes last. */
+static bool goes_before(const struct web_conn *a, const struct web_conn *b)
+{
+	bool near_a = server_is_admin_from(a), near_b = server_is_admin_from(b);
+
+	return near_a != near_b ? near_b : a->born < b->born;
+}
+
+/* The oldest that has no account to show. false: there is none. */
+static bool push_out(void)
+{
+	struct web_conn *oldest = NULL;
+
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
+		struct web_conn *c = &server.conn[i];
+
+		if (c->state == CONN_FREE || c->known || c->admin_from || c->wire.abort)
+			continue;
+		if (!oldest || goes_before(c, oldest))
+			oldest = c;
+	}
+	if (!oldest)
+		return false;
+	server_counts.pushed_out++;
+	cut(oldest);
+	return true;
+}
+
+static void keep_spare(void)
+{
+	u32 going = 0;
+
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		going += server.conn[i].state != CONN_FREE && server.conn[i].wire.abort;
+	while (places_taken(false) + SPARE > WEB_CONNECTIONS - WEB_RESERVED + going && push_out())
+		going++;
+}
+
+static u64 next_deadline(void)
+{
+	u64 at = ~0ul;
+
+	server_counts.open = server_counts.streams = 0;
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
+		const struct web_conn *c = &server.conn[i];
+
+		if (c->state == CONN_FREE)
+			continue;
+		server_counts.open++;
+		server_counts.streams += c->state == CONN_STREAM;
+		at = MIN(at, c->deadline);
+	}
+	return at;
+}
+
+#define ROUNDS 16u
+u64 server_step(u64 now)
+{
+	bool any = true;
+
+	server.awake = false;
+	events_look();
+	keep_spare();
+	for (u32 round = 0; round < ROUNDS && any; round++) {
+		any = false;
+		for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
+			any |= step(&server.conn[(server.turn + i) % WEB_CONNECTIONS], now);
+			fiber_breathe();
+		}
+		server.turn++;
+		now = web_now();
+	}
+	server.awake |= any;
+	return next_deadline();
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Between files of hv/web. */
+
+#include <hv/types.h>
+
+/* tsc_now(), but in tests. */
+u64 web_now(void);
+
+/* "192.0.2.1", "2001:db8::1" of a wire's address. */
+void web_address_text(const u8 from[16], char to[48]);
+
+/* Handlers by file. api_guests.c: */
+struct answer;
+void api_guests(struct answer *a);
+void api_guest(struct answer *a);
+void api_guest_start(struct answer *a);
+void api_guest_stop(struct answer *a);
+void api_guest_reset(struct answer *a);
+void api_guest_kill(struct answer *a);
+/* api_machine.c: */
+void api_plan(struct answer *a);
+void api_machine(struct answer *a);
+void api_log(struct answer *a);
+void api_audit(struct answer *a);
+void api_metrics(struct answer *a);
+void api_openapi(struct answer *a);
+void api_root(struct answer *a);
+/* api_accounts.c: */
+void api_enrol(struct answer *a);
+void api_login(struct answer *a);
+void api_logout(struct answer *a);
+void api_session(struct answer *a);
+void api_users(struct answer *a);
+void api_user_add(struct answer *a);
+void api_user_remove(struct answer *a);
+void api_password(struct answer *a);
+void api_tokens(struct answer *a);
+void api_token_add(struct answer *a);
+void api_token_remove(struct answer *a);
+/* api_events.c, api_console.c: */
+void api_events(struct answer *a);
+void api_console(struct answer *a);

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The HTTPS server inside the hypervisor, as curl and Python's TLS see it from the build host."""
+import hashlib
+import json
+import socket
+import ssl
+import subprocess
+import tempfile
+
+import natguests
+from scenarios import linux_boots, shell, view
+
+PORT = natguests.free_port()
+PASSWORD = 'correct horse battery'
+
+
+def card(model='virtio-net-pci'):
+    return ['-netdev', f'user,id=n0,hostfwd=tcp:127.0.0.1:{PORT}-:443', '-device', f'{model},netdev=n0']
+
+
+class Api:
+    """curl with a certificate that was compared by its fingerprint, a cookie jar and the session's token."""
+
+    def __init__(self, fingerprint):
+        pem = ssl.get_server_certificate(('127.0.0.1', PORT), timeout=60)
+        seen = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+        assert seen == fingerprint.replace(':', '').lower(), f'certificate {seen}, console says {fingerprint}'
+        self.folder = tempfile.TemporaryDirectory()
+        self.ca = f'{self.folder.name}/ca.pem'
+        self.jar = f'{self.folder.name}/jar'
+        with open(self.ca, 'w') as f:
+            f.write(pem)
+        self.headers = []
+
+    def ask(self, path, body=None, method=None, *more):
+        """(status, body) of a request."""
+        command = ['curl', '-sS', '--max-time', '60', '--cacert', self.ca, '-b', self.jar, '-c', self.jar, '-w', '\n%{http_code}']
+        for h in self.headers:
+            command += ['-H', h]
+        if body is not None:
+            command += ['-H', 'Content-Type: application/json', '-d', json.dumps(body)]
+        if method:
+            command += ['-X', method]
+        out = subprocess.run([*command, *more, f'https://127.0.0.1:{PORT}{path}'], capture_output=True, text=True, timeout=90)
+        assert out.returncode == 0, f'{path}: curl {out.returncode}: {out.stderr}'
+        text, status = out.stdout.rsplit('\n', 1)
+        return int(status), text
+
+    def get(self, path, body=None, method=None, want=200):
+        status, text = self.ask(path, body, method)
+        assert status == want, f'{path}: {status}: {text}'
+        return text if path in ('/v1/plan', '/metrics') or not text else json.loads(text)
+
+
+def enter(m):
+    """Enrol by the console's code, log in."""
+    fingerprint = m.expect(r"certificate's SHA-256 ([0-9A-F:]{95})", 120).group(1)
+    view(m, '0')
+    m.at = len(m.text)
+    code = shell(m, 'web', r'enrolment code ([A-Z2-9-]{19})', 60).group(1)
+    api = Api(fingerprint)
+    assert api.ask('/v1/guests')[0] == 401
+    api.get('/v1/enrol', {'code': code, 'user': 'root', 'password': PASSWORD}, want=201)
+    assert api.ask('/v1/enrol', {'code': code, 'user': 'two', 'password': PASSWORD})[0] == 403
+    assert api.ask('/v1/login', {'user': 'root', 'password': 'wrong password'})[0] == 401
+    api.headers = ['X-CSRF-Token: ' + api.get('/v1/login', {'user': 'root', 'password': PASSWORD})['csrf']]
+    return api
+
+
+def old_tls_is_refused():
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers('ALL:@SECLEVEL=0')
+    try:
+        with socket.create_connection(('127.0.0.1', PORT), timeout=30) as s, context.wrap_socket(s):
+            raise AssertionError('TLS 1.1 was taken')
+    except (ssl.SSLError, ConnectionError):
+        pass
+
+
+def web(m, _plan):
+    """Enrol, log in, list, stop and start a guest, a token, metrics."""
+    linux_boots(m, ('left', 'right'))
+    m.at = 0
+    api = enter(m)
+    guests = api.get('/v1/guests')
+    assert [g['name'] for g in guests] == ['left', 'right'] and all(g['state'] == 'running' for g in guests), guests
+    assert api.get('/v1/guests/left')['exits'] > 100
+    old_tls_is_refused()
+    api.get('/v1/guests/right/kill', method='POST', want=202)
+    m.expect(r'GUEST-KILLED', 30)
+    assert api.get('/v1/guests/right')['last_end']['id'] == 'GUEST-KILLED'
+    for _ in range(50):
+        status, text = api.ask('/v1/guests/right/start', method='POST')
+        if status == 202:
+            break
+        assert status == 409, text
+    m.expect(r'guest right: running', 60)
+    token = api.get('/v1/tokens', {'name': 'ci', 'role': 'viewer'}, want=201)['token']
+    viewer = Api.__new__(Api)
+    viewer.ca, viewer.jar, viewer.headers = api.ca, '/dev/null', [f'Authorization: Bearer {token}']
+    assert viewer.get('/metrics').endswith('# EOF\n')
+    assert viewer.ask('/v1/guests/left/kill', method='POST')[0] == 403
+    assert 'memory = "192MiB"' in viewer.get('/v1/plan')
+    described = viewer.get('/openapi.json')['paths']
+    assert '/v1/guests/{name}/start' in described
+    assert [r['result'] for r in api.get('/v1/audit')].count('refused') >= 3
+    return 'TLS 1.2 and 1.3, enrolment, session, token, API'

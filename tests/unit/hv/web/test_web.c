@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_events.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
+/* The server as clients see it: TLS, enrolment, log-in, roles, the API, limits. mbedTLS's own client is at the other end. */
+#define _GNU_SOURCE
+#include "web_fake.h"
+
+#include <hv/datastore.h>
+
+#define PASSWORD "correct horse"
+
+static struct web_client client, other;
+static char cookie[200], csrf[80];
+
+static int setup(void **state)
+{
+	web_fake_begin();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (server_conn(i)->state != CONN_FREE) {
+			server_conn(i)->wire.tcp = NULL;
+			server_conn(i)->wire.gone = true;
+		}
+	web_fake_turns(1);
+	web_fake_end();
+	return 0;
+}
+
+/* Part of the text between two others. */
+static void cut_out(char *to, size_t size, const char *before, char after)
+{
+	const char *at = strstr(client.text, before), *end;
+
+	assert_non_null(at);
+	at += strlen(before);
+	end = strchr(at, after);
+	assert_true(end && (size_t)(end - at) < size);
+	memcpy(to, at, (size_t)(end - at));
+	to[end - at] = 0;
+}
+
+static int enrol(const char *code, const char *name)
+{
+	char body[200];
+
+	snprintf(body, sizeof(body), "{\"code\":\"%s\",\"user\":\"%s\",\"password\":\"" PASSWORD "\"}", code, name);
+	return web_client_ask(&client, "POST /v1/enrol", "", body);
+}
+
+static int login(const char *name, const char *password)
+{
+	char body[300];
+	int status;
+
+	snprintf(body, sizeof(body), "{\"user\":\"%s\",\"password\":\"%s\"}", name, password);
+	status = web_client_ask(&client, "POST /v1/login", "", body);
+	if (status == 200) {
+		strcpy(cookie, "Cookie: __Host-session=");
+		cut_out(cookie + strlen(cookie), 100, "__Host-session=", ';');
+		strcpy(csrf, "X-CSRF-Token: ");
+		cut_out(csrf + strlen(csrf), 60, "\"csrf\":\"", '"');
+		strcat(cookie, "\r\n");
+		strcat(csrf, "\r\n");
+	}
+	return status;
+}
+
+static int as_admin(void)
+{
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(enrol(accounts_code(), "root"), 201);
+	return login("root", PASSWORD);
+}
+
+static int ask(const char *line, const char *body)
+{
+	char headers[400];
+
+	snprintf(headers, sizeof(headers), "%s%s", cookie, csrf);
+	return web_client_ask(&client, line, headers, body);
+}
+
+static void both_versions(void **state)
+{
+	assert_true(web_client_open(&client, 1, MBEDTLS_SSL_VERSION_TLS1_2));
+	assert_string_equal(mbedtls_ssl_get_version(&client.ssl), "TLSv1.2");
+	assert_int_equal(web_client_ask(&client, "GET /", "", NULL), 200);
+	assert_non_null(strstr(client.text, "strict-transport-security"));
+	assert_non_null(strstr(client.text, "\r\n\r\n{\"product\":\"Bulkhead\""));
+	assert_int_equal(web_client_ask(&client, "HEAD /", "", NULL), 200);
+	assert_null(strstr(client.text, "product"));
+	web_client_close(&client);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_string_equal(mbedtls_ssl_get_version(&client.ssl), "TLSv1.3");
+	assert_int_equal(web_client_ask(&client, "GET /openapi.json", "", NULL), 200);
+	assert_int_equal(web_client_ask(&client, "GET /nothing", "", NULL), 404);
+	assert_int_equal(web_client_ask(&client, "POST /", "", "{}"), 405);
+	assert_non_null(strstr(client.text, "\r\nallow: GET\r\n\r\n"));
+	assert_int_equal(web_client_ask(&client, "GET /..", "", NULL), 400);
+	web_client_close(&client);
+	assert_int_equal(heap_is_sound(), 1);
+}
+
+static void enrolment(void **state)
+{
+	char code[ENROL_CODE];
+
+	strcpy(code, accounts_code());
+	assert_int_equal(strlen(code), 19);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(enrol("AAAA-AAAA-AAAA-AAAA", "root"), 403);
+	assert_int_equal(enrol("", "root"), 422);
+	assert_int_equal(enrol(code, "bad name"), 422);
+	assert_int_equal(enrol(code, "root"), 201);
+	assert_string_equal(accounts_code(), "");
+	assert_int_equal(enrol(code, "second"), 403);
+	assert_int_equal(accounts_user_count(), 1);
+	/* The console's operator has lost the password: a new code, the same user. */
+	accounts_new_code();
+	for (u32 i = 0; i < 5; i++)
+		assert_int_equal(enrol("AAAA-AAAA-AAAA-AAAA", "root"), 403);
+	strcpy(code, accounts_code());
+	assert_int_equal(enrol(code, "root"), 429);
+	web_fake_now += 61 * HZ;
+	web_client_close(&client);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(enrol(code, "root"), 201);
+	assert_int_equal(accounts_user_count(), 1);
+}
+
+static void sessions(void **state)
+{
+	assert_int_equal(as_admin(), 200);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", "", NULL), 401);
+	assert_non_null(strstr(client.text, "www-authenticate: Bearer"));
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", cookie, NULL), 200);
+	assert_non_null(strstr(client.text, "{\"name\":\"web\",\"state\":\"off\",\"cores\":[1,2]"));
+	/* What changes something needs the session's own token, and no foreign page. */
+	assert_int_equal(web_client_ask(&client, "POST /v1/guests/web/start", cookie, NULL), 403);
+	assert_int_equal(web_client_ask(&client, "POST /v1/guests/web/start", csrf, NULL), 401);
+	assert_int_equal(ask("POST /v1/guests/web/start", NULL), 202);
+	assert_int_equal(guests[0]->state, GUEST_STARTING);
+	assert_int_equal(ask("POST /v1/guests/web/start", NULL), 409);
+	assert_non_null(strstr(client.text, "it runs already"));
+	assert_int_equal(ask("POST /v1/guests/none/start", NULL), 404);
+	strcat(csrf, "Origin: https://evil.example\r\n");
+	assert_int_equal(ask("POST /v1/guests/web/kill", NULL), 403);
+	strstr(csrf, "Origin")[0] = 0;
+	strcat(csrf, "Origin: https://box\r\n");
+	assert_int_equal(ask("POST /v1/guests/web/kill", NULL), 202);
+	assert_int_equal(ask("POST /v1/logout", NULL), 204);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", cookie, NULL), 401);
+	/* Half an hour without a request. */
+	assert_int_equal(login("root", PASSWORD), 200);
+	web_client_close(&client);
+	web_fake_now += 29 * 60 * HZ;
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", cookie, NULL), 200);
+	web_client_close(&client);
+	web_fake_now += 31 * 60 * HZ;
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", cookie, NULL), 401);
+}
+
+static void roles(void **state)
+{
+	char token[120];
+
+	assert_int_equal(as_admin(), 200);
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"ci\",\"role\":\"viewer\"}"), 201);
+	strcpy(token, "Authorization: Bearer ");
+	cut_out(token + strlen(token), 80, "\"token\":\"", '"');
+	strcat(token, "\r\n");
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"ci\",\"role\":\"viewer\"}"), 409);
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"c2\",\"role\":\"king\"}"), 422);
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"c2\",\"role\":\"viewer\",\"days\":3651}"), 422);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", token, NULL), 200);
+	assert_int_equal(web_client_ask(&client, "POST /v1/guests/web/start", token, NULL), 403);
+	assert_int_equal(web_client_ask(&client, "GET /v1/users", token, NULL), 403);
+	token[40] ^= 1;
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", token, NULL), 401);
+	token[40] ^= 1;
+	assert_int_equal(ask("DELETE /v1/tokens/ci", NULL), 204);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", token, NULL), 401);
+	/* An operator starts guests and makes no users. The last administrator stays. */
+	assert_int_equal(ask("POST /v1/users", "{\"name\":\"op\",\"password\":\"" PASSWORD "\",\"role\":\"operator\"}"), 201);
+	assert_int_equal(ask("POST /v1/users", "{\"name\":\"op\",\"password\":\"short\",\"role\":\"operator\"}"), 422);
+	assert_int_equal(ask("DELETE /v1/users/root", NULL), 409);
+	assert_int_equal(login("op", PASSWORD), 200);
+	assert_int_equal(ask("POST /v1/guests/web/start", NULL), 202);
+	assert_int_equal(ask("GET /v1/users", NULL), 403);
+	assert_int_equal(ask("PUT /v1/users/root/password", "{\"password\":\"" PASSWORD "!\"}"), 403);
+	assert_int_equal(ask("PUT /v1/users/op/password", "{\"password\":\"" PASSWORD "!\",\"old\":\"wrong password\"}"), 403);
+	assert_int_equal(ask("PUT /v1/users/op/password", "{\"password\":\"" PASSWORD "!\",\"old\":\"" PASSWORD "\"}"), 204);
+	assert_int_equal(ask("GET /v1/guests", NULL), 401);
+	assert_int_equal(login("op", PASSWORD), 401);
+	assert_int_equal(login("op", PASSWORD "!"), 200);
+	/* Who is removed has no session any more. */
+	web_fake_now += 30 * HZ;	/* so many refusals are not told at once */
+	assert_int_equal(login("root", PASSWORD), 200);
+	assert_int_equal(ask("DELETE /v1/users/op", NULL), 204);
+	assert_int_equal(login("op", PASSWORD "!"), 401);
+	assert_int_equal(ask("GET /v1/audit", NULL), 200);
+	assert_non_null(strstr(client.text, "\"who\":\"root\",\"from\":\"192.0.2.1\",\"what\":\"DELETE /v1/users/op\",\"result\":\"done\""));
+	assert_non_null(strstr(client.text, "\"who\":\"(op)\""));
+}
+
+static void brute_force(void **state)
+{
+	assert_int_equal(as_admin(), 200);
+	/* The administrator's own address is not locked out by what others do. */
+	assert_true(web_client_open(&other, 66, 0));
+	for (u32 i = 0; i < 12; i++) {
+		int status = web_client_ask(&other, "POST /v1/login", "", "{\"user\":\"root\",\"password\":\"wrong password\"}");
+
+		assert_true(status == 401 || status == 429);
+		assert_true(i < 8 || status == 429);
+		web_fake_now += HZ;
+	}
+	assert_int_equal(web_client_ask(&other, "POST /v1/login", "", "{\"user\":\"root\",\"password\":\"" PASSWORD "\"}"), 429);
+	assert_int_equal(login("root", PASSWORD), 200);
+	/* A user who is nobody: the same answer. */
+	assert_int_equal(login("nobody", PASSWORD), 401);
+	assert_non_null(strstr(client.text, "user or password is wrong"));
+	web_client_close(&other);
+}
+
+/* What is kept comes back, whole or not at all. */
+static void accounts_last(void **state)
+{
+	static u8 kept[DATASTORE_KEEP_MAX];
+	const void *bytes;
+	size_t n;
+
+	assert_int_equal(as_admin(), 200);
+	assert_true(accounts_changes() > 0);
+	bytes = accounts_keep(&n);
+	assert_true(n <= sizeof(kept));
+	memcpy(kept, bytes, n);
+	assert_null(memmem(kept, n, PASSWORD, strlen(PASSWORD)));
+	accounts_init();
+	assert_int_equal(login("root", PASSWORD), 401);
+	assert_false(accounts_restore(kept, n - 1));
+	kept[n / 2] ^= 1;
+	assert_false(accounts_restore(kept, n));
+	kept[n / 2] ^= 1;
+	assert_int_equal(accounts_user_count(), 0);
+	assert_true(accounts_restore(kept, n));
+	assert_string_equal(accounts_code(), "");
+	assert_int_equal(login("root", PASSWORD), 200);
+}
+
+static void everything_answers(void **state)
+{
+	static const char *const get[] = { "/v1/guests/web", "/v1/machine", "/v1/log", "/v1/log?from=0", "/metrics", "/v1/session",
+		"/v1/users", "/v1/tokens", "/v1/audit?from=1" };
+	char line[80];
+
+	assert_int_equal(as_admin(), 200);
+	for (u32 i = 0; i < ARRAY_COUNT(get); i++) {
+		snprintf(line, sizeof(line), "GET %s", get[i]);
+		if (ask(line, NULL) != 200)
+			fail_msg("%s: %s", line, client.text);
+	}
+	assert_int_equal(ask("GET /v1/log?from=x", NULL), 400);
+	assert_int_equal(ask("GET /v1/plan", NULL), 404);
+	assert_int_equal(ask("GET /metrics", NULL), 200);
+	assert_non_null(strstr(client.text, "bulkhead_guest_disk_read_bytes_total{guest=\"web\"} 4096\n"));
+	assert_string_equal(client.text + client.length - 6, "# EOF\n");
+	assert_int_equal(ask("POST /v1/guests/web/stop", "{\"seconds\":3601}"), 422);
+	assert_int_equal(ask("POST /v1/guests/web/stop", "{\"second\":1}"), 422);
+	assert_non_null(strstr(client.text, "\"key\":\"second\""));
+	assert_int_equal(ask("POST /v1/guests/web/stop", "{\"seconds\":1}{}"), 400);
+	assert_int_equal(web_client_ask(&client, "POST /v1/login", "Content-Type: text/plain\r\n", "{}"), 400);
+}
+
+static void chunks_and_pipelines(void **state)
+{
+	static const char two[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n";
+	const char *at;
+
+	assert_true(web_client_open(&client, 1, 0));
+	assert_true(web_client_send(&client, two, strlen(two)));
+	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
+	client.text[client.length] = 0;
+	at = strstr(client.text, "Bulkhead");
+	assert_non_null(at);
+	assert_non_null(strstr(at, "HTTP/1.1 200 OK"));
+	assert_int_equal(web_client_ask(&client, "POST /v1/login", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", NULL), 0);
+	assert_true(web_client_send(&client, "2\r\n{}\r\n0\r\n\r\n", 12));
+	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
+	client.text[client.length] = 0;
+	assert_non_null(strstr(client.text, "422 Unprocessable"));
+	/* A request that is wrong is answered, and the connection ends. */
+	assert_int_equal(web_client_ask(&client, "GET /", "Host: b\r\n", NULL), 400);
+	web_fake_turns(3);
+	assert_int_equal(client.conn->state, CONN_FREE);
+}
+
+static void slow_clients(void **state)
+{
+	/* Nothing after TCP, half a hand shake, half a request, no request. */
+	assert_non_null(server_accept((const u8[16]){ 1 }));
+	server_conn(0)->wire.tcp = &other;
+	assert_true(web_client_open(&client, 1, 0));
+	assert_true(web_client_send(&client, "GET / HT", 8));
+	assert_true(web_client_open(&other, 2, 0));
+	web_fake_now += 9 * HZ;
+	web_fake_turns(3);
+	assert_int_equal(server_conn(0)->state, CONN_HANDSHAKE);
+	web_fake_now += 2 * HZ;
+	web_fake_turns(3);
+	assert_int_equal(server_conn(0)->state, CONN_FREE);
+	assert_int_equal(other.conn->state, CONN_FREE);
+	web_fake_now += 5 * HZ;
+	web_fake_turns(3);
+	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
+	client.text[client.length] = 0;
+	assert_non_null(strstr(client.text, "408 Request Timeout"));
+	web_fake_turns(3);
+	assert_int_equal(client.conn->state, CONN_FREE);
+}
+
+/* A flood takes all places; whoever has an account still comes in, and stays. */
+static void a_flood(void **state)
+{
+	static struct web_conn *strangers[500];
+
+	assert_int_equal(as_admin(), 200);
+	for (u32 i = 0; i < 500; i++) {
+		web_fake_now += HZ / 1000;
+		strangers[i] = server_accept((const u8[16]){ 7, (u8)i, (u8)(i >> 8) });
+		if (strangers[i])
+			strangers[i]->wire.tcp = &other;
+		if (i % 3 == 0)
+			web_fake_turns(1);
+	}
+	assert_true(server_counts.pushed_out > 100);
+	assert_int_equal(ask("GET /v1/guests", NULL), 200);
+	/* From another address, in the middle of it. */
+	for (u32 i = 0; i < 60; i++)
+		server_accept((const u8[16]){ 8, (u8)i });
+	web_fake_turns(2);
+	assert_true(web_client_open(&other, 9, 0));
+	assert_int_equal(web_client_ask(&other, "GET /v1/guests", cookie, NULL), 200);
+	/* All places are held by others who may: the last administrator's address has its own. */
+	web_client_close(&client);
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (server_conn(i)->state != CONN_FREE)
+			server_conn(i)->known = true;
+	while (server_accept((const u8[16]){ 9 }))
+		;
+	assert_true(server_counts.refused > 0);
+	server_admin_from(other.conn);
+	assert_true(web_client_open(&client, 9, 0));
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", cookie, NULL), 200);
+}
+
+/* Without memory a connection ends; the others go on, nothing is lost. */
+static void no_memory(void **state)
+{
+	static void *hog[8000];
+	u32 n = 0;
+
+	assert_int_equal(as_admin(), 200);
+	for (u32 leave = 40; leave < 280; leave += 6) {		/* pieces of 256 bytes; the client's part comes from there, too */
+		for (; n < ARRAY_COUNT(hog) && (hog[n] = heap_alloc(240)); n++)
+			;
+		for (u32 i = 0; i < leave && n; i++)
+			heap_free(hog[--n]);
+		if (web_client_open(&other, 2, leave & 2 ? MBEDTLS_SSL_VERSION_TLS1_2 : 0))
+			web_client_ask(&other, "GET /openapi.json", "", NULL);
+		web_client_close(&other);
+		assert_true(heap_is_sound());
+	}
+	assert_true(server_counts.no_memory > 0);
+	while (n)
+		heap_free(hog[--n]);
+	assert_true(web_client_open(&other, 2, 0));
+	web_client_close(&other);
+	web_client_close(&client);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(ask("GET /v1/guests", NULL), 200);
+}
+
+/* What is no TLS, and TLS that breaks in the middle. */
+static void rubbish(void **state)
+{
+	static u8 bytes[3000];
+
+	for (u32 round = 0; round < 40; round++) {
+		struct web_conn *c = server_accept((const u8[16]){ 5 });
+
+		assert_non_null(c);
+		c->wire.tcp = &other;
+		for (u32 i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (u8)rand();
+		if (round & 1)
+			memcpy(bytes, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
+		wire_receive(&c->wire, bytes, sizeof(bytes));
+		web_fake_turns(3);
+		if (c->state != CONN_FREE) {
+			c->wire.out_tail = c->wire.out_given = c->wire.out_head;
+			web_fake_turns(2);
+			c->wire.tcp = NULL;
+			c->wire.gone = true;
+			web_fake_turns(1);
+		}
+		assert_int_equal(c->state, CONN_FREE);
+	}
+	assert_true(web_client_open(&client, 1, 0));
+	client.conn->wire.in[client.conn->wire.in_head % WIRE_IN] ^= 1;
+	assert_true(wire_receive(&client.conn->wire, bytes, 600));
+	web_fake_turns(4);
+	assert_true(client.conn->state == CONN_FREE || client.conn->state == CONN_CLOSING);
+	web_client_close(&client);
+}
+
+static void certificates(void **state)
+{
+	static struct tls_keep keep, second;
+	char first[TLS_FINGERPRINT];
+
+	assert_null(tls_mint("a", &keep));
+	assert_null(tls_mint("b", &second));
+	assert_null(tls_use(&keep));
+	assert_int_equal(strlen(tls_fingerprint()), 95);
+	strcpy(first, tls_fingerprint());
+	assert_null(tls_use(&second));
+	assert_string_not_equal(first, tls_fingerprint());
+	/* The other one's key, a cut one, rubbish: no connection, no crash. */
+	assert_non_null(tls_use_files(keep.der + keep.key_length, keep.cert_length, second.der, second.key_length));
+	assert_false(web_client_open(&client, 1, 0));
+	web_client_close(&client);
+	assert_non_null(tls_use_files(keep.der + keep.key_length, keep.cert_length - 1, keep.der, keep.key_length));
+	assert_non_null(tls_use_files("-----BEGIN", 10, "", 0));
+	assert_null(tls_use_files(keep.der + keep.key_length, keep.cert_length, keep.der, keep.key_length));
+	keep.cert_length = ~0u;
+	assert_non_null(tls_use(&keep));
+	assert_null(tls_use(&second));
+	assert_true(web_client_open(&client, 1, 0));
+}
+
+/* RFC 7914 "Test Vectors for PBKDF2 with HMAC-SHA-256" has 64 bytes; these are the first 32. */
+static void slow_hash(void **state)
+{
+	static const u8 one[32] = { 0x55, 0xac, 0x04, 0x6e, 0x56, 0xe3, 0x08, 0x9f, 0xec, 0x16, 0x91, 0xc2, 0x25, 0x44, 0xb6, 0x05,
+		0xf9, 0x41, 0x85, 0x21, 0x6d, 0xde, 0x04, 0x65, 0xe6, 0x8b, 0x9d, 0x57, 0xc2, 0x0d, 0xac, 0xbc };
+	static const u8 many[32] = { 0x4d, 0xdc, 0xd8, 0xf6, 0x0b, 0x98, 0xbe, 0x21, 0x83, 0x0c, 0xee, 0x5e, 0xf2, 0x27, 0x01, 0xf9,
+		0x64, 0x1a, 0x44, 0x18, 0xd0, 0x4c, 0x04, 0x14, 0xae, 0xff, 0x08, 0x87, 0x6b, 0x34, 0xab, 0x56 };
+	u64 before = web_fake_breaths;
+	u8 hash[32];
+
+	tls_slow_hash("passwd", 6, (const u8 *)"salt", 4, 1, hash);
+	assert_memory_equal(hash, one, 32);
+	tls_slow_hash("Password", 8, (const u8 *)"NaCl", 4, 80000, hash);
+	assert_memory_equal(hash, many, 32);
+	assert_true(web_fake_breaths - before > 1000);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(both_versions), TEST(enrolment), TEST(sessions), TEST(roles), TEST(brute_force), TEST(accounts_last),
+		TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(no_memory), TEST(rubbish),
+		TEST(certificates), TEST(slow_hash),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

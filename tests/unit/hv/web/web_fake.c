@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "web_fake.h"
+
+#include "hv/web/web_int.h"
+#include "hv/web/wire.h"
+
+#include <hv/net_build.h>
+#include <hv/pool.h>
+#include <hv/storage.h>
+#include <hv/web.h>
+
+#include <psa/crypto.h>
+
+u64 web_fake_now;
+u64 web_fake_breaths;
+static u8 *arena;
+
+u64 web_now(void) { return web_fake_now; }
+void fiber_breathe(void) { web_fake_breaths++; }
+u64 wall_ns(u64 tsc) { return 1800000000ul * NS_PER_S + tsc; }
+char *wall_format(char to[WALL_TEXT], u64 ns) { fmt_print(to, WALL_TEXT, "T%lu", ns / NS_PER_S); return to; }
+u32 net_switch_count(void) { return 0; }
+struct net_switch *net_switch_at(u32 index) { return NULL; }
+struct net_port *switch_port_at(struct net_switch *s, u32 index) { return NULL; }
+void guest_volumes_bytes(const struct guest *g, u64 *read, u64 *written) { *read = 4096; *written = 512; }
+u64 pool_pages(enum pool_owner owner) { return 10; }
+u64 pool_total(void) { return 100; }
+
+void entropy_fill(void *to, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		((u8 *)to)[i] = (u8)rand();
+}
+
+/* --- transport ------------------------------------------------------------------------------------------------------------ */
+
+/* What wire_tcp.c does, without loss and at once. */
+static void transport(struct web_conn *c)
+{
+	struct wire *w = &c->wire;
+
+	if (c->state == CONN_FREE || !w->tcp)
+		return;
+	w->in_told = w->in_tail;
+	if (w->abort || (w->closing && w->out_tail == w->out_head)) {
+		w->tcp = NULL;
+		w->gone = true;
+	}
+}
+
+void web_fake_turns(u32 n)
+{
+	while (n--) {
+		server_step(web_fake_now);
+		for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+			transport(server_conn(i));
+	}
+}
+
+static int client_send(void *io, const unsigned char *bytes, size_t n)
+{
+	struct web_client *c = io;
+	u32 part = (u32)MIN(n, (size_t)1000);
+
+	if (!c->conn->wire.tcp)
+		return MBEDTLS_ERR_SSL_CONN_EOF;
+	assert_true(wire_receive(&c->conn->wire, bytes, part));
+	web_fake_turns(1);
+	return (int)part;
+}
+
+static int client_receive(void *io, unsigned char *to, size_t n)
+{
+	struct web_client *c = io;
+	struct wire *w = &c->conn->wire;
+	const u8 *bytes;
+	u32 part;
+
+	for (u32 i = 0; i < 4 && w->tcp && !wire_unsent(w, &bytes); i++)
+		web_fake_turns(1);
+	part = (u32)MIN(n, (size_t)(w->tcp ? wire_unsent(w, &bytes) : 0));
+	if (!part)
+		return w->tcp ? MBEDTLS_ERR_SSL_WANT_READ : 0;
+	memcpy(to, bytes, part);
+	w->out_given += part;
+	w->out_tail += part;
+	return (int)part;
+}
+
+/* --- clients ---------------------------------------------------------------------------------------------------------------- */
+
+bool web_client_open(struct web_client *c, u8 last, int version)
+{
+	static const u8 prefix[15] = { [10] = 0xff, 0xff, 192, 0, 2 };
+	u8 from[16];
+
+	memset(c, 0, sizeof(*c));
+	memcpy(from, prefix, sizeof(prefix));
+	from[15] = last;
+	c->conn = server_accept(from);
+	if (!c->conn)
+		return false;
+	c->conn->wire.tcp = c;
+	mbedtls_ssl_config_init(&c->config);
+	mbedtls_ssl_init(&c->ssl);
+	if (mbedtls_ssl_config_defaults(&c->config, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT))
+		return false;
+	mbedtls_ssl_conf_authmode(&c->config, MBEDTLS_SSL_VERIFY_NONE);
+	mbedtls_ssl_conf_rng(&c->config, tls_random, NULL);
+	if (version)
+		mbedtls_ssl_conf_max_tls_version(&c->config, version);
+	if (mbedtls_ssl_setup(&c->ssl, &c->config))
+		return false;
+	mbedtls_ssl_set_bio(&c->ssl, c, client_send, client_receive, NULL);
+	for (u32 i = 0; i < 200; i++) {
+		int err = mbedtls_ssl_handshake(&c->ssl);
+
+		if (!err)
+			return true;
+		if (err != MBEDTLS_ERR_SSL_WANT_READ && err != MBEDTLS_ERR_SSL_WANT_WRITE)
+			return false;
+		web_fake_turns(1);
+	}
+	return false;
+}
+
+void web_client_close(struct web_client *c)
+{
+	mbedtls_ssl_free(&c->ssl);
+	mbedtls_ssl_config_free(&c->config);
+	if (c->conn && c->conn->wire.tcp == c) {
+		c->conn->wire.tcp = NULL;
+		c->conn->wire.gone = true;
+	}
+	web_fake_turns(1);
+	c->conn = NULL;
+}
+
+bool web_client_send(struct web_client *c, const void *bytes, size_t n)
+{
+	for (size_t at = 0; at < n;) {
+		int part = mbedtls_ssl_write(&c->ssl, (const u8 *)bytes + at, n - at);
+
+		if (part <= 0)
+			return false;
+		at += (size_t)part;
+	}
+	web_fake_turns(2);
+	return true;
+}
+
+size_t web_client_receive(struct web_client *c, void *to, size_t size)
+{
+	size_t at = 0;
+
+	for (u32 idle = 0; at < size && idle < 5;) {
+		int n = mbedtls_ssl_read(&c->ssl, (u8 *)to + at, size - at);
+
+		if (n > 0) {
+			at += (size_t)n;
+			idle = 0;
+		} else if (n == MBEDTLS_ERR_SSL_WANT_READ) {
+			idle++;
+			web_fake_turns(1);
+		} else {
+			break;
+		}
+	}
+	return at;
+}
+
+int web_client_ask(struct web_client *c, const char *line, const char *headers, const char *body)
+{
+	static char request[20000];
+	int n = body ? snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: box\r\nContent-Type: application/json\r\n"
+				"Content-Length: %zu\r\n%s\r\n%s", line, strlen(body), headers, body) :
+		       snprintf(request, sizeof(request), "%s HTTP/1.1\r\nHost: box\r\n%s\r\n", line, headers);
+
+	if (!web_client_send(c, request, (size_t)n))
+		return -1;
+	c->length = web_client_receive(c, c->text, sizeof(c->text) - 1);
+	c->text[c->length] = 0;
+	return c->length > 12 ? atoi(c->text + 9) : 0;
+}
+
+void web_fake_begin(void)
+{
+	static struct tls_keep keep;
+
+	fake_machine_init();
+	life_init();
+	srand(1);
+	web_fake_now = 1000 * HZ;
+	arena = aligned_alloc(4096, WEB_FAKE_HEAP);
+	heap_init(arena, WEB_FAKE_HEAP);
+	assert_int_equal(server_init(), 0);
+	assert_null(tls_init());
+	assert_null(tls_mint("bulkhead-box", &keep));
+	assert_null(tls_use(&keep));
+	accounts_init();
+}
+
+void web_fake_end(void)
+{
+	mbedtls_psa_crypto_free();
+	free(arena);
+}
