@@ -38,7 +38,7 @@ void fiber_main(void)
 	fiber.fn();
 	fiber.running = false;
 	fiber_switch(&fiber.rsp, fiber.loop_rsp);
-	assert(!"a fiber that has ended goes on");
+	assert(fiber.running);		/* one that has ended does not go on */
 }
 
 /* What fiber_switch() takes off the stack: six registers, the address of fiber_begin. */

@@ -50,7 +50,7 @@ $(YYJSON_OBJS): $(WEB_STAMP) hv/web/third_party.mk $(WEB_HEADERS)
 	$(Q)$(WEB_BUILD) -c $(YYJSON_DIR)/src/yyjson.c -o $@
 $(HTTP_PARSER_OBJS): $(WEB_STAMP) hv/web/third_party.mk $(WEB_HEADERS)
 	@mkdir -p $(@D)
-	$(Q)$(WEB_BUILD) -mgeneral-regs-only -c $(HTTP_PARSER_DIR)/http_parser.c -o $@
+	$(Q)$(filter-out -msse2 -mfpmath=sse -mno-avx,$(WEB_BUILD)) -mgeneral-regs-only -c $(HTTP_PARSER_DIR)/http_parser.c -o $@
 
 # For tests of the build host: its C library, the sanitizers, mbedTLS's own TLS client to talk to.
 WEB_HOST_CC := gcc -std=gnu11 -w -O1 -g -fsanitize=address,undefined -fno-sanitize=alignment -fno-omit-frame-pointer -DWEB_HOST_TEST \
