@@ -210,7 +210,6 @@ def rows(which):
         Row(faultrows.ReadOnly, None, 3, faultrows.read_only, faultrows.reading, ci=False),
         Row(faultrows.SlowCopies, None, 2, faultrows.import_cut, faultrows.importing, ci=False),
         Row(faultrows.Slow, None, 3, faultrows.fair, faultrows.two, ci=False),
-        Row(faultrows.SlowDeep, None, 3, faultrows.fair, faultrows.two, ci=False, name='fair-deep'),
         Row(volumes.QemuNvmeSystem, None, 3, pcguests.volume_moves, pcguests.on_volume, ci=False, memory=2560),
         Row(faultrows.Pulled, None, 3, faultrows.pulled, faultrows.two, ci=False, name='fault-pulled'),
     ]
