@@ -2,6 +2,7 @@
 """Emulated machines for tests: start one on a disk image, talk to its serial console, end it by its process id."""
 import atexit
 import os
+import random
 import re
 import shutil
 import signal
@@ -40,9 +41,11 @@ class Machine:
     """One emulator process and the text of its serial port."""
     slow = 1            # every time limit is stretched by this
 
-    def __init__(self, image, cores=1, memory=1024, cpu=None, extra=(), keep=None):
+    def __init__(self, image, cores=1, memory=1024, cpu=None, extra=(), keep=None, ports=()):
+        """ports: TCP ports of the hypervisor's own address that a port of this machine leads to (self.ports)."""
         self.image, self.cores, self.memory, self.cpu, self.extra = image, cores, memory, cpu, list(extra)
         self.dir = tempfile.mkdtemp(prefix='bulkhead-')
+        self.ports = {port: free_port() for port in ports}
         self.keep = keep            # where the console text is left for the reader
         self.text, self.at = '', 0
         self.process = self.serial = None
@@ -67,7 +70,7 @@ class Machine:
             except OSError:
                 s.close()
                 if time.time() > end or self.process.poll() is not None:
-                    raise Timeout('the emulator offers no console: ' + open(f'{self.dir}/out', errors='replace').read()[-500:])
+                    raise Timeout('the emulator offers no console: ' + self.last_words())
                 time.sleep(0.1)
         self.serial = s
         threading.Thread(target=self.read, daemon=True).start()
@@ -85,6 +88,11 @@ class Machine:
                 self.lock.notify_all()
             if not data:
                 return
+
+    def last_words(self):
+        """What the emulator itself said, at its end: why it did not start, for one."""
+        with open(f'{self.dir}/out', errors='replace') as f:
+            return f.read()[-500:].strip() or 'it said nothing'
 
     def running(self):
         return self.process.poll() is None
@@ -134,7 +142,8 @@ class Machine:
                     return m
                 left = end - time.time()
                 if left <= 0 or not self.running():
-                    raise Timeout(f'no {pattern!r} within {seconds} s' + ('' if self.running() else ' (the emulator ended)'))
+                    raise Timeout(f'no {pattern!r} within {seconds} s' +
+                                  ('' if self.running() else f' (the emulator ended: {self.last_words()})'))
                 self.lock.wait(min(left, 0.5))
 
     def wait_end(self, seconds):
@@ -148,14 +157,22 @@ class Qemu(Machine):
     name = 'qemu'
     binary = ['qemu-system-x86_64']
 
-    def __init__(self, image, machine='q35', icount=False, firmware=OVMF, screen=True, serial=True, **kw):
+    def __init__(self, image, machine='q35', icount=False, firmware=OVMF, screen=True, serial=True, card=None, **kw):
+        """card: the model of a network card on QEMU's user network (10.0.2.0/24)."""
         super().__init__(image, **kw)
+        self.card = card
         self.machine, self.icount, self.firmware, self.screen, self.has_serial = machine, icount, firmware, screen, serial
 
     accel = 'tcg'
 
     def flash(self):
         return ['-bios', self.firmware]
+
+    def network(self):
+        if not self.card:
+            return []
+        forwards = ''.join(f',hostfwd=tcp:127.0.0.1:{here}-:{there}' for there, here in self.ports.items())
+        return ['-netdev', f'user,id=n0{forwards}', '-device', f'{self.card},netdev=n0']
 
     def command(self):
         c = list(self.binary) + ['-machine', self.machine, '-accel', self.accel, '-cpu', self.cpu or 'EPYC,+svm,+npt',
@@ -168,7 +185,7 @@ class Qemu(Machine):
         c += ['-serial', 'chardev:con'] if self.has_serial else ['-debugcon', 'chardev:con', '-serial', 'none']
         if self.icount:
             c += ['-icount', 'shift=0,sleep=off', '-rtc', 'base=2026-01-01,clock=vm', '-seed', '1']
-        return c + self.extra
+        return c + self.network() + self.extra
 
     def start(self):
         self.image = os.path.abspath(self.image)
@@ -247,10 +264,22 @@ def bochs_disk(path):
     return f'ata0-slave: type=disk, path={os.path.abspath(path)}, mode=flat, cylinders={cylinders}, heads=16, spt=63\n'
 
 
+given = set()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+    """A port of this machine that nobody has and nobody gets by accident until an emulator listens there: outside of the range
+    (32768 and up) that the kernel takes ports of connections from, and never the same twice."""
+    while True:
+        port = random.randrange(20000, 32768)
+        with socket.socket() as s:
+            try:
+                s.bind(('127.0.0.1', port))
+            except OSError:
+                continue
+        if port not in given:
+            given.add(port)
+            return port
 
 
 class Bochs(Machine):
@@ -262,6 +291,8 @@ class Bochs(Machine):
         machine, as (protocol, port, the hypervisor's port), that lead there."""
         super().__init__(image, **kw)
         self.ips, self.commands, self.forward = ips, commands, forward
+        if self.ports:
+            self.forward = [('tcp', here, there) for there, here in self.ports.items()]
 
     def card(self):
         if self.forward is None:

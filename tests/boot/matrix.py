@@ -71,14 +71,14 @@ def rows(which):
         Row(Qemu, None, 2, scenarios.panic, plans.panic),
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
-        Row(Qemu, None, 5, webrows.web, plans.two_linux, extra=webrows.card()),
-        Row(Qemu, None, 3, natguests.nat, natguests.plan, extra=natguests.card('virtio-net-pci')),
-        Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, extra=natguests.card('virtio-net-pci')),
+        Row(Qemu, None, 5, webrows.web, plans.two_linux, card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 3, natguests.nat, natguests.plan, card='virtio-net-pci', ports=(8081, 8082)),
+        Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, card='virtio-net-pci', ports=(2201, 2202)),
         Row(lasting.QemuVirtio, None, 3, natguests.capture_file, natguests.on_disk, ci=False),
         Row(Qemu, None, 5, natguests.without_card, natguests.two_linux, ci=False),
-        *(Row(Qemu, None, 2, natguests.host_address, plans.hello, ci=False, name=f'host-address-{c}', extra=natguests.card(c))
+        *(Row(Qemu, None, 2, natguests.host_address, plans.hello, ci=False, name=f'host-address-{c}', card=c)
           for c in ('virtio-net-pci', 'e1000e', 'e1000')),
-        Row(Qemu10, None, 2, natguests.host_address, plans.hello, ci=False, name='host-address-igb', extra=natguests.card('igb')),
+        Row(Qemu10, None, 2, natguests.host_address, plans.hello, ci=False, name='host-address-igb', card='igb'),
         Row(Qemu, None, 3, netguests.switch_guards, netguests.two, ci=False),
         Row(Qemu, None, 5, netguests.switch_pairs, netguests.pairs, ci=False),
         Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
@@ -146,7 +146,7 @@ def rows(which):
         Row(Bochs, 'zambezi', 2, scenarios.exitbench, plans.exitbench),
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.check_report, plans.hello_check),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
-        Row(Bochs, 'corei7_skylake_x', 5, natguests.guests_ssh, natguests.two_linux, ci=False, forward=natguests.forward()),
+        Row(Bochs, 'corei7_skylake_x', 5, natguests.guests_ssh, natguests.two_linux, ci=False, ports=(2201, 2202)),
         Row(Bochs, 'corei7_skylake_x', 3, scenarios.ovmf_shell, plans.ovmf_shell, ci=False),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.disks, plans.disks, ci=False),
         Row(Bochs, 'corei7_skylake_x', 5, netguests.switch_pairs, netguests.pairs, ci=False),
@@ -168,7 +168,7 @@ def rows(which):
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, lasting.datastore, lasting.firmware, ci=False, name='datastore-ide'),
     ]
     table += [
-        Row(Qemu, None, 9, natguests.eight_guests, natguests.eight, ci=False, extra=natguests.card('virtio-net-pci'), memory=2048),
+        Row(Qemu, None, 9, natguests.eight_guests, natguests.eight, ci=False, card='virtio-net-pci', memory=2048),
         # A LAN of the test's own, in a network namespace: needs root.
         Row(netlab.QemuTap, None, 4, netlab.lan, netlab.lab, ci=False, name='net-lan'),
         Row(netlab.QemuTap, None, 4, netlab.hostile, netlab.tcp_syslog, ci=False, name='net-hostile'),
@@ -210,7 +210,6 @@ def rows(which):
         Row(faultrows.ReadOnly, None, 3, faultrows.read_only, faultrows.reading, ci=False),
         Row(faultrows.SlowCopies, None, 2, faultrows.import_cut, faultrows.importing, ci=False),
         Row(faultrows.Slow, None, 3, faultrows.fair, faultrows.two, ci=False),
-        Row(faultrows.SlowDeep, None, 3, faultrows.fair, faultrows.two, ci=False, name='fair-deep'),
         Row(volumes.QemuNvmeSystem, None, 3, pcguests.volume_moves, pcguests.on_volume, ci=False, memory=2560),
         Row(faultrows.Pulled, None, 3, faultrows.pulled, faultrows.two, ci=False, name='fault-pulled'),
     ]

@@ -10,32 +10,17 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 
 import pcap
 from pcguests import RecipePlan
-from machine import free_port
 from scenarios import in_guest, linux_boots, shell, view
 
 plan = RecipePlan('nat')
 on_disk = RecipePlan('nat', 'nat-disk', lambda text: text.replace('name = "example"', 'name = "example"\ndisks = ["LASTING"]'))
 two_linux = RecipePlan('two-linux', 'guests-ssh')
 
-PORTS = {8081: free_port(), 8082: free_port(), 2201: free_port(), 2202: free_port()}
-
-
-def card(model):
-    """QEMU's options: one card; the build host's ports lead to the hypervisor's."""
-    forwards = ''.join(f',hostfwd=tcp:127.0.0.1:{host}-:{port}' for port, host in PORTS.items())
-    return ['-netdev', f'user,id=n0{forwards}', '-device', f'{model},netdev=n0']
-
-
-def forward():
-    """The same for Bochs."""
-    return [('tcp', host, port) for port, host in PORTS.items()]
-
-
-def page(port):
+def page(m, port):
     """The page behind a port of the hypervisor's, from the build host. The first SYN may come before the guest is there."""
     for i in range(10):
         try:
-            return urllib.request.urlopen(f'http://127.0.0.1:{PORTS[port]}/', timeout=10).read().decode()
+            return urllib.request.urlopen(f'http://127.0.0.1:{m.ports[port]}/', timeout=10).read().decode()
         except OSError as e:
             why = e
     raise AssertionError(f'port {port}: {why}')
@@ -67,7 +52,8 @@ def nat(m, _plan):
     # The forwarded port of the hypervisor's own address, from inside.
     in_guest(m, '1', 'left', 'wget -q -O - http://10.0.2.15:8082/', r'hello from right', 30)
     for port, name in ((8081, 'left'), (8082, 'right')):
-        assert page(port) == f'hello from {name}\n', f'port {port}: {page(port)!r}'
+        said = page(m, port)
+        assert said == f'hello from {name}\n', f'port {port}: {said!r}'
     # TCP outwards, to a server on the build host.
     with socket.create_server(('127.0.0.1', 0)) as server:
         server.settimeout(30)
@@ -86,10 +72,10 @@ def nat(m, _plan):
     return 'DHCP, names, NAT both ways, hairpin'
 
 
-def ssh(name, port, command, data=b'', seconds=60):
+def ssh(m, name, port, command, data=b'', seconds=60):
     """Over the build host's way in, which the recipe has made: what it prints."""
     config = f'{two_linux.folder()}/.ssh/config'
-    r = subprocess.run(['ssh', '-F', config, '-o', 'ConnectTimeout=60', '-p', str(PORTS[port]), name, command], input=data,
+    r = subprocess.run(['ssh', '-F', config, '-o', 'ConnectTimeout=60', '-p', str(m.ports[port]), name, command], input=data,
                        timeout=seconds, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert r.returncode == 0, f'ssh {name}: {r.returncode} {r.stderr.decode(errors="replace")[-300:]}'
     return r.stdout
@@ -101,12 +87,12 @@ def guests_ssh(m, _plan):
     for digit, name in (('1', 'left'), ('2', 'right')):
         in_guest(m, digit, name, 'until ip -4 addr show eth0 | grep -q inet; do sleep 1; done; echo have=$?', r'have=0', 90)
     for name, port, other in (('left', 2201, 'right'), ('right', 2202, 'left')):
-        said = ssh(name, port, f'hostname; ping -c 2 10.0.2.2; wget -q -O - http://{other}/', seconds=90 * m.patience).decode()
+        said = ssh(m, name, port, f'hostname; ping -c 2 10.0.2.2; wget -q -O - http://{other}/', seconds=90 * m.patience).decode()
         assert said.startswith(f'{name}\n') and '2 packets received' in said and f'hello from {other}' in said, said
     size = (1 << 20) * (4 if m.patience == 1 else 1)
-    got = ssh('left', 2201, 'cat', b'bulkhead' * (size // 8), 120 * m.patience)
+    got = ssh(m, 'left', 2201, 'cat', b'bulkhead' * (size // 8), 120 * m.patience)
     assert got == b'bulkhead' * (size // 8), f'{len(got)} of {size} bytes came back'
-    assert ssh('right', 2202, 'tty; echo $?') == b'not a tty\n1\n'
+    assert ssh(m, 'right', 2202, 'tty; echo $?') == b'not a tty\n1\n'
     return f'names, outside, ssh, {size >> 20} MiB to and fro'
 
 

@@ -27,7 +27,8 @@ tcp_syslog = RecipePlan('netlab', 'netlab-hostile', lambda text: text.replace('"
 
 class QemuTap(Qemu):
     """QEMU in a network namespace of its own: tap0 there has 10.99.0.1."""
-    card = 'virtio-net-pci'
+    def network(self):
+        return ['-netdev', 'tap,id=n0,ifname=tap0,script=no,downscript=no', '-device', 'virtio-net-pci,netdev=n0']
 
     def start(self):
         self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE)
@@ -36,7 +37,6 @@ class QemuTap(Qemu):
                       '-6 addr add fd99::1/64 dev tap0 nodad'):
             subprocess.run([*self.inside(), 'ip', *words.split()], check=True)
         self.peers = []
-        self.extra = self.extra + ['-netdev', 'tap,id=n0,ifname=tap0,script=no,downscript=no', '-device', f'{self.card},netdev=n0']
         super().start()
 
     def inside(self):

@@ -7,22 +7,17 @@ import ssl
 import subprocess
 import tempfile
 
-import natguests
 from scenarios import linux_boots, shell, view
 
-PORT = natguests.free_port()
 PASSWORD = 'correct horse battery'
-
-
-def card(model='virtio-net-pci'):
-    return ['-netdev', f'user,id=n0,hostfwd=tcp:127.0.0.1:{PORT}-:443', '-device', f'{model},netdev=n0']
 
 
 class Api:
     """curl with a certificate that was compared by its fingerprint, a cookie jar and the session's token."""
 
-    def __init__(self, fingerprint):
-        pem = ssl.get_server_certificate(('127.0.0.1', PORT), timeout=60)
+    def __init__(self, port, fingerprint):
+        self.port = port
+        pem = ssl.get_server_certificate(('127.0.0.1', port), timeout=60)
         seen = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
         assert seen == fingerprint.replace(':', '').lower(), f'certificate {seen}, console says {fingerprint}'
         self.folder = tempfile.TemporaryDirectory()
@@ -41,7 +36,7 @@ class Api:
             command += ['-H', 'Content-Type: application/json', '-d', json.dumps(body)]
         if method:
             command += ['-X', method]
-        out = subprocess.run([*command, *more, f'https://127.0.0.1:{PORT}{path}'], capture_output=True, text=True, timeout=90)
+        out = subprocess.run([*command, *more, f'https://127.0.0.1:{self.port}{path}'], capture_output=True, text=True, timeout=90)
         assert out.returncode == 0, f'{path}: curl {out.returncode}: {out.stderr}'
         text, status = out.stdout.rsplit('\n', 1)
         return int(status), text
@@ -58,7 +53,7 @@ def enter(m):
     view(m, '0')
     m.at = len(m.text)
     code = shell(m, 'web', r'enrolment code ([A-Z2-9-]{19})', 60).group(1)
-    api = Api(fingerprint)
+    api = Api(m.ports[443], fingerprint)
     assert api.ask('/v1/guests')[0] == 401
     api.get('/v1/enrol', {'code': code, 'user': 'root', 'password': PASSWORD}, want=201)
     assert api.ask('/v1/enrol', {'code': code, 'user': 'two', 'password': PASSWORD})[0] == 403
@@ -67,7 +62,7 @@ def enter(m):
     return api
 
 
-def old_tls_is_refused():
+def old_tls_is_refused(port):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -75,7 +70,7 @@ def old_tls_is_refused():
     context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers('ALL:@SECLEVEL=0')
     try:
-        with socket.create_connection(('127.0.0.1', PORT), timeout=30) as s, context.wrap_socket(s):
+        with socket.create_connection(('127.0.0.1', port), timeout=30) as s, context.wrap_socket(s):
             raise AssertionError('TLS 1.1 was taken')
     except (ssl.SSLError, ConnectionError):
         pass
@@ -89,7 +84,7 @@ def web(m, _plan):
     guests = api.get('/v1/guests')
     assert [g['name'] for g in guests] == ['left', 'right'] and all(g['state'] == 'running' for g in guests), guests
     assert api.get('/v1/guests/left')['exits'] > 100
-    old_tls_is_refused()
+    old_tls_is_refused(api.port)
     api.get('/v1/guests/right/kill', method='POST', want=202)
     m.expect(r'GUEST-KILLED', 30)
     assert api.get('/v1/guests/right')['last_end']['id'] == 'GUEST-KILLED'
@@ -101,7 +96,7 @@ def web(m, _plan):
     m.expect(r'guest right: running', 60)
     token = api.get('/v1/tokens', {'name': 'ci', 'role': 'viewer'}, want=201)['token']
     viewer = Api.__new__(Api)
-    viewer.ca, viewer.jar, viewer.headers = api.ca, '/dev/null', [f'Authorization: Bearer {token}']
+    viewer.port, viewer.ca, viewer.jar, viewer.headers = api.port, api.ca, '/dev/null', [f'Authorization: Bearer {token}']
     assert viewer.get('/metrics').endswith('# EOF\n')
     assert viewer.ask('/v1/guests/left/kill', method='POST')[0] == 403
     assert 'memory = "192MiB"' in viewer.get('/v1/plan')
