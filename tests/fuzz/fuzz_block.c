@@ -309,7 +309,7 @@ static void settle(void)
 		room = SLOTS_MAX;
 		now += NS_PER_S;	/* no limit holds anything back for ever */
 		storage_poll(now);
-		if (!flying_count && !storage_any_answer())
+		if (!flying_count && !storage_answers)
 			break;
 		while (flying_count)
 			answer(0, DISK_OK);
