@@ -10,6 +10,9 @@ TEST="tshark iperf3 iproute2 util-linux"
 DEBIAN="debootstrap gdisk dosfstools mtools e2fsprogs zstd"
 INSTALLER="xorriso mtools gdisk dosfstools"
 
+# The web page's libraries come by npm; a machine may have it from elsewhere.
+command -v npm >/dev/null || BUILD="$BUILD nodejs npm"
+
 case ${1:-all} in
 all) want="$BUILD $RUN" ;;
 test) want="$BUILD $RUN $TEST" ;;
