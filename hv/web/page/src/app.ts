@@ -47,7 +47,7 @@ function go(first = false): void {
 	document.title = `${view.title} · Bulkhead`;
 	fill(main, view.node);
 	fill(nav, PLACES.filter((p) => p.nav && (!p.admin || may('admin'))).map((p) => h('a', { href: p.href,
-		'aria-current': p === place || (p === PLACES[0] && place.path.source.includes('guests')) ? 'page' : null }, p.nav)));
+		'aria-current': p === place || (p === PLACES[0] && /guests|new/.test(place.path.source)) ? 'page' : null }, p.nav)));
 	if (!first && !main.contains(document.activeElement))
 		(main.querySelector('h1') as HTMLElement | null)?.focus({ preventScroll: true });
 }

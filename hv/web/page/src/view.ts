@@ -45,7 +45,7 @@ export class Spark {
 	}
 }
 
-export const ioRate = (n: number): string => `${count(n)}B`;
+export const ioRate = (n: number): string => `${count(n)}${n < 1000 ? ' ' : ''}B`;
 export const noTrack: Track = { exits: [], io: [], last: null };
 
 const ASK: Partial<Record<Action, string>> = {
