@@ -73,6 +73,17 @@ export const get = async <T>(path: string): Promise<T> => (await ask<T>('GET', p
 export const post = async <T>(path: string, body: unknown = {}): Promise<T> => (await ask<T>('POST', path, { body })).body;
 export const remove = async (path: string): Promise<void> => void await ask('DELETE', path);
 
+// The functions that this hypervisor has: "POST /v1/guests/{name}/pause".
+let functions = new Set<string>();
+
+export async function readFunctions(): Promise<void> {
+	const { paths } = await get<{ paths: Record<string, Record<string, unknown>> }>('/openapi.json');
+
+	functions = new Set(Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m.toUpperCase()} ${path}`)));
+}
+
+export const offers = (what: string): boolean => functions.has(what);
+
 // What is not part of this hypervisor's API: null instead of an error.
 export async function getIfThere<T>(path: string): Promise<T | null> {
 	try {

@@ -2,7 +2,7 @@
 // The page: who you are, where you are (the part of the address behind #), and what stands in the middle.
 import './app.css';
 import { button, fill, h, say } from './dom.ts';
-import { getIfThere, may, onSessionEnd, post, Problem, setSession, who, ask, type Session } from './api.ts';
+import { getIfThere, may, onSessionEnd, post, Problem, readFunctions, setSession, who, ask, type Session } from './api.ts';
 import { attempt, noticeArea } from './notice.ts';
 import { applyTheme, themeButton } from './theme.ts';
 import { live } from './live.ts';
@@ -64,7 +64,7 @@ function showLogin(): void {
 	live.stop();
 	view?.close?.();
 	view = null;
-	fill(document.body, h('div', { class: 'corner' }, themeButton()), loginView(showPage), noticeArea());
+	fill(document.body, h('div', { class: 'corner' }, themeButton()), loginView(() => void showPage()), noticeArea());
 	document.title = 'Bulkhead';
 }
 
@@ -75,7 +75,8 @@ async function showMachine(title: HTMLElement): Promise<void> {
 		say(title, m.name);
 }
 
-function showPage(): void {
+async function showPage(): Promise<void> {
+	await readFunctions().catch(() => {});
 	const title = h('span', {}, 'Bulkhead');
 
 	fill(document.body, h('a', { class: 'skip', href: '#main', onclick: (e: Event) => {
@@ -103,7 +104,7 @@ async function begin(): Promise<void> {
 			fill(main, e.detail);
 		return;
 	}
-	showPage();
+	await showPage();
 }
 
 void begin();

@@ -2,6 +2,7 @@
 // Forms: what the hypervisor finds wrong stands beside the field that its answer names.
 import { button, fill, h, say, type Child } from './dom.ts';
 import { Problem } from './api.ts';
+import { fieldFor } from './keys.ts';
 import { textOf } from './notice.ts';
 
 export interface Field {
@@ -21,7 +22,7 @@ export function field(key: string, label: string, props: Props = {}): Field {
 	const id = `f${++numbers}`, { hint, options, type, value, ...rest } = props;
 	const complaint = h('div', { class: 'wrong', id: `${id}w`, role: 'alert' });
 	const common = { id, name: key, 'aria-describedby': `${id}w`, ...rest };
-	const input = options ? h('select', { ...common, value: value ?? '' }, options.map((o) => {
+	const input = options ? h('select', { ...common, value: value ?? [options[0]].flat()[0] }, options.map((o) => {
 		const [v, text] = typeof o === 'string' ? [o, o] : o;
 
 		return h('option', { value: v }, text);
@@ -54,19 +55,6 @@ export function check(key: string, label: string, on = false): Check {
 		get on() { return input.checked; },
 		set on(v: boolean) { input.checked = v; },
 	};
-}
-
-// Which of the fields an answer's key speaks of: "disk[1].volume", "disk.volume" and "disk" all find the nearest.
-export function fieldFor(keys: string[], key: string): number {
-	const plain = key.replace(/\[(\d+)\]/g, '.$1');
-
-	for (let k = plain; k; k = k.includes('.') ? k.slice(0, k.lastIndexOf('.')) : '') {
-		const exact = keys.indexOf(k);
-
-		if (exact >= 0)
-			return exact;
-	}
-	return keys.findIndex((k) => k.startsWith(`${plain}.`));
 }
 
 export class Form {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stands in the middle of the page, and what several of those share.
 import { h, svg, say, button, type Child } from './dom.ts';
-import { may, post } from './api.ts';
+import { may, offers, post } from './api.ts';
 import { attempt, confirmed } from './notice.ts';
 import { ACTIONS, actionsOf, mood, SLOTS, type Action, type Guest, type Track } from './state.ts';
 import { count, sparkline } from './format.ts';
@@ -70,7 +70,7 @@ export class Actions {
 		this.node.setAttribute('aria-label', `What ${name} should do`);
 		if (!may('operator'))
 			return;
-		for (const a of which) {
+		for (const a of which.filter((w) => offers(`POST /v1/guests/{name}/${w}`))) {
 			const b = button(a, () => void act(name, a), { class: a === 'kill' ? 'danger small' : 'small', 'data-action': a });
 
 			this.buttons.set(a, b);
