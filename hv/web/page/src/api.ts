@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The REST API, as /openapi.json describes it. What it refuses comes as problem details (RFC 9457).
 
+export interface Mistake { id: string; key: string; detail: string }
+
 export class Problem extends Error {
-	constructor(readonly status: number, readonly detail: string, readonly key = '', readonly body: unknown = null) {
+	// errors: all mistakes that were found, where there is more than one
+	constructor(readonly status: number, readonly detail: string, readonly key = '', readonly errors: Mistake[] = []) {
 		super(detail);
 	}
 }
@@ -34,7 +37,7 @@ function problemOf(status: number, text: string): Problem {
 	try {
 		const p = JSON.parse(text);
 
-		return new Problem(status, p.detail || p.title || `refused (${status})`, p.key || '', p);
+		return new Problem(status, p.detail || p.title || `refused (${status})`, p.key || '', Array.isArray(p.errors) ? p.errors : []);
 	} catch {
 		return new Problem(status, text.slice(0, 200) || `refused (${status})`);
 	}

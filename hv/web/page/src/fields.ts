@@ -72,14 +72,12 @@ export class Form {
 
 	private show(e: unknown): void {
 		const all = [...this.fields, ...this.more()];
-		const at = e instanceof Problem && e.key ? fieldFor(all.map((f) => f.key), e.key) : -1;
+		const mistakes = e instanceof Problem && e.errors.length ? e.errors : [{ key: e instanceof Problem ? e.key : '', detail: textOf(e) }];
+		const placed = mistakes.map((m) => ({ at: m.key ? fieldFor(all.map((f) => f.key), m.key) : -1, detail: m.detail }));
 
-		if (at < 0) {
-			fill(this.complaint, textOf(e));
-			return;
-		}
-		all[at].wrong(textOf(e));
-		all[at].focus();
+		placed.filter((m) => m.at >= 0).forEach((m) => all[m.at].wrong(m.detail));
+		fill(this.complaint, placed.filter((m) => m.at < 0).map((m) => h('p', {}, m.detail)));
+		placed.filter((m) => m.at >= 0).slice(0, 1).forEach((m) => all[m.at].focus());
 	}
 
 	private async run(): Promise<void> {

@@ -2,10 +2,11 @@
 // What the machine has for guests: files, volumes, switches. Null where the hypervisor's API has no such list.
 import { getIfThere } from './api.ts';
 
-export interface File_ { name: string; size: number; kind?: string; used_by?: string[]; [more: string]: unknown }
-export interface Volume { name: string; size: number; disk?: string; state?: string; guest?: string; snapshots?: unknown[]; [more: string]: unknown }
-export interface Switch { name: string; uplink?: string | null; ports?: Record<string, unknown>[]; [more: string]: unknown }
-export interface HostDisk { name: string; size: number; model?: string; serial?: string; [more: string]: unknown }
+export interface File_ { name: string; bytes: number; [more: string]: unknown }
+export interface Volume { name: string; kind: string; bytes: number; disk: string; in_use: boolean; [more: string]: unknown }
+export interface Uplink { name: string; kind: string; mac: string; link: boolean; mbit: number }
+export interface Switch { name: string; nat: boolean; uplink: Uplink | null; ports: Record<string, unknown>[] }
+export interface HostDisk { name: string; bytes: number; granted: boolean; [more: string]: unknown }
 
 // A list, or an object with the list as its only list.
 export function listIn<T>(body: unknown): T[] | null {

@@ -7,8 +7,9 @@ export interface Core {
 	apic_id: number;
 	package: number;
 	l3?: number;
-	core?: number;			// of the same number within the package: siblings
+	smt_core?: number;		// the same number: siblings, which share a physical core
 	state: string;
+	owner?: string;			// a guest, "(hypervisor)", or nobody
 	guest?: string;
 	vcpu?: number;
 }
@@ -28,7 +29,7 @@ function grouped<T>(list: T[], of: (t: T) => number): [number, T[]][] {
 export function packagesOf(cores: Core[]): Package[] {
 	return grouped(cores, (c) => c.package).map(([id, inPackage]) => ({
 		id, caches: grouped(inPackage, (c) => c.l3 ?? 0).map(([l3, inCache]) => ({
-			id: l3, physical: grouped(inCache, (c) => c.core ?? c.apic_id).map(([, together]) => ({
+			id: l3, physical: grouped(inCache, (c) => c.smt_core ?? c.apic_id).map(([, together]) => ({
 				cores: together.sort((a, b) => a.index - b.index),
 			})),
 		})),
@@ -36,7 +37,23 @@ export function packagesOf(cores: Core[]): Package[] {
 }
 
 // Whose it is, for its colour: a guest's name, or what the hypervisor does with it.
-export const ownerOf = (c: Core): string => c.guest ?? (c.state === 'control' ? 'hypervisor' : c.state === 'idle' ? 'free' : c.state);
+export function ownerOf(c: Core): string {
+	return c.guest || plainOwner(c.owner ?? '', c.state === 'control' ? 'hypervisor' : c.state === 'idle' ? 'free' : c.state);
+}
+
+// "(hypervisor)" of the API is no guest's name.
+export const plainOwner = (owner: string, nobody = 'free'): string => owner.replace(/[()]/g, '') || nobody;
+
+export interface Range { owner: string; bytes: number }
+
+// RAM by owner: guests first, in their order, then what is left.
+export function memoryBy(ranges: Range[], guests: string[]): Range[] {
+	const sums = new Map<string, number>(guests.map((g) => [g, 0]));
+
+	for (const r of ranges)
+		sums.set(plainOwner(r.owner), (sums.get(plainOwner(r.owner)) ?? 0) + r.bytes);
+	return [...sums].map(([owner, bytes]) => ({ owner, bytes })).filter((r) => r.bytes);
+}
 
 const COLOURS = 8;
 

@@ -16,7 +16,7 @@ export function cell(value: unknown, key = ''): string {
 	if (typeof value === 'boolean')
 		return value ? 'yes' : 'no';
 	if (typeof value === 'number')
-		return /bytes$|^size$|^memory$|^free$|^used$/.test(key) ? bytes(value) : Number.isInteger(value) && value < 100000 ? String(value) : count(value);
+		return /bytes$/.test(key) ? bytes(value) : Number.isInteger(value) && value < 100000 ? String(value) : count(value);
 	if (Array.isArray(value))
 		return value.length ? value.map((v) => cell(v)).join(', ') : '–';
 	if (typeof value === 'object')
@@ -30,8 +30,4 @@ export function tableOf(rows: Record<string, unknown>[], tools?: (row: Record<st
 	return h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Table' }, h('table', { class: 'plain' },
 		h('thead', {}, h('tr', {}, keys.map((k) => h('th', { scope: 'col' }, label(k))), tools ? h('th') : null)),
 		h('tbody', {}, rows.map((r) => h('tr', {}, keys.map((k) => h('td', {}, cell(r[k], k))), tools ? h('td', { class: 'tools' }, tools(r)) : null)))));
-}
-
-export function factsOf(o: Record<string, unknown>, leave: string[] = []): HTMLElement {
-	return h('dl', { class: 'pairs' }, Object.entries(o).filter(([k]) => !leave.includes(k)).map(([k, v]) => h('div', { class: 'pair' }, h('dt', {}, label(k)), h('dd', {}, cell(v, k)))));
 }

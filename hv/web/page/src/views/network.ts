@@ -5,11 +5,14 @@ import { empty, heading, type View } from '../view.ts';
 import { textOf } from '../notice.ts';
 import { switchesOf, type Switch } from '../inventory.ts';
 import { live } from '../live.ts';
-import { cell, factsOf, tableOf } from '../tables.ts';
+import { tableOf } from '../tables.ts';
 
 function card(s: Switch): Child {
-	return h('section', { class: 'card' }, h('h2', {}, s.name, ' ', h('small', { class: 'faint' }, s.uplink ? `uplink ${cell(s.uplink)}` : s.nat ? 'NAT' : 'private')),
-		factsOf(s, ['name', 'ports', 'uplink']), s.ports?.length ? tableOf(s.ports) : empty('Nothing is plugged in.'));
+	const u = s.uplink;
+	const where = u ? `uplink ${u.name} (${u.kind}, ${u.mac}), ${u.link ? `${u.mbit} Mbit/s` : 'no link'}` : s.nat ? 'behind the hypervisor\'s address (NAT)' : 'private';
+
+	return h('section', { class: 'card' }, h('h2', {}, s.name, ' ', h('small', { class: 'faint' }, where)),
+		s.ports.length ? tableOf(s.ports.map((p) => ({ ...p, vlan: p.vlan || null }))) : empty('Nothing is plugged in.'));
 }
 
 export function networkView(): View {

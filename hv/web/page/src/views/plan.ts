@@ -6,14 +6,14 @@ import { live } from '../live.ts';
 import { heading, type View } from '../view.ts';
 import { attempt, confirmed, notice, textOf, window_ } from '../notice.ts';
 import { bytes, duration, ranges } from '../format.ts';
-import { colourOf, ownerOf, packagesOf, type Core } from '../picture.ts';
+import { colourOf, memoryBy, ownerOf, packagesOf, plainOwner, type Core, type Range } from '../picture.ts';
 
-interface Device { address?: string; id?: string; class?: string; name?: string; driver?: string; owner?: string }
+interface Device { at: string; id: string; class: string; driver: string; owner: string; state: string }
 interface Machine {
 	name: string; version: string; processor: string; virtualisation: string; time: string; uptime_ms: number;
 	cores: Core[];
 	hypervisor_pool_bytes: number; hypervisor_pool_free_bytes: number;
-	memory?: { owner: string; bytes: number }[];
+	memory?: Range[];
 	devices?: Device[];
 }
 
@@ -30,24 +30,24 @@ function coresPicture(m: Machine, guests: string[]): HTMLElement {
 				`core ${c.index}, APIC id ${c.apic_id}: ${c.guest ? `vcpu ${c.vcpu} of ${c.guest}` : ownerOf(c)}`)))))))));
 }
 
-function memoryOf(m: Machine): { owner: string; bytes: number }[] {
-	return m.memory ?? [...live.state.guests.map((g) => ({ owner: g.name, bytes: g.memory })), { owner: 'hypervisor', bytes: m.hypervisor_pool_bytes }];
+function memoryOf(m: Machine, guests: string[]): Range[] {
+	return m.memory ? memoryBy(m.memory, guests) : [...live.state.guests.map((g) => ({ owner: g.name, bytes: g.memory })), { owner: 'hypervisor', bytes: m.hypervisor_pool_bytes }];
 }
 
 function memoryPicture(m: Machine, guests: string[]): HTMLElement {
-	const parts = memoryOf(m).filter((p) => p.bytes), all = parts.reduce((n, p) => n + p.bytes, 0);
+	const parts = memoryOf(m, guests).filter((p) => p.bytes), all = parts.reduce((n, p) => n + p.bytes, 0);
 
 	return h('div', { class: 'memory' }, parts.map((p) => {
 		const part = box(p.owner, guests, [h('b', {}, p.owner), h('small', {}, bytes(p.bytes))], `${p.owner}: ${bytes(p.bytes)}`);
 
-		part.style.flexGrow = String(Math.max(p.bytes / all, 0.02));
+		part.style.flexGrow = String(Math.sqrt(p.bytes / all));
 		return part;
 	}));
 }
 
 function devicesPicture(list: Device[], guests: string[]): Child {
-	return h('ul', { class: 'devices' }, list.map((d) => h('li', {}, h('span', { class: `dot ${colourOf(d.owner ?? 'hypervisor', guests)}` }),
-		h('code', {}, d.address ?? ''), ' ', h('code', {}, d.id ?? ''), ` ${d.name ?? d.class ?? ''} `, h('span', { class: 'faint' }, d.owner ?? d.driver ?? 'nobody\'s'))));
+	return h('ul', { class: 'devices' }, list.map((d) => h('li', {}, h('span', { class: `dot ${colourOf(plainOwner(d.owner), guests)}` }), ' ',
+		h('code', {}, d.at), ' ', h('code', {}, d.id), ` ${d.class} `, h('span', { class: 'faint' }, [d.driver, d.state].filter(Boolean).join(': ') || 'nobody\'s'))));
 }
 
 function legend(guests: string[]): HTMLElement {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { bytes, count, duration, planSize, ranges, sparkline } from '../../../../../hv/web/page/src/format.ts';
 import { actionsOf, emptyState, mood, SLOTS, withEvent, withGuests, type Guest } from '../../../../../hv/web/page/src/state.ts';
 import { coresOf, coresText, planOf, valuesOf, type GuestPlan } from '../../../../../hv/web/page/src/guest_form.ts';
-import { colourOf, ownerOf, packagesOf } from '../../../../../hv/web/page/src/picture.ts';
+import { colourOf, memoryBy, ownerOf, packagesOf } from '../../../../../hv/web/page/src/picture.ts';
 import { fieldFor } from '../../../../../hv/web/page/src/keys.ts';
 
 const guest = (name: string, more: Partial<Guest> = {}): Guest => ({ name, state: 'running', cores: [1], memory: 1 << 20, starts: 1, uptime_ms: 1,
@@ -102,10 +102,17 @@ test('a mistake finds its field', () => {
 });
 
 test('cores by package, cache and siblings', () => {
-	const core = (index: number, pkg: number, l3: number, c: number, guest_?: string) => ({ index, apic_id: index, package: pkg, l3, core: c, state: guest_ ? 'guest' : index ? 'idle' : 'control', guest: guest_, vcpu: 0 });
+	const core = (index: number, pkg: number, l3: number, c: number, guest_?: string) => ({ index, apic_id: index, package: pkg, l3, smt_core: c, state: guest_ ? 'guest' : index ? 'idle' : 'control', guest: guest_, vcpu: 0 });
 	const p = packagesOf([core(3, 1, 2, 1), core(0, 0, 0, 0), core(1, 0, 0, 0, 'a'), core(2, 0, 1, 2)]);
 
 	assert.deepEqual(p.map((x) => x.caches.map((l) => l.physical.map((y) => y.cores.map((c) => c.index)))), [[[[0, 1]], [[2]]], [[[3]]]]);
 	assert.deepEqual([core(0, 0, 0, 0), core(1, 0, 0, 0, 'a'), core(2, 0, 0, 0)].map(ownerOf), ['hypervisor', 'a', 'free']);
 	assert.deepEqual(['a', 'b', 'hypervisor', 'free', 'failed'].map((o) => colourOf(o, ['a', 'b'])), ['owner0', 'owner1', 'ours', 'free', 'other']);
+});
+
+test('RAM by owner', () => {
+	assert.deepEqual(memoryBy([{ owner: '', bytes: 5 }, { owner: 'b', bytes: 1 }, { owner: '(hypervisor)', bytes: 2 }, { owner: 'b', bytes: 3 }, { owner: '', bytes: 1 }], ['a', 'b']),
+		[{ owner: 'b', bytes: 4 }, { owner: 'free', bytes: 6 }, { owner: 'hypervisor', bytes: 2 }]);
+	assert.equal(ownerOf({ index: 1, apic_id: 1, package: 0, state: 'idle', owner: 'off-guest' }), 'off-guest');
+	assert.equal(ownerOf({ index: 0, apic_id: 0, package: 0, state: 'control', owner: '(hypervisor)' }), 'hypervisor');
 });
