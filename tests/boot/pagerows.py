@@ -5,10 +5,17 @@ import os
 import shutil
 import subprocess
 
+from plans import Plan, linux_guest
 from scenarios import linux_boots, shell, view
 
 TOOLS = 'build/third_party/page-tests'
 PICTURES = 'build/test/page'
+
+
+# Two guests on a switch, one core and files for a third, another switch to move it to.
+plan = Plan('page', '[machine]\nimport = ["disk.img", "cd.iso"]\n[switch.lan]\n[switch.other]\n'
+            + linux_guest('left', 2, '192MiB', extra='net = [{ switch = "lan" }]') + linux_guest('right', 2, '192MiB', extra='net = [{ switch = "lan" }]'),
+            {'disk.img': bytes(4 << 20), 'cd.iso': b'CD' * 2048}, linux=True)
 
 
 def tools():

@@ -98,6 +98,70 @@ await step('pause, resume', async () => {
 	await button(row(page, 'right'), 'resume').click();
 	await stateIs(page, 'right', 'running');
 });
+// A switch is chosen from a list where the hypervisor has one.
+async function onSwitch(page, name) {
+	const input = page.getByLabel('Switch');
+
+	if (await input.evaluate((e) => e.tagName) === 'SELECT')
+		await input.selectOption(name);
+	else
+		await input.fill(name);
+}
+
+await step('a new guest; a mistake stands beside its field', async () => {
+	await page.getByRole('link', { name: 'New guest' }).click();
+	await page.getByLabel('Name', { exact: true }).fill('third');
+	await page.getByLabel('Memory').fill('64 MB');
+	await page.getByLabel('Starts', { exact: true }).selectOption('linux');
+	await page.getByLabel('Kernel').fill('vmlinuz');
+	await page.getByLabel('Initrd').fill('initrd.img');
+	await page.getByLabel('Command line').fill('console=ttyS0 quiet panic=1 bulkhead.name=third');
+	await page.getByLabel('has a screen').uncheck();
+	await button(page, 'Add a network device').click();
+	await onSwitch(page, 'lan');
+	await button(page, 'Create').click();
+	await page.locator('.field', { has: page.getByLabel('Memory') }).locator('.wrong', { hasText: /MiB/ }).waitFor();
+	await s.picture(page, 'mistake');
+	await page.getByLabel('Memory').fill('128MiB');
+	await button(page, 'Create').click();
+	await page.getByRole('heading', { name: 'third' }).waitFor();
+	await button(page, 'start').click();
+	await page.getByRole('link', { name: 'Console' }).click();
+	await until('its console', async () => (await terminalText(page)).includes('third: shell ready'), 120);
+});
+await step('a disk, another switch', async () => {
+	await button(page, 'kill').click();
+	await page.getByRole('dialog').getByRole('button', { name: 'kill' }).click();
+	await until('it rests', async () => button(page, 'start').isEnabled(), 60);
+	await page.getByRole('link', { name: 'Settings' }).click();
+	await onSwitch(page, 'other');
+	await button(page, 'Add a disk').click();
+	await page.getByLabel('Disk from').selectOption('image');
+	await page.locator('input[name="disk.0.volume"]').fill('disk.img');
+	await s.picture(page, 'settings');
+	await button(page, 'Save').click();
+	await page.getByText('third is changed').waitFor();
+	await button(page, 'start').click();
+	await page.getByRole('link', { name: 'Console' }).click();
+	await until('its console', async () => (await terminalText(page)).includes('third#'), 120);
+	await typed(page, 'disks', 'DISK vda');
+	await s.picture(page, 'third');
+});
+await step('all guests, at work', async () => {
+	await go(page, '#/guests');
+	await page.waitForTimeout(20_000);
+	await s.picture(page, 'guests');
+});
+await step('delete', async () => {
+	await button(row(page, 'third'), 'kill').click();
+	await page.getByRole('dialog').getByRole('button', { name: 'kill' }).click();
+	await until('it rests', async () => button(row(page, 'third'), 'start').isEnabled(), 60);
+	await go(page, '#/guests/third/settings');
+	await button(page, 'Delete this guest …').click();
+	await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+	await page.getByRole('heading', { name: 'Guests' }).waitFor();
+	await until('it is gone', async () => !(await row(page, 'third').count()));
+});
 await step('plan, log, audit, a token', async () => {
 	await page.getByRole('link', { name: 'Plan' }).click();
 	await page.getByRole('heading', { name: 'Cores' }).waitFor();

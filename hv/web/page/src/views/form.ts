@@ -52,7 +52,7 @@ function diskLine(index: number, v: DiskItem, names: Names): { value: Line<DiskI
 }
 
 function netLine(index: number, v: NetItem, names: Names): { value: Line<NetItem>; node: HTMLElement } {
-	const known = [...new Set([...names.switches, ...(v.switch ? [v.switch] : [])])];
+	const known = names.switches.length ? [...new Set([...names.switches, ...(v.switch ? [v.switch] : [])])] : [];
 	const on = known.length ? field(`net.${index}.switch`, 'Switch', { options: known, value: v.switch || known[0] }) : field(`net.${index}.switch`, 'Switch', { value: v.switch });
 	const model = field(`net.${index}.model`, 'Model', { options: [['virtio', 'virtio'], ['e1000e', 'e1000e (Intel 82574L)']], value: v.model });
 	const vlan = field(`net.${index}.vlan`, 'VLAN', { value: v.vlan, inputmode: 'numeric', placeholder: 'none' });
