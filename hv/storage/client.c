@@ -27,6 +27,7 @@ int storage_bind(struct storage_client *c, struct storage_disk *d, u64 first, u6
 	c->disk = d;
 	c->first = d ? first : 0;
 	c->sectors = d ? sectors : 0;
+	c->served = d ? d->served : 0;
 	if (!d)
 		storage_fail_queued(c);
 	return 0;
@@ -45,7 +46,6 @@ int storage_open(struct storage_client *c, struct storage_disk *d, u64 first, u6
 		c->weight = MIN(c->weight ? c->weight : STORAGE_WEIGHT, (u32)STORAGE_WEIGHT_MAX);
 		c->head = c->tail = NULL;
 		c->queued = c->flying = 0;
-		c->deficit = 0;
 		c->lost_writes = false;
 		c->iops_due = c->bandwidth_due = 0;
 		memset(&c->stats, 0, sizeof(c->stats));
@@ -178,9 +178,13 @@ void storage_submit(struct storage_client *c, struct storage_request *rq)
 
 void storage_enqueue(struct storage_request *rq)
 {
+	struct storage_client *c = rq->client;
+
+	if (c->disk && !c->head && !c->flying && (s64)(c->served - c->disk->served) < -(s64)CREDIT)
+		c->served = c->disk->served - CREDIT;
 	rq->state = RQ_QUEUED;
 	storage_fresh = true;
-	push(&rq->client->head, &rq->client->tail, rq);
+	push(&c->head, &c->tail, rq);
 }
 
 struct storage_request *storage_take_head(struct storage_client *c)

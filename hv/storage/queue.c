@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose request a disk gets next, and what becomes of it. Clients take turns by surplus round robin: each may have asked for
- * as many bytes as its weight gives it in a round, a request counting REQUEST_COST more. Of the disk's slots each of several
- * busy clients has its share, so that a deep queue does not stand in the way of a short one. */
+/* Whose request a disk gets next, and what becomes of it. Next is whoever was served least: bytes, a request counting
+ * REQUEST_COST more, divided by the client's weight (start-time fair queueing). A disk that has a queue of its own would undo
+ * that: depth.c finds how many requests it needs. */
 #include "storage.h"
 
 #include <hv/control_work.h>
@@ -10,7 +10,7 @@
 #include <hv/time.h>
 
 #define REQUEST_COST (8 * KiB)
-#define QUANTUM (64 * KiB)		/* of weight STORAGE_WEIGHT */
+#define CREDIT_MAX ((s64)(4 * MiB))	/* nor is who always asks further behind than this */
 #define BURST_NS 50000000ul		/* what a limit lets pass at once after a pause */
 #define LIMIT_LOOK_NS 1000000ul		/* who is over it is looked at again */
 
@@ -219,6 +219,7 @@ static void part_done(struct disk_request *drq, enum disk_result result)
 	struct storage_disk *s = slot->disk;
 
 	count_part(s, slot, result);
+	depth_done(&s->depth, slot->rq.sectors * BLOCK_SECTOR + REQUEST_COST);
 	say_error(slot, result);
 	if (slot->bounce && slot->rq.op == BLOCK_READ && result == DISK_OK)
 		cut_copy_back(slot);
@@ -262,79 +263,53 @@ static void charge(struct storage_client *c, struct storage_request *rq, u64 now
 
 /* Turns. */
 
-/* The weights of all that s is busy with. */
-static u64 busy_weight(const struct storage_disk *s)
+/* How many clients want s. */
+static u32 busy_clients(const struct storage_disk *s)
 {
-	u64 sum = 0;
+	u32 n = 0;
 
 	for (u32 i = 0; i < storage_clients_end; i++) {
 		const struct storage_client *c = storage_client_table[i];
 
-		if (c && c->disk == s && (c->head || c->flying))
-			sum += c->weight;
+		n += c && c->disk == s && (c->head || c->flying);
 	}
-	return sum;
+	return n;
 }
 
-static bool may_ask(const struct storage_disk *s, const struct storage_client *c, u64 weights, u64 now)
+static bool may_ask(const struct storage_client *c, u64 now)
 {
-	u64 share = s->slots * (u64)c->weight / weights;
-
-	if (c->flying >= MAX(share, 1ul))
-		return false;
 	if (limits_allow(c, now))
 		return true;
 	control_work_by(now + ns_to_ticks(LIMIT_LOOK_NS));
 	return false;
 }
 
-static s64 quantum(const struct storage_client *c)
+/* How far c is behind (negative) or before the one that was served last. */
+static s64 standing(const struct storage_disk *s, const struct storage_client *c)
 {
-	return (s64)(QUANTUM * c->weight / STORAGE_WEIGHT);
+	return MAX((s64)(c->served - s->served), -CREDIT_MAX);
 }
 
-/* Who may ask next: from s->turn on, somebody whose deficit is not used up; when all of them are, all get as many rounds as
- * the first needs. Null: nobody wants to or may. */
+/* Who may ask next: whoever was served least. Null: nobody wants to or may. */
 static struct storage_client *next_client(struct storage_disk *s, u64 now)
 {
-	u64 weights = busy_weight(s);
-	s64 rounds = INT64_MAX;
-	u32 nearest = 0;
+	struct storage_client *best = NULL;
 
-	for (u32 n = 0; n < storage_clients_end; n++) {
-		u32 i = (s->turn + n) % storage_clients_end;
-		struct storage_client *c = storage_client_table[i];
-
-		if (!c || c->disk != s || !c->head || !may_ask(s, c, weights, now))
-			continue;
-		if (c->deficit > 0) {
-			s->turn = i;
-			return c;
-		}
-		if (-c->deficit / quantum(c) + 1 < rounds) {
-			rounds = -c->deficit / quantum(c) + 1;
-			nearest = i;
-		}
-	}
-	if (rounds == INT64_MAX)
-		return NULL;
 	for (u32 i = 0; i < storage_clients_end; i++) {
 		struct storage_client *c = storage_client_table[i];
 
-		if (c && c->disk == s && c->head)
-			c->deficit = MIN(c->deficit + rounds * quantum(c), rounds * quantum(c));
+		if (c && c->disk == s && c->head && (!best || standing(s, c) < standing(s, best)) && may_ask(c, now))
+			best = c;
 	}
-	s->turn = nearest;
-	return storage_client_table[nearest];
+	return best;
 }
 
 static void pay(struct storage_disk *s, struct storage_client *c, u64 bytes)
 {
-	c->deficit -= (s64)(bytes + REQUEST_COST);
-	if (c->deficit <= 0)
-		s->turn = (s->turn + 1) % storage_clients_end;
-	if (!c->head && c->deficit > 0)
-		c->deficit = 0;
+	c->served = s->served + (u64)standing(s, c);
+	if ((s64)(c->served - s->served) > 0)
+		s->served = c->served;
+	c->served += (bytes + REQUEST_COST) * STORAGE_WEIGHT / c->weight;
 }
 
 /* false: the disk, or the bounce buffers, have no room. */
@@ -367,17 +342,14 @@ static bool wanted(const struct storage_disk *s)
 	return s->flush_head;
 }
 
-bool queue_run(struct storage_disk *s, u64 now)
+/* Give the disk whatever it takes. */
+static bool ask(struct storage_disk *s, u64 now)
 {
-	struct storage_client *c;
+	u32 limit = depth_limit(&s->depth, s->slots, busy_clients(s), s->flying, now);
+	struct storage_client *c = NULL;
 	bool any = false;
 
-	if (!wanted(s))
-		return false;
-	s->stalled = false;
-	if (s->flush_head)		/* first: whoever always wants more would leave no slot for it */
-		any = flush_begin(s);
-	while (!s->stalled && s->free && (c = next_client(s, now))) {
+	while (!s->stalled && s->free && s->flying < limit && (c = next_client(s, now))) {
 		any = true;
 		if (c->head->op == BLOCK_FLUSH) {
 			charge(c, c->head, now);
@@ -387,6 +359,20 @@ bool queue_run(struct storage_disk *s, u64 now)
 			any = false;
 		}
 	}
+	s->depth.bound |= s->flying >= limit && next_client(s, now);
+	return any;
+}
+
+bool queue_run(struct storage_disk *s, u64 now)
+{
+	bool any = false;
+
+	if (!wanted(s))
+		return false;
+	s->stalled = false;
+	if (s->flush_head)		/* first: whoever always wants more would leave no slot for it */
+		any = flush_begin(s);
+	any |= ask(s, now);
 	if (s->flush_head)
 		any |= flush_begin(s);
 	return any;
