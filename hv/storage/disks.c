@@ -135,8 +135,10 @@ static bool disk_turn(struct storage_disk *s, u64 now)
 	bool any = gpt_job_run(s);
 
 	if (s->gone) {
-		if (!s->flying && !s->flushing)
+		if (!s->flying && !s->flushing) {
+			s->d->owner = NULL;
 			s->d = NULL;		/* its place is free again */
+		}
 		return any;
 	}
 	any |= queue_run(s, now);
