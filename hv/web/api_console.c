@@ -63,12 +63,13 @@ static void put_note(struct web_conn *c, const char *event, const char *detail)
 		put_frame(c, WS_TEXT, text, (u32)o.at);
 }
 
-/* Guests may be another list by now: the place in it, and the name, must be what they were. */
+/* Guests may be another list by now: the place in it, and the name, must be what they were; and one that was made anew may
+ * have fewer ports. */
 static struct guest *guest_of(const struct web_conn *c)
 {
 	struct guest *g = guest_at(c->stream_guest);
 
-	return g && !strcmp(g->name, c->stream_name) ? g : NULL;
+	return g && !strcmp(g->name, c->stream_name) && c->stream_port <= g->port_count ? g : NULL;
 }
 
 static const struct console_ring *record_of(const struct web_conn *c, const struct guest *g)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_events.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
 /* Consoles by WebSocket and events, over TLS; WebSocket's frames alone. */
 #define _GNU_SOURCE
 #include "web_fake.h"
@@ -42,13 +42,18 @@ static void say(struct guest *g, const char *text)
 		console_ring_put(g->console, (u8)*text, web_fake_now);
 }
 
-static int open_console(struct web_client *c, u32 who, const char *more)
+static int open_port(struct web_client *c, u32 who, const char *target, const char *more)
 {
 	char headers[600];
 
 	snprintf(headers, sizeof(headers), "%s" UPGRADE "%s", token[who], more);
 	assert_true(web_client_open(c, (u8)(1 + who), 0));
-	return web_client_ask(c, "GET /v1/guests/web/console", headers, NULL);
+	return web_client_ask(c, target, headers, NULL);
+}
+
+static int open_console(struct web_client *c, u32 who, const char *more)
+{
+	return open_port(c, who, "GET /v1/guests/web/console", more);
 }
 
 /* A frame from the client, masked. */
@@ -155,6 +160,41 @@ static void a_slow_guest(void **state)
 	typed("");
 	say(guests[0], "still here");
 	assert_non_null(memmem(receive(&client), 12, "still here", 10));
+}
+
+/* Who asks for answers and reads none gets no memory for them. */
+static void pings_without_reading(void **state)
+{
+	u8 frame[131] = { 0x89, 0x80 | 125 };
+
+	assert_int_equal(open_console(&client, 1, ""), 101);
+	for (u32 i = 0; i < 200; i++)
+		assert_true(mbedtls_ssl_write(&client.ssl, frame, sizeof(frame)) == sizeof(frame));
+	web_fake_turns(20);
+	assert_true(wire_room(&client.conn->wire) == 0);
+	assert_true(client.conn->out_length - client.conn->out_at <= 4096);
+	assert_true(client.conn->out_size <= 8192);
+	receive(&client);
+	assert_int_equal(client.length, 200 * 127);
+}
+
+/* The guest is changed while its console is looked at: the port is no more. */
+static void a_port_that_goes(void **state)
+{
+	static struct console_ring ring;
+
+	guests[0]->port[0] = (struct guest_port){ "log", &ring, guests[0]->input };
+	guests[0]->port_count = 1;
+	for (const char *c = "port"; *c; c++)
+		console_ring_put(&ring, (u8)*c, web_fake_now);
+	assert_int_equal(open_port(&client, 0, "GET /v1/guests/web/console?port=1", ""), 101);
+	assert_non_null(memmem(client.text, client.length, "\x82\x04port", 6));
+	guests[0]->port_count = 0;
+	guests[0]->port[0] = (struct guest_port){ 0 };
+	web_fake_turns(2);
+	assert_memory_equal(receive(&client), "\x88\x02\x03\xf0", 4);
+	web_fake_turns(2);
+	assert_int_equal(client.conn->state, CONN_FREE);
 }
 
 static void who_may_no_longer(void **state)
@@ -282,7 +322,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_console), TEST(one_types_at_a_time), TEST(a_slow_guest), TEST(who_may_no_longer), TEST(what_is_no_handshake),
+		TEST(a_console), TEST(one_types_at_a_time), TEST(a_slow_guest), TEST(pings_without_reading), TEST(a_port_that_goes), TEST(who_may_no_longer), TEST(what_is_no_handshake),
 		TEST(events), cmocka_unit_test(frames),
 	};
 
