@@ -107,7 +107,7 @@ void hotplug_reserve(const struct host_driver *d)
 		if (p && p->driver && p->driver != d)
 			s->driver = NULL;		/* its driver does not know of leaving: the slot is that one's */
 		else
-			s->kept = s->state == PORT_USED ? p->state : d->reserve();
+			s->kept = s->state == PORT_USED ? p->state : d->reserve(s->slot);
 	}
 	if (ports)
 		log_info("pci: %u slots for devices that come and go", ports);
@@ -223,6 +223,6 @@ static bool poll(void *arg, u64 now)
 
 void hotplug_start(void)
 {
-	if (ports && control_work_add(&(struct control_work){ .name = "hot plug", .poll = poll }))
+	if (ports && control_work_add(&(struct control_work){ .name = "hot plug", .poll = poll, .when = WORK_ON_CALL }))
 		log_error("pci: hot plug: more drivers than the event loop has places for");
 }

@@ -74,20 +74,24 @@ static bool nvme_work(void *arg, u64 now)
 	struct nvme *n = arg;
 	bool any = nvme_turn(n, now);
 
+	if (LIKELY(n->state == NVME_RUNS))
+		control_work_by(n->look);
 	if (n->state == NVME_DOWN || n->step != STEP_NONE)
 		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
 	for (u32 i = 0; !n->pci->message_kind && i < n->queues && n->state != NVME_DEAD; i++)
 		if (n->queue[i]->free_count < NVME_SLOTS)
 			control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
-	return any;
+	return any && !n->pci->message_kind;	/* else the next message brings us back */
 }
 
 static u32 controllers;
 
-static int work_add(struct nvme *n)
+/* Woken by the message of p. */
+static int work_add(struct nvme *n, const struct host_pci *p)
 {
 	n->index = controllers++;
-	if (!control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = n }))
+	if (!control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = n, .when = WORK_ON_MESSAGE,
+						      .message = pci_message(p) }))
 		return 0;
 	log_error("nvme: more drivers than the event loop has places for");
 	return -E_NOMEM;
@@ -118,7 +122,7 @@ static int nvme_probe(struct host_pci *p)
 	if (!get_memory(n))
 		return refuse(p, n, "no memory for it");
 	pci_prepare_messages(p);
-	work_add(n);
+	work_add(n, p);
 	nvme_up_begin(n, NULL, tsc_now());
 	for (u32 i = 0; i < PROBE_US / PROBE_STEP_US && n->state == NVME_DOWN; i++) {
 		nvme_turn(n, tsc_now());
@@ -131,11 +135,12 @@ static int nvme_probe(struct host_pci *p)
 }
 
 /* As one that was given up before it was there: with one queue, which is enough for all of its namespaces. */
-static void *nvme_reserve(void)
+static void *nvme_reserve(u16 bdf)
 {
 	struct nvme *n = pool_alloc(ALIGN_UP(sizeof(*n), PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
 
-	if (!n || !get_memory(n) || !(n->queue[0] = nvme_queue_new(n, 1)) || work_add(n))
+	if (!n || !get_memory(n) || !(n->queue[0] = nvme_queue_new(n, 1)) ||
+	    work_add(n, &(struct host_pci){ .bdf = bdf }))
 		return NULL;
 	n->made = 1;
 	n->state = NVME_DEAD;

@@ -34,8 +34,9 @@ int control_work_add(const struct control_work *w)
 	return 0;
 }
 
-static void *reserve(void)
+static void *reserve(u16 bdf)
 {
+	assert_int_equal(bdf, SLOT_BDF);
 	drv.reserves++;
 	return &kept;
 }

@@ -429,7 +429,7 @@ static void comes_back(void **state)
 
 static void reserved(void **state)
 {
-	struct nvme *n = nvme_driver.reserve();
+	struct nvme *n = nvme_driver.reserve(0x500);
 	u64 pages = fake_pages_left;
 
 	assert_non_null(n);
@@ -447,7 +447,7 @@ static void reserved(void **state)
 	assert_int_equal(fake_pages_left, pages);
 	assert_string_not_equal(fake_disk[0]->name, fake_disk[1]->name);
 	fake_pages_left = 0;
-	assert_null(nvme_driver.reserve());
+	assert_null(nvme_driver.reserve(0x500));
 }
 
 static void does_not_come_back(void **state)
