@@ -60,11 +60,14 @@ def plan(name, text, files):
 class Run:
     """One machine; shells of its guests by their number."""
 
-    def __init__(self, name, the_plan, cores, extra=()):
+    def __init__(self, name, the_plan, cores, extra=(), icount=False):
+        """icount: a clock that executed instructions move, of all cores together; nothing is counted by the plugin then."""
         self.commands = 0
         self.marks = os.path.abspath(f'{OUT}/io-{name}.marks')
+        profile = ',profile=on' if os.environ.get('PROFILE') else ''
+        plugin = [] if icount else ['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}{profile}']
         self.m = Qemu10(matrix.image(the_plan), cores=cores, memory=1536, cpu=CPU, screen=False, keep=f'{OUT}/log/io-{name}.txt',
-                        extra=['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}' + (',profile=on' if os.environ.get('PROFILE') else ''), *extra])
+                        icount=icount, extra=[*plugin, *extra])
 
     def __enter__(self):
         self.m.start()
@@ -129,8 +132,13 @@ def counted(r, name, number, command, requests):
     r.view(number)
     idle_ticks = ticks(r) - first
     news = {k: after[k] - before.get(k, 0) for k in after}
+    print(f'{name}: {news}, ticks {idle_ticks}', file=sys.stderr)
     own = sum(news[k] for k in news if k not in ('hlt', 'pio', 'msr')) - idle_ticks
     return max(0, own) / requests, news.get('hlt', 0) / requests
+
+
+def news(before, after):
+    return {k: after[k] - before.get(k, 0) for k in after if after[k] != before.get(k, 0)}
 
 
 def disk(kind, extra_plan, extra_qemu, device, n=6000, prepare=None):
@@ -187,11 +195,25 @@ def net():
             exits, idle = counted(r, 'peer', 2, command, n)
             more, after = frames(r, 2), r.exits('io')
             other = sum(after[k] - before.get(k, 0) for k in after if k != 'hlt')
+            print(f'{what}: frames {more - seen}, io: {news(before, after)}', file=sys.stderr)
             result[what] = [ident, MIB if ident == TCP else 1, (exits * n + other) * 1000 / max(1, 2 * (more - seen)), idle]
     for row in result.values():
         s = r.samples()[row[0]]
         row += [s[k] / row[1] for k in ('all', 'hv', 'own')]
     return result
+
+
+def exits():
+    text = guest('io', 'net = [{ switch = "inside" }]') + guest('peer', 'net = [{ switch = "inside" }]') + '[switch.inside]\n'
+    with Run('exits', plan('net', text, {}), 3, icount=True) as r:
+        net_shells(r)
+        for what, ident, n, command in (('TCP, a MiB', TCP, 4 * MIB, f'ioload source 10.0.0.1 5000 {MIB} {TCP}'),
+                                        ('UDP, a round trip', UDP, 2000, f'ioload ping 10.0.0.1 5001 2000 {UDP}')):
+            before, seen = r.exits('io'), frames(r, 2)
+            counted(r, 'peer', 2, command, n)
+            more, after = frames(r, 2), r.exits('io')
+            print(f'{what}: frames {more - seen}, io: {news(before, after)}', file=sys.stderr)
+    return {}
 
 
 def net_table(result):
@@ -306,7 +328,7 @@ def disk_table(kind, result):
 
 TITLES = {'ram': 'virtio-blk on a disk in RAM', 'nvme': 'virtio-blk on a volume on NVMe', 'net': 'virtio-net, guest to guest',
           'outside': 'virtio-net to the outside, a frame of the card'}
-KINDS = {'ram': ram, 'nvme': nvme, 'net': net, 'outside': outside}
+KINDS = {'ram': ram, 'exits': exits, 'nvme': nvme, 'net': net, 'outside': outside}
 TABLES = {'net': net_table, 'outside': outside_table}
 
 
