@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make bench-io [ONLY=ram,nvme,net,outside] [PROFILE=1]: what disk and network requests of a Linux guest cost, in executed instructions (of all
+"""make bench-io [ONLY=ram,nvme,net,outside,exits] [PROFILE=ID]: what disk and network requests of a Linux guest cost, in executed instructions (of all
 cores, and those of the hypervisor alone) and in exits, in QEMU 10 with the plugin iomarks.c, beside the peers' figures and the
 budgets of docs/bench.md. Minima, as peers' were taken. The guest is the example guest's Linux with tests/bench/ioload.c; scheduler none,
 mitigations as they come. QEMU 10 cannot count with icount and several cores at once: loops that wait for a time differ a little."""
@@ -12,16 +12,18 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f'{ROOT}/tests/boot')
 import matrix  # noqa: E402
 import plans  # noqa: E402
-from machine import Qemu10, Timeout  # noqa: E402
+from machine import Bochs, Qemu10, Timeout  # noqa: E402
 
 OUT = 'build/bench'
 CPU = 'EPYC-Rome,+svm,+npt'
 MIB = 16
+IPS = 400000000         # Bochs: instructions of each core in a second of its time
 READ, WRITE, BATCH_READ, BATCH_WRITE, TCP, UDP, TCP_IN = 1, 2, 3, 4, 5, 6, 7
 MIB_OUTSIDE = 4
 
@@ -60,18 +62,19 @@ def plan(name, text, files):
 class Run:
     """One machine; shells of its guests by their number."""
 
-    def __init__(self, name, the_plan, cores, extra=(), icount=False):
-        """icount: a clock that executed instructions move, of all cores together; nothing is counted by the plugin then."""
+    def __init__(self, name, the_plan, cores, extra=(), bochs=False):
+        """bochs: instructions are time there, and nothing is counted by the plugin."""
         self.commands = 0
         self.marks = os.path.abspath(f'{OUT}/io-{name}.marks')
-        profile = ',profile=on' if os.environ.get('PROFILE') else ''
-        plugin = [] if icount else ['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}{profile}']
-        self.m = Qemu10(matrix.image(the_plan), cores=cores, memory=1536, cpu=CPU, screen=False, keep=f'{OUT}/log/io-{name}.txt',
-                        icount=icount, extra=[*plugin, *extra])
+        kw = dict(cores=cores, keep=f'{OUT}/log/io-{name}.txt')
+        profile = f',profile={os.environ["PROFILE"]}' if os.environ.get('PROFILE') else ''
+        plugin = ['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}{profile}']
+        self.m = Bochs(matrix.image(the_plan), ips=IPS, memory=1024, **kw) if bochs else \
+            Qemu10(matrix.image(the_plan), memory=1536, cpu=CPU, screen=False, extra=[*plugin, *extra], **kw)
 
     def __enter__(self):
         self.m.start()
-        self.m.expect('bulkhead: ready', 300)
+        self.m.expect('bulkhead: ready', 300 * self.m.slow)
         return self
 
     def __exit__(self, *a):
@@ -87,15 +90,15 @@ class Run:
         self.commands += 1
         self.m.at = len(self.m.text)
         self.m.type(f'{command} && echo all""right-{self.commands} || echo wr""ong-{self.commands}\r')
-        if 'all' not in self.m.expect(f'(allright|wrong)-{self.commands}\\b', seconds).group(0):
+        if 'all' not in self.m.expect(f'(allright|wrong)-{self.commands}\\b', seconds * self.m.slow).group(0):
             raise Timeout(f'{command}: {self.m.text[-300:]}')
 
     def exits(self, guest_name):
         self.m.send('\x010')
         self.m.at = start = len(self.m.text)
         self.m.type(f'stats {guest_name}\r')
-        self.m.expect('interrupts delivered', 60)
-        self.m.expect('bulkhead> ', 60)
+        self.m.expect('interrupts delivered', 60 * self.m.slow)
+        self.m.expect('bulkhead> ', 60 * self.m.slow)
         rows = re.findall(r'^  ([\w-]+) +(\d+) +\d+ +\d+\r?$', self.m.text[start:], re.M)
         return {k: int(n) for k, n in rows}
 
@@ -132,7 +135,6 @@ def counted(r, name, number, command, requests):
     r.view(number)
     idle_ticks = ticks(r) - first
     news = {k: after[k] - before.get(k, 0) for k in after}
-    print(f'{name}: {news}, ticks {idle_ticks}', file=sys.stderr)
     own = sum(news[k] for k in news if k not in ('hlt', 'pio', 'msr')) - idle_ticks
     return max(0, own) / requests, news.get('hlt', 0) / requests
 
@@ -169,10 +171,10 @@ def ram():
 def net_shells(r):
     """Both guests with an address; the first serves."""
     for _ in range(2):
-        r.m.expect('guest (io|peer): running', 120)
+        r.m.expect('guest (io|peer): running', 120 * r.m.slow)
     for number, name in ((1, 'io'), (2, 'peer')):
         r.view(number)
-        r.m.expect(f'{name}: shell ready', 300)
+        r.m.expect(f'{name}: shell ready', 300 * r.m.slow)
         r.shell(f'begin && ifconfig eth0 10.0.0.{number} up', 300)
     r.view(1)
     r.shell('(ioload sink 5000 & ioload echo 5001 &) ; true')
@@ -195,7 +197,6 @@ def net():
             exits, idle = counted(r, 'peer', 2, command, n)
             more, after = frames(r, 2), r.exits('io')
             other = sum(after[k] - before.get(k, 0) for k in after if k != 'hlt')
-            print(f'{what}: frames {more - seen}, io: {news(before, after)}', file=sys.stderr)
             result[what] = [ident, MIB if ident == TCP else 1, (exits * n + other) * 1000 / max(1, 2 * (more - seen)), idle]
     for row in result.values():
         s = r.samples()[row[0]]
@@ -203,17 +204,53 @@ def net():
     return result
 
 
+def disturbed(r):
+    """A guest that only computes, on a core of its own, while the others' load runs: (mean, worst) of its samples, in instructions."""
+    r.view(0)
+    r.m.type('start loop\r')
+    for _ in range(200):
+        r.m.type('console loop log\r')
+        r.m.expect('bulkhead> ', 60 * r.m.slow)
+        found = re.search(r'BENCH cpu_loop_20k_insn (-?\d+) (-?\d+) med=-?\d+ max=(-?\d+)', r.m.text)
+        if found:
+            return int(found[1]), int(found[3])
+        time.sleep(2)
+    raise Timeout('the computing guest did not come to its end')
+
+
 def exits():
-    text = guest('io', 'net = [{ switch = "inside" }]') + guest('peer', 'net = [{ switch = "inside" }]') + '[switch.inside]\n'
-    with Run('exits', plan('net', text, {}), 3, icount=True) as r:
+    """Where time passes with the instructions (Bochs): exits of both guests by kind, what the third one notices of them."""
+    text = guest('io', 'net = [{ switch = "inside" }]') + guest('peer', 'net = [{ switch = "inside" }]') + '[switch.inside]\n' + \
+        plans.elf_guest('loop', 'exitbench', cmdline='n=4000 only=cpu_loop_20k_insn', extra='autostart = false')
+    with Run('exits', plan('exits', text, {'exitbench.elf': f'{plans.GUEST}/exitbench.elf'}), 4, bochs=True) as r:
         net_shells(r)
-        for what, ident, n, command in (('TCP, a MiB', TCP, 4 * MIB, f'ioload source 10.0.0.1 5000 {MIB} {TCP}'),
-                                        ('UDP, a round trip', UDP, 2000, f'ioload ping 10.0.0.1 5001 2000 {UDP}')):
-            before, seen = r.exits('io'), frames(r, 2)
-            counted(r, 'peer', 2, command, n)
-            more, after = frames(r, 2), r.exits('io')
-            print(f'{what}: frames {more - seen}, io: {news(before, after)}', file=sys.stderr)
-    return {}
+        quiet, result = disturbed(r), {}
+        for what, command in (('TCP, 64 KiB writes', f'ioload source 10.0.0.1 5000 4 {TCP}'),
+                              ('UDP, round trips', f'ioload ping 10.0.0.1 5001 500 {UDP}')):
+            seen, first = frames(r, 2), {name: r.exits(name) for name in ('io', 'peer')}
+            r.view(2)
+            r.shell(command + ' > /dev/null', 600)
+            last = {name: r.exits(name) for name in ('io', 'peer')}
+            result[what] = [frames(r, 2) - seen, {name: news(first[name], last[name]) for name in first}]
+        r.view(2)
+        r.shell(f'(ioload source 10.0.0.1 5000 64 {TCP} > /dev/null &) ; true')
+        seen = frames(r, 2)
+        result['loop'] = [quiet, disturbed(r), frames(r, 2) - seen]
+    return result
+
+
+def exits_table(result):
+    quiet, loaded, seen = result.pop('loop')
+    lines = [f'**{TITLES["exits"]}**', '', '| what | frames | of | exits for 1,000 frames | and HLT | by kind |', '|---|---:|---|---:|---:|---|']
+    for what, (count, guests) in result.items():
+        for name, kinds in guests.items():
+            own = sum(n for k, n in kinds.items() if k not in ('hlt', 'pio', 'msr'))
+            text = ', '.join(f'{k} {n:,}' for k, n in kinds.items() if k != 'hlt')
+            lines.append(f'| {what} | {count:,} | {name} | ' + verdict('exits', what, 'exits', own * 1000 / max(1, count)) +
+                         f' | {kinds.get("hlt", 0) * 1000 / max(1, count):,.0f} | {text} |')
+    lines += ['', f'A loop of 20,000 instructions on a third core, more than bare: {quiet[0]} (worst {quiet[1]:,}) alone, {loaded[0]} '
+              f'(worst {loaded[1]:,}) while {seen:,} frames passed between the others.']
+    return '\n'.join(lines) + '\n'
 
 
 def net_table(result):
@@ -306,6 +343,7 @@ LIMITS = {  # (row, column) -> (limit, whose)
     ('ram', 'write', 'hv'): 1500, ('ram', 'write', 'exits'): 1, ('ram', 'batch write', 'exits'): 0.1,
     ('nvme', 'read', 'hv'): 3000, ('nvme', 'read', 'all'): 10500, ('nvme', 'read', 'own'): 7600, ('nvme', 'read', 'exits'): 1,
     ('nvme', 'batch read', 'exits'): 0.1,
+    ('exits', 'TCP, 64 KiB writes', 'exits'): 5,
     ('net', 'TCP, a MiB', 'all'): 1.6e6, ('net', 'TCP, a MiB', 'exits'): 5,
     ('outside', 'TCP out', 'hv'): 2500, ('outside', 'TCP in', 'hv'): 2500,
     ('net', 'UDP, a round trip', 'all'): 45000, ('net', 'UDP, a round trip', 'hv'): 12000,
@@ -327,9 +365,9 @@ def disk_table(kind, result):
 
 
 TITLES = {'ram': 'virtio-blk on a disk in RAM', 'nvme': 'virtio-blk on a volume on NVMe', 'net': 'virtio-net, guest to guest',
-          'outside': 'virtio-net to the outside, a frame of the card'}
-KINDS = {'ram': ram, 'exits': exits, 'nvme': nvme, 'net': net, 'outside': outside}
-TABLES = {'net': net_table, 'outside': outside_table}
+          'outside': 'virtio-net to the outside, a frame of the card', 'exits': 'exits of two guests with virtio-net, Bochs, VMX'}
+KINDS = {'ram': ram, 'nvme': nvme, 'net': net, 'outside': outside, 'exits': exits}
+TABLES = {'net': net_table, 'exits': exits_table, 'outside': outside_table}
 
 
 def main():

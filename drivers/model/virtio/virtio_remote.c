@@ -9,6 +9,7 @@
 #define LINGER_NS 500000ul		/* who has had work twice within this time is looked at for as long before the core halts */
 #define ROUTE_TRIES 2u
 #define LAZY_MANY 16u			/* buffers: no longer a reason to be late */
+#define BULK 16u			/* buffers for one interrupt: who gets so many can do with fewer interrupts */
 
 /* --- whose queues ------------------------------------------------------------------------------------------------- */
 
@@ -18,6 +19,7 @@ static void take(struct virtio_remote *r, u32 queue)
 		r->stopped = false;
 	r->lent |= BIT32(queue);
 	r->told[queue] = r->since[queue] = 0;
+	r->gap[queue] = r->kind->gap_ns;
 	virtio_remote_wake(r, queue);
 	if (r->kind->taken)
 		r->kind->taken(r->d, queue);
@@ -193,11 +195,20 @@ static bool is_early(struct virtio_remote *r, u32 queue, u64 now)
 			control_work_by(until);
 		return now < until;
 	}
-	until = r->told[queue] + ns_to_ticks(r->kind->gap_ns);
+	until = r->told[queue] + ns_to_ticks(q->given < q->size / 2 ? r->gap[queue] : r->kind->gap_ns);
 	if (now >= until || is_halted(q->g, load_relaxed(&q->route)))
 		return false;
 	control_work_linger(until);	/* it may halt before */
 	return true;
+}
+
+/* How soon the next one may come: who runs and is given much at once is interrupted ever less. */
+static void set_gap(struct virtio_remote *r, u32 queue)
+{
+	const struct virtq *q = &r->d->queue[queue];
+	bool bulk = q->given >= BULK && !is_halted(q->g, load_relaxed(&q->route));
+
+	r->gap[queue] = bulk ? MIN(r->gap[queue] * 2, MAX(r->kind->gap_max_ns, r->kind->gap_ns)) : r->kind->gap_ns;
 }
 
 void virtio_remote_tell(struct virtio_remote *r, u64 now)
@@ -210,6 +221,7 @@ void virtio_remote_tell(struct virtio_remote *r, u64 now)
 			if (is_early(r, queue, now))
 				continue;
 			r->told[queue] = now;
+			set_gap(r, queue);
 			interrupt(r, queue);
 		}
 		virtq_told(q);

@@ -8,6 +8,7 @@
 #define LINK_UP 1u
 #define QUEUE_SIZE 256u
 #define GAP_NS 100000u			/* as long as frames keep coming, a vcpu that runs is interrupted 10,000 times a second */
+#define GAP_MAX_NS 400000u		/* or 2,500 times, where frames come in bulk */
 #define LAZY_NS 300000u			/* drivers free what was sent when they send; only who waits for it needs to be told */
 
 enum vnet_config { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_MTU = 10, CONFIG_KEY = 17,
@@ -91,7 +92,7 @@ static bool drop(struct virtio_device *d, u32 queue)
 }
 
 static const struct virtio_remote_kind remote_kind = { .name = "virtio-net model", .serve = serve, .taken = taken, .drop = drop,
-	.gap_ns = GAP_NS, .lazy_ns = LAZY_NS };
+	.gap_ns = GAP_NS, .gap_max_ns = GAP_MAX_NS, .lazy_ns = LAZY_NS };
 
 /* --- life, on one of the guest's cores; nothing is lent ------------------------------------------------------------- */
 
