@@ -127,6 +127,18 @@ def link(m):
     return shell(m, 'net', r'net0 +(up|down) ').group(1)
 
 
+def card_reset(m):
+    """The machine's card begins anew in the middle of a transfer, which goes on."""
+    out = m.begin('left', f'iperf3 -J -t 12 -c {HOST}')
+    time.sleep(3)
+    m.at = len(m.text)
+    shell(m, 'net reset net0', r'net0 is being reset')
+    m.expect(r'net0: reset: it was asked for', 20 * m.patience)
+    said = m.end(out, 90)
+    steps = [s['sum']['bytes'] for s in json.loads(said[said.index('{'):])['intervals']]
+    assert sum(steps[-4:]) > 100000, f'the card was reset: {steps}'
+
+
 def flap(m):
     """The machine's link goes in the middle of a transfer to the outside, and a guest's card in one between guests: both go on."""
     out = m.begin('left', f'iperf3 -J -t 14 -c {HOST}')
@@ -139,6 +151,7 @@ def flap(m):
     said = m.end(out, 90)
     steps = [s['sum']['bytes'] for s in json.loads(said[said.index('{'):])['intervals']]
     assert any(b == 0 for b in steps[2:]) and sum(steps[-4:]) > 100000, f'the link went: {steps}'
+    card_reset(m)
     inside = m.begin('left', f'iperf3 -J -t 14 -c {RIGHT}')
     time.sleep(3)
     m.ssh('right', 'cd /sys/class/net/eth0/device/driver; d=$(basename $(readlink /sys/class/net/eth0/device)); (sleep 1; echo $d >unbind; '

@@ -66,6 +66,8 @@ struct netdev_ops {
 	void (*promiscuous)(struct netdev *n, bool on);
 	/* Let only these VLANs in, bit id set; null: all. Optional. */
 	void (*vlan_filter)(struct netdev *n, const u64 *ids);
+	/* The operator has it reset, as after a hang: from its next poll() on it is down for some turns. Optional. */
+	void (*reset)(struct netdev *n);
 };
 
 struct netdev {
