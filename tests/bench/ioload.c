@@ -209,7 +209,8 @@ static void drain(const char *host, const char *port, int runs, int id)
 	}
 }
 
-static void echo(const char *port)
+/* all: every datagram comes back; else only that of who says that he is done. */
+static void echo(const char *port, int all)
 {
 	struct sockaddr_in a = address(NULL, port);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -221,7 +222,7 @@ static void echo(const char *port)
 		socklen_t size = sizeof(a);
 		ssize_t n = recvfrom(fd, b, sizeof(b), 0, (void *)&a, &size);
 
-		if (n < 0 || sendto(fd, b, (size_t)n, 0, (void *)&a, size) != n)
+		if (n < 0 || ((all || b[0] == LAST) && sendto(fd, b, (size_t)n, 0, (void *)&a, size) != n))
 			die("echo");
 	}
 }
@@ -241,24 +242,6 @@ static void ping(const char *host, const char *port, int n, int id)
 			die("ping");
 		if (i >= 0)
 			end(id);
-	}
-}
-
-/* Answers only who says that he is done. */
-static void swallow(const char *port)
-{
-	struct sockaddr_in a = address(NULL, port);
-	int fd = socket(AF_INET, SOCK_DGRAM, 0);
-	char b[2048];
-
-	if (bind(fd, (void *)&a, sizeof(a)))
-		die("bind");
-	for (;;) {
-		socklen_t size = sizeof(a);
-		ssize_t n = recvfrom(fd, b, sizeof(b), 0, (void *)&a, &size);
-
-		if (n < 0 || (n && b[0] == LAST && sendto(fd, b, 1, 0, (void *)&a, size) != 1))
-			die("swallow");
 	}
 }
 
@@ -307,11 +290,11 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "drain") && argc == 6)
 		drain(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	else if (!strcmp(what, "echo"))
-		echo(argv[2]);
+		echo(argv[2], 1);
 	else if (!strcmp(what, "ping") && argc == 6)
 		ping(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	else if (!strcmp(what, "swallow"))
-		swallow(argv[2]);
+		echo(argv[2], 0);
 	else if (!strcmp(what, "flood") && argc == 6)
 		flood(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	else
