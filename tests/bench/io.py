@@ -102,9 +102,16 @@ class Run:
         if 'all' not in self.m.expect(f'(allright|wrong)-{self.commands}\\b', seconds * self.m.slow).group(0):
             raise Timeout(f'{command}: {self.m.text[-300:]}')
 
+    def mark(self):
+        """The hypervisor's shell; a word that no command has marks the end of what was said before."""
+        self.view(0)
+        self.commands += 1
+        self.m.type(f'mark{self.commands}\r')
+        self.m.expect(f'there is no command "mark{self.commands}"', 60 * self.m.slow)
+
     def exits(self, guest_name):
-        self.m.send('\x010')
-        self.m.at = start = len(self.m.text)
+        self.mark()
+        start = self.m.at
         self.m.type(f'stats {guest_name}\r')
         self.m.expect('interrupts delivered', 60 * self.m.slow)
         self.m.expect('bulkhead> ', 60 * self.m.slow)
@@ -304,9 +311,8 @@ def source(c):
 def card_frames(r):
     """In and out by the machine's card."""
     r.view(0)
-    r.commands += 1     # a word that no command has marks the end of what is new
-    r.m.type(f'net\rmark{r.commands}\r')
-    r.m.expect(f'there is no command "mark{r.commands}"', 60)
+    r.m.type('net\r')
+    r.mark()
     row = re.findall(r'net0 +up +\S+ +\S+ +(\d+) +\S+ \S+/s +(\d+) ', r.m.text)[-1]
     return int(row[0]) + int(row[1])
 

@@ -30,8 +30,8 @@ struct virtio_remote_kind {
 	/* A vcpu that runs is interrupted for a queue no sooner than so many ns after the last time, and not at all when its
 	 * driver has seen everything by then. A vcpu that halts is interrupted at once. */
 	u32 gap_ns;
-	/* Where each interrupt finds many buffers given back, that time doubles from one to the next, up to this; not where half of
-	 * the queue waits for the driver. 0: it stays. */
+	/* Where much is given back, or passes the device, between two interrupts, that time doubles from one to the next, up to
+	 * this; not where half of the queue waits for the driver. 0: it stays. */
 	u32 gap_max_ns;
 	/* Of lazy queues, where an interrupt only says that buffers are free again: so long after the first of them, or when
 	 * many are. */
@@ -63,6 +63,7 @@ struct virtio_remote {
 	bool stopped;			/* a rule was broken: nothing is looked at until all are back */
 	u64 worked;			/* TSC of the last work */
 	u64 told[VIRTIO_QUEUES_MAX];	/* TSC of the last interrupt */
+	u64 told_bytes[VIRTIO_QUEUES_MAX];	/* d->bytes then */
 	u32 gap[VIRTIO_QUEUES_MAX];	/* ns from it to the next */
 	u64 since[VIRTIO_QUEUES_MAX];	/* TSC at which it was wanted first; 0: not looked at yet */
 	u64 slow_interrupts;		/* counted */

@@ -476,6 +476,41 @@ static void test_bulk(void **state)
 	assert_int_equal(steps_until_told(1), 1);
 }
 
+/* The same where few buffers are given back while much passes the device. */
+static void test_bulk_of_others(void **state)
+{
+	start(0);
+	assert_int_equal(steps_until_told(1), 0);
+	assert_int_equal(steps_until_told(1), 1);
+	t->d.bytes += 65536;
+	assert_int_equal(steps_until_told(1), 1);
+	t->d.bytes += 65535;
+	assert_int_equal(steps_until_told(1), 2);
+	assert_int_equal(steps_until_told(1), 1);
+}
+
+/* Things sent by a vcpu that runs: it looks by itself when it sends, so later than one that halts, and not for few. */
+static void test_lazy_runs(void **state)
+{
+	t->r.lazy = 1;
+	start(0);
+	put_many(1);
+	fake.now += NS(LAZY_NS);
+	control();
+	assert_false(posted(1));
+	fake.now += NS(4 * GAP_NS - LAZY_NS) - 1;
+	control();
+	assert_false(posted(1));
+	fake.now++;
+	control();
+	assert_true(posted(1));
+	put_many(1);
+	fake.now += NS(LAZY_NS);
+	drv.g->vcpu[1].halted_since = 1;
+	control();
+	assert_true(posted(1));
+}
+
 /* A queue of things sent: told late, whoever runs or halts, or when much of it has gathered. */
 static void test_lazy(void **state)
 {
@@ -597,7 +632,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_served), T(test_silence), T(test_left_alone), T(test_reset), T(test_queue_reset),
 		T(test_reset_unseen), T(test_broken), T(test_broken_and_reset), T(test_end), T(test_bus_master), T(test_interrupts),
-		T(test_seen_meanwhile), T(test_bulk), T(test_lazy), T(test_routes), T(test_route_moves), T(test_not_before), T(test_config) };
+		T(test_seen_meanwhile), T(test_bulk), T(test_bulk_of_others), T(test_lazy_runs), T(test_lazy), T(test_routes), T(test_route_moves), T(test_not_before), T(test_config) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
