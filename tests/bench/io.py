@@ -265,7 +265,7 @@ def exits_table(result):
             text = ', '.join(f'{k} {n:,}' for k, n in kinds.items() if k != 'hlt')
             lines.append(f'| {what} | {count:,} | {name} | ' + verdict('exits', what, 'exits', own * 1000 / max(1, count)) +
                          f' | {kinds.get("hlt", 0) * 1000 / max(1, count):,.0f} | {text} |')
-    lines += ['', f'A loop of 20,000 instructions on a third core, more than bare: {quiet[0]} (worst {quiet[1]:,}) alone, {loaded[0]} '
+    lines += ['', f'A loop of 20,000 instructions on a third core takes {quiet[0]:,} ticks (worst {quiet[1]:,}) alone, {loaded[0]:,} '
               f'(worst {loaded[1]:,}) while {seen:,} frames passed between the others.']
     return '\n'.join(lines) + '\n'
 

@@ -43,6 +43,19 @@ struct net_frame {
 
 enum net_verdict { NET_TAKEN, NET_HELD, NET_NO_ROOM, NET_TOO_LONG, NET_DOWN, NET_REFUSED };
 
+/* In line, as it is asked for every frame. */
+static inline bool net_mac_equal(const u8 *a, const u8 *b)
+{
+	u32 a4, b4;
+	u16 a2, b2;
+
+	__builtin_memcpy(&a4, a, 4);
+	__builtin_memcpy(&b4, b, 4);
+	__builtin_memcpy(&a2, a + 4, 2);
+	__builtin_memcpy(&b2, b + 4, 2);
+	return a4 == b4 && a2 == b2;
+}
+
 /* Copy n bytes from byte skip on out of a frame; less if it is shorter. Returns how many. */
 u32 net_copy(const struct net_frame *f, u32 skip, void *to, u32 n);
 
