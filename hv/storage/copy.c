@@ -53,6 +53,13 @@ static void copy_end(const char *why)
 		ended(copy.arg, why);
 }
 
+bool volume_progress(const struct volume *v, u64 *done, u64 *all)
+{
+	*done = copy.at;
+	*all = copy.bytes;
+	return copy.state != COPY_IDLE && copy.volume == v;
+}
+
 static void tell_progress(void)
 {
 	u64 now = tsc_now();

@@ -37,6 +37,17 @@ void api_audit(struct answer *a);
 void api_metrics(struct answer *a);
 void api_openapi(struct answer *a);
 void api_root(struct answer *a);
+/* api_switches.c, api_storage.c: */
+void api_switches(struct answer *a);
+void api_disks(struct answer *a);
+void api_volumes(struct answer *a);
+void api_datastore(struct answer *a);
+void api_volume_create(struct answer *a);
+void api_volume_delete(struct answer *a);
+void api_volume_rename(struct answer *a);
+void api_volume_grow(struct answer *a);
+void api_volume_snapshot(struct answer *a);
+void api_volume_rollback(struct answer *a);
 /* api_accounts.c: */
 void api_enrol(struct answer *a);
 void api_login(struct answer *a);
