@@ -83,7 +83,7 @@ void api_datastore(struct answer *a)
 	static const char *const state[] = { [DATASTORE_OFF] = "off", [DATASTORE_NONE] = "none", [DATASTORE_LOADING] = "loading",
 		[DATASTORE_READY] = "ready", [DATASTORE_UNREADABLE] = "unreadable", [DATASTORE_LOST] = "lost" };
 	struct datastore_file f;
-	struct datastore_use use;
+	struct datastore_use use = { 0 };
 
 	datastore_use(&use);
 	json_open(&a->body, NULL, '{');

@@ -48,6 +48,11 @@ void api_volume_rename(struct answer *a);
 void api_volume_grow(struct answer *a);
 void api_volume_snapshot(struct answer *a);
 void api_volume_rollback(struct answer *a);
+/* upload.c: */
+void api_file_put(struct answer *a);
+void api_files(struct answer *a);
+void api_file(struct answer *a);
+void api_file_delete(struct answer *a);
 /* api_accounts.c: */
 void api_enrol(struct answer *a);
 void api_login(struct answer *a);
