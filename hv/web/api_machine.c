@@ -18,23 +18,6 @@
 
 #define LOG_LINES_MAX 500u
 
-static void put_text(void *to, const char *text)
-{
-	out_text(to, text);
-}
-
-void api_plan(struct answer *a)
-{
-	if (!machine_plan || !machine_resolved) {
-		answer_problem(a, 404, NULL, "there is no plan");
-		return;
-	}
-	if (answer_unchanged(a, api_plan_tag()))
-		return;
-	a->type = "application/toml";
-	resolved_plan_show(machine_plan, machine_resolved, put_text, &a->body);
-}
-
 static const char *core_word(u32 state)
 {
 	static const char *const word[] = { [CORE_ABSENT] = "absent", [CORE_STARTING] = "starting",

@@ -98,6 +98,28 @@ def old_tls_is_refused(port):
         pass
 
 
+def whole_plan(api):
+    """What GET gives is no change; each change of it is said by key, and what only a start changes is refused."""
+    plan = api.get('/v1/plan')
+    assert '[guest.third]' in plan
+
+    def put(text, path='/v1/plan?dry_run', *more):
+        status, answer = api.ask(path, None, 'PUT', '-H', 'Content-Type: application/toml', '--data-binary', text, *more)
+        return status, json.loads(answer)
+    assert put(plan) == (200, {'dry_run': True, 'lasting': False, 'changes': []})
+    status, wrong = put(plan.replace('log = "info"', 'log = "debug"'))
+    assert (status, wrong['key']) == (422, 'machine.log'), wrong
+    assert put(plan + '\n[guest.more]\ncores = 1\n')[0] == 422
+    status, _ = put(plan, '/v1/plan')
+    assert status == 428
+    tag = ('-H', 'If-Match: ' + api.tag('/v1/plan'))
+    assert put(plan, '/v1/plan', *tag)[0] == 202
+    without = plan[:plan.index('[guest.third]')]
+    status, wrong = put(without, '/v1/plan', *tag)
+    assert status == 409 and 'third' in wrong['detail'], wrong     # it runs
+    assert api.get('/v1/plan/history') == {'lasting': False, 'newest': 0, 'kept': []}
+
+
 def come_and_go(m, api):
     """One goes, another one with its cores comes, is changed; mistakes are answered by key."""
     keys = api.get('/v1/guests/right')['plan']
@@ -115,7 +137,7 @@ def come_and_go(m, api):
     api.get('/v1/guests/third', {**keys, 'cores': 1}, 'PUT', want=412, more=seen)
     api.until('/v1/guests/third/start', 202)
     m.expect(r'guest third: running', 60)
-    assert '[guest.third]' in api.get('/v1/plan')
+    whole_plan(api)
 
 
 def upload(api, name, data, want=201, *more):

@@ -4,6 +4,7 @@
 #include "hv/control/hub.h"
 #include "hv/core/build.h"
 #include "hv/net/switch.h"
+#include "hv/control/plan_apply.h"
 #include "hv/control/requests.h"
 #include "hv/web/web_int.h"
 #include "hv/web/wire.h"
@@ -49,6 +50,10 @@ WEAK struct volume *volume_find(const char *name, char *why, size_t size)
 	return strcmp(name, "data") ? NULL : &web_fake_volume;
 }
 WEAK bool volume_progress(const struct volume *v, u64 *done, u64 *all) { return false; }
+WEAK const char *plan_apply_text(const char *text, u32 size, bool dry, struct plan_errors *errors, plan_change_fn *tell, void *arg)
+{
+	return "no";
+}
 WEAK bool volume_imports(const void *file) { return false; }
 WEAK void storage_disk_describe(const struct storage_disk *s, char *to, size_t size) { *to = 0; }
 WEAK bool storage_disk_granted(const struct storage_disk *s) { return true; }
