@@ -35,7 +35,9 @@ void api_log(struct answer *a);
 void api_audit(struct answer *a);
 void api_metrics(struct answer *a);
 void api_openapi(struct answer *a);
+/* api_page.c: */
 void api_root(struct answer *a);
+void api_page(struct answer *a);
 /* api_switches.c, api_storage.c: */
 void api_switches(struct answer *a);
 void api_disks(struct answer *a);
