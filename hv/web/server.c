@@ -10,6 +10,7 @@
 #include "heap.h"
 #include "ticket.h"
 #include "tls.h"
+#include "upload.h"
 #include "web_int.h"
 
 #include <hv/lib.h>
@@ -205,6 +206,7 @@ static void release(struct web_conn *c)
 	if (c->ticket)
 		ticket_leave(c->ticket);
 	c->ticket = NULL;
+	upload_end(c);
 	drop_output(c);
 	if (c->has_ssl)
 		mbedtls_ssl_free(&c->ssl);
@@ -242,6 +244,12 @@ static bool do_new(struct web_conn *c, u64 now)
 	return true;
 }
 
+static void begin_request(struct web_conn *c)
+{
+	http_begin(&c->request);
+	c->request.stop_at_head = true;
+}
+
 static bool do_handshake(struct web_conn *c, u64 now)
 {
 	int err = mbedtls_ssl_handshake(&c->ssl);
@@ -255,7 +263,7 @@ static bool do_handshake(struct web_conn *c, u64 now)
 		return true;
 	}
 	server_counts.handshakes++;
-	http_begin(&c->request);
+	begin_request(c);
 	c->state = CONN_HTTP;
 	c->deadline = in_seconds(now, FIRST_REQUEST_S);
 	return true;
@@ -314,6 +322,7 @@ static void after_request(struct web_conn *c, u64 now)
 		c->deadline = in_seconds(now, WAITING_S);
 		return;
 	}
+	upload_end(c);
 	c->state = CONN_HTTP;
 	c->requests++;
 	server_counts.requests++;
@@ -325,8 +334,18 @@ static void after_request(struct web_conn *c, u64 now)
 	}
 	if (c->last || !c->request.keep_alive || c->requests >= CONN_REQUESTS_MAX)
 		c->last = true;
-	http_begin(&c->request);
+	begin_request(c);
 	c->deadline = in_seconds(now, STALL_S);
+}
+
+/* It was answered before its body came, which nobody reads: the connection ends. */
+static bool answer_was_early(struct web_conn *c)
+{
+	if (conn_drained(c))
+		cut(c);			/* no memory for an answer */
+	c->last = true;
+	after_request(c, web_now());
+	return true;
 }
 
 static bool do_http(struct web_conn *c, u64 now)
@@ -348,6 +367,10 @@ static bool do_http(struct web_conn *c, u64 now)
 		c->deadline = in_seconds(now, REQUEST_S);
 	}
 	c->plain_at += (u32)http_feed(&c->request, c->plain + c->plain_at, c->plain_length - c->plain_at);
+	if (http_is_stopped(&c->request) && !answer_head(c))
+		return answer_was_early(c);
+	if (c->request.sink)
+		c->deadline = in_seconds(now, STALL_S);
 	if (c->request.status)
 		c->last = true;
 	if (!c->request.complete && !c->request.status)

@@ -179,6 +179,10 @@ const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, voi
 const char *volume_import(struct storage_disk *s, const char *name, const char *file, volume_ended_fn *ended, void *arg);
 const char *volume_clone(struct volume *v, struct storage_disk *s, const char *name, volume_ended_fn *ended, void *arg);
 u64 volume_largest_gap(const struct storage_disk *s);
+/* A volume is being filled with the file at these bytes. */
+bool volume_imports(const void *file);
+/* How far import or clone has come in filling v, in bytes; false: it is not being filled. */
+bool volume_progress(const struct volume *v, u64 *done, u64 *all);
 
 /* Snapshots and copy-on-write clones of a volume, on its disk (docs/snapshots.md); one change of them at a time. They
  * are volumes too: a snapshot can be read, a clone written, both deleted. A snapshot is what the volume was between two
