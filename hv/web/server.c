@@ -360,7 +360,7 @@ static bool do_stream(struct web_conn *c, u64 now)
 		c->last = true;
 	if (conn_drained(c)) {
 		c->deadline = in_seconds(now, STALL_S);
-		return c->last;
+		return c->last || c->eager;
 	}
 	return true;
 }
