@@ -317,7 +317,7 @@ static bool do_http(struct web_conn *c, u64 now)
 		return true;
 	}
 	if (!read_plain(c, now))
-		return false;
+		return c->state != CONN_HTTP;
 	if (!c->request_at) {
 		c->request_at = now;
 		c->deadline = in_seconds(now, REQUEST_S);
@@ -338,31 +338,33 @@ static bool do_http(struct web_conn *c, u64 now)
 
 static bool do_stream(struct web_conn *c, u64 now)
 {
-	if (c->plain_at == c->plain_length)
-		read_plain(c, now);
-	if (c->state != CONN_STREAM)
-		return true;
-	if (c->plain_at < c->plain_length) {
-		if (c->stream->take)
-			c->plain_at += c->stream->take(c, c->plain + c->plain_at, c->plain_length - c->plain_at);
-		else
-			c->last = true;
-	}
+	u32 used = 0;
+
+	/* First what it was given: whoever does not read is not asked for more, so that nothing piles up for them. */
 	if (!pump(c, now))
 		return false;
 	if (c->last) {
 		begin_close(c, now);
 		return true;
 	}
+	if (c->plain_at == c->plain_length)
+		read_plain(c, now);
+	if (c->state != CONN_STREAM)
+		return true;
+	if (c->plain_at < c->plain_length) {
+		if (c->stream->take)
+			used = c->stream->take(c, c->plain + c->plain_at, c->plain_length - c->plain_at);
+		else
+			c->last = true;
+		c->plain_at += used;
+	}
 	if (c->wire.eof && !wire_waiting(&c->wire))
 		c->last = true;		/* also where what it typed is not wanted yet */
-	if (!c->last && !c->stream->more(c, now))
+	/* The round's `now` is older than what take() has just noted. */
+	if (!c->last && !c->stream->more(c, web_now()))
 		c->last = true;
-	if (conn_drained(c)) {
-		c->deadline = in_seconds(now, STALL_S);
-		return c->last || c->eager;
-	}
-	return true;
+	c->deadline = in_seconds(now, STALL_S);
+	return c->last || used || c->eager || !conn_drained(c);
 }
 
 static bool do_closing(struct web_conn *c, u64 now)

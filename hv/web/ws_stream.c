@@ -98,13 +98,11 @@ void ws_stream_close(struct web_conn *c, enum ws_code code, const char *why)
 
 bool ws_stream_lives(struct web_conn *c, u64 now)
 {
-	u64 heard = MIN(c->stream_heard, now);	/* now is when this round began: bytes may have come since */
-
 	if (!accounts_valid(&c->who, now))
 		ws_stream_close(c, WS_POLICY, "the session has ended");
 	else if (!ws_stream_guest(c))
 		ws_stream_close(c, WS_GOING_AWAY, "the guest is no more");
-	else if (now - heard > SILENT_S * timebase.tsc_hz)
+	else if (now - c->stream_heard > SILENT_S * timebase.tsc_hz)
 		ws_stream_close(c, WS_GOING_AWAY, "nothing was heard for a minute");
 	if (!c->last && now - c->stream_beat >= PING_S * timebase.tsc_hz) {
 		c->stream_beat = now;

@@ -164,6 +164,41 @@ static void a_slow_guest(void **state)
 	assert_non_null(memmem(receive(&client), 12, "still here", 10));
 }
 
+/* Who asks for answers and reads none gets no memory for them. */
+static void pings_without_reading(void **state)
+{
+	u8 frame[131] = { 0x89, 0x80 | 125 };
+
+	assert_int_equal(open_console(&client, 1, ""), 101);
+	for (u32 i = 0; i < 200; i++)
+		assert_true(mbedtls_ssl_write(&client.ssl, frame, sizeof(frame)) == sizeof(frame));
+	web_fake_turns(20);
+	assert_true(wire_room(&client.conn->wire) == 0);
+	assert_true(client.conn->out_length - client.conn->out_at <= 4096);
+	assert_true(client.conn->out_size <= 8192);
+	receive(&client);
+	assert_int_equal(client.length, 200 * 127);
+}
+
+/* The guest is changed while its console is looked at: the port is no more. */
+static void a_port_that_goes(void **state)
+{
+	static struct console_ring ring;
+
+	guests[0]->port[0] = (struct guest_port){ "log", &ring, guests[0]->input };
+	guests[0]->port_count = 1;
+	for (const char *c = "port"; *c; c++)
+		console_ring_put(&ring, (u8)*c, web_fake_now);
+	assert_int_equal(open_stream(&client, "console?port=1", 0, ""), 101);
+	assert_non_null(memmem(client.text, client.length, "\x82\x04port", 6));
+	guests[0]->port_count = 0;
+	guests[0]->port[0] = (struct guest_port){ 0 };
+	web_fake_turns(2);
+	assert_memory_equal(receive(&client) + 2, "\x03\xe9the guest has no such port any more", 37);
+	web_fake_turns(2);
+	assert_int_equal(client.conn->state, CONN_FREE);
+}
+
 static void who_may_no_longer(void **state)
 {
 	u16 status;
@@ -552,7 +587,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_console), TEST(one_types_at_a_time), TEST(a_slow_guest), TEST(who_may_no_longer), TEST(what_is_no_handshake),
+		TEST(a_console), TEST(one_types_at_a_time), TEST(a_slow_guest), TEST(pings_without_reading),
+		TEST(a_port_that_goes), TEST(who_may_no_longer), TEST(what_is_no_handshake),
 		TEST(ends), TEST(subprotocols), TEST(a_screen), TEST(no_screen), TEST(keys_of_viewers), TEST(a_full_keyboard), TEST(pointers),
 		TEST(a_lazy_mouse), TEST(events), cmocka_unit_test(frames),
 	};

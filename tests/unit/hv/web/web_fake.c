@@ -15,7 +15,7 @@ u64 web_fake_now;
 u64 web_fake_breaths;
 static u8 *arena;
 
-u64 web_now(void) { return ++web_fake_now; }	/* time goes by in a round, too */
+u64 web_now(void) { return web_fake_now++; }	/* it never stands still */
 void fiber_breathe(void) { web_fake_breaths++; }
 u64 wall_ns(u64 tsc) { return 1800000000ul * NS_PER_S + tsc; }
 char *wall_format(char to[WALL_TEXT], u64 ns) { fmt_print(to, WALL_TEXT, "T%lu", ns / NS_PER_S); return to; }
