@@ -12,7 +12,7 @@ import time
 import rfb
 import shot as shots
 import webrows
-from scenarios import shell, view
+from scenarios import shell
 
 
 class WebSocket:
@@ -100,6 +100,25 @@ class WebSocket:
         self.s.close()
 
 
+class Console:
+    """A guest's console without what only moves the cursor, from power-on."""
+
+    def __init__(self, api, name):
+        self.ws = WebSocket(api, f'/v1/guests/{name}/console', protocols=None)
+        self.text, self.at = b'', 0
+
+    def expect(self, pattern, seconds):
+        end = time.time() + seconds
+        while time.time() < end:
+            plain = re.sub(r'\x1b\[[0-9;=]*[A-Za-z]', '', self.text.decode('latin-1'))
+            match = re.compile(pattern).search(plain, self.at)
+            if match:
+                self.at = match.end()
+                return
+            self.text += self.ws.message()
+        raise AssertionError(f'the console never said {pattern!r}: {plain[-300:]!r}')
+
+
 def viewer(api, name, *encodings, token=None):
     """A viewer of that guest's screen that has its picture."""
     ws = WebSocket(api, f'/v1/guests/{name}/screen', token=token)
@@ -170,9 +189,8 @@ def screen(m, _plan):
     api = webrows.enter(m)
     m.at = 0
     m.expect(r'guest pc: running', 60 * m.patience)
-    view(m, '1')
-    m.expect(r'Shell>', 120 * m.patience)
-    view(m, '0')
+    console = Console(api, 'pc')
+    console.expect(r'BdsDxe: loading[\s\S]*Shell>', 120 * m.patience)
     time.sleep(1)
     token = api.get('/v1/tokens', {'name': 'see', 'role': 'viewer'}, want=201)['token']
     clients = [viewer(api, 'pc', e) for e in (rfb.TIGHT, rfb.ZRLE, rfb.RAW)]
@@ -188,9 +206,7 @@ def screen(m, _plan):
         looks.message()
     type_keys(tight, 'ver\r')
     tiles = until_changed(tight, before, 30 * m.patience)
-    view(m, '1')
-    m.expect(r'UEFI Interactive Shell[\s\S]*Shell>', 20 * m.patience)
-    view(m, '0')
+    console.expect(r' ver\s+UEFI Interactive Shell[\s\S]*Shell>', 20 * m.patience)
     for down in (1, 0):
         tight.key(0xffe1, down)
     time.sleep(0.5)
@@ -204,35 +220,27 @@ def screen(m, _plan):
         time.sleep(0.1)
         raw.scan_code(code, 0)
         time.sleep(0.1)
-    view(m, '1')
-    m.expect(r'\d\d/\d\d/\d{4}', 20 * m.patience)
-    view(m, '0')
+    console.expect(r' date\s+\d\d/\d\d/\d{4}', 20 * m.patience)
     raw.pointer(100, 100)
     raw.pointer(120, 90, 1)
     raw.pointer(120, 90, 0)
     same_as_shot(m, clients)
-    console = WebSocket(api, '/v1/guests/pc/console', protocols=None)
-    text = b''
-    while b'Shell> ver' not in re.sub(rb'\x1b\[[0-9;]*[A-Za-z]', b'', text):
-        text += console.message()
-    console.leave()
     looks.ws.leave()
     # It is started anew while they look.
     before = list(tight.pixels)
     api.get('/v1/guests/pc/reset', method='POST', want=202)
     until_changed(tight, before, 60 * m.patience)
-    view(m, '1')
-    m.expect(r'Shell>', 120 * m.patience)
-    view(m, '0')
+    console.expect(r'BdsDxe: loading[\s\S]*Shell>', 120 * m.patience)
+    time.sleep(1)
     same_as_shot(m, clients)
     api.get('/v1/guests/pc/kill', method='POST', want=202)
     m.expect(r'GUEST-KILLED', 30 * m.patience)
     raw.ws.leave()
     shell(m, 'delete pc', r'guest pc: (?:gone|deleted)', 60)
-    for c in (tight, zrle):
-        while c.ws.message() is not None:
+    for ws in (tight.ws, zrle.ws, console.ws):
+        while ws.message() is not None:
             pass
-        assert c.ws.closed == (1001, 'the guest is no more'), c.ws.closed
+        assert ws.closed == (1001, 'the guest is no more'), ws.closed
     shell(m, 'memory', r'Audit: every frame has one owner')
     shell(m, 'web', r'no memory 0 times')
     return f'{tight.width}x{tight.height}; {tiles} tiles for a line typed; {len(png)} bytes of PNG'
