@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /v1/guests/NAME/screen as a WebSocket whose binary messages are a stream of RFB. Whoever looks must be a viewer, whoever types
- * an operator: TLS and the account have settled that, so RFB's own security type is None. What is typed and may not be is answered by
- * a bell. */
+/* GET /v1/guests/NAME/screen as a WebSocket whose binary messages are a stream of RFB. Whoever looks must be a viewer,
+ * whoever types an operator: TLS and the account have settled that, so RFB's own security type is None. What is typed
+ * and may not be is answered by a bell. */
 #include "answer.h"
 #include "heap.h"
 #include "rfb.h"

@@ -14,7 +14,10 @@
 
 enum rfb_phase { RFB_VERSION, RFB_SECURITY, RFB_INIT, RFB_MESSAGES };
 enum rfb_frame { RFB_REST, RFB_SCAN, RFB_SEND };
-enum rfb_error { RFB_FINE, RFB_BAD, RFB_TOO_LONG, RFB_NOT_HERE };	/* no RFB; more text than anybody pastes; what we have not */
+enum rfb_error { RFB_FINE,
+	RFB_BAD,			/* no RFB */
+	RFB_TOO_LONG,			/* more text than anybody pastes */
+	RFB_NOT_HERE };			/* what we have not */
 
 struct rfb_region {
 	u16 x0, y0, x1, y1;		/* of tiles; x1, y1 are outside */

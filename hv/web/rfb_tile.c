@@ -35,23 +35,25 @@ bool rfb_format_valid(const struct rfb_format *f)
 	return true;
 }
 
-static u64 rotate(u64 val, u32 n)
+static const u64 prime[2] = { 0x9e3779b185ebca87ul, 0xc2b2ae3d27d4eb4ful };
+
+static u64 mix(u64 lane, u64 val)
 {
-	return val << n | val >> (64 - n);
+	lane += val * prime[1];
+	return (lane << 31 | lane >> 33) * prime[0];
 }
 
-/* Four lanes, so that one multiplication need not wait for the other. The constants are large primes. */
+/* Four lanes, so that one multiplication need not wait for the other. */
 static u64 hash_of(const u32 *pixels, u32 n)
 {
-	static const u64 prime[2] = { 0x9e3779b185ebca87ul, 0xc2b2ae3d27d4eb4ful };
 	u64 lane[4] = { prime[0], prime[1], 1, 2 }, sum = n;
 	u32 i = 0;
 
 	for (; i + 8 <= n; i += 8)
 		for (u32 k = 0; k < 4; k++)
-			lane[k] = rotate(lane[k] + (pixels[i + 2 * k] | (u64)pixels[i + 2 * k + 1] << 32) * prime[1], 31) * prime[0];
+			lane[k] = mix(lane[k], pixels[i + 2 * k] | (u64)pixels[i + 2 * k + 1] << 32);
 	for (; i < n; i++)
-		lane[i % 4] = rotate(lane[i % 4] + pixels[i] * prime[1], 31) * prime[0];
+		lane[i % 4] = mix(lane[i % 4], pixels[i]);
 	for (u32 k = 0; k < 4; k++)
 		sum = (sum ^ lane[k] ^ lane[k] >> 29) * prime[k & 1];
 	return sum ^ sum >> 32;
@@ -217,7 +219,8 @@ static u32 tight_data(struct rfb_streams *s, u32 n, u8 *to, u32 size)
 	return 3 + length;
 }
 
-static u32 put_tight(struct rfb_streams *s, const struct rfb_format *f, const struct rfb_rect *r, const u32 *pixels, u8 *to, u32 size)
+static u32 put_tight(struct rfb_streams *s, const struct rfb_format *f, const struct rfb_rect *r, const u32 *pixels,
+		     u8 *to, u32 size)
 {
 	u32 pixel_count = (u32)r->w * r->h, at = 0;
 
@@ -236,7 +239,8 @@ static u32 put_tight(struct rfb_streams *s, const struct rfb_format *f, const st
 	return at + tight_data(s, pack(r, tile.colours == 2 ? 1 : 8, tile.plain), to + at, size - at);
 }
 
-static u32 put_zrle(struct rfb_streams *s, const struct rfb_format *f, const struct rfb_rect *r, const u32 *pixels, u8 *to, u32 size)
+static u32 put_zrle(struct rfb_streams *s, const struct rfb_format *f, const struct rfb_rect *r, const u32 *pixels,
+		    u8 *to, u32 size)
 {
 	u32 pixel_count = (u32)r->w * r->h, n = 1;
 
@@ -274,5 +278,7 @@ u32 rfb_tile_put(struct rfb_streams *s, enum rfb_encoding encoding, const struct
 	if (encoding == RFB_RAW)
 		return RFB_RECT_HEAD + put_pixels(f, PIXEL, pixels, (u32)r->w * r->h, to);
 	find_colours(pixels, (u32)r->w * r->h);
-	return RFB_RECT_HEAD + (encoding == RFB_TIGHT ? put_tight(s, f, r, pixels, to, size) : put_zrle(s, f, r, pixels, to, size));
+	if (encoding == RFB_TIGHT)
+		return RFB_RECT_HEAD + put_tight(s, f, r, pixels, to, size);
+	return RFB_RECT_HEAD + put_zrle(s, f, r, pixels, to, size);
 }

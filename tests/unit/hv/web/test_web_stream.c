@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_console.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
-/* Consoles by WebSocket and events, over TLS; WebSocket's frames alone. */
+/* Consoles and screens by WebSocket, and events, over TLS. */
 #define _GNU_SOURCE
 #include "web_fake.h"
 
@@ -531,58 +531,6 @@ static void events(void **state)
 	assert_int_equal(web_client_ask(&client, "GET /v1/events", headers, NULL), 200);
 }
 
-/* --- frames ------------------------------------------------------------------------------------------------------ */
-
-static u8 got[70000];
-static u32 got_length, controls;
-
-static u32 keep(void *arg, const u8 *bytes, u32 n)
-{
-	memcpy(got + got_length, bytes, n);
-	got_length += n;
-	return n;
-}
-
-static void count(void *arg, enum ws_opcode opcode, const u8 *bytes, u32 n)
-{
-	controls++;
-}
-
-static u16 reads(const void *bytes, u32 n)
-{
-	static const struct ws_user user = { keep, count };
-	static u8 copy[70000];
-	struct ws_reader w = { 0 };
-
-	got_length = controls = 0;
-	memcpy(copy, bytes, n);
-	for (u32 i = 0; i < n && !w.error; i++)
-		assert_true(ws_read(&w, copy + i, 1, &user, NULL) == 1 || w.error);
-	return w.error;
-}
-
-static void frames(void **state)
-{
-	static u8 large[70000] = { 0x82, 0x80 | 126, 0x01, 0x00, 0, 0, 0, 0 };
-
-	assert_int_equal(reads("\x81\x82\x01\x02\x03\x04\x60\x60", 8), 0);
-	assert_memory_equal(got, "ab", 2);
-	assert_int_equal(reads(large, 8 + 256), 0);
-	assert_int_equal(got_length, 256);
-	assert_int_equal(reads("\x89\x80" "aaaa" "\x8a\x80" "aaaa", 12), 0);
-	assert_int_equal(controls, 2);
-	assert_int_equal(reads("\x81\x02" "ab", 4), WS_PROTOCOL);		/* not masked */
-	assert_int_equal(reads("\xc1\x80", 2), WS_PROTOCOL);			/* reserved bit */
-	assert_int_equal(reads("\x83\x80", 2), WS_PROTOCOL);			/* no such opcode */
-	assert_int_equal(reads("\x8b\x80", 2), WS_PROTOCOL);
-	assert_int_equal(reads("\x09\x80", 2), WS_PROTOCOL);			/* control in pieces */
-	assert_int_equal(reads("\x89\xfe\x00\x7e", 4), WS_PROTOCOL);		/* control too long */
-	assert_int_equal(reads("\x80\x80", 2), WS_PROTOCOL);			/* goes on with nothing */
-	assert_int_equal(reads("\x01\x80" "aaaa" "\x81\x80", 8), WS_PROTOCOL);	/* begins in the middle */
-	assert_int_equal(reads("\x82\xff\x00\x00\x00\x00\x00\x01\x00\x01" "aaaa", 14), WS_TOO_BIG);
-	assert_int_equal(reads("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff" "aaaa", 14), WS_TOO_BIG);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -590,7 +538,7 @@ int main(void)
 		TEST(a_console), TEST(one_types_at_a_time), TEST(a_slow_guest), TEST(pings_without_reading),
 		TEST(a_port_that_goes), TEST(who_may_no_longer), TEST(what_is_no_handshake),
 		TEST(ends), TEST(subprotocols), TEST(a_screen), TEST(no_screen), TEST(keys_of_viewers), TEST(a_full_keyboard), TEST(pointers),
-		TEST(a_lazy_mouse), TEST(events), cmocka_unit_test(frames),
+		TEST(a_lazy_mouse), TEST(events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
