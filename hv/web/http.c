@@ -20,6 +20,7 @@ static const struct field fields[] = {
 	FIELD("accept", accept), { "content-length", 0, 0 }, { "transfer-encoding", 0, 0 }, { "content-encoding", 0,
 		0 },
 	{ "expect", 0, 0 }, FIELD("if-match", if_match), FIELD("content-range", range),
+	FIELD("sec-websocket-protocol", ws_protocol),
 };
 enum { FIELD_ACCEPT = 11, FIELD_CONTENT_ENCODING = 14, FIELD_EXPECT = 15 };
 
