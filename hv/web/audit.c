@@ -15,7 +15,7 @@
 
 static struct record {
 	u64 tsc;
-	char who[ACCOUNT_NAME], from[48], what[96];
+	char who[ACCOUNT_NAME + 8], from[48], what[96];
 	const char *result;
 	u16 status;
 } record[RECORDS];
@@ -61,7 +61,8 @@ void audit_add(const struct answer *a, const char *result)
 		return;
 	count++;
 	*r = (struct record){ .tsc = a->now, .result = result, .status = a->status };
-	str_copy(r->who, sizeof(r->who), a->who.name[0] ? a->who.name : "-");
+	fmt_print(r->who, sizeof(r->who), "%s%s", a->who.kind == BY_TOKEN ? "token " : "",
+		a->who.name[0] ? a->who.name : "-");
 	web_address_text(a->c->wire.from, r->from);
 	while (a->r->target[path] && a->r->target[path] != '?')
 		path++;
