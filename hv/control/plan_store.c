@@ -17,6 +17,7 @@
 #define STEP_BYTES 4096u
 #define PAGES (PLAN_STORE_TEXT / PAGE_SIZE)
 #define PATIENCE_NS (10 * NS_PER_S)
+#define PAUSE_NS (NS_PER_S)		/* changes in a row are kept as one */
 
 static const char first_line[] = "# Bulkhead: guests of bulkhead.toml with sum ", last_line[] = "# end\n";
 
@@ -26,6 +27,9 @@ static struct {
 	u64 until;			/* TSC: the datastore must take it by then */
 	bool lost;			/* the text did not fit */
 	bool looked;			/* at the start's */
+	bool starting;			/* what it has brought is being taken up */
+	bool dirty;			/* the plan has changed, and the change is not kept yet */
+	u64 dirty_at;			/* TSC of the last change */
 } s;
 
 void plan_store_init(void)
@@ -232,8 +236,36 @@ const char *plan_store_rollback(u32 number)
 	return apply(number, false);
 }
 
+bool plan_store_lasts(void)
+{
+	return datastore_state() == DATASTORE_READY;
+}
+
+void plan_store_changed(void)
+{
+	if (s.starting && plan_apply_busy())
+		return;			/* it comes from there */
+	s.starting = false;
+	s.dirty = true;
+	s.dirty_at = tsc_now();
+}
+
+/* Without a datastore it waits for one. */
+static void keep_change(u64 now)
+{
+	const char *why;
+
+	if (!s.dirty || s.text || plan_apply_busy() || !plan_store_lasts() || now - s.dirty_at < ns_to_ticks(PAUSE_NS))
+		return;
+	s.dirty = false;
+	why = plan_store_save();
+	if (why)
+		log_error("plan: the last change could not be kept: %s", why);
+}
+
 bool plan_store_step(u64 now)
 {
+	keep_change(now);
 	if (s.text)
 		write_step(now);
 	return plan_apply_step() || s.text;
@@ -259,6 +291,7 @@ bool plan_store_settled(u64 now)
 	s.looked = true;
 	number = datastore_state() == DATASTORE_READY ? number_below(UINT32_MAX) : 0;
 	why = number ? apply(number, true) : NULL;
+	s.starting = number && !why;
 	if (why)
 		log_notice("plan: number %u of the datastore is not used: %s", number, why);
 	return !plan_apply_busy();

@@ -17,6 +17,12 @@ const char *plan_store_save(void);
  * change must rest. Null: begun, the log says how it went; else why not. */
 const char *plan_store_rollback(u32 number);
 
+/* Changes of the plan last by themselves: there is a datastore that takes them. */
+bool plan_store_lasts(void);
+
+/* The plan in force has changed: it is kept soon, when changes pause. */
+void plan_store_changed(void);
+
 /* Forget all that was saved: the next start is by bulkhead.toml. */
 const char *plan_store_forget(void);
 

@@ -3,6 +3,7 @@
 
 #include "hub.h"
 #include "loop.h"
+#include "plan_store.h"
 #include "shell.h"
 
 #include <hv/change.h>
@@ -35,7 +36,7 @@ bool request_put(const struct request *r)
 }
 
 /* What the plan has locked nobody changes before the machine starts anew; who tries is in the log. */
-static const char *refuse_locked(const struct guest *g, enum life_event event, const char *who)
+const char *request_locked(const struct guest *g, enum life_event event, const char *who)
 {
 	static const char *const word[LIFE_EVENTS] = { [LIFE_START] = "start", [LIFE_STOP] = "stop", [LIFE_KILL] = "kill",
 		[LIFE_RESET] = "reset", [LIFE_PAUSE] = "pause", [LIFE_RESUME] = "resume", [LIFE_SET] = "set",
@@ -65,6 +66,7 @@ static void done(const char *guest, const char *words)
 	log_notice("guest %s: %s by the %s", guest, words, q.slot[q.first].who);
 	log_debug("guest %s: that took %lu ticks of the TSC", guest, tsc_now() - q.begun);
 	fmt_print(text, sizeof(text), "guest %s: %s", guest, words);
+	plan_store_changed();
 	answer(ANSWER_DONE, text);
 }
 
@@ -72,7 +74,7 @@ static void refuse(const char *guest, const char *why)
 {
 	char text[240];
 
-	fmt_print(text, sizeof(text), "guest %s: %s", guest, why);
+	fmt_print(text, sizeof(text), "guest %.31s: %s", guest, why);
 	answer(ANSWER_REFUSED, text);
 }
 
@@ -197,9 +199,15 @@ static void delete(struct guest *g)
 static void set(struct guest *g, const struct request *r)
 {
 	static const struct life_end ends = { LIFE_SET, leave, changed };
+	int err;
 
-	q.wanted = *g->plan;
-	if (plan_change_guest(&q.wanted, r->text, r->size, &q.work, &q.errors) || change_may_set(g, &q.wanted, &q.errors))
+	if (r->op == REQUEST_SET) {
+		q.wanted = *g->plan;
+		err = plan_change_guest(&q.wanted, r->text, r->size, &q.work, &q.errors);
+	} else {
+		err = plan_read_guest(&q.wanted, r->text, r->size, &q.work, &q.errors);
+	}
+	if (err || change_may_set(g, &q.wanted, &q.errors))
 		refuse_errors();
 	else
 		end_life(g, &ends);
@@ -207,15 +215,15 @@ static void set(struct guest *g, const struct request *r)
 
 static void to_guest(const struct request *r)
 {
-	enum life_event event = r->op == REQUEST_SET ? LIFE_SET : LIFE_DELETE;
+	enum life_event event = r->op == REQUEST_DELETE ? LIFE_DELETE : LIFE_SET;
 	struct guest *g = life_find(r->guest);
-	const char *why = g ? refuse_locked(g, event, r->who) : "there is no guest of this name";
+	const char *why = g ? request_locked(g, event, r->who) : "there is no guest of this name";
 
 	if (!why)
 		why = life_refusal(g, event);
 	if (why)
 		refuse(r->guest, why);
-	else if (r->op == REQUEST_SET)
+	else if (event == LIFE_SET)
 		set(g, r);
 	else
 		delete(g);
@@ -224,13 +232,16 @@ static void to_guest(const struct request *r)
 static void serve(const struct request *r)
 {
 	static const char *const file[] = { [REQUEST_CREATE] = "create", [REQUEST_COPY] = "create", [REQUEST_PLACE] = "plan",
-		[REQUEST_SET] = "set",
+		[REQUEST_SET] = "set", [REQUEST_REPLACE] = "set",
 		[REQUEST_DELETE] = "delete" };
+	const char *why = r->still ? r->still(r->arg) : NULL;
 
 	q.begun = tsc_now();
 	plan_errors_init(&q.errors, file[r->op]);
 	if (life_held()) {
 		answer(ANSWER_REFUSED, "the machine is going down");
+	} else if (why) {
+		answer(ANSWER_REFUSED, why);
 	} else if (r->op == REQUEST_CREATE) {
 		plan_read_guest(&q.wanted, r->text, r->size, &q.work, &q.errors);
 		create();
@@ -253,7 +264,7 @@ bool requests_serve(void)
 
 const char *request_now(struct guest *g, enum life_event event, u32 seconds, const char *who, u64 now)
 {
-	const char *why = refuse_locked(g, event, who);
+	const char *why = request_locked(g, event, who);
 
 	if (why)
 		return why;

@@ -6,7 +6,7 @@
 
 #include "lifecycle.h"
 
-enum request_op { REQUEST_CREATE, REQUEST_COPY, REQUEST_PLACE, REQUEST_SET, REQUEST_DELETE };
+enum request_op { REQUEST_CREATE, REQUEST_COPY, REQUEST_PLACE, REQUEST_SET, REQUEST_REPLACE, REQUEST_DELETE };
 enum request_answer { ANSWER_LINE, ANSWER_DONE, ANSWER_REFUSED };	/* one more line of why not; the last word */
 
 typedef void request_answer_fn(void *arg, enum request_answer answer, const char *text);
@@ -16,9 +16,11 @@ struct request {
 	char guest[PLAN_NAME_SIZE];	/* whom; COPY: the new one's name; CREATE: its text has it */
 	char from[PLAN_NAME_SIZE];	/* COPY: of whom */
 	u32 size;
-	char text[PLAN_TABLE_SIZE_MAX];	/* CREATE, SET, COPY: a table [guest.NAME], or what is different in it */
+	char text[PLAN_TABLE_SIZE_MAX];	/* CREATE, REPLACE: a table [guest.NAME]; SET, COPY: what is different in it */
 	const struct plan_guest *place;	/* PLACE: what is created; stays until the answer */
-	const char *who;		/* "shell": constant */
+	const char *who;		/* "shell": stays until the answer */
+	/* When its turn has come: null, or why it is not wanted any more. May be null. */
+	const char *(*still)(void *arg);
 	request_answer_fn *answer;	/* out of requests_serve() only */
 	void *arg;
 };
@@ -32,6 +34,9 @@ bool request_put(const struct request *r);
 
 /* The first one's turn. true: some wait, or one is under way. Out of the event loop's turn. */
 bool requests_serve(void);
+
+/* Null, or that the plan has g locked; then the log says who tried. */
+const char *request_locked(const struct guest *g, enum life_event event, const char *who);
 
 /* START .. RESUME, BALLOON of g for who: null when it was begun, else why not. seconds: LIFE_STOP's. */
 const char *request_now(struct guest *g, enum life_event event, u32 seconds, const char *who, u64 now);

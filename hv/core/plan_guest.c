@@ -174,6 +174,15 @@ static const struct plan_rule guest_rules[] = {
 	{ "net",         TYPE(ARRAY),   plan_read_nets,           0,                    NULL },
 };
 
+const char *plan_guest_key(u32 nr, u32 *types, bool *required)
+{
+	if (nr >= ARRAY_COUNT(guest_rules))
+		return NULL;
+	*types = guest_rules[nr].types;
+	*required = nr < 3;	/* plan_read_guest_table() */
+	return guest_rules[nr].name;
+}
+
 void plan_read_guest_table(struct plan_reader *r, struct plan_guest *g, const struct toml_node *n)
 {
 	if (!plan_is_name(n->key, false))

@@ -198,12 +198,15 @@ static void show_disks(const struct show *s, const struct plan_guest *g)
 	show(s, "\n");
 }
 
-static void show_net(const struct show *s, const struct plan_net *n, const struct resolved_net *rn)
+/* mac: the one that admission gave; null: as the plan has it, if it has. */
+static void show_net(const struct show *s, const struct plan_net *n, const u8 *mac)
 {
+	static const u8 none[6];
 	char text[IP6_TEXT];
 
-	show(s, "{ switch = \"%s\", model = \"%s\", mac = \"%s\"", n->sw, n->model == NET_MODEL_E1000E ? "e1000e" : "virtio",
-	     mac_format(text, rn->mac));
+	show(s, "{ switch = \"%s\", model = \"%s\"", n->sw, n->model == NET_MODEL_E1000E ? "e1000e" : "virtio");
+	if (mac || memcmp(n->mac, none, sizeof(none)))
+		show(s, ", mac = \"%s\"", mac_format(text, mac ? mac : n->mac));
 	if (n->vlan)
 		show(s, ", vlan = %u", n->vlan);
 	if (n->trunk && !n->vlan_count)
@@ -220,13 +223,13 @@ static void show_net(const struct show *s, const struct plan_net *n, const struc
 	show(s, "%s }", n->address_count ? "]" : "");
 }
 
-static void show_nets(const struct show *s, const struct resolved_guest *rg)
+static void show_nets(const struct show *s, const struct plan_guest *g, const struct resolved_guest *rg)
 {
-	for (u32 i = 0; i < rg->plan->net_count; i++) {
+	for (u32 i = 0; i < g->net_count; i++) {
 		show(s, "%s", i ? ",\n\t" : "net = [");
-		show_net(s, &rg->plan->net[i], &rg->net[i]);
+		show_net(s, &g->net[i], rg ? rg->net[i].mac : NULL);
 	}
-	if (rg->plan->net_count)
+	if (g->net_count)
 		show(s, "]\n");
 }
 
@@ -276,17 +279,20 @@ static void show_switch(const struct show *s, const struct resolved_plan *rp, co
 		show(s, "mirror = \"%s:%s\"\n", rs->plan->mirror_from, rs->plan->mirror_to);
 }
 
-static void show_guest(const struct show *s, const struct resolved_guest *rg)
+static void show_cores(const struct show *s, const u16 *index, u32 count)
 {
-	static const char *const restart[] = { "never", "on-failure", "always" };
+	show(s, "cores = [");
+	for (u32 i = 0; i < count; i++)
+		show(s, "%s%u", i ? ", " : "", index[i]);
+	show(s, "]\n");
+}
+
+/* What admission has chosen for it, as comments. */
+static void show_places(const struct show *s, const struct resolved_guest *rg)
+{
 	static const char *const kind[DEVICE_RAM_KINDS] = { "flash", "screen" };
-	const struct plan_guest *g = rg->plan;
 	char text[24];
 
-	show(s, "\n[guest.%s]\ncores = [", g->name);
-	for (u32 i = 0; i < rg->core_count; i++)
-		show(s, "%s%u", i ? ", " : "", rg->core[i]);
-	show(s, "]\nmemory = \"%s\"\n", plan_format_memory(text, sizeof(text), g->memory));
 	for (u32 i = 0; i < rg->range_count; i++)
 		show(s, "# %s at 0x%lx is the machine's RAM at 0x%lx\n",
 		     plan_format_memory(text, sizeof(text), rg->range[i].size), rg->range[i].gpa, rg->range[i].hpa.v);
@@ -294,16 +300,45 @@ static void show_guest(const struct show *s, const struct resolved_guest *rg)
 		if (rg->device[i].size)
 			show(s, "# %s for its %s is the machine's RAM at 0x%lx\n",
 			     plan_format_memory(text, sizeof(text), rg->device[i].size), kind[i], rg->device[i].base.v);
+}
+
+/* rg: what it got; null: as it was asked for. */
+static void show_keys(const struct show *s, const struct plan_guest *g, const struct resolved_guest *rg)
+{
+	static const char *const restart[] = { "never", "on-failure", "always" };
+	char text[24];
+
+	if (!rg && !g->cores.is_list)
+		show(s, "cores = %u\n", g->cores.count);
+	else
+		show_cores(s, rg ? rg->core : g->cores.index, rg ? rg->core_count : g->cores.count);
+	show(s, "memory = \"%s\"\n", plan_format_memory(text, sizeof(text), g->memory));
+	if (rg)
+		show_places(s, rg);
 	show_boot(s, &g->boot);
 	if (g->display)
 		show(s, "display = true\n");
 	if (g->locked)
 		show(s, "locked = true\n");
 	show_disks(s, g);
-	show_nets(s, rg);
+	show_nets(s, g, rg);
 	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\nhyperv = %s\napic = \"%s\"\n",
 	     g->autostart ? "true" : "false", restart[g->restart], g->test_device ? "true" : "false",
 	     g->hyperv ? "true" : "false", g->apic == PLAN_APIC_OWNED ? "owned" : "virtual");
+}
+
+static void show_guest(const struct show *s, const struct resolved_guest *rg)
+{
+	show(s, "\n[guest.%s]\n", rg->plan->name);
+	show_keys(s, rg->plan, rg);
+}
+
+void plan_guest_show(const struct plan_guest *g, plan_print_fn *print, void *context)
+{
+	struct show s = { print, context };
+
+	show(&s, "[guest.%s]\n", g->name);
+	show_keys(&s, g, NULL);
 }
 
 static void show_rest(const struct show *s, const struct resolved_plan *rp)

@@ -3,6 +3,7 @@
 
 #include "json_in.h"
 #include "server.h"
+#include "ticket.h"
 #include "web_int.h"
 
 #include <hv/lib.h>
@@ -27,14 +28,11 @@ void answer_json(struct answer *a, u16 status)
 	out_init(&a->body, body_text, sizeof(body_text));
 }
 
-void answer_problem(struct answer *a, u16 status, const char *member, const char *fmt, ...)
+static void problem(struct answer *a, u16 status, const char *member, const char *fmt, va_list ap)
 {
 	char detail[300];
-	va_list ap;
 
-	va_start(ap, fmt);
 	fmt_vprint(detail, sizeof(detail), fmt, ap);
-	va_end(ap);
 	answer_json(a, status);
 	a->type = "application/problem+json";
 	json_open(&a->body, NULL, '{');
@@ -43,7 +41,60 @@ void answer_problem(struct answer *a, u16 status, const char *member, const char
 	json_text(&a->body, "detail", detail);
 	if (member && *member)
 		json_text(&a->body, "key", member);
+}
+
+void answer_problem(struct answer *a, u16 status, const char *member, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	problem(a, status, member, fmt, ap);
+	va_end(ap);
 	json_close(&a->body, '}');
+}
+
+void answer_problem_begin(struct answer *a, u16 status, const char *member, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	problem(a, status, member, fmt, ap);
+	va_end(ap);
+}
+
+/* --- versions ------------------------------------------------------------------------------------------------ */
+
+void answer_tag(struct answer *a, u64 tag)
+{
+	out_print(&a->head, "etag: \"%016lx\"\r\n", tag);
+}
+
+bool answer_read_tag(const char *text, u64 *tag)
+{
+	u64 v = 0;
+
+	if (strlen(text) != 18 || text[0] != '"' || text[17] != '"')
+		return false;
+	for (u32 i = 1; i < 17; i++) {
+		char c = text[i];
+
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+		v = v << 4 | (u64)(c <= '9' ? c - '0' : c - 'a' + 10);
+	}
+	*tag = v;
+	return true;
+}
+
+bool answer_unchanged(struct answer *a, u64 tag)
+{
+	u64 seen;
+
+	answer_tag(a, tag);
+	if (!answer_read_tag(a->r->match, &seen) || seen != tag)
+		return false;
+	a->status = 304;
+	return true;
 }
 
 struct guest *answer_guest(struct answer *a)
@@ -55,15 +106,22 @@ struct guest *answer_guest(struct answer *a)
 	return NULL;
 }
 
+static bool body_is_json(struct answer *a)
+{
+	bool is = !a->r->body_length || !strncmp(a->r->type, "application/json", 16);
+
+	if (!is)
+		answer_problem(a, 415, NULL, "the body must be application/json");
+	return is;
+}
+
 bool answer_read_body(struct answer *a)
 {
 	const char *names = a->route->body ? a->route->body : "", *why;
 	char member[24];
 
-	if (a->r->body_length && strncmp(a->r->type, "application/json", 16)) {
-		answer_problem(a, 415, NULL, "the body must be application/json");
+	if (!body_is_json(a))
 		return false;
-	}
 	if (!a->r->body_length && !strchr(names, '!')) {
 		json.count = 0;
 		return true;
@@ -252,26 +310,60 @@ static void dispatch(struct answer *a)
 		return;
 	if (a->r->body_length && a->r->method == HTTP_GET)
 		answer_problem(a, 400, NULL, "a body is not wanted here");
-	else if (a->r->method == HTTP_GET || a->r->method == HTTP_HEAD || answer_read_body(a))
+	else if (a->r->method == HTTP_GET || a->r->method == HTTP_HEAD ||
+		 (a->route->body && a->route->body[0] == '{' ? body_is_json(a) : answer_read_body(a)))
 		a->route->handle(a);
+}
+
+static const char *result_word(u16 status)
+{
+	return status < 300 ? "done" : status == 401 || status == 403 || status == 429 ? "refused" : "failed";
+}
+
+/* What is said goes out, and into the audit log. */
+static bool conclude(struct answer *a)
+{
+	bool sent;
+
+	if (a->route && a->route->audited)
+		audit_add(a, result_word(a->status));
+	if (a->raw)
+		return true;
+	sent = send(a);
+	mbedtls_platform_zeroize(a->body.to, a->body.at);	/* there may be a token in it */
+	return sent;
+}
+
+void answer_later(struct answer *a, struct ticket *t)
+{
+	a->ticket = t;
+}
+
+bool answer_late(struct web_conn *c)
+{
+	struct answer a = { .c = c, .r = &c->request, .now = web_now(), .route = c->route, .who = c->who };
+
+	out_init(&a.head, head_text, sizeof(head_text));
+	answer_json(&a, 200);
+	answer_finish(&a, c->ticket);
+	ticket_drop(c->ticket);
+	c->ticket = NULL;
+	return conclude(&a);
 }
 
 bool answer_request(struct web_conn *c)
 {
 	struct answer a = { .c = c, .r = &c->request, .now = web_now() };
-	bool sent;
 
 	out_init(&a.head, head_text, sizeof(head_text));
 	answer_json(&a, 200);
 	dispatch(&a);
 	mbedtls_platform_zeroize(&json, sizeof(json));
 	mbedtls_platform_zeroize(c->request.body, c->request.body_length);
-	if (a.route && a.route->audited)
-		audit_add(&a, a.status < 300 ? "done" : a.status == 401 || a.status == 403 || a.status == 429 ?
-			"refused" : "failed");
-	if (a.raw)
-		return true;
-	sent = send(&a);
-	mbedtls_platform_zeroize(a.body.to, a.body.at);	/* there may be a token in it */
-	return sent;
+	if (!a.ticket)
+		return conclude(&a);
+	c->ticket = a.ticket;
+	c->route = a.route;
+	c->who = a.who;
+	return true;
 }

@@ -12,6 +12,7 @@
 #define ANSWER_BODY_MAX (256 * KiB)
 
 struct api_route;
+struct ticket;
 
 struct answer {
 	struct web_conn *c;
@@ -24,7 +25,11 @@ struct answer {
 	const char *type;		/* of the body */
 	struct out head, body;		/* head: further header lines */
 	bool raw;			/* the handler has put everything by itself (a stream begins) */
+	struct ticket *ticket;		/* the answer comes later */
 };
+
+/* api_route.body of what is not JSON with known members. */
+#define BODY_GUEST "{guest}"		/* JSON with a guest's keys */
 
 /* One function of the API. Handlers fill the body, or call answer_problem(). */
 struct api_route {
@@ -44,6 +49,26 @@ bool answer_request(struct web_conn *c);
 
 /* RFC 9457 problem details instead of a body; member: which key of the request is wrong, or null. */
 void answer_problem(struct answer *a, u16 status, const char *member, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* The same without its closing brace: more members may follow. */
+void answer_problem_begin(struct answer *a, u16 status, const char *member, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* The version of what is answered, as ETag; and the one in an If-Match or If-None-Match: false: it is none of ours. */
+void answer_tag(struct answer *a, u64 tag);
+bool answer_read_tag(const char *text, u64 *tag);
+
+/* The client knows this version already: 304 is answered. */
+bool answer_unchanged(struct answer *a, u64 tag);
+
+/* Nothing is answered before t is done: ticket.h. */
+void answer_later(struct answer *a, struct ticket *t);
+
+/* The ticket of c is done: put the answer. false: no memory for it. */
+bool answer_late(struct web_conn *c);
+
+/* api_life.c: what stands on a ticket that is done. The If-Match of a request onto a ticket; must: there has to be one. */
+void answer_finish(struct answer *a, const struct ticket *t);
+bool answer_take_match(struct answer *a, bool must, struct ticket *t);
 
 /* 200 (or 202, 201) and a JSON object: what follows goes into a->body. */
 void answer_json(struct answer *a, u16 status);

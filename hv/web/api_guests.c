@@ -5,6 +5,7 @@
 #include "web_int.h"
 
 #include "hv/control/lifecycle.h"
+#include "hv/control/requests.h"
 #include "hv/control/text.h"
 
 #include <hv/lib.h>
@@ -107,18 +108,29 @@ void api_guest(struct answer *a)
 	json_open(&a->body, NULL, '{');
 	put_brief(&a->body, g, a->now);
 	json_bool(&a->body, "autostart", g->plan->autostart);
+	json_bool(&a->body, "locked", g->plan->locked);
 	put_exits(&a->body, g);
 	put_last_end(&a->body, life_of(g));
+	api_guest_plan(&a->body, g);
 	json_close(&a->body, '}');
+	answer_tag(a, api_guest_tag(g));
 }
 
 /* --- changing ------------------------------------------------------------------------------------------------ */
 
 /* Begun: what comes of it is seen in the state, and among the events. */
-static void begun(struct answer *a, const struct guest *g, const char *why)
+static void act(struct answer *a, enum life_event event, u32 seconds)
 {
+	struct guest *g = answer_guest(a);
+	const char *why;
+	char who[48];
+
+	if (!g)
+		return;
+	fmt_print(who, sizeof(who), "API (%.31s)", a->who.name);
+	why = request_now(g, event, seconds, who, a->now);
 	if (why) {
-		answer_problem(a, 409, NULL, "guest %s: %s", g->name, why);
+		answer_problem(a, g->plan->locked ? 403 : 409, NULL, "guest %s: %s", g->name, why);
 		return;
 	}
 	answer_json(a, 202);
@@ -130,41 +142,39 @@ static void begun(struct answer *a, const struct guest *g, const char *why)
 
 void api_guest_start(struct answer *a)
 {
-	struct guest *g = answer_guest(a);
-
-	if (g)
-		begun(a, g, life_start(g, a->now));
+	act(a, LIFE_START, 0);
 }
 
 void api_guest_stop(struct answer *a)
 {
 	const char *text = answer_member(a, "seconds");
-	struct guest *g = answer_guest(a);
 	u32 seconds = 0;
 
-	if (!g)
-		return;
 	for (const char *c = text; *c; c++) {
 		if (*c < '0' || *c > '9' || (seconds = seconds * 10 + (u32)(*c - '0')) > STOP_SECONDS_MAX) {
 			answer_problem(a, 422, "seconds", "seconds: a whole number, at most %u", STOP_SECONDS_MAX);
 			return;
 		}
 	}
-	begun(a, g, life_stop(g, *text ? seconds : STOP_SECONDS_DEFAULT, a->now));
+	act(a, LIFE_STOP, *text ? seconds : STOP_SECONDS_DEFAULT);
 }
 
 void api_guest_reset(struct answer *a)
 {
-	struct guest *g = answer_guest(a);
-
-	if (g)
-		begun(a, g, life_reset(g, a->now));
+	act(a, LIFE_RESET, 0);
 }
 
 void api_guest_kill(struct answer *a)
 {
-	struct guest *g = answer_guest(a);
+	act(a, LIFE_KILL, 0);
+}
 
-	if (g)
-		begun(a, g, life_kill(g, a->now));
+void api_guest_pause(struct answer *a)
+{
+	act(a, LIFE_PAUSE, 0);
+}
+
+void api_guest_resume(struct answer *a)
+{
+	act(a, LIFE_RESUME, 0);
 }

@@ -23,6 +23,7 @@ enum conn_state {
 	CONN_NEW,			/* accepted */
 	CONN_HANDSHAKE,
 	CONN_HTTP,
+	CONN_WAITING,			/* for what a request asked to be done */
 	CONN_STREAM,			/* events, a console: until one side ends it */
 	CONN_CLOSING,			/* what is written goes out, then the end */
 };
@@ -53,13 +54,16 @@ struct web_conn {
 	char *out;			/* the answer, of the heap */
 	size_t out_size, out_length, out_at;
 
+	struct ticket *ticket;		/* of a request that waits; with its function of the API */
+	const struct api_route *route;
+
 	const struct stream_ops *stream;
 	u64 stream_at[3];		/* the stream's own: positions */
 	u32 stream_guest, stream_port;
 	u64 stream_beat;		/* TSC of the last sign of life */
 	char stream_name[32];
 	struct ws_reader ws;
-	struct identity who;		/* of a stream: it ends when they may no longer do this */
+	struct identity who;		/* of a stream: it ends when they may no longer do this; of a request that waits */
 };
 
 /* Room for n bytes more of answer or stream; false: no memory, the connection is closed without a word. Fiber. */

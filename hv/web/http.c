@@ -19,7 +19,7 @@ static const struct field fields[] = {
 	FIELD("sec-websocket-version", ws_version), FIELD("if-none-match", match), FIELD("last-event-id", last_event),
 	FIELD("accept", accept), { "content-length", 0, 0 }, { "transfer-encoding", 0, 0 }, { "content-encoding", 0,
 		0 },
-	{ "expect", 0, 0 },
+	{ "expect", 0, 0 }, FIELD("if-match", if_match),
 };
 enum { FIELD_ACCEPT = 11, FIELD_CONTENT_ENCODING = 14, FIELD_EXPECT = 15 };
 
@@ -215,7 +215,9 @@ const char *http_reason(u32 status)
 			"No Content" },
 		{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404,
 			"Not Found" },
-		{ 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 409, "Conflict" }, { 413,
+		{ 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 409, "Conflict" },
+		{ 411, "Length Required" }, { 412, "Precondition Failed" }, { 416, "Range Not Satisfiable" },
+		{ 428, "Precondition Required" }, { 507, "Insufficient Storage" }, { 413,
 			"Content Too Large" },
 		{ 414, "URI Too Long" }, { 415, "Unsupported Media Type" }, { 421, "Misdirected Request" },
 		{ 422, "Unprocessable Content" }, { 426, "Upgrade Required" }, { 429, "Too Many Requests" },

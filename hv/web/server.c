@@ -8,6 +8,7 @@
 #include "events.h"
 #include "fiber.h"
 #include "heap.h"
+#include "ticket.h"
 #include "tls.h"
 #include "web_int.h"
 
@@ -21,9 +22,10 @@
 #define IDLE_S 15ul			/* between requests of somebody without an account */
 #define IDLE_KNOWN_S 120ul
 #define STALL_S 30ul			/* in which something of an answer must arrive */
+#define WAITING_S 600ul			/* for what a request asked to be done */
 #define CLOSING_S 5ul
 #define SPARE 3u			/* places that are kept free for who comes next */
-#define REQUESTS_MAX 10000u		/* of one connection */
+#define CONN_REQUESTS_MAX 10000u		/* of one connection */
 #define OUT_GRAIN 4096ul
 
 static struct {
@@ -193,6 +195,9 @@ static void end_stream(struct web_conn *c)
 static void release(struct web_conn *c)
 {
 	end_stream(c);
+	if (c->ticket)
+		ticket_leave(c->ticket);
+	c->ticket = NULL;
 	drop_output(c);
 	if (c->has_ssl)
 		mbedtls_ssl_free(&c->ssl);
@@ -290,6 +295,12 @@ static bool read_plain(struct web_conn *c, u64 now)
 
 static void after_request(struct web_conn *c, u64 now)
 {
+	if (c->ticket) {
+		c->state = CONN_WAITING;
+		c->deadline = in_seconds(now, WAITING_S);
+		return;
+	}
+	c->state = CONN_HTTP;
 	c->requests++;
 	server_counts.requests++;
 	c->request_at = 0;
@@ -298,7 +309,7 @@ static void after_request(struct web_conn *c, u64 now)
 		c->deadline = in_seconds(now, STALL_S);
 		return;
 	}
-	if (c->last || !c->request.keep_alive || c->requests >= REQUESTS_MAX)
+	if (c->last || !c->request.keep_alive || c->requests >= CONN_REQUESTS_MAX)
 		c->last = true;
 	http_begin(&c->request);
 	c->deadline = in_seconds(now, STALL_S);
@@ -328,6 +339,21 @@ static bool do_http(struct web_conn *c, u64 now)
 	if (!c->request.complete && !c->request.status)
 		return true;
 	if (!answer_request(c)) {
+		server_counts.no_memory++;
+		cut(c);
+		return false;
+	}
+	after_request(c, web_now());
+	return true;
+}
+
+/* Its bytes stay where they are until the answer is on its way. */
+static bool do_waiting(struct web_conn *c, u64 now)
+{
+	(void)now;
+	if (!c->ticket->done)
+		return false;
+	if (!answer_late(c)) {
 		server_counts.no_memory++;
 		cut(c);
 		return false;
@@ -385,7 +411,7 @@ static bool step(struct web_conn *c, u64 now)
 {
 	static bool (*const act[])(struct web_conn *c, u64 now) = { [CONN_NEW] = do_new, [CONN_HANDSHAKE] =
 		do_handshake,
-		[CONN_HTTP] = do_http, [CONN_STREAM] = do_stream, [CONN_CLOSING] = do_closing };
+		[CONN_HTTP] = do_http, [CONN_WAITING] = do_waiting, [CONN_STREAM] = do_stream, [CONN_CLOSING] = do_closing };
 
 	if (c->state == CONN_FREE)
 		return false;

@@ -18,6 +18,17 @@ void api_guest_start(struct answer *a);
 void api_guest_stop(struct answer *a);
 void api_guest_reset(struct answer *a);
 void api_guest_kill(struct answer *a);
+void api_guest_pause(struct answer *a);
+void api_guest_resume(struct answer *a);
+/* api_life.c: */
+struct guest;
+struct out;
+void api_guest_create(struct answer *a);
+void api_guest_replace(struct answer *a);
+void api_guest_delete(struct answer *a);
+void api_guest_plan(struct out *o, const struct guest *g);	/* member "plan": what PUT takes */
+u64 api_guest_tag(const struct guest *g);			/* of its plan */
+u64 api_plan_tag(void);
 /* api_machine.c: */
 void api_plan(struct answer *a);
 void api_machine(struct answer *a);

@@ -72,6 +72,7 @@ def rows(which):
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
         Row(Qemu, None, 5, webrows.web, plans.two_linux, card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 4, webrows.cycles, lifeguests.two, ci=False, name='web-cycles', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 3, natguests.nat, natguests.plan, card='virtio-net-pci', ports=(8081, 8082)),
         Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, card='virtio-net-pci', ports=(2201, 2202)),
         Row(lasting.QemuVirtio, None, 3, natguests.capture_file, natguests.on_disk, ci=False),

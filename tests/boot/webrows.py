@@ -2,13 +2,18 @@
 """The HTTPS server inside the hypervisor, as curl and Python's TLS see it from the build host."""
 import hashlib
 import json
+import os
+import re
 import socket
 import ssl
 import subprocess
 import tempfile
+import time
 
-from scenarios import linux_boots, shell, view
+import lifeguests
+from scenarios import linux_boots, ready, shell, view
 
+CYCLES = int(os.environ.get('CYCLES', 100))
 PASSWORD = 'correct horse battery'
 
 
@@ -41,8 +46,24 @@ class Api:
         text, status = out.stdout.rsplit('\n', 1)
         return int(status), text
 
-    def get(self, path, body=None, method=None, want=200):
-        status, text = self.ask(path, body, method)
+    def tag(self, path):
+        """The version of what is there, for If-Match."""
+        status, head = self.ask(path, None, None, '-D', '-', '-o', '/dev/null')
+        assert status == 200, f'{path}: {status}'
+        return re.search(r'etag: ("[0-9a-f]{16}")', head).group(1)
+
+    def until(self, path, want, method='POST', tries=100):
+        """Ask again while the answer is: not yet."""
+        for _ in range(tries):
+            status, text = self.ask(path, method=method)
+            if status == want:
+                return
+            assert status == 409, f'{path}: {status}: {text}'
+            time.sleep(0.2)
+        raise AssertionError(f'{path}: {text}')
+
+    def get(self, path, body=None, method=None, want=200, more=()):
+        status, text = self.ask(path, body, method, *more)
         assert status == want, f'{path}: {status}: {text}'
         return text if path in ('/v1/plan', '/metrics') or not text else json.loads(text)
 
@@ -76,6 +97,46 @@ def old_tls_is_refused(port):
         pass
 
 
+def come_and_go(m, api):
+    """One goes, another one with its cores comes, is changed; mistakes are answered by key."""
+    keys = api.get('/v1/guests/right')['plan']
+    assert keys['memory'] == '192MiB' and keys['boot']['type'] == 'linux', keys
+    assert api.ask('/v1/guests', {**keys, 'name': 'third', 'memory': '64 MB'})[0] == 422
+    wrong = json.loads(api.ask('/v1/guests', {**keys, 'name': 'third', 'cores': 2})[1])
+    assert wrong['key'] == 'cores' and wrong['errors'], wrong
+    api.get('/v1/guests/right/kill', method='POST', want=202)
+    api.until('/v1/guests/right', 200, 'DELETE')
+    third = api.get('/v1/guests', {**keys, 'name': 'third', 'cores': 1}, want=201)
+    assert third['state'] == 'off', third
+    assert api.ask('/v1/guests/third', {**keys, 'cores': 2}, 'PUT')[0] == 428
+    seen = ('-H', 'If-Match: ' + api.tag('/v1/guests/third'))
+    api.get('/v1/guests/third', {**keys, 'cores': 2}, 'PUT', more=seen)
+    api.get('/v1/guests/third', {**keys, 'cores': 1}, 'PUT', want=412, more=seen)
+    api.until('/v1/guests/third/start', 202)
+    m.expect(r'guest third: running', 60)
+    assert '[guest.third]' in api.get('/v1/plan')
+
+
+def cycles(m, _plan):
+    """A hundred guests made, started, ended and deleted through the API; nothing is left of them."""
+    ready(m)
+    api = enter(m)
+    guest = {'name': 'copy', 'cores': 1, 'memory': '32MiB', 'test_device': True, 'restart': 'never',
+             'boot': {'type': 'elf', 'file': 'hello.elf'}, 'net': [{'switch': 'lan'}], 'display': True}
+    before = None
+    for i in range(CYCLES):
+        api.get('/v1/guests', guest, want=201)
+        api.until('/v1/guests/copy/start', 202)
+        while api.get('/v1/guests/copy')['state'] not in ('ended', 'clearing'):
+            time.sleep(0.05)
+        api.until('/v1/guests/copy', 200, 'DELETE')
+        if not i or i % 25 == 24:
+            now = lifeguests.audit(m)
+            before = before or now
+            assert now == before, f'round {i}: {now}, after the first one {before}'
+    return f'{CYCLES} times'
+
+
 def web(m, _plan):
     """Enrol, log in, list, stop and start a guest, a token, metrics."""
     linux_boots(m, ('left', 'right'))
@@ -88,12 +149,9 @@ def web(m, _plan):
     api.get('/v1/guests/right/kill', method='POST', want=202)
     m.expect(r'GUEST-KILLED', 30)
     assert api.get('/v1/guests/right')['last_end']['id'] == 'GUEST-KILLED'
-    for _ in range(50):
-        status, text = api.ask('/v1/guests/right/start', method='POST')
-        if status == 202:
-            break
-        assert status == 409, text
+    api.until('/v1/guests/right/start', 202)
     m.expect(r'guest right: running', 60)
+    come_and_go(m, api)
     token = api.get('/v1/tokens', {'name': 'ci', 'role': 'viewer'}, want=201)['token']
     viewer = Api.__new__(Api)
     viewer.port, viewer.ca, viewer.jar, viewer.headers = api.port, api.ca, '/dev/null', [f'Authorization: Bearer {token}']

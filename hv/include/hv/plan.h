@@ -278,6 +278,9 @@ int plan_read_guest(struct plan_guest *g, const void *bytes, u64 size, struct pl
 int plan_change_guest(struct plan_guest *g, const void *bytes, u64 size, struct plan_table_work *work,
 		      struct plan_errors *errors);
 
+/* The nth key of a guest's table, with BIT32() of the TOML types that it may have; null: there are no more. */
+const char *plan_guest_key(u32 nr, u32 *types, bool *required);
+
 /* 1 to 31 of a-z 0-9 - _, as a guest's name must be; with capitals also A-Z and '.'. */
 bool plan_is_name(const char *s, bool capitals);
 
@@ -415,6 +418,9 @@ int resolved_plan_verify(const struct plan *plan, const struct machine_facts *fa
 typedef void plan_print_fn(void *context, const char *text);
 void resolved_plan_show(const struct plan *plan, const struct resolved_plan *resolved, plan_print_fn *print,
 			void *context);
+
+/* One guest as it was asked for, without what admission chose: a text that plan_read_guest() takes. */
+void plan_guest_show(const struct plan_guest *g, plan_print_fn *print, void *context);
 
 /* "512MiB", "4GiB": bytes as a plan spells them. Returns buf. */
 char *plan_format_memory(char *buf, size_t size, u64 bytes);

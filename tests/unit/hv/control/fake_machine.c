@@ -426,6 +426,8 @@ WEAK const char *plan_store_forget(void) { return "there is no datastore"; }
 WEAK bool plan_store_step(u64 now) { return false; }
 WEAK bool plan_store_settled(u64 now) { return true; }
 WEAK u32 plan_store_nth(u32 n) { return 0; }
+WEAK bool plan_store_lasts(void) { return false; }
+WEAK void plan_store_changed(void) { }
 
 WEAK void vcpu_kick(struct guest *g, u32 vcpu)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web_fake.h"
 
+#include "hv/control/hub.h"
+#include "hv/control/requests.h"
 #include "hv/web/accounts_int.h"
 #include "hv/web/web_int.h"
 #include "hv/web/wire.h"
@@ -14,8 +16,16 @@
 
 u64 web_fake_now;
 u64 web_fake_breaths;
+void (*web_fake_loop)(void);
 static u8 *arena;
 
+#define WEAK __attribute__((weak))
+void shell_forget(void);
+void loop_forget(const struct guest *g);
+WEAK void shell_forget(void) { }
+WEAK void loop_forget(const struct guest *g) { }
+WEAK void hub_add(struct guest *g) { }
+WEAK void hub_drop(const struct guest *g) { }
 u64 web_now(void) { return web_fake_now++; }	/* it never stands still */
 void fiber_breathe(void) { web_fake_breaths++; }
 u64 wall_ns(u64 tsc) { return 1800000000ul * NS_PER_S + tsc; }
@@ -52,6 +62,9 @@ static void transport(struct web_conn *c)
 void web_fake_turns(u32 n)
 {
 	while (n--) {
+		requests_serve();
+		if (web_fake_loop)
+			web_fake_loop();
 		server_step(web_fake_now);
 		for (u32 i = 0; i < WEB_CONNECTIONS; i++)
 			transport(server_conn(i));
@@ -190,6 +203,8 @@ void web_fake_begin(void)
 
 	fake_machine_init();
 	life_init();
+	requests_init();
+	web_fake_loop = NULL;
 	srand(1);
 	web_fake_now = 1000 * HZ;
 	arena = aligned_alloc(4096, WEB_FAKE_HEAP);

@@ -18,6 +18,9 @@
 extern u64 web_fake_now;		/* TSC */
 extern u64 web_fake_breaths;		/* calls of fiber_breathe() */
 
+/* The rest of the event loop's turn; null: nothing but requests_serve(). */
+extern void (*web_fake_loop)(void);
+
 /* A server with a certificate of its own, no accounts; the clock begins at 1000 s. */
 void web_fake_begin(void);
 void web_fake_end(void);

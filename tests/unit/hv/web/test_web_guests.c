@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
+/* Guests made, changed and deleted through the API: what JSON becomes, which errors come back, who is locked, two at once. The test is
+ * the layer below: admission. */
+#define _GNU_SOURCE
+#include "web_fake.h"
+
+#include "hv/control/plan_store.h"
+
+#include <hv/change.h>
+
+#define KEYS "\"cores\":1,\"memory\":\"64MiB\",\"boot\":{\"type\":\"elf\",\"file\":\"k\"}"
+
+static struct web_client client, second;
+static char admin[160], operator[160];
+static struct guest made;
+static struct plan_guest made_plan, wanted;
+static const char *refuse_with;
+static u32 adds, sets, drops, changes;
+static bool held;			/* admission answers nothing: requests stay in the queue */
+
+struct guest *change_add(const struct plan_guest *g, struct plan_errors *errors)
+{
+	wanted = *g;
+	if (refuse_with) {
+		plan_error_add(errors, "PLAN-MEMORY", 1, "guest.new.memory", "%s", refuse_with);
+		plan_error_add(errors, "PLAN-CORES", 1, "guest.new", "other cores");
+		return NULL;
+	}
+	adds++;
+	made_plan = *g;
+	made = (struct guest){ .index = 2, .vcpu_count = 1, .console = fake_guest[0].console, .input = fake_guest[0].input,
+			       .plan = &made_plan, .name = made_plan.name };
+	made.core_of[0] = 4;
+	guests[2] = &made;
+	guest_count = 3;
+	return &made;
+}
+
+int change_may_set(const struct guest *g, const struct plan_guest *as, struct plan_errors *errors)
+{
+	wanted = *as;
+	return 0;
+}
+
+struct guest *change_set_end(struct guest *g, const struct plan_guest *as, struct plan_errors *errors)
+{
+	sets++;
+	*(struct plan_guest *)g->plan = *as;
+	return g;
+}
+
+void change_drop_end(struct guest *g)
+{
+	drops++;
+	guests[g->index] = NULL;
+}
+
+void plan_store_changed(void)
+{
+	changes++;
+}
+
+bool plan_store_lasts(void)
+{
+	return changes > 1;
+}
+
+/* Cores do at once what they are asked. */
+static void loop(void)
+{
+	struct message m;
+
+	life_tick(web_fake_now);
+	for (u32 core = 1; core < core_count && !held; core++)
+		while (fake_core_get(core, &m))
+			if (m.type == MSG_ZERO || m.type == MSG_RELOAD)
+				fake_core_put(core, m.type == MSG_ZERO ? MSG_ZEROED : MSG_RELOADED, (struct guest *)m.arg[0], m.arg[1]);
+	for (u32 core = 1; core < core_count; core++)
+		while (message_get(&core_table[core].from_core, &m))
+			life_message(&m, web_fake_now);
+}
+
+static void make_token(const char *name, enum role role, char to[160])
+{
+	char secret[ACCOUNT_SECRET + 1];
+	u16 status;
+
+	assert_null(accounts_add_token(name, role, 0, "root", 0, secret, &status));
+	snprintf(to, 160, "Authorization: Bearer %s\r\n", secret);
+}
+
+static int setup(void **state)
+{
+	web_fake_begin();
+	web_fake_loop = loop;
+	make_token("boss", ROLE_ADMIN, admin);
+	make_token("hand", ROLE_OPERATOR, operator);
+	refuse_with = NULL;
+	held = false;
+	adds = sets = drops = changes = 0;
+	for (u32 i = 0; i < 2; i++) {
+		struct plan_guest *p = (struct plan_guest *)fake_guest[i].plan;
+
+		p->cores.count = 2;
+		str_copy(p->boot.kernel, sizeof(p->boot.kernel), "vmlinuz");
+		str_copy(p->boot.cmdline, sizeof(p->boot.cmdline), "console=ttyS0 \"x\\y\"");
+	}
+	assert_true(web_client_open(&client, 1, 0));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	web_client_close(&client);
+	if (second.conn)
+		web_client_close(&second);
+	memset(&second, 0, sizeof(second));
+	web_fake_turns(20);
+	web_fake_end();
+	return 0;
+}
+
+static int ask(const char *line, const char *more, const char *body)
+{
+	char headers[400];
+
+	snprintf(headers, sizeof(headers), "%s%s", admin, more);
+	return web_client_ask(&client, line, headers, body);
+}
+
+static void has(const char *part)
+{
+	if (!strstr(client.text, part))
+		fail_msg("no %s in:\n%s", part, client.text);
+}
+
+static void creating(void **state)
+{
+	assert_int_equal(web_client_ask(&client, "POST /v1/guests", operator, "{}"), 403);
+	assert_int_equal(ask("POST /v1/guests", "", "{\"name\":\"new\",\"autostart\":false,\"cores\":[3,4],\"memory\":\"64MiB\","
+			     "\"boot\":{\"type\":\"linux\",\"kernel\":\"k/b\",\"cmdline\":\"say=\\\"hi\\\"\"},"
+			     "\"net\":[{\"switch\":\"lan\",\"vlan\":7,\"address\":[\"10.0.0.2\"]}]}"), 201);
+	has("\r\nlocation: /v1/guests/new\r\n");
+	has("\r\netag: \"");
+	has("{\"name\":\"new\",\"state\":\"off\",\"lasting\":false}");
+	assert_int_equal(adds, 1);
+	assert_string_equal(wanted.name, "new");
+	assert_string_equal(wanted.boot.kernel, "k/b");
+	assert_string_equal(wanted.boot.cmdline, "say=\"hi\"");
+	assert_true(wanted.cores.is_list && wanted.cores.count == 2 && wanted.cores.index[1] == 4 && !wanted.autostart);
+	assert_true(wanted.net_count == 1 && wanted.net[0].vlan == 7 && wanted.net[0].address[0].ip4 == 0x0a000002);
+	assert_int_equal(ask("POST /v1/guests", "", "{\"name\":\"new\"," KEYS "}"), 409);
+	has("\"key\":\"name\"");
+	assert_int_equal(ask("GET /v1/guests", "", NULL), 200);
+	has("\"name\":\"new\"");
+}
+
+/* Each names the member, and nothing was made. */
+static void wrong_bodies(void **state)
+{
+	static const struct { const char *body; int status; const char *part; } wrong[] = {
+		{ "{\"name\":\"new\"," KEYS ",\"colour\":1}", 422, "\"key\":\"colour\"" },
+		{ "{\"name\":\"new\"," KEYS ",\"cores\":1}", 422, "\"key\":\"cores\"" },
+		{ "{\"name\":\"new\",\"cores\":1,\"memory\":\"64MiB\"}", 422, "\"key\":\"boot\"" },
+		{ "{\"name\":\"new\",\"cores\":true,\"memory\":\"64MiB\",\"boot\":{\"type\":\"elf\",\"file\":\"k\"}}", 422,
+		  "\"detail\":\"a list in [ ] or a number, not true or false\"" },
+		{ "{\"name\":\"new\",\"cores\":1,\"memory\":\"1MiB\",\"boot\":{\"type\":\"elf\",\"fill\":\"k\"}}", 422,
+		  "\"key\":\"boot.fill\"" },
+		{ "{\"name\":\"new\",\"cores\":1.5}", 422, "\"key\":\"cores\"" },
+		{ "{\"name\":\"new\",\"cores\":null}", 422, "\"key\":\"cores\"" },
+		{ "{\"name\":\"new\",\"cores\":-1,\"memory\":\"64MiB\",\"boot\":{\"type\":\"elf\",\"file\":\"k\"}}", 422, "not -1" },
+		{ "{\"name\":\"new\",\"a]\\n[x\":1}", 422, "no such key" },
+		{ "{\"name\":\"new\",\"boot\":{\"a b\":1}}", 422, "\"key\":\"boot\"" },
+		{ "{\"name\":\"n]\\n[guest.x\"," KEYS "}", 422, "\"key\":\"name\"" },
+		{ "{\"name\":\"new\\u0000\"," KEYS "}", 422, "\"key\":\"name\"" },
+		{ "{\"name\":\"new\",\"name\":\"two\"," KEYS "}", 422, "\"key\":\"name\"" },
+		{ "{" KEYS "}", 422, "\"key\":\"name\"" },
+		{ "{\"name\":\"new\",\"memory\":\"64MiB\\u0000\"}", 422, "NUL" },
+		{ "{\"name\":\"new\",\"net\":[[[[[[[[1]]]]]]]]}", 422, "too deep" },
+		{ "[]", 400, "object" }, { "{", 400, "JSON" }, { "", 400, "JSON" },
+	};
+
+	for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
+		int status = ask("POST /v1/guests", "", wrong[i].body);
+
+		if (status != wrong[i].status)
+			fail_msg("%s: %s", wrong[i].body, client.text);
+		has(wrong[i].part);
+	}
+	assert_int_equal(adds, 0);
+	refuse_with = "at most 32MiB";
+	assert_int_equal(ask("POST /v1/guests", "", "{\"name\":\"new\"," KEYS "}"), 422);
+	has("\"detail\":\"at most 32MiB\",\"key\":\"memory\",\"errors\":[{\"id\":\"PLAN-MEMORY\",\"key\":\"memory\","
+	    "\"detail\":\"at most 32MiB\"},{\"id\":\"PLAN-CORES\",\"key\":\"\",\"detail\":\"other cores\"}]}");
+	assert_int_equal(adds + changes, 0);
+	assert_int_equal(ask("POST /v1/guests", "Content-Length: 9000\r\n", NULL), 413);
+}
+
+static void cut_tag(char to[80])
+{
+	const char *at = strstr(client.text, "etag: ");
+
+	assert_non_null(at);
+	snprintf(to, 80, "If-Match: %.18s\r\n", at + 6);
+}
+
+/* What GET shows is what PUT takes; whoever has not seen the last version changes nothing. */
+static void changing(void **state)
+{
+	static const char plan[] = "{\"cores\":2,\"memory\":\"512MiB\",\"boot\":{\"type\":\"linux\",\"kernel\":\"vmlinuz\","
+		"\"cmdline\":\"console=ttyS0 \\\"x\\\\y\\\"\"},\"autostart\":true,\"restart\":\"on-failure\",\"test_device\":false,"
+		"\"hyperv\":false,\"apic\":\"virtual\"}";
+	char tag[80], other[80], body[500];
+
+	assert_int_equal(ask("GET /v1/guests/web", "", NULL), 200);
+	cut_tag(tag);
+	str_copy(body, sizeof(body), strstr(client.text, "\"plan\":") + 7);
+	*strrchr(body, '}') = 0;
+	assert_string_equal(body, "{\"cores\":2,\"memory\":\"512MiB\",\"boot\":{\"type\":\"linux\",\"kernel\":\"vmlinuz\","
+			    "\"cmdline\":\"console=ttyS0 \\\"x\\\\y\\\"\"},\"autostart\":true,\"restart\":\"on-failure\",\"test_device\":false,"
+			    "\"hyperv\":false,\"apic\":\"owned\"}");
+	str_copy(body, sizeof(body), plan);
+	assert_int_equal(ask("PUT /v1/guests/web", "", body), 428);
+	assert_int_equal(ask("PUT /v1/guests/web", "If-Match: \"0000000000000000\"\r\n", body), 412);
+	assert_int_equal(ask("PUT /v1/guests/web", "If-Match: x\r\n", body), 412);
+	assert_int_equal(sets, 0);
+	assert_int_equal(ask("PUT /v1/guests/web", tag, body), 200);
+	has("{\"name\":\"web\",\"state\":\"off\",\"lasting\":false}");
+	assert_int_equal(sets, 1);
+	assert_int_equal(ask("GET /v1/guests/web", "", NULL), 200);
+	has(plan);
+	cut_tag(other);
+	assert_string_not_equal(tag, other);
+	assert_int_equal(ask("PUT /v1/guests/web", tag, body), 412);
+	assert_int_equal(ask("PUT /v1/guests/web", other, "{\"cores\":1}"), 422);
+	assert_int_equal(ask("PUT /v1/guests/web", other, "{\"name\":\"x\"," KEYS "}"), 422);
+	assert_int_equal(sets, 1);
+	assert_int_equal(ask("PUT /v1/guests/web", "If-Match: *\r\n", "{\"name\":\"web\"," KEYS "}"), 200);
+	assert_int_equal(sets, 2);
+	has("\"lasting\":true");
+	assert_int_equal(wanted.boot.cmdline[0], 0);
+	assert_int_equal(ask("PUT /v1/guests/none", "If-Match: *\r\n", "{" KEYS "}"), 404);
+	assert_int_equal(ask("POST /v1/guests/web/start", "", NULL), 202);
+	assert_int_equal(ask("PUT /v1/guests/web", "If-Match: *\r\n", "{" KEYS "}"), 409);
+	has("it runs");
+}
+
+/* Both have read the same; both ask before either is served. */
+static void two_at_once(void **state)
+{
+	char tag[80], request[700];
+
+	assert_int_equal(ask("GET /v1/guests/web", "", NULL), 200);
+	cut_tag(tag);
+	assert_true(web_client_open(&second, 2, 0));
+	held = true;
+	assert_int_equal(ask("PUT /v1/guests/web", tag, "{" KEYS "}"), 0);
+	snprintf(request, sizeof(request), "PUT /v1/guests/web HTTP/1.1\r\nHost: box\r\nContent-Type: application/json\r\n%s%s"
+		 "Content-Length: %zu\r\n\r\n{" KEYS ",\"hyperv\":true}GET / HTTP/1.1\r\nHost: box\r\n\r\n", admin, tag,
+		 strlen("{" KEYS ",\"hyperv\":true}"));
+	assert_true(web_client_send(&second, request, strlen(request)));
+	assert_int_equal(web_client_receive(&second, second.text, 1000), 0);
+	held = false;
+	web_fake_turns(10);
+	second.text[web_client_receive(&second, second.text, sizeof(second.text) - 1)] = 0;
+	assert_non_null(strstr(second.text, "HTTP/1.1 412 "));
+	assert_non_null(strstr(second.text, "changed meanwhile"));
+	assert_non_null(strstr(second.text, "Bulkhead"));	/* what was sent behind it waited */
+	client.text[web_client_receive(&client, client.text, sizeof(client.text) - 1)] = 0;
+	has("HTTP/1.1 200 OK");
+	assert_int_equal(sets, 1);
+	assert_false(fake_guest[0].plan->hyperv);
+}
+
+static void deleting(void **state)
+{
+	assert_int_equal(ask("DELETE /v1/guests/database", "If-Match: \"0123456789abcdef\"\r\n", NULL), 412);
+	assert_int_equal(ask("DELETE /v1/guests/database", "", NULL), 200);
+	has("{\"name\":\"database\",\"state\":\"deleted\"");
+	assert_int_equal(drops, 1);
+	assert_int_equal(ask("DELETE /v1/guests/database", "", NULL), 404);
+	/* The client goes before it is answered: it is done all the same, and the ticket is free again. */
+	for (u32 i = 0; i < 20; i++) {
+		guests[1] = &fake_guest[1];
+		life_add(guests[1]);
+		held = true;
+		ask("DELETE /v1/guests/database", "", NULL);
+		web_client_close(&client);
+		held = false;
+		web_fake_turns(6);
+		assert_null(guests[1]);
+		assert_true(web_client_open(&client, 1, 0));
+	}
+	assert_int_equal(drops, 21);
+	assert_int_equal(ask("GET /v1/guests", "", NULL), 200);
+}
+
+/* More wait than there is room for: who comes too late is told so. */
+static void a_queue(void **state)
+{
+	held = true;
+	assert_int_equal(ask("DELETE /v1/guests/database", "", NULL), 0);
+	for (u32 i = 0; i < 12; i++) {
+		web_client_close(&client);
+		assert_true(web_client_open(&client, 1, 0));
+		if (ask("DELETE /v1/guests/web", "", NULL) == 503)
+			return;
+	}
+	fail_msg("all were taken");
+}
+
+static void locked(void **state)
+{
+	((struct plan_guest *)fake_guest[0].plan)->locked = true;
+	web_client_close(&client);
+	web_fake_now += 30 * HZ;	/* so many refusals are not told at once */
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(ask("POST /v1/guests/web/start", "", NULL), 403);
+	has("it is locked");
+	assert_int_equal(ask("POST /v1/guests/web/pause", "", NULL), 403);
+	assert_int_equal(ask("DELETE /v1/guests/web", "", NULL), 403);
+	assert_int_equal(ask("PUT /v1/guests/web", "If-Match: *\r\n", "{" KEYS "}"), 403);
+	assert_int_equal(fake_guest[0].state, GUEST_OFF);
+	assert_int_equal(ask("GET /v1/audit", "", NULL), 200);
+	has("\"what\":\"DELETE /v1/guests/web\",\"result\":\"refused\",\"status\":403");
+	assert_int_equal(ask("GET /v1/log", "", NULL), 200);
+	has("delete by the API (boss) was refused: it is locked");
+	assert_int_equal(ask("POST /v1/guests/database/resume", "", NULL), 409);
+	has("it is not paused");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(creating, setup, teardown),
+		cmocka_unit_test_setup_teardown(wrong_bodies, setup, teardown),
+		cmocka_unit_test_setup_teardown(changing, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(deleting, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_queue, setup, teardown),
+		cmocka_unit_test_setup_teardown(locked, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
