@@ -50,6 +50,7 @@ void api_login(struct answer *a)
 	if (!why) {
 		a->who = who;
 		a->c->known = true;
+		a->c->role = who.role;
 		if (who.role == ROLE_ADMIN)
 			server_admin_from(a->c);
 		say_session(a, secret);

@@ -3,6 +3,7 @@
  * the log, too,
  * which the datastore keeps. Refusals are told at a rate at which nobody can drown the log. */
 #include "answer.h"
+#include "fiber.h"
 #include "web_int.h"
 
 #include <hv/lib.h>
@@ -85,6 +86,7 @@ void audit_show(struct out *o, u64 from)
 	for (u64 i = MAX(first, from); i < count; i++) {
 		const struct record *r = &record[i % RECORDS];
 
+		fiber_breathe();
 		json_open(o, NULL, '{');
 		json_u64(o, "number", i);
 		json_text(o, "time", wall_format(when, wall_ns(r->tsc)));

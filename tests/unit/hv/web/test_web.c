@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_console.c hv/web/attempts.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_console.c hv/web/attempts.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/places.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
 /* The server as clients see it: TLS, enrolment, log-in, roles, the API, limits. mbedTLS's own client is at the other end. */
 #define _GNU_SOURCE
 #include "web_fake.h"
@@ -478,6 +478,83 @@ static void a_flood(void **state)
 	assert_int_equal(web_client_ask(&client, "GET /v1/guests", cookie, NULL), 200);
 }
 
+/* One address's flood makes room for others, not others for it; streams leave places to administrators. */
+static void a_flood_from_one_address(void **state)
+{
+	static const u8 flood[16] = { [10] = 0xff, 0xff, 10, 0, 0, 1 };
+	u32 taken = 0;
+
+	assert_int_equal(as_admin(), 200);
+	web_client_close(&client);
+	server_admin_from(server_accept((const u8[16]){ 1 }));
+	assert_true(web_client_open(&client, 50, 0));	/* the oldest of all, a stranger */
+	for (u32 i = 0; i < 500; i++) {
+		struct web_conn *c;
+
+		web_fake_now += HZ / 1000;
+		c = server_accept(flood);
+		if (c)
+			c->wire.tcp = &other;
+		taken += c != NULL;
+		if (i % 50 == 0)		/* the server was at work meanwhile */
+			web_fake_turns(1);
+		assert_true(client.conn->wire.tcp == &client);
+	}
+	assert_true(taken >= 20 && server_counts.refused > 300);
+	assert_true(web_client_open(&other, 51, 0));
+	assert_int_equal(web_client_ask(&client, "GET /", "", NULL), 200);
+	/* Others' idle connections make room although they have an account, streams and administrators do not. */
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (server_conn(i)->state == CONN_HANDSHAKE || server_conn(i)->state == CONN_NEW) {
+			server_conn(i)->known = true;
+			server_conn(i)->state = i % 2 ? CONN_STREAM : CONN_HTTP;
+			server_conn(i)->role = ROLE_VIEWER;
+			server_conn(i)->wire.tcp = NULL;
+		}
+	client.conn->known = other.conn->known = true;
+	client.conn->role = ROLE_ADMIN;
+	for (u32 i = 0; server_accept((const u8[16]){ 60, (u8)i }); i++)
+		;
+	places_keep_spare();
+	assert_false(client.conn->wire.abort);
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		assert_false(server_conn(i)->state == CONN_STREAM && server_conn(i)->wire.abort);
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (server_conn(i)->state != CONN_FREE)
+			server_conn(i)->state = CONN_STREAM, server_conn(i)->role = ROLE_VIEWER;
+	assert_false(server_has_stream_place(ROLE_OPERATOR));
+	assert_true(server_has_stream_place(ROLE_ADMIN));
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (server_conn(i) != client.conn && server_conn(i) != other.conn)
+			memset(server_conn(i), 0, sizeof(struct web_conn));
+		else
+			server_conn(i)->state = CONN_HTTP;
+	web_client_close(&other);
+	web_client_close(&client);
+}
+
+/* The last of the memory is not for large answers to others than administrators. */
+static void large_answers(void **state)
+{
+	void *hog[40];
+	u32 n = 0;
+
+	assert_int_equal(as_admin(), 200);
+	client.conn->role = ROLE_VIEWER;
+	assert_true(conn_room(client.conn, 200 * KiB));
+	assert_true(web_client_open(&other, 2, 0));
+	while (heap_use.size - heap_use.used > 500 * KiB)
+		assert_true(n < ARRAY_COUNT(hog) && (hog[n++] = heap_alloc(50 * KiB)));
+	other.conn->role = ROLE_VIEWER;
+	assert_false(conn_room(other.conn, 40 * KiB));
+	assert_true(conn_room(other.conn, 8 * KiB));
+	other.conn->role = ROLE_ADMIN;
+	assert_true(conn_room(other.conn, 40 * KiB));
+	while (n)
+		heap_free(hog[--n]);
+	web_client_close(&other);
+}
+
 /* Without memory a connection ends; the others go on, nothing is lost. */
 static void no_memory(void **state)
 {
@@ -585,7 +662,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(both_versions), TEST(enrolment), TEST(sessions), TEST(roles), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(brute_force), TEST(accounts_last),
-		TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(no_memory), TEST(rubbish),
+		TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(a_flood_from_one_address), TEST(large_answers), TEST(no_memory), TEST(rubbish),
 		TEST(certificates), TEST(slow_hash),
 	};
 
