@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How much memory the hypervisor keeps for itself, and where. The plan is not read yet, so all RAM counts as guests'. */
+/* How much memory the hypervisor takes for itself, and where. The plan is not read yet, so all RAM counts as guests', and what
+ * the plan does not need becomes RAM for guests when it is built (hv/core/pool_grow.c). */
 
 #include "boot.h"
 #include "cpu.h"
@@ -7,7 +8,8 @@
 #define BLOCK (2ull << 20)
 #define POOL_BASE (16ull << 20)
 #define POOL_A_CORE (256ull << 10)
-#define TABLES_PART 8			/* of these, for the tables of what is not RAM */
+#define TABLES_BASE (1ull << 20)	/* tables of what is not RAM: those of devices, of the image */
+#define TABLES_A_CORE (128ull << 10)	/* a core's own, and the nested ones of a guest that has no other core */
 #define TABLES_A_GIB (2 * 4096ull)	/* RAM in 2 MiB pages: a guest's nested table, its cores' own table */
 #define TABLES_SMALL 512		/* RAM in 4 KiB pages: this part of it */
 
@@ -27,8 +29,8 @@ static bool may_need_small_pages(void)
 
 static bool place(struct boot_info *info, uint64_t own, uint64_t tables)
 {
-	info->pool_tables = blocks_up(own / TABLES_PART + tables);
-	info->pool_size = info->pool_tables + blocks_up(own - own / TABLES_PART);
+	info->pool_tables = blocks_up(TABLES_BASE + TABLES_A_CORE * info->core_count + tables);
+	info->pool_size = info->pool_tables + blocks_up(own);
 	info->pool_base = memory_allocate(info->pool_size, BLOCK, BOOT_HYPERVISOR);
 	return info->pool_base;
 }

@@ -64,7 +64,8 @@ void drivers_start(void)
 		struct host_pci *p = pci_at(i);
 
 		if (p->driver && p->driver->poll &&
-		    control_work_add(&(struct control_work){ .name = p->driver->name, .poll = poll, .arg = p }))
+		    control_work_add(&(struct control_work){ .name = p->driver->name, .poll = poll, .arg = p,
+							      .when = WORK_ON_MESSAGE, .message = pci_message(p) }))
 			log_error("pci: %02x:%02x.%u: more drivers than the event loop has places for", p->bdf >> 8,
 				  p->bdf >> 3 & 31, p->bdf & 7);
 		if (p->driver && p->driver->start)

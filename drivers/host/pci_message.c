@@ -70,14 +70,14 @@ static void msi_on(struct host_pci *p, u32 cap, u32 address, u32 data)
 bool pci_messages_on(struct host_pci *p, u32 apic_id)
 {
 	u32 msix = pci_find_cap(p, PCI_CAP_MSIX), msi = pci_find_cap(p, PCI_CAP_MSI);
-	u32 address = MSI_ADDRESS | apic_id << 12;
+	u32 address = MSI_ADDRESS | apic_id << 12, data = PCI_MESSAGE_VECTOR + pci_message(p);
 
 	if (apic_id > 254)
 		return false;
 	if (msix && p->msix_table)
-		msix_on(p, msix, address, PCI_MESSAGE_VECTOR);
+		msix_on(p, msix, address, data);
 	else if (msi)
-		msi_on(p, msi, address, PCI_MESSAGE_VECTOR);
+		msi_on(p, msi, address, data);
 	return p->message_kind != 0;
 }
 

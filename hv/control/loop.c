@@ -227,13 +227,17 @@ u64 loop_turn(u64 now)
 	return MIN(until, now + ns_to_ticks(poll));
 }
 
-/* What others wait for on every round; the rest, which costs some thousand instructions, when its time has come. */
+/* Work that has a reason on every round; all of it, and the rest, which costs some thousand instructions, when its time has
+ * come. */
 bool loop_round(u64 now, u64 *until)
 {
-	bool any = control_work_poll(now);
+	bool all = now >= turn_next, any;
 	u64 deadline;
 
-	if (now >= turn_next || turn_is_wanted())
+	if (all)
+		control_work_look_all();
+	any = control_work_poll(now);
+	if (all || turn_is_wanted())
 		turn_next = loop_turn(now);
 	deadline = control_work_deadline();
 	*until = MIN(turn_next, deadline);

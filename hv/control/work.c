@@ -1,42 +1,157 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work for the control core, and the two words that keep its sleep safe: `rung` says that somebody has brought something
- * since the last round began, `halting` that a doorbell is needed to be heard. Who rings stores rung, then reads halting;
- * who halts stores halting, then reads rung: one of them sees the other. */
+/* Work for the control core: who is looked at in a round, and the words that keep its sleep safe.
+ *
+ * Whoever has a reason to be looked at has its bit in `ready`: called, its time has come, a device has sent a message, or it said
+ * so itself. The rest costs nothing. Other cores set bits in `called`, and then `rung` says that somebody has brought something
+ * since the last round began, `halting` that a doorbell is needed to be heard. Who rings stores rung, then reads halting; who
+ * halts stores halting, then reads rung: one of them sees the other. */
 #include <hv/control_work.h>
 
 #include <hv/core.h>
 #include <hv/lib.h>
+#include <hv/pci.h>
 
-#define LINGER_PAUSES 32u		/* between two rounds: some microseconds in which a sibling has the core */
+#define WORDS (CONTROL_WORK_MAX / 64)
+#define NOBODY CONTROL_WORK_MAX
+#define LINGER_STEPS 8u			/* between two rounds: a microsecond or two in which a sibling has the core */
 
 static struct control_work work[CONTROL_WORK_MAX];
-static u32 work_count;
-static bool polling;
-static u64 wake_by = U64_MAX, linger_until;
+static u64 by[CONTROL_WORK_MAX];	/* TSC at which it wants to be looked at; U64_MAX: not by the clock */
+static u32 work_count, words;		/* words: of the sets below that are in use */
+static u32 current = NOBODY;		/* whose poll() runs */
+static u64 ready[WORDS], always[WORDS], listeners[WORDS], staying[WORDS];
+static u64 stay_until[CONTROL_WORK_MAX];
+static u64 for_message[PCI_MESSAGES][WORDS];
+static u64 due = U64_MAX;		/* no later than the first of by[] */
+static u64 wake_by = U64_MAX;		/* asked for by nobody on the list */
+static u64 linger_until;
 
 /* Apart from what the control core alone writes: guests' cores write here. */
 static struct {
 	u32 rung, halting;
+	u64 called[WORDS];
 } word __attribute__((aligned(64)));
+
+static void add(u64 *set, u32 i)
+{
+	set[i / 64] |= BIT(i % 64);
+}
+
+/* The first place that is free. */
+static u32 place(void)
+{
+	u32 i = 0;
+
+	while (i < work_count && work[i].poll)
+		i++;
+	return i;
+}
 
 int control_work_add(const struct control_work *w)
 {
-	if (work_count == CONTROL_WORK_MAX)
+	u32 i = place();
+
+	assert(current == NOBODY);
+	if (i == CONTROL_WORK_MAX)
 		return -E_NOMEM;
-	work[work_count++] = *w;
+	work[i] = *w;
+	by[i] = U64_MAX;
+	add(ready, i);
+	if (w->when == WORK_ALWAYS)
+		add(always, i);
+	if (w->when == WORK_ON_MESSAGE)
+		add(for_message[w->message], i);
+	if (w->listen)
+		add(listeners, i);
+	if (w->id)
+		*w->id = i;
+	work_count = MAX(work_count, i + 1);
+	words = (work_count + 63) / 64;
 	return 0;
 }
 
-/* Never out of a poll(): places move. */
+static void forget(u32 i)
+{
+	u64 *const set[] = { ready, always, listeners, staying, word.called };
+
+	for (u32 k = 0; k < ARRAY_COUNT(set); k++)
+		fetch_and(&set[k][i / 64], ~BIT(i % 64));
+	for (u32 k = 0; k < PCI_MESSAGES; k++)
+		for_message[k][i / 64] &= ~BIT(i % 64);
+	by[i] = U64_MAX;
+	work[i] = (struct control_work){ 0 };
+}
+
+/* Others keep their places, as they are known by them. */
 void control_work_forget(bool (*is_gone)(const void *arg, u32 arena), u32 arena)
 {
-	u32 kept = 0;
-
-	assert(!polling);
+	assert(current == NOBODY);
 	for (u32 i = 0; i < work_count; i++)
-		if (!is_gone(work[i].arg, arena))
-			work[kept++] = work[i];
-	work_count = kept;
+		if (work[i].poll && is_gone(work[i].arg, arena))
+			forget(i);
+}
+
+void control_work_look_all(void)
+{
+	for (u32 i = 0; i < work_count; i++)
+		if (work[i].poll)
+			add(ready, i);
+}
+
+/* Whose time has come; when the next one's does. */
+static NOINLINE void look_at_clock(u64 now)
+{
+	due = U64_MAX;
+	for (u32 i = 0; i < work_count; i++) {
+		if (by[i] <= now)
+			add(ready, i);
+		else
+			due = MIN(due, by[i]);
+	}
+}
+
+/* Interrupts are off: no message comes while we look. */
+static NOINLINE void look_at_messages(void)
+{
+	u32 left = this_core()->messages;
+
+	this_core()->messages = 0;
+	for (; left; left &= left - 1)
+		for (u32 w = 0; w < words; w++)
+			ready[w] |= for_message[__builtin_ctz(left)][w];
+}
+
+static bool run(u32 i, u64 now)
+{
+	bool any;
+
+	current = i;
+	by[i] = U64_MAX;
+	any = work[i].poll(work[i].arg, now);
+	if (any)
+		add(ready, i);
+	current = NOBODY;
+	return any;
+}
+
+/* In their order: who is called by one in front of it has its turn in this round, by one behind it in the next. */
+static bool run_word(u32 w, u64 now)
+{
+	u64 left = ready[w] | always[w] | staying[w];
+	bool any = false;
+
+	if (load_relaxed(&word.called[w]))
+		left |= exchange(&word.called[w], 0ul);
+	ready[w] = 0;
+	while (left) {
+		u32 i = (u32)__builtin_ctzl(left);
+		u64 behind = ~1ul << i;
+
+		any |= run(w * 64 + i, now);
+		left = (left | ready[w]) & behind;
+		ready[w] &= ~behind;
+	}
+	return any;
 }
 
 bool control_work_poll(u64 now)
@@ -45,10 +160,14 @@ bool control_work_poll(u64 now)
 
 	store_relaxed(&word.halting, 0u);
 	exchange(&word.rung, 0u);	/* a full barrier: what was brought before is seen below */
-	polling = true;
-	for (u32 i = 0; i < work_count; i++)
-		any |= work[i].poll(work[i].arg, now);
-	polling = false;
+	if (this_core()->messages)
+		look_at_messages();
+	if (now >= due)
+		look_at_clock(now);
+	for (u32 w = 0; w < words; w++)
+		any |= run_word(w, now);
+	for (u32 w = 0; w < words; w++)
+		any |= ready[w] != 0;
 	return any;
 }
 
@@ -59,10 +178,23 @@ bool control_work_listen(void)
 	store_relaxed(&word.halting, 1u);
 	fence_full();
 	any = load_relaxed(&word.rung);
-	for (u32 i = 0; i < work_count; i++)
-		if (work[i].listen)
-			any |= work[i].listen(work[i].arg);
+	for (u32 w = 0; w < words; w++) {
+		staying[w] = 0;
+		for (u64 left = listeners[w]; left; left &= left - 1) {
+			u32 i = w * 64 + (u32)__builtin_ctzl(left);
+
+			if (work[i].listen(work[i].arg)) {
+				add(ready, i);
+				any = true;
+			}
+		}
+	}
 	return any;
+}
+
+void control_work_wake(u32 id)
+{
+	add(ready, id);
 }
 
 /* The exchange is a full barrier. Who finds the word set leaves the doorbell to who set it. */
@@ -72,28 +204,68 @@ void control_work_ring(void)
 		core_ring_doorbell(control_core);
 }
 
+void control_work_call(u32 id)
+{
+	fetch_or(&word.called[id / 64], BIT(id % 64));
+	control_work_ring();
+}
+
 void control_work_linger(u64 tsc)
 {
 	linger_until = MAX(linger_until, tsc);
 }
 
+void control_work_stay(u32 id, u64 tsc)
+{
+	add(staying, id);
+	stay_until[id] = tsc;
+}
+
+static void pauses(void)
+{
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+	cpu_relax();
+}
+
+static bool any_lingers(u64 now)
+{
+	bool any = now < linger_until;
+
+	for (u32 w = 0; w < words; w++)
+		for (u64 left = staying[w]; left; left &= left - 1)
+			any |= now < stay_until[w * 64 + (u32)__builtin_ctzl(left)];
+	return any;
+}
+
 bool control_work_lingers(u64 now)
 {
-	if (now >= linger_until)
+	if (!any_lingers(now))
 		return false;
-	for (u32 i = 0; i < LINGER_PAUSES && !load_relaxed(&word.rung); i++)
-		cpu_relax();
+	for (u32 i = 0; i < LINGER_STEPS && !load_relaxed(&word.rung) && !this_core()->messages; i++) {
+		pauses();
+		core_take_interrupts();
+	}
 	return true;
 }
 
 void control_work_by(u64 tsc)
 {
-	wake_by = MIN(wake_by, tsc);
+	u64 *mine = current == NOBODY ? &wake_by : &by[current];
+
+	*mine = MIN(*mine, tsc);
+	if (current != NOBODY)
+		due = MIN(due, tsc);
 }
 
 u64 control_work_deadline(void)
 {
-	u64 tsc = wake_by;
+	u64 tsc = MIN(wake_by, due);
 
 	wake_by = U64_MAX;
 	return tsc;

@@ -147,6 +147,14 @@ static void take_at(struct resolved_plan *rp, u64 base, u64 size)
 	}
 }
 
+static void take_guest(struct resolved_plan *rp, const struct resolved_guest *rg)
+{
+	for (u32 i = 0; i < rg->range_count; i++)
+		take_at(rp, rg->range[i].hpa.v, rg->range[i].size);
+	for (u32 i = 0; i < DEVICE_RAM_KINDS; i++)
+		take_at(rp, rg->device[i].base.v, rg->device[i].size);
+}
+
 /* What guest has already. false: nothing. */
 static bool keep_guest(struct admission *a, u32 guest)
 {
@@ -158,11 +166,15 @@ static bool keep_guest(struct admission *a, u32 guest)
 	rg->range_count = kept->range_count;
 	memcpy(rg->range, kept->range, sizeof(rg->range));
 	memcpy(rg->device, kept->device, sizeof(rg->device));
-	for (u32 i = 0; i < kept->range_count; i++)
-		take_at(a->resolved, kept->range[i].hpa.v, kept->range[i].size);
-	for (u32 i = 0; i < DEVICE_RAM_KINDS; i++)
-		take_at(a->resolved, kept->device[i].base.v, kept->device[i].size);
+	take_guest(a->resolved, kept);
 	return true;
+}
+
+void plan_free_again(const struct machine_facts *facts, struct resolved_plan *rp)
+{
+	rp->free_count = admission_free_ram(facts, rp->free);
+	for (u32 i = 0; i < rp->guest_count; i++)
+		take_guest(rp, &rp->guest[i]);
 }
 
 /* The guest with the most memory among those not in done; the first of equals. */

@@ -108,6 +108,9 @@ static int audit_pool(line_fn *line)
 		sum += pool_pages((enum pool_owner)i);
 	if (sum != pool_total())
 		err = bad(line, "audit: the pool has %lu pages, its books say %lu", pool_total(), sum);
+	for (u32 i = 0; machine_facts && i < machine_facts->ram_count; i++)
+		if (pool_overlaps(machine_facts->ram[i].base, machine_facts->ram[i].size))
+			err = bad(line, "audit: RAM for guests at %#lx is the pool's, too", machine_facts->ram[i].base.v);
 	return err;
 }
 

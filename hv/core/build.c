@@ -163,6 +163,7 @@ static int admit(const struct plan *plan, const struct boot_info *info, struct p
 	machine_plan = plan;
 	machine_resolved = resolved;
 	control_core = resolved->control;
+	pool_grow_init();
 	return change_init();
 }
 

@@ -21,3 +21,9 @@ void guest_release(struct guest *g);
 
 /* Room for what hv/change.h does. -E_NOMEM. Boot core. */
 int change_init(void);
+
+/* From now on the pool grows, by what no guest has. Boot core, when the plan is admitted. */
+void pool_grow_init(void);
+
+/* While guests of a plan are built that is not in force: what they are to have is not free either. null: over. */
+void pool_grow_beside(struct resolved_plan *rp);

@@ -88,8 +88,10 @@ static struct guest *build_placed(u32 slot, const struct resolved_plan *rp, u32 
 {
 	const struct resolved_guest *r = &rp->guest[at];
 	const char *lacking;
-	struct guest *g = guest_build(slot, r, &lacking);
+	struct guest *g;
 
+	pool_grow_beside(resolved_room);
+	g = guest_build(slot, r, &lacking);
 	if (g && net_add_guest(g, rp, r)) {
 		guest_unhook(g);
 		guest_release(g);
@@ -100,6 +102,7 @@ static struct guest *build_placed(u32 slot, const struct resolved_plan *rp, u32 
 		host_net_add_guest(g);
 	else
 		lack(errors, r->plan, lacking);
+	pool_grow_beside(NULL);
 	return g;
 }
 

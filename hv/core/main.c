@@ -188,6 +188,7 @@ static void main_on_own_tables(u64 index)
 	if (!bring_up())
 		sink_line("bulkhead: no guest is started; the shell is here to look around, `reboot` and `poweroff` work");
 	datastore_init();
+	pool_give_back();
 	host_seal();
 	if (control_core == this_core()->index)
 		control_run();

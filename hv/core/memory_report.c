@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `memory` in the shell: who owns the machine's RAM. */
+#include "build.h"
+
 #include <hv/lib.h>
 #include <hv/machine.h>
 #include <hv/pool.h>
@@ -54,10 +56,20 @@ static u64 sum_free(void)
 	return sum;
 }
 
+/* What firmware left, and the pool does not need. */
+static u64 sum_ram(void)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; machine_facts && i < machine_facts->ram_count; i++)
+		sum += machine_facts->ram[i].size;
+	return machine_facts ? sum : sum_kind(BOOT_RAM);
+}
+
 void memory_report(line_fn *line)
 {
 	line("Machine:");
-	row(line, "for guests", sum_kind(BOOT_RAM), "RAM that firmware left");
+	row(line, "for guests", sum_ram(), "RAM that neither firmware nor the hypervisor has");
 	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
 		guest_rows(line, g);
 	row(line, "free", sum_free(), "whole blocks that no guest has");
@@ -66,7 +78,7 @@ void memory_report(line_fn *line)
 		"its services and tables");
 	line("Hypervisor:");
 	row(line, "image", boot_info->image_size, "code and data");
-	row(line, "pool", pool_total() * PAGE_SIZE, "set aside at boot, of it:");
+	row(line, "pool", pool_total() * PAGE_SIZE, "its own memory, of it:");
 	row(line, "  page tables", pool_pages(POOL_TABLE) * PAGE_SIZE, "its own and the guests' nested ones");
 	row(line, "  cores", pool_pages(POOL_CORE) * PAGE_SIZE, "private halves and stacks");
 	row(line, "  guests", pool_pages(POOL_GUEST) * PAGE_SIZE, "devices, consoles, bookkeeping");

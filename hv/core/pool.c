@@ -9,17 +9,29 @@
 #define ARENA(byte) ((u32)(byte) >> 3)
 _Static_assert(POOL_OWNERS <= 8 && POOL_ARENAS_MAX <= 32, "both fit into a byte of the book");
 
+#define PIECES_MAX 48u
+
+/* What is contiguous in the machine's memory, too. */
+struct piece {
+	u64 first, count;	/* pages of the pool */
+	u64 hpa;
+	bool high;		/* above 4 GiB, but for the first: not for what a device may have to reach */
+};
+
 /* Tables come first, as many as boot/ wanted. Those that were given back are a list through their own first words; of the
- * others a mark is all the book that they need. */
+ * others a mark is all the book that they need. Virtual addresses are contiguous; piece[0] is what boot/ set aside. */
 static struct {
-	u64 base;		/* physical */
-	u64 offset;		/* virtual - physical */
+	u64 base;		/* physical, of piece[0] */
+	u64 offset;		/* virtual - physical, of piece[0] */
 	u64 pages;
 	u64 table_pages;	/* the first of them */
 	u64 table_next;
 	u64 table_free;		/* physical; 0: none was given back */
 	u64 first_free;		/* behind the tables: all before it are taken */
 	u32 arena;		/* that pages are taken for now; 0: none */
+	u32 pieces;
+	struct piece piece[PIECES_MAX];
+	pool_more_fn *more;
 	u64 count[POOL_OWNERS];
 	u8 owner[POOL_PAGES_MAX];	/* of those behind the tables: owner, and arena << 3 */
 } pool;
@@ -32,7 +44,10 @@ void pool_init(hpa_t base, u64 size, u64 tables)
 	pool.table_pages = tables / PAGE_SIZE;
 	pool.table_next = pool.table_free = pool.first_free = 0;
 	pool.arena = 0;
+	pool.more = NULL;
 	pool.pages = pool.table_pages + MIN((size - tables) / PAGE_SIZE, POOL_PAGES_MAX);
+	pool.pieces = 1;
+	pool.piece[0] = (struct piece){ 0, pool.pages, base.v, false };
 	memset(pool.owner, POOL_FREE, sizeof(pool.owner));
 	memset(pool.count, 0, sizeof(pool.count));
 	pool.count[POOL_FREE] = pool.pages;
@@ -43,19 +58,49 @@ void pool_move(hva_t va)
 	pool.offset = va.v - pool.base;
 }
 
-/* First run of count free pages behind the tables; pool.pages: there is none. */
-static u64 find_run(u64 count)
+static u8 *owner_of(u64 page)
 {
-	u64 run = 0, end = pool.pages - pool.table_pages;
+	return &pool.owner[page - pool.table_pages];
+}
 
-	while (pool.first_free < end && pool.owner[pool.first_free] != POOL_FREE)
-		pool.first_free++;
-	for (u64 i = pool.first_free; i < end; i++) {
-		run = pool.owner[i] == POOL_FREE ? run + 1 : 0;
+static u64 page_at(const void *p)
+{
+	return ((u64)p - pool.offset - pool.base) / PAGE_SIZE;
+}
+
+static u64 find_in(const struct piece *e, u64 count)
+{
+	u64 run = 0, end = e->first + e->count;
+
+	for (u64 i = MAX(MAX(e->first, pool.table_pages), pool.first_free); i < end; i++) {
+		run = *owner_of(i) == POOL_FREE ? run + 1 : 0;
 		if (run == count)
-			return pool.table_pages + i + 1 - count;
+			return i + 1 - count;
 	}
 	return pool.pages;
+}
+
+/* First run of count free pages behind the tables; pool.pages: there is none. */
+static u64 find_run(u64 count, enum pool_owner owner)
+{
+	u64 found = pool.pages;
+
+	pool.first_free = MAX(pool.first_free, pool.table_pages);
+	while (pool.first_free < pool.pages && *owner_of(pool.first_free) != POOL_FREE)
+		pool.first_free++;
+	for (u32 i = 0; i < pool.pieces && found == pool.pages; i++)
+		if (!pool.piece[i].high || owner == POOL_GUEST)
+			found = find_in(&pool.piece[i], count);
+	return found;
+}
+
+static u64 find_or_grow(u64 count, enum pool_owner owner)
+{
+	u64 found = find_run(count, owner);
+
+	if (found == pool.pages && pool.more && pool.more(count, owner != POOL_GUEST))
+		found = find_run(count, owner);
+	return found;
 }
 
 static u64 take_tables(u64 count)
@@ -79,11 +124,11 @@ void *pool_alloc(u64 count, enum pool_owner owner)
 	void *p;
 
 	assert(count && owner != POOL_FREE && owner < POOL_OWNERS);
-	first = owner == POOL_TABLE ? take_tables(count) : find_run(count);
+	first = owner == POOL_TABLE ? take_tables(count) : find_or_grow(count, owner);
 	if (first == pool.pages)
 		return NULL;
 	if (owner != POOL_TABLE)
-		memset(&pool.owner[first - pool.table_pages], (int)(owner | pool.arena << 3), count);
+		memset(owner_of(first), (int)(owner | pool.arena << 3), count);
 	pool.count[owner] += count;
 	pool.count[POOL_FREE] -= count;
 	p = (void *)(pool.base + first * PAGE_SIZE + pool.offset);
@@ -93,7 +138,7 @@ void *pool_alloc(u64 count, enum pool_owner owner)
 /* What is in the page is gone, but for its first word. */
 static void free_tables(void *p, u64 count)
 {
-	u64 page = (pool_hpa(p).v - pool.base) / PAGE_SIZE;
+	u64 page = page_at(p);
 
 	assert(page + count <= pool.table_next && count <= pool.count[POOL_TABLE]);
 	for (u64 i = count; i-- > 0;) {
@@ -106,25 +151,27 @@ static void free_tables(void *p, u64 count)
 	pool.count[POOL_FREE] += count;
 }
 
-static void free_page(u64 at)
+static void free_page(u64 page)
 {
-	assert(pool.owner[at] != POOL_FREE);
-	pool.count[OWNER(pool.owner[at])]--;
-	pool.owner[at] = POOL_FREE;
+	u8 *owner = owner_of(page);
+
+	assert(*owner != POOL_FREE);
+	pool.count[OWNER(*owner)]--;
+	*owner = POOL_FREE;
 	pool.count[POOL_FREE]++;
-	pool.first_free = MIN(pool.first_free, at);
+	pool.first_free = MIN(pool.first_free, page);
 }
 
 void pool_free(void *p, u64 count)
 {
-	u64 page = (pool_hpa(p).v - pool.base) / PAGE_SIZE, first = page - pool.table_pages;
+	u64 page = page_at(p);
 
-	assert(count && page + count <= pool.pages);
+	assert(count && page < pool.pages && count <= pool.pages - page);
 	if (page < pool.table_pages) {
 		free_tables(p, count);
 		return;
 	}
-	for (u64 i = first; i < first + count; i++)
+	for (u64 i = page; i < page + count; i++)
 		free_page(i);
 }
 
@@ -141,40 +188,112 @@ u64 pool_arena_pages(u32 arena)
 {
 	u64 n = 0;
 
-	for (u64 i = 0; i < pool.pages - pool.table_pages; i++)
-		n += ARENA(pool.owner[i]) == arena && pool.owner[i] != POOL_FREE;
+	for (u64 i = pool.table_pages; i < pool.pages; i++)
+		n += ARENA(*owner_of(i)) == arena && *owner_of(i) != POOL_FREE;
 	return n;
 }
 
 void pool_arena_free(u32 arena)
 {
 	assert(arena && arena < POOL_ARENAS_MAX);
-	for (u64 i = 0; i < pool.pages - pool.table_pages; i++)
-		if (ARENA(pool.owner[i]) == arena)
+	for (u64 i = pool.table_pages; i < pool.pages; i++)
+		if (ARENA(*owner_of(i)) == arena)
 			free_page(i);
 }
 
 bool pool_in_arena(const void *p, u32 arena)
 {
+	u64 page = page_at(p);
+
+	return page >= pool.table_pages && page < pool.pages && ARENA(*owner_of(page)) == arena;
+}
+
+u64 pool_offset(const void *p)
+{
 	u64 at = (u64)p - pool.offset - pool.base;
 
-	if (at >= pool.pages * PAGE_SIZE || at / PAGE_SIZE < pool.table_pages)
-		return false;
-	return ARENA(pool.owner[at / PAGE_SIZE - pool.table_pages]) == arena;
+	assert(at < pool.pages * PAGE_SIZE);
+	return at;
 }
 
 hpa_t pool_hpa(const void *p)
 {
-	u64 hpa = (u64)p - pool.offset;
+	u64 at = pool_offset(p);
 
-	assert(hpa - pool.base < pool.pages * PAGE_SIZE);
-	return HPA(hpa);
+	if (LIKELY(at < pool.piece[0].count * PAGE_SIZE))
+		return HPA(pool.base + at);
+	for (u32 i = 1; ; i++) {
+		const struct piece *e = &pool.piece[i];
+
+		assert(i < pool.pieces);
+		if (at - e->first * PAGE_SIZE < e->count * PAGE_SIZE)
+			return HPA(e->hpa + at - e->first * PAGE_SIZE);
+	}
 }
 
 void *pool_ptr(hpa_t hpa)
 {
-	assert(hpa.v - pool.base < pool.pages * PAGE_SIZE);
-	return (void *)(hpa.v + pool.offset);
+	for (u32 i = 0; ; i++) {
+		const struct piece *e = &pool.piece[i];
+
+		assert(i < pool.pieces);
+		if (hpa.v - e->hpa < e->count * PAGE_SIZE)
+			return (void *)(pool.base + pool.offset + e->first * PAGE_SIZE + (hpa.v - e->hpa));
+	}
+}
+
+/* --- more, and less ------------------------------------------------------------------------------------------------ */
+
+void pool_on_empty(pool_more_fn *more)
+{
+	pool.more = more;
+}
+
+u64 pool_room(void)
+{
+	return pool.pieces < PIECES_MAX ? pool.table_pages + POOL_PAGES_MAX - pool.pages : 0;
+}
+
+void pool_add(hpa_t base, u64 count)
+{
+	assert(IS_ALIGNED(base.v, BLOCK_SIZE) && count && count <= pool_room());
+	pool.piece[pool.pieces++] = (struct piece){ pool.pages, count, base.v, base.v + count * PAGE_SIZE > 4 * GiB };
+	memset(owner_of(pool.pages), POOL_FREE, count);
+	pool.pages += count;
+	pool.count[POOL_FREE] += count;
+}
+
+u64 pool_trim(u64 keep, hpa_t *base)
+{
+	struct piece *e = &pool.piece[0];
+	u64 end = e->count, left;
+
+	if (pool.pieces > 1)
+		return 0;
+	while (end > pool.table_pages && *owner_of(end - 1) == POOL_FREE)
+		end--;
+	left = MIN(ALIGN_UP((end + keep) * PAGE_SIZE, BLOCK_SIZE) / PAGE_SIZE, e->count);
+	*base = HPA(e->hpa + left * PAGE_SIZE);
+	keep = e->count - left;
+	pool.count[POOL_FREE] -= keep;
+	pool.pages = e->count = left;
+	return keep;
+}
+
+bool pool_is_low(void)
+{
+	return pool.base + pool.piece[0].count * PAGE_SIZE <= 4 * GiB;
+}
+
+bool pool_overlaps(hpa_t base, u64 size)
+{
+	for (u32 i = 0; i < pool.pieces; i++) {
+		const struct piece *e = &pool.piece[i];
+
+		if (base.v < e->hpa + e->count * PAGE_SIZE && e->hpa < base.v + size)
+			return true;
+	}
+	return false;
 }
 
 u64 pool_pages(enum pool_owner owner)

@@ -7,7 +7,6 @@
 
 struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
 u32 storage_clients_end;
-bool storage_fresh;
 static struct storage_request *answer_head, *answer_tail;	/* to be told */
 
 bool storage_is_data(enum block_op op)
@@ -20,11 +19,46 @@ static bool range_ok(const struct storage_disk *d, u64 first, u64 sectors)
 	return !d || (first <= d->d->sectors && sectors <= d->d->sectors - first);
 }
 
+/* Of the clients of s, or at their end. */
+static void leave(struct storage_client *c, struct storage_disk *s)
+{
+	struct storage_client **at = &s->clients;
+
+	while (*at && *at != c)
+		at = &(*at)->peer;
+	if (*at)
+		*at = c->peer;
+	if (s->turn == c)
+		s->turn = c->peer;
+}
+
+static void join(struct storage_client *c, struct storage_disk *s)
+{
+	struct storage_client **at = &s->clients;
+
+	while (*at)
+		at = &(*at)->peer;
+	*at = c;
+	c->peer = NULL;
+}
+
+static void move(struct storage_client *c, struct storage_disk *to)
+{
+	if (c->disk == to)
+		return;
+	if (c->disk)
+		leave(c, c->disk);
+	c->disk = to;
+	if (to)
+		join(c, to);
+}
+
 int storage_bind(struct storage_client *c, struct storage_disk *d, u64 first, u64 sectors)
 {
 	if (!range_ok(d, first, sectors))
 		return -E_RANGE;
-	c->disk = d;
+	move(c, d);
+	storage_wake(d);		/* what is queued goes there */
 	c->first = d ? first : 0;
 	c->sectors = d ? sectors : 0;
 	if (!d)
@@ -42,6 +76,7 @@ int storage_open(struct storage_client *c, struct storage_disk *d, u64 first, u6
 		storage_client_table[i] = c;
 		storage_clients_end = MAX(storage_clients_end, i + 1);
 		c->open = true;
+		c->disk = NULL;
 		c->weight = MIN(c->weight ? c->weight : STORAGE_WEIGHT, (u32)STORAGE_WEIGHT_MAX);
 		c->head = c->tail = NULL;
 		c->queued = c->flying = 0;
@@ -62,7 +97,7 @@ int storage_close(struct storage_client *c)
 		if (storage_client_table[i] == c)
 			storage_client_table[i] = NULL;
 	c->open = false;
-	c->disk = NULL;
+	move(c, NULL);
 	return 0;
 }
 
@@ -179,7 +214,7 @@ void storage_submit(struct storage_client *c, struct storage_request *rq)
 void storage_enqueue(struct storage_request *rq)
 {
 	rq->state = RQ_QUEUED;
-	storage_fresh = true;
+	storage_wake(rq->client->disk);
 	push(&rq->client->head, &rq->client->tail, rq);
 }
 
@@ -202,13 +237,14 @@ void storage_requeue(struct storage_request *rq)
 	if (!c->head)
 		c->tail = rq;
 	c->head = rq;
+	storage_wake(c->disk);
 }
 
 void storage_answer(struct storage_request *rq, enum block_result result)
 {
 	rq->result = (u8)result;
 	rq->state = RQ_ANSWERED;
-	storage_fresh = true;
+	storage_wake(NULL);
 	push(&answer_head, &answer_tail, rq);
 }
 
@@ -218,10 +254,10 @@ bool storage_any_answer(void)
 }
 
 /* Only what is there now: whoever hears of it may ask anew. */
-bool storage_answer_all(void)
+void storage_answer_all(void)
 {
 	struct storage_request *rq = answer_head, *next;
-	bool any = rq;
+	struct storage_client *told = NULL;
 
 	answer_head = NULL;
 	for (; rq; rq = next) {
@@ -233,9 +269,17 @@ bool storage_answer_all(void)
 		c->queued--;
 		c->stats.errors += rq->result != BLOCK_OK;
 		storage_count_latency(&c->stats, tsc_now() - rq->came);
+		if (c->settled && !c->tell) {
+			c->tell = true;
+			c->told = told;
+			told = c;
+		}
 		rq->done(rq, (enum block_result)rq->result);
 	}
-	return any;
+	for (; told; told = told->told) {
+		told->tell = false;
+		told->settled(told);
+	}
 }
 
 /* What a disk has begun is answered when it is through with it. */
@@ -258,7 +302,7 @@ void storage_fail_queued(struct storage_client *c)
 
 void storage_count_latency(struct storage_stats *s, u64 ticks)
 {
-	u64 us = ticks_to_ns(ticks) / 1000;
+	u64 us = ticks / MAX(timebase.tsc_hz / 1000000, 1ul);
 	u32 i = us ? 64u - (u32)__builtin_clzl(us) : 0;
 
 	s->latency[MIN(i, STORAGE_LATENCIES - 1u)]++;

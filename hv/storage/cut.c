@@ -20,28 +20,50 @@ int bounce_init(void)
 	return bounce_memory ? 0 : -E_NOMEM;
 }
 
+static u32 bounces_left(void)
+{
+	u32 n = 0;
+
+	for (u32 left = bounce_free; left; left &= left - 1)
+		n++;
+	return n;
+}
+
+/* Disks that have none: one buffer is kept for each of them, so one that hangs cannot hold all. */
+static u32 disks_without(void)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < DISKS_MAX; i++)
+		n += storage_disk_table[i].d && !storage_disk_table[i].bounces;
+	return n;
+}
+
 u64 bounce_reach(void)
 {
 	return pool_hpa(bounce_memory).v + (BOUNCES + 1) * BOUNCE_BYTES;
 }
 
-u8 *bounce_take(void)
+u8 *bounce_take(struct storage_disk *s)
 {
 	u32 nr;
 
-	if (!bounce_free)
+	if (!bounce_free || (s->bounces && bounces_left() <= disks_without()))
 		return NULL;
 	nr = (u32)__builtin_ctz(bounce_free);
 	bounce_free &= bounce_free - 1;
+	s->bounces++;
 	return bounce_memory + nr * BOUNCE_BYTES;
 }
 
-void bounce_give(u8 *at)
+void bounce_give(struct storage_disk *s, u8 *at)
 {
 	u64 nr = (u64)(at - bounce_memory) / BOUNCE_BYTES;
 
-	assert(nr < BOUNCES && !(bounce_free >> nr & 1));
+	assert(nr < BOUNCES && !(bounce_free >> nr & 1) && s->bounces);
 	bounce_free |= BIT32(nr);
+	s->bounces--;
+	storage_wake_starved();
 }
 
 bool zeros_piece(struct storage_piece *to)
@@ -213,7 +235,7 @@ static u64 add_bounced(struct storage_slot *s, struct place p, u64 max)
 {
 	u64 n = MIN(max, BOUNCE_BYTES);
 
-	s->bounce = bounce_take();
+	s->bounce = bounce_take(s->disk);
 	if (!s->bounce)
 		return 0;
 	s->rq.pieces = 0;

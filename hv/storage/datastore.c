@@ -30,6 +30,13 @@ static void enter(enum datastore_state state, const char *why)
 	str_copy(d.why, sizeof(d.why), why);
 }
 
+static u32 work_id;
+
+static void heard(void)
+{
+	control_work_wake(work_id);
+}
+
 static bool work(void *arg, u64 now)
 {
 	(void)arg;
@@ -40,7 +47,8 @@ void datastore_init(void)
 {
 	memset(&d, 0, sizeof(d));
 	enter(DATASTORE_NONE, "no disk has a partition for it");
-	control_work_add(&(struct control_work){ .name = "datastore", .poll = work });
+	control_work_add(&(struct control_work){ .name = "datastore", .poll = work, .when = WORK_ON_CALL, .id = &work_id });
+	d.media.heard = heard;
 	str_copy(d.media.client.name, sizeof(d.media.client.name), "datastore");
 	vars_init();
 	log_file_init();

@@ -9,12 +9,19 @@
 #include <hv/pool.h>
 #include <hv/time.h>
 
+#define LOOK_NS 5000000ul	/* no disk waits longer for a turn, if anybody has one */
 #define SECTORS_MAX (1ul << 55)	/* bytes fit into 64 bits */
 #define ROUNDS_MAX 16u		/* of one turn: answers bring new requests */
 
 struct storage_disk storage_disk_table[DISKS_MAX];
 static bool (*is_granted)(const struct disk *d);
-static u32 places_end;		/* above the highest place that ever was used */
+/* Places of the table, a bit each: those that have a turn; when time has passed; when a bounce buffer is free; with disks that have
+ * no interrupt. */
+static u32 awake, limited, starved, polled;
+static bool in_turn;		/* storage_poll() looks by itself */
+static bool again;		/* storage_again() was called */
+static u32 work_id;
+static u64 look_at;		/* TSC: all have a turn, whoever may have been overlooked */
 static bool interrupts_on;	/* whether a disk has one can be told from then on */
 
 /* A slot's memory stays with its place in the table, for the next disk that comes there. */
@@ -74,11 +81,12 @@ int disk_add(struct disk *d)
 			s->d = NULL;
 			return -E_NOMEM;
 		}
-		places_end = MAX(places_end, i + 1);
+		polled &= ~BIT32(i);
 		s->slots = MAX(MIN(d->depth, SLOTS_MAX), 1u);
 		s->free = BIT(s->slots) - 1;
 		s->granted = is_granted && is_granted(d);
-		s->polled = interrupts_on && !has_interrupt(d->bdf);
+		if (interrupts_on && !has_interrupt(d->bdf))
+			polled |= BIT32(i);
 		d->owner = s;
 		if (is_granted)
 			say_found(s);
@@ -97,6 +105,7 @@ void disk_gone(struct disk *d)
 		return;
 	log_notice("disk %s is gone", d->name);
 	s->gone = true;
+	storage_wake(s);
 	gpt_job_forget(s);
 	volumes_update(s, NULL, NULL);
 	for (u32 i = 0; i < STORAGE_CLIENTS_MAX; i++)
@@ -130,38 +139,94 @@ void storage_grant(bool (*granted)(const struct disk *d))
 	}
 }
 
-static bool disk_turn(struct storage_disk *s, u64 now)
+void storage_wake(const struct storage_disk *s)
 {
-	bool any = gpt_job_run(s);
+	if (s)
+		awake |= BIT32(s->index);
+	if (!in_turn)
+		control_work_wake(work_id);
+}
 
+void storage_again(void)
+{
+	again = true;
+	storage_wake(NULL);
+}
+
+void storage_wake_starved(void)
+{
+	if (!starved)
+		return;
+	awake |= starved;
+	starved = 0;
+	storage_wake(NULL);
+}
+
+/* What its turn has left to do, and when. */
+static void note_rest(const struct storage_disk *s)
+{
+	if (s->starved)
+		starved |= BIT32(s->index);
+	if (s->limited)
+		limited |= BIT32(s->index);
+}
+
+static void disk_turn(struct storage_disk *s, u64 now)
+{
+	gpt_job_run(s);
 	if (s->gone) {
 		if (!s->flying && !s->flushing)
 			s->d = NULL;		/* its place is free again */
-		return any;
+		return;
 	}
-	any |= queue_run(s, now);
-	return queue_kick(s) || any;
+	queue_run(s, now);
+	note_rest(s);
+	queue_kick(s);
+}
+
+static void disks_turn(u64 now)
+{
+	u32 left = awake;
+
+	awake = 0;
+	for (; left; left &= left - 1) {
+		struct storage_disk *s = &storage_disk_table[__builtin_ctz(left)];
+
+		if (s->d)
+			disk_turn(s, now);
+	}
+}
+
+static bool any_polled(void)
+{
+	for (u32 left = polled; left; left &= left - 1)
+		if (storage_disk_table[__builtin_ctz(left)].flying)
+			return true;
+	return false;
 }
 
 bool storage_poll(u64 now)
 {
-	bool more = true, works = false;
+	bool snapped = true;
 
-	for (u32 n = 0; n < ROUNDS_MAX && more; n++) {
-		storage_fresh = false;
-		more = storage_answer_all();
-		for (u32 i = 0; i < places_end; i++)
-			if (storage_disk_table[i].d)
-				more |= disk_turn(&storage_disk_table[i], now);
-		more |= copy_turn();
-		more |= snap_run(now);
+	in_turn = true;
+	awake |= limited;
+	limited = 0;
+	if (now >= look_at) {
+		look_at = now + ns_to_ticks(LOOK_NS);
+		awake = BIT32(DISKS_MAX) - 1;
 	}
-	for (u32 i = 0; i < places_end; i++) {
-		struct storage_disk *s = &storage_disk_table[i];
-
-		works |= s->d && s->polled && s->flying;
+	for (u32 n = 0; n < ROUNDS_MAX && (snapped || awake || storage_any_answer()); n++) {
+		again = false;
+		storage_answer_all();
+		disks_turn(now);
+		snapped = copy_turn();
+		snapped |= snap_run(now);
 	}
-	return more || works;
+	in_turn = false;
+	if (again)
+		control_work_wake(work_id);
+	return snapped || awake || storage_any_answer() || any_polled();
 }
 
 void storage_kick(void)
@@ -173,22 +238,15 @@ static bool work_poll(void *arg, u64 now)
 {
 	(void)arg;
 	for (u32 i = 0; !interrupts_on && i < DISKS_MAX; i++)
-		if (storage_disk_table[i].d)
-			storage_disk_table[i].polled = !has_interrupt(storage_disk_table[i].d->bdf);
+		if (storage_disk_table[i].d && !has_interrupt(storage_disk_table[i].d->bdf))
+			polled |= BIT32(i);
 	interrupts_on = true;
 	return storage_poll(now);
 }
 
-/* Who asks behind our turn of a round (the shell, the datastore) is not to wait for the next tick. */
-static bool work_listen(void *arg)
-{
-	(void)arg;
-	return storage_fresh;
-}
-
 int storage_init(void)
 {
-	static const struct control_work work = { .name = "storage", .poll = work_poll, .listen = work_listen };
+	static const struct control_work work = { .name = "storage", .poll = work_poll, .when = WORK_ON_CALL, .id = &work_id };
 
 	return control_work_add(&work);
 }
@@ -208,6 +266,7 @@ bool storage_settle(u64 max_ns)
 	u64 end = tsc_now() + ns_to_ticks(max_ns);
 
 	do {
+		control_work_look_all();	/* no interrupts are taken yet */
 		control_work_poll(tsc_now());
 		if (all_settled())
 			return true;
@@ -227,6 +286,7 @@ enum block_result storage_wait(struct storage_client *c, struct storage_request 
 	rq->done = wait_done;
 	storage_submit(c, rq);
 	do {
+		control_work_look_all();
 		control_work_poll(tsc_now());
 		if (rq->state == RQ_FREE)
 			return (enum block_result)rq->result;

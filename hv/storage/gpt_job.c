@@ -44,6 +44,7 @@ static void answered(struct storage_request *rq, enum block_result result)
 	j->busy = false;
 	j->answered = true;
 	j->result = result;
+	storage_wake(j->client.disk);
 }
 
 static void ask(struct storage_disk *s, enum block_op op, u64 lba, const u8 *bytes, u32 sectors)

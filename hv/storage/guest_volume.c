@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Volumes as guests' disks: what a guest asks for (block_remote.h) becomes a request to the block layer, its memory stays where
- * it is. A guest has its volumes open from its start until it has ended for good. */
+/* Volumes as guests' disks, stores of the control core's (hv/block.h): what a guest asks for becomes a request to the block layer,
+ * its memory stays where it is. A guest has its volumes open from its start until it has ended for good. */
 #include "storage.h"
 
-#include <hv/block_remote.h>
+#include <hv/block.h>
 #include <hv/guest.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/pool.h>
 
-#define WORKS BLOCK_REMOTE_SLOTS
+#define WORKS BLOCK_REMOTE_MAX
 #define PIECES_MAX (66u + GUEST_RANGES_MAX)	/* of a chain, and where RAM is in several parts */
 #define PHYSICAL_SHIFT 3			/* log2 of 4096 / 512 */
 
@@ -23,8 +23,9 @@ struct work {
 };
 
 struct guest_volume {
-	struct block_remote remote;
 	struct storage_client client;
+	struct guest *g;
+	struct block_store *store;
 	const struct plan_disk *plan;
 	struct guest_volume *next;	/* of the same guest */
 	struct work *work;		/* WORKS of them */
@@ -41,16 +42,15 @@ static void work_done(struct storage_request *rq, enum block_result result)
 
 	w->asked = NULL;
 	v->free |= BIT(w - v->work);
-	block_remote_done(&v->remote, asked, result);
+	asked->done(asked, result);
 }
 
-/* Where one piece of the guest's memory is, for us and for devices. false: no RAM, or in too many parts. */
+/* Where one piece of the guest's memory, seen through its window, is for devices. false: no RAM, or in too many parts. */
 static bool add_piece(struct work *w, const struct guest *g, const struct gmem_piece *p)
 {
-	u64 gpa = (u64)(p->at - g->ram);
-	u8 *at = window_ptr(g, GPA(gpa), p->len);
 	struct dma_piece dma[GUEST_RANGES_MAX];
-	u32 n = at ? window_dma(g, GPA(gpa), p->len, dma, ARRAY_COUNT(dma)) : 0;
+	u32 n = window_dma(g, GPA((u64)(p->at - g->window)), p->len, dma, ARRAY_COUNT(dma));
+	u8 *at = p->at;
 
 	if (!n || n > PIECES_MAX - w->rq.pieces)
 		return false;
@@ -71,35 +71,37 @@ static bool work_fill(struct work *w, const struct guest *g, const struct block_
 	return true;
 }
 
-static bool serve(struct block_remote *r, struct block_request *asked)
+static void submit(struct block_store *s, struct block_request *asked)
 {
-	struct guest_volume *v = r->arg;
+	struct guest_volume *v = s->backend;
 	struct work *w;
 
-	if (!v->client.open) {
-		block_remote_done(r, asked, BLOCK_FAILED);
-		return true;
-	}
-	if (!v->free)
-		return false;
+	assert(v->free);
 	w = &v->work[__builtin_ctzl(v->free)];
-	if (!work_fill(w, r->g, asked)) {
-		block_remote_done(r, asked, BLOCK_FAILED);
-		return true;
+	if (!v->client.open || !work_fill(w, v->g, asked)) {
+		asked->done(asked, BLOCK_FAILED);
+		return;
 	}
 	v->free &= v->free - 1;
 	w->asked = asked;
 	storage_submit(&v->client, &w->rq);
-	return true;
 }
 
 /* What no disk has begun is not begun any more. */
-static void cancel(struct block_remote *r)
+static void cancel(struct block_store *s)
 {
-	storage_fail_queued(&((struct guest_volume *)r->arg)->client);
+	storage_fail_queued(&((struct guest_volume *)s->backend)->client);
 }
 
-static const struct block_backend backend = { .serve = serve, .cancel = cancel };
+static void settled(struct storage_client *c)
+{
+	struct block_store *s = container_of(c, struct guest_volume, client)->store;
+
+	if (s->settled)
+		s->settled(s);
+}
+
+static const struct block_ops volume_ops = { .submit = submit, .cancel = cancel };
 
 int guest_volume_attach(struct guest *g, struct block_store *s, const struct plan_disk *plan, const char *serial)
 {
@@ -114,18 +116,22 @@ int guest_volume_attach(struct guest *g, struct block_store *s, const struct pla
 		return -E_NOMEM;
 	for (u32 i = 0; i < WORKS; i++)
 		v->work[i].volume = v;
-	v->free = ~0ul;
+	v->free = BIT(WORKS) - 1;
+	v->g = g;
+	v->store = s;
 	v->plan = plan;
 	v->next = volumes_of[g->index];
 	volumes_of[g->index] = v;
-	*s = (struct block_store){ .readonly = plan->readonly, .physical_shift = PHYSICAL_SHIFT };
+	*s = (struct block_store){ .ops = &volume_ops, .backend = v, .remote = true, .readonly = plan->readonly,
+		.physical_shift = PHYSICAL_SHIFT };
 	str_copy(s->serial, sizeof(s->serial), serial);
 	fmt_print(v->client.name, sizeof(v->client.name), "%s.%s", g->name, serial);
 	v->client.readonly = plan->readonly;
 	v->client.weight = plan->weight;
 	v->client.iops = plan->iops;
 	v->client.bandwidth = plan->bandwidth;
-	return block_remote_init(&v->remote, g, s, &backend, v);
+	v->client.settled = settled;
+	return 0;
 }
 
 void guest_volumes_forget(const struct guest *g)
@@ -146,8 +152,8 @@ bool guest_volumes_closed(const struct guest *g)
 /* The plan says that the guest can do without: it sees a disk without sectors. */
 static const char *leave_empty(struct guest_volume *v, const char *why_not)
 {
-	v->remote.store->sectors = 0;
-	log_notice("guest %s: %s is empty: %s", v->remote.g->name, v->remote.store->serial, why_not);
+	v->store->sectors = 0;
+	log_notice("guest %s: %s is empty: %s", v->g->name, v->store->serial, why_not);
 	return NULL;
 }
 
@@ -179,8 +185,8 @@ static const char *open_one(struct guest_volume *v)
 			  volume->type == VOLUME_SNAPSHOT ? "it is a snapshot" : "its disk takes no writes");
 	if (!volume || err)
 		return why;
-	v->remote.store->sectors = v->client.sectors;
-	v->remote.store->physical_shift = (u8)__builtin_ctz(MAX(v->client.disk->d->physical_size, BLOCK_SECTOR) / BLOCK_SECTOR);
+	v->store->sectors = v->client.sectors;
+	v->store->physical_shift = (u8)__builtin_ctz(MAX(v->client.disk->d->physical_size, BLOCK_SECTOR) / BLOCK_SECTOR);
 	return NULL;
 }
 

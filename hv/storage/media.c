@@ -150,6 +150,8 @@ static void heard(struct storage_request *rq, enum block_result result)
 
 	m->busy = false;
 	m->wrong = result != BLOCK_OK;
+	if (m->heard)
+		m->heard();
 }
 
 static void ask(struct media *m, enum block_op op, u64 at, u8 *bytes, u32 len)

@@ -49,6 +49,7 @@ struct media {
 	u32 tries;
 	u64 retry;			/* TSC */
 	bool wrong;			/* the last request was answered so */
+	void (*heard)(void);		/* it was answered; null: nobody waits for that */
 	u64 writes, flushes, bytes, errors;
 };
 

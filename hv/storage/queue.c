@@ -28,13 +28,33 @@ static struct storage_slot *slot_take(struct storage_disk *s)
 	return slot;
 }
 
-static void slot_give(struct storage_slot *slot)
+/* Is there anything to ask it? */
+static bool wanted(const struct storage_disk *s)
+{
+	for (const struct storage_client *c = s->clients; c; c = c->peer)
+		if (c->head)
+			return true;
+	return s->flush_head;
+}
+
+/* It was not used. */
+static void slot_return(struct storage_slot *slot)
 {
 	if (slot->bounce)
-		bounce_give(slot->bounce);
+		bounce_give(slot->disk, slot->bounce);
 	slot->bounce = NULL;
 	slot->disk->flying--;
 	slot->disk->free |= BIT(slot - slot->disk->slot);
+}
+
+/* Its request is over: there is room for another. */
+static void slot_give(struct storage_slot *slot)
+{
+	struct storage_disk *s = slot->disk;
+
+	slot_return(slot);
+	if (wanted(s) || s->gone)
+		storage_wake(s);
 }
 
 /* false: the disk takes no more now. */
@@ -44,7 +64,7 @@ static bool slot_submit(struct storage_slot *slot)
 
 	if (s->d->ops->submit(s->d, &slot->rq)) {
 		s->stalled = true;
-		slot_give(slot);
+		slot_return(slot);
 		return false;
 	}
 	s->kick = true;
@@ -74,7 +94,7 @@ static void answer_list(struct storage_request *rq, enum block_result result)
 	}
 }
 
-static bool flush_begin(struct storage_disk *s)
+static void flush_begin(struct storage_disk *s)
 {
 	struct storage_request *all = s->flush_head;
 	struct storage_slot *slot;
@@ -82,20 +102,19 @@ static bool flush_begin(struct storage_disk *s)
 	if (!s->d->write_cache) {
 		s->flush_head = NULL;
 		answer_list(all, BLOCK_OK);
-		return true;
+		return;
 	}
 	if (s->flushing || !s->free || s->stalled)
-		return false;
+		return;
 	slot = slot_take(s);
 	slot->client = NULL;
 	slot->parents = 0;
 	slot->bounce = NULL;
 	slot->rq = (struct disk_request){ .op = BLOCK_FLUSH, .done = flush_done };
 	if (!slot_submit(slot))
-		return false;
+		return;
 	s->flushing = all;
 	s->flush_head = NULL;
-	return true;
 }
 
 /* A disk that is broken says so for each request: the first errors, then every 2^nth. */
@@ -267,23 +286,21 @@ static u64 busy_weight(const struct storage_disk *s)
 {
 	u64 sum = 0;
 
-	for (u32 i = 0; i < storage_clients_end; i++) {
-		const struct storage_client *c = storage_client_table[i];
-
-		if (c && c->disk == s && (c->head || c->flying))
+	for (const struct storage_client *c = s->clients; c; c = c->peer)
+		if (c->head || c->flying)
 			sum += c->weight;
-	}
 	return sum;
 }
 
-static bool may_ask(const struct storage_disk *s, const struct storage_client *c, u64 weights, u64 now)
+static bool may_ask(struct storage_disk *s, const struct storage_client *c, u64 weights, u64 now)
 {
 	u64 share = s->slots * (u64)c->weight / weights;
 
-	if (c->flying >= MAX(share, 1ul))
+	if (c->starved || c->flying >= MAX(share, 1ul))
 		return false;
 	if (limits_allow(c, now))
 		return true;
+	s->limited = true;
 	control_work_by(now + ns_to_ticks(LIMIT_LOOK_NS));
 	return false;
 }
@@ -293,111 +310,116 @@ static s64 quantum(const struct storage_client *c)
 	return (s64)(QUANTUM * c->weight / STORAGE_WEIGHT);
 }
 
-/* Who may ask next: from s->turn on, somebody whose deficit is not used up; when all of them are, all get as many rounds as
- * the first needs. Null: nobody wants to or may. */
-static struct storage_client *next_client(struct storage_disk *s, u64 now)
+/* Behind c comes the first again. */
+static struct storage_client *after(const struct storage_disk *s, const struct storage_client *c)
 {
-	u64 weights = busy_weight(s);
+	return c->peer ? c->peer : s->clients;
+}
+
+/* All of them are through with what they may ask for: each gets as many rounds as the first needs. */
+static void begin_rounds(struct storage_disk *s, s64 rounds)
+{
+	for (struct storage_client *c = s->clients; c; c = c->peer)
+		if (c->head)
+			c->deficit = MIN(c->deficit + rounds * quantum(c), rounds * quantum(c));
+}
+
+/* Who may ask next: from s->turn on, somebody whose deficit is not used up; else who needs the fewest rounds. Null: nobody
+ * wants to or may. */
+static struct storage_client *next_client(struct storage_disk *s, u64 weights, u64 now)
+{
+	struct storage_client *first = s->turn ? s->turn : s->clients, *c = first, *nearest = NULL;
 	s64 rounds = INT64_MAX;
-	u32 nearest = 0;
 
-	for (u32 n = 0; n < storage_clients_end; n++) {
-		u32 i = (s->turn + n) % storage_clients_end;
-		struct storage_client *c = storage_client_table[i];
-
-		if (!c || c->disk != s || !c->head || !may_ask(s, c, weights, now))
+	do {
+		if (!c->head || !may_ask(s, c, weights, now))
 			continue;
 		if (c->deficit > 0) {
-			s->turn = i;
+			s->turn = c;
 			return c;
 		}
 		if (-c->deficit / quantum(c) + 1 < rounds) {
 			rounds = -c->deficit / quantum(c) + 1;
-			nearest = i;
+			nearest = c;
 		}
-	}
-	if (rounds == INT64_MAX)
+	} while ((c = after(s, c)) != first);
+	if (!nearest)
 		return NULL;
-	for (u32 i = 0; i < storage_clients_end; i++) {
-		struct storage_client *c = storage_client_table[i];
-
-		if (c && c->disk == s && c->head)
-			c->deficit = MIN(c->deficit + rounds * quantum(c), rounds * quantum(c));
-	}
+	begin_rounds(s, rounds);
 	s->turn = nearest;
-	return storage_client_table[nearest];
+	return nearest;
 }
 
 static void pay(struct storage_disk *s, struct storage_client *c, u64 bytes)
 {
 	c->deficit -= (s64)(bytes + REQUEST_COST);
 	if (c->deficit <= 0)
-		s->turn = (s->turn + 1) % storage_clients_end;
+		s->turn = after(s, c);
 	if (!c->head && c->deficit > 0)
 		c->deficit = 0;
 }
 
-/* false: the disk, or the bounce buffers, have no room. */
-static bool ask_part(struct storage_disk *s, struct storage_client *c, u64 now)
+/* Whoever finds no bounce buffer stands back in this turn: others may need none. */
+static void stand_back(struct storage_slot *slot, struct storage_client *c)
+{
+	slot_return(slot);
+	c->starved = slot->disk->starved = true;
+}
+
+static void ask_part(struct storage_disk *s, struct storage_client *c, u64 now)
 {
 	struct storage_slot *slot = slot_take(s);
 
 	slot->rq.done = part_done;
 	if (cut_part(slot, c)) {
-		slot_give(slot);
-		s->stalled = true;
-		return false;
+		stand_back(slot, c);
+		return;
 	}
 	if (!slot_submit(slot))
-		return false;
+		return;
 	cut_commit(slot);
 	for (u32 i = 0; i < slot->parents; i++)
 		charge(c, slot->parent[i], now);
 	use_rate(&c->bandwidth_due, now, slot->rq.sectors * BLOCK_SECTOR, c->bandwidth);
 	pay(s, c, slot->rq.sectors * BLOCK_SECTOR);
-	return true;
 }
 
-/* Is there anything to ask it? Most rounds of the event loop are about something else. */
-static bool wanted(const struct storage_disk *s)
+static void begin_turn(struct storage_disk *s)
 {
-	for (u32 i = 0; i < storage_clients_end; i++)
-		if (storage_client_table[i] && storage_client_table[i]->head && storage_client_table[i]->disk == s)
-			return true;
-	return s->flush_head;
+	for (struct storage_client *c = s->starved ? s->clients : NULL; c; c = c->peer)
+		c->starved = false;
+	s->stalled = s->starved = s->limited = false;
 }
 
-bool queue_run(struct storage_disk *s, u64 now)
+void queue_run(struct storage_disk *s, u64 now)
 {
 	struct storage_client *c;
-	bool any = false;
+	u64 weights;
 
+	begin_turn(s);
 	if (!wanted(s))
-		return false;
-	s->stalled = false;
+		return;
 	if (s->flush_head)		/* first: whoever always wants more would leave no slot for it */
-		any = flush_begin(s);
-	while (!s->stalled && s->free && (c = next_client(s, now))) {
-		any = true;
+		flush_begin(s);
+	weights = busy_weight(s);
+	while (!s->stalled && s->free && s->clients && (c = next_client(s, weights, now))) {
 		if (c->head->op == BLOCK_FLUSH) {
 			charge(c, c->head, now);
 			flush_wait(s, storage_take_head(c));
 			pay(s, c, 0);
-		} else if (!ask_part(s, c, now)) {
-			any = false;
+		} else {
+			ask_part(s, c, now);
 		}
 	}
 	if (s->flush_head)
-		any |= flush_begin(s);
-	return any;
+		flush_begin(s);
 }
 
-bool queue_kick(struct storage_disk *s)
+void queue_kick(struct storage_disk *s)
 {
 	if (!s->kick)
-		return false;
+		return;
 	s->kick = false;
 	if (s->d->ops->kick)
 		s->d->ops->kick(s->d);
-	return true;
 }

@@ -39,7 +39,7 @@ static void change_end(const char *why)
 	change.at = CHANGE_NONE;
 	change.store = NULL;
 	change.ended = NULL;
-	storage_fresh = true;
+	storage_again();
 	if (ended)
 		ended(change.arg, why);
 }
@@ -72,7 +72,7 @@ static void partition_made(void *arg, const char *why)
 		change_end(why);
 	else
 		change.at = CHANGE_LOAD;
-	storage_fresh = true;
+	storage_again();
 }
 
 static const char *make_partition(const struct volume *v, u64 bytes)
@@ -307,7 +307,7 @@ static const char *begin(struct volume *v, const char *snapshot, const char *clo
 		why = make_partition(v, bytes);
 	if (why)
 		change.at = CHANGE_NONE;
-	storage_fresh = true;
+	storage_again();
 	return why;
 }
 

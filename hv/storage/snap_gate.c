@@ -106,7 +106,7 @@ static void job_end(struct snap_job *j)
 {
 	j->at = JOB_FREE;
 	j->store->look = true;
-	storage_fresh = true;
+	storage_again();
 }
 
 /* Not to be kept: nobody wants it any more, or it could not be done. */
@@ -225,7 +225,8 @@ static enum gate judge(struct storage_client *c, struct storage_request *rq)
 		u32 extent = (u32)((rq->sector + at) / per);
 
 		if (n == SCAN_MAX) {
-			t->look = storage_fresh = true;
+			t->look = true;
+			storage_again();
 			return WAIT;
 		}
 		at = MIN((extent + 1ul) * per - rq->sector, rq->sectors);
@@ -275,7 +276,7 @@ static void hold(struct snap_store *t, struct storage_client *c, struct storage_
 		t->held = rq;
 	t->held_tail = rq;
 	c->held++;
-	storage_fresh = true;
+	storage_again();
 }
 
 bool snap_hold(struct storage_client *c, struct storage_request *rq)

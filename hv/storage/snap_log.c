@@ -33,7 +33,7 @@ u64 snap_log_put(struct snap_store *t, const struct snap_record *r)
 	assert(fits);		/* there are not so many at once */
 	if (r->op == SNAP_DELETE)
 		t->doomed |= BIT32(r->layer);
-	storage_fresh = true;
+	storage_again();
 	return l->number;
 }
 
@@ -161,7 +161,7 @@ void snap_log_format(struct snap_store *t)
 {
 	t->super.seq = 0;
 	t->log.want_checkpoint = true;
-	storage_fresh = true;
+	storage_again();
 }
 
 /* --- the end -------------------------------------------------------------------------------------------------------- */

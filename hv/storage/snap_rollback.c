@@ -65,7 +65,7 @@ static void heard(struct storage_request *rq, enum block_result result)
 	roll.busy = false;
 	roll.answered = true;
 	roll.result = result;
-	storage_fresh = true;
+	storage_again();
 }
 
 /* What does the snapshot see in this chunk? false: another one has it, or nobody. */
@@ -195,7 +195,7 @@ static const char *start(struct snap_store *t, struct volume *v, u8 layer, volum
 	roll.arg = arg;
 	roll.told = tsc_now();
 	put_record(t, layer, ROLL_BEGIN);
-	storage_fresh = true;
+	storage_again();
 	return NULL;
 }
 

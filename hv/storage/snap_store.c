@@ -182,7 +182,7 @@ static void detach(struct snap_store *t)
 	}
 	t->state = SNAP_CLOSING;
 	storage_bind(&t->io, NULL, 0, 0);
-	storage_fresh = true;
+	storage_again();
 }
 
 static bool closing_run(struct snap_store *t)
@@ -230,7 +230,8 @@ static void layers_gone(struct snap_store *t)
 	for (u8 i = 0; i < SNAP_LAYERS; i++)
 		if (t->map.layer[i].used)
 			snap_hide_layer(t, i);
-	t->look = storage_fresh = true;
+	t->look = true;
+	storage_again();
 }
 
 void snap_broken(struct snap_store *t, const char *why)

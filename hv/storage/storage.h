@@ -33,14 +33,16 @@ struct storage_disk {
 	u32 index;
 	bool gone;			/* waits for its last requests */
 	bool granted;			/* the plan names it: it may be written, its volumes used */
-	bool polled;			/* it has no interrupt */
 	u32 slots;
 	u64 free;			/* slots, a bit each */
 	struct storage_slot *slot;	/* stays with the place */
 	bool kick, stalled;		/* submitted since the last kick; said -E_AGAIN in this turn */
+	bool starved, limited;		/* in this turn a client found no bounce buffer; was over its limits */
+	u32 bounces;			/* buffers that its requests have */
 	struct storage_request *flush_head, *flush_tail;	/* wait for the next flush */
 	struct storage_request *flushing;	/* the one under way answers these */
-	u32 turn;			/* the client whose turn it is, in clients' table */
+	struct storage_client *clients;	/* who uses it */
+	struct storage_client *turn;	/* whose turn it is; null: the first's */
 	u32 flying, depth_worst;	/* slots in use; the most there ever were */
 	struct storage_stats stats;
 	struct gpt_job *gpt;		/* its partition table: gpt_job.c */
@@ -72,22 +74,29 @@ const struct storage_guid *volume_kind(enum volume_type type);
 
 extern struct storage_disk storage_disk_table[DISKS_MAX];
 extern struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
-extern bool storage_fresh;		/* something was asked or answered since the last turn began */
 extern u32 storage_clients_end;		/* above the highest place that ever was used */
 
 /* disks.c */
 bool storage_disk_alive(const struct storage_disk *s);
 
+/* Something was asked of s or answered by it, or it has room again: it has a turn soon. Null: requests wait to be told of their
+ * end. */
+void storage_wake(const struct storage_disk *s);
+/* Something else has changed that a turn looks at: it comes behind this one, if this is one. */
+void storage_again(void);
+/* A bounce buffer is free again: all who found none. */
+void storage_wake_starved(void);
+
 /* client.c: the end of a request, told by storage_answer_all(). */
 void storage_answer(struct storage_request *rq, enum block_result result);
-bool storage_answer_all(void);
+void storage_answer_all(void);
+bool storage_any_answer(void);
 void storage_enqueue(struct storage_request *rq);
 void storage_requeue(struct storage_request *rq);	/* at the head, from its beginning */
 struct storage_request *storage_take_head(struct storage_client *c);
 void storage_fail_queued(struct storage_client *c);
 void storage_count_latency(struct storage_stats *s, u64 ticks);
 bool storage_is_data(enum block_op op);
-bool storage_any_answer(void);
 
 /* cut.c: fill slot s from the head of c's queue: what of it the disk takes in one request. 0; -E_AGAIN: no bounce buffer is
  * free. Changes nothing but s; cut_commit() says that the disk has taken it. */
@@ -96,10 +105,10 @@ void cut_commit(struct storage_slot *s);
 void cut_copy_back(const struct storage_slot *s);
 int bounce_init(void);
 u64 bounce_reach(void);			/* the end of their memory, as disks see it */
-u8 *bounce_take(void);
-void bounce_give(u8 *at);
+u8 *bounce_take(struct storage_disk *s);
+void bounce_give(struct storage_disk *s, u8 *at);
 bool zeros_piece(struct storage_piece *to);
 
-/* queue.c: ask disk d for as much as it takes. true: it was asked. */
-bool queue_run(struct storage_disk *d, u64 now);
-bool queue_kick(struct storage_disk *d);
+/* queue.c: ask disk d for as much as it takes; tell its hardware. */
+void queue_run(struct storage_disk *d, u64 now);
+void queue_kick(struct storage_disk *d);

@@ -96,6 +96,29 @@ int host_guard_page(void *page)
 	return space_hide_page(page);
 }
 
+int host_add_pool(hpa_t base, u64 size)
+{
+	u64 cr0 = read_cr0();
+	int err;
+
+	write_cr0(cr0 & ~CR0_WP);
+	err = space_add_pool(base, size);
+	write_cr0(cr0);
+	return err;
+}
+
+int host_cut_pool(u64 size)
+{
+	u64 cr0 = read_cr0();
+	int err;
+
+	write_cr0(cr0 & ~CR0_WP);
+	err = space_cut_pool(size);
+	write_cr0(cr0);
+	host_reload_tables();
+	return err;
+}
+
 void host_seal(void)
 {
 	space_seal();

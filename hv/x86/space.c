@@ -114,18 +114,24 @@ void *mmio_map(hpa_t base, u64 size, enum cache cache)
 }
 
 /* What a core keeps for itself is not in the pool that all cores map. */
-static int hide_from_others(u64 hpa, u64 size)
+static int hide_from_others(const void *p, u64 size)
 {
-	hpa_t pool;
-	u64 tables;
+	return pt_unmap(&shared, POOL_VA + pool_offset(p), size);
+}
 
-	pool_tables(&pool, &tables);
-	return pt_unmap(&shared, POOL_VA + (hpa - pool.v), size);
+int space_add_pool(hpa_t base, u64 size)
+{
+	return pt_map(&shared, POOL_VA + pool_total() * PAGE_SIZE, base.v, size, PT_READ | PT_WRITE);
+}
+
+int space_cut_pool(u64 size)
+{
+	return pt_unmap(&shared, POOL_VA + pool_total() * PAGE_SIZE, size);
 }
 
 int space_hide_page(void *page)
 {
-	int err = hide_from_others(pool_hpa(page).v, PAGE_SIZE);
+	int err = hide_from_others(page, PAGE_SIZE);
 
 	__asm__ volatile("invlpg (%0)" : : "r"(page) : "memory");
 	return err;
@@ -144,7 +150,7 @@ static int map_private(struct pagetable *pt, u32 index)
 		return -E_NOMEM;
 	hpa = pool_hpa(block).v;
 	core_table[index].private_hpa = HPA(hpa);
-	err = hide_from_others(hpa, pages * PAGE_SIZE);
+	err = hide_from_others(block, pages * PAGE_SIZE);
 	err = err ? err : pt_map(pt, PRIVATE_VA, hpa, core_size, PT_READ | PT_WRITE);
 	hpa += core_size;
 	err = err ? err : pt_map(pt, ARCH_VA, hpa, PAGE_SIZE, PT_READ | PT_WRITE);

@@ -40,6 +40,10 @@ u64 space_start_root(u64 trampoline);
 /* Take a page of the pool out of what cores see: a guard. Before the seal. -E_NOMEM. */
 int space_hide_page(void *page);
 
+/* size bytes behind the pool's end: map them, unmap them. -E_NOMEM. */
+int space_add_pool(hpa_t base, u64 size);
+int space_cut_pool(u64 size);
+
 /* From now on tables and sealed data are read-only on every core. */
 void space_seal(void);
 

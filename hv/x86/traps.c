@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <hv/panic.h>
+#include <hv/pci.h>
 
 #include "core_arch.h"
 #include "host_state.h"
@@ -75,6 +76,8 @@ void trap(struct trap_frame *f)
 			lapic_eoi();
 		if (f->vector == VECTOR_TIMER)
 			this_core()->timer_armed = ~0ul;
+		else if (f->vector - PCI_MESSAGE_VECTOR < PCI_MESSAGES)
+			this_core()->messages |= BIT32(f->vector - PCI_MESSAGE_VECTOR);
 	} else if (f->vector == VEC_DB && !(f->rflags & RFLAGS_TF)) {
 		/* Not ours, we set no breakpoints: Bochs takes a guest's pending single step to the host at an SVM exit. */
 		return;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make bench-io [ONLY=ram,nvme,net,outside] [PROFILE=1]: what disk and network requests of a Linux guest cost, in executed instructions (of all
+"""make bench-io [ONLY=ram,nvme,net,outside] [PROFILE=ID]: what disk and network requests of a Linux guest cost, in executed instructions (of all
 cores, and those of the hypervisor alone) and in exits, in QEMU 10 with the plugin iomarks.c, beside the peers' figures and the
 budgets of docs/bench.md. Minima, as peers' were taken. The guest is the example guest's Linux with tests/bench/ioload.c; scheduler none,
 mitigations as they come. QEMU 10 cannot count with icount and several cores at once: loops that wait for a time differ a little."""
@@ -64,7 +64,7 @@ class Run:
         self.commands = 0
         self.marks = os.path.abspath(f'{OUT}/io-{name}.marks')
         self.m = Qemu10(matrix.image(the_plan), cores=cores, memory=1536, cpu=CPU, screen=False, keep=f'{OUT}/log/io-{name}.txt',
-                        extra=['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}' + (',profile=on' if os.environ.get('PROFILE') else ''), *extra])
+                        extra=['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}' + (f',profile={os.environ["PROFILE"]}' if os.environ.get('PROFILE') else ''), *extra])
 
     def __enter__(self):
         self.m.start()

@@ -6,7 +6,8 @@
  *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median>
  * all: every core; hv: in the hypervisor, every core; own: everything on the core that executed the markers. QEMU's "TCG Plugins"
  * documentation, API version 4; the few declarations are made here, so that no header is wanted. Arguments: out=FILE; profile=on adds
- * a line PROFILE <address> <instructions> for each 16 bytes of the hypervisor, executed while a sample was open. */
+ * a line PROFILE <address> <instructions> for each 16 bytes of the hypervisor, executed while a sample was open; profile=<id>: one of
+ * this id. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -54,6 +55,7 @@ static struct {
 } sample[IDS];
 static FILE *out;
 static int profile, open_samples;
+static unsigned profiled;		/* id; 0: all */
 static uint64_t executed[HV_SIZE / STEP];
 
 static void read_now(unsigned cpu, uint64_t now[WHATS])
@@ -71,14 +73,14 @@ static void on_mark(unsigned cpu, void *context)
 	read_now(cpu, now);
 	if ((mark >> 8 & 255) == BEGIN) {
 		memcpy(sample[id].from, now, sizeof(now));
-		open_samples += !sample[id].open;
+		open_samples += !sample[id].open && (!profiled || profiled == id);
 		sample[id].open = 1;
 		return;
 	}
 	if (!sample[id].open || sample[id].count == SAMPLES)
 		return;
 	sample[id].open = 0;
-	open_samples--;
+	open_samples -= !profiled || profiled == id;
 	for (int w = 0; w < WHATS; w++) {
 		if (!sample[id].value[w])
 			sample[id].value[w] = calloc(SAMPLES, sizeof(uint64_t));
@@ -164,7 +166,10 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 	(void)info;
 	out = stderr;
 	for (int i = 0; i < argc; i++) {
-		profile |= !strcmp(argv[i], "profile=on");
+		if (!strncmp(argv[i], "profile=", 8)) {
+			profile = 1;
+			profiled = (unsigned)atoi(argv[i] + 8);
+		}
 		if (!strncmp(argv[i], "out=", 4) && !(out = fopen(argv[i] + 4, "w")))
 			return -1;
 	}

@@ -47,6 +47,8 @@ static bool there;
 u64 mul_div(u64 ticks, u64 num, u64 den) { return (u64)((unsigned __int128)ticks * num / den); }
 void log_write(enum log_level level, const char *fmt, ...) { }
 void control_work_by(u64 tsc) { }
+void control_work_wake(u32 id) { }
+void control_work_look_all(void) { }
 void control_work_ring(void) { }
 bool control_work_poll(u64 n) { return false; }
 int control_work_add(const struct control_work *w) { return 0; }

@@ -212,7 +212,8 @@ static int ahci_probe(struct host_pci *p)
 		wait_us(PROBE_STEP_US);
 	}
 	p->state = a;
-	if (control_work_add(&(struct control_work){ .name = "ahci", .poll = ahci_work, .arg = a }))
+	if (control_work_add(&(struct control_work){ .name = "ahci", .poll = ahci_work, .arg = a, .when = WORK_ON_MESSAGE,
+						  .message = pci_message(p) }))
 		log_error("ahci: more drivers than the event loop has places for");
 	return 0;
 }

@@ -74,12 +74,14 @@ static bool nvme_work(void *arg, u64 now)
 	struct nvme *n = arg;
 	bool any = nvme_turn(n, now);
 
+	if (LIKELY(n->state == NVME_RUNS))
+		control_work_by(n->look);
 	if (n->state == NVME_DOWN || n->step != STEP_NONE)
 		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
 	for (u32 i = 0; !n->pci->message_kind && i < n->queues && n->state != NVME_DEAD; i++)
 		if (n->queue[i]->free_count < NVME_SLOTS)
 			control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
-	return any;
+	return any && !n->pci->message_kind;	/* else the next message brings us back */
 }
 
 static int nvme_probe(struct host_pci *p)
@@ -106,7 +108,8 @@ static int nvme_probe(struct host_pci *p)
 		wait_us(PROBE_STEP_US);
 	}
 	p->state = n;
-	if (control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = n }))
+	if (control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = n, .when = WORK_ON_MESSAGE,
+						  .message = pci_message(p) }))
 		log_error("nvme: more drivers than the event loop has places for");
 	log_info("nvme%u: %02x:%02x.%u: %s", n->index, p->bdf >> 8, p->bdf >> 3 & 31, p->bdf & 7,
 		 n->state == NVME_RUNS ? n->model : n->state == NVME_DOWN ? "not ready yet" : n->why);

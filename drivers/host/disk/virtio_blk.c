@@ -97,7 +97,7 @@ static void vblk_start(struct host_pci *p)
 {
 	pci_messages_on(p, core_table[control_core].apic_id);
 	control_work_add(&(struct control_work){ .name = "virtio-blk", .poll = vblk_round, .listen = vblk_listen,
-			 .arg = p->state });
+			 .arg = p->state, .when = WORK_ON_MESSAGE, .message = pci_message(p) });
 }
 
 static void vblk_describe(const struct host_pci *p, char *to, size_t size)

@@ -164,11 +164,7 @@ static bool give_memory(struct xhci *x)
 
 static bool addresses_fit(const struct xhci *x)
 {
-	hpa_t base;
-	u64 size;
-
-	pool_tables(&base, &size);
-	return xhci_read(x->cap, CAP_CAPS1) & CAPS_WIDE || base.v + pool_total() * PAGE_SIZE <= 4 * GiB;
+	return xhci_read(x->cap, CAP_CAPS1) & CAPS_WIDE || pool_is_low();
 }
 
 bool xhci_open(struct xhci *x, const char **why)

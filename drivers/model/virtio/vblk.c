@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vblk.h"
+#include "vblk_int.h"
 
 #include <hv/guest.h>
 #include <hv/lib.h>
@@ -13,11 +13,8 @@ enum vblk_config { CAPACITY = 0, SEG_MAX = 12, BLK_SIZE = 20, PHYSICAL_EXP = 24,
 	MAX_DISCARD = 36, MAX_DISCARD_SEG = 40, DISCARD_ALIGN = 44, MAX_ZEROES = 48, MAX_ZEROES_SEG = 52,
 	ZEROES_MAY_UNMAP = 56, CONFIG_SIZE = 60 };
 
-#define ALL_SLOTS (u32)(BIT(VBLK_SLOTS) - 1)
 #define UNMAP 1u
 #define ERASE_SECTORS_MAX 8192u		/* of one request to discard or zero: 4 MiB */
-#define TURN_REQUESTS 256u		/* per kick; the rest at the next exits, so that interrupts are not late */
-#define TURN_BYTES (8 * MiB)
 
 struct vblk_header {
 	u32 type, reserved;
@@ -29,11 +26,6 @@ struct vblk_erase {
 	u32 sectors, flags;
 };
 
-static void slot_free(struct vblk *b, const struct vblk_slot *s)
-{
-	b->free |= s->bit;
-}
-
 /* Answer: the status byte, and the chain goes back. written: data bytes before the status. */
 static void slot_answer(struct vblk_slot *s, enum vblk_status status, u32 written)
 {
@@ -43,18 +35,24 @@ static void slot_answer(struct vblk_slot *s, enum vblk_status status, u32 writte
 	if (status != VBLK_S_OK)
 		b->d.errors++;
 	virtq_give(&b->d.queue[s->queue], &s->chain, written + 1);
-	slot_free(b, s);
+	vblk_slot_free(b, s);
 }
 
-/* Slots are free again, or new requests may wait in a queue that was left quiet. */
-static void look_again(struct vblk *b, void (*how)(struct virtio_device *d, u32 queue))
+void vblk_answer(struct vblk_slot *s, enum block_result result)
 {
-	u32 queues = b->starved | b->quiet;
+	slot_answer(s, result == BLOCK_OK ? VBLK_S_OK : result == BLOCK_FAILED ? VBLK_S_IOERR : VBLK_S_UNSUPP,
+		    result == BLOCK_OK ? s->written : 0);
+}
 
-	b->starved = b->quiet = 0;
+/* Slots are free again. */
+static void look_again(struct vblk *b)
+{
+	u32 queues = b->starved;
+
+	b->starved = 0;
 	for (u32 i = 0; i < b->d.queue_count; i++)
 		if (queues >> i & 1)
-			how(&b->d, i);
+			virtio_again(&b->d, i);
 }
 
 /* The store has done it: within submit(), or later. */
@@ -63,22 +61,21 @@ static void slot_done(struct block_request *rq, enum block_result result)
 	struct vblk_slot *s = container_of(rq, struct vblk_slot, rq);
 	struct vblk *b = s->disk;
 
+	if (b->d.remote) {
+		vblk_remote_done(s, result);
+		return;
+	}
 	b->in_flight--;
 	if (b->d.resetting || b->d.queue[s->queue].resetting) {
-		slot_free(b, s);
+		vblk_slot_free(b, s);
 		virtio_settle(&b->d);
 		return;
 	}
-	slot_answer(s, result == BLOCK_OK ? VBLK_S_OK : result == BLOCK_FAILED ? VBLK_S_IOERR : VBLK_S_UNSUPP,
-		    result == BLOCK_OK ? s->written : 0);
+	vblk_answer(s, result);
 	if (s->kicking)
 		return;
-	if (b->store.burst) {
-		b->answered |= BIT32(s->queue);
-		return;
-	}
 	virtio_flush(&b->d, s->queue);
-	look_again(b, virtio_again);
+	look_again(b);
 }
 
 static void slot_submit(struct vblk_slot *s, enum block_op op, u64 sector, u64 sectors)
@@ -217,8 +214,7 @@ static void slot_start(struct vblk_slot *s)
 	}
 }
 
-/* One request. 1: served or on its way, 0: none, or no slot; -E_INVAL: the driver broke a rule. */
-static int serve_one(struct vblk *b, u32 queue)
+int vblk_serve_one(struct vblk *b, u32 queue)
 {
 	struct virtq *q = &b->d.queue[queue];
 	struct vblk_slot *s;
@@ -242,33 +238,24 @@ static int serve_one(struct vblk *b, u32 queue)
 	return 1;
 }
 
-/* With so many under way notifications would only cost exits. */
-static bool stay_quiet(struct vblk *b, u32 queue)
-{
-	if (!b->store.bursts || b->in_flight < VBLK_QUIET)
-		return false;
-	b->quiet |= BIT32(queue);
-	return true;
-}
-
 /* What is there, up to a turn's worth. True: the turn is over though there is more. */
 static bool serve_turn(struct vblk *b, u32 queue)
 {
-	u64 end = b->d.bytes + b->erased + TURN_BYTES;
+	u64 end = vblk_work(b) + VBLK_TURN_BYTES;
 	struct virtq *q = &b->d.queue[queue];
-	u32 left = TURN_REQUESTS;
+	u32 left = VBLK_TURN_REQUESTS;
 
 	do {
 		int got;
 
-		while ((got = serve_one(b, queue)) > 0)
-			if (!--left || b->d.bytes + b->erased >= end)
+		while ((got = vblk_serve_one(b, queue)) > 0)
+			if (!--left || vblk_work(b) >= end)
 				return true;
 		if (got < 0) {
 			virtio_fail(&b->d, queue);
 			return false;
 		}
-	} while (!(b->starved >> queue & 1) && !stay_quiet(b, queue) && virtq_listen(q));
+	} while (!(b->starved >> queue & 1) && virtq_listen(q));
 	return false;
 }
 
@@ -284,30 +271,11 @@ static void kicked(struct virtio_device *d, u32 queue)
 		virtio_again(d, queue);
 }
 
-static void kick_ready(struct virtio_device *d, u32 queue)
-{
-	if (virtio_queue_ready(d, queue))
-		kicked(d, queue);
-}
-
-/* The store's burst is over: serve what came meanwhile, then one interrupt for all. */
-static void settled(struct block_store *store)
-{
-	struct vblk *b = container_of(store, struct vblk, store);
-	u32 answered = b->answered;
-
-	b->answered = 0;
-	look_again(b, kick_ready);
-	for (u32 i = 0; i < b->d.queue_count; i++)
-		if (answered >> i & 1 && b->d.queue[i].enabled)
-			virtio_flush(&b->d, i);
-}
-
 static bool busy(const struct virtio_device *d)
 {
 	const struct vblk *b = container_of(d, const struct vblk, d);
 
-	return b->free != ALL_SLOTS;
+	return !d->remote && b->free != VBLK_ALL_SLOTS;		/* remote: its queues come home without requests */
 }
 
 static void put(u8 *to, u64 val, u32 size)
@@ -335,8 +303,10 @@ static void reset(struct virtio_device *d)
 {
 	struct vblk *b = container_of(d, struct vblk, d);
 
-	b->starved = b->quiet = b->answered = b->in_flight = 0;
-	b->free = ALL_SLOTS;	/* at power-on the store has been emptied */
+	b->starved = b->quiet = b->answered = b->held = b->in_flight = 0;
+	b->held_since = b->paused = 0;
+	b->brisk = false;
+	b->free = VBLK_ALL_SLOTS;	/* at power-on the store has been emptied */
 	config_fill(b, b->d.config, d->queue_count);	/* and it may be of another size than last time */
 }
 
@@ -361,14 +331,16 @@ int vblk_add(struct guest *g, struct vblk *b, u8 slot)
 	u64 features = BIT(VBLK_F_SEG_MAX) | BIT(VBLK_F_BLK_SIZE) | BIT(VBLK_F_FLUSH) | BIT(VBLK_F_TOPOLOGY) |
 		BIT(VBLK_F_MQ);
 	u32 queues = MIN(g->vcpu_count, VBLK_QUEUES_MAX);
+	int err = b->store.remote ? vblk_remote_init(g, b) : 0;
 
 	features |= b->store.readonly ? BIT(VBLK_F_RO) : BIT(VBLK_F_DISCARD) | BIT(VBLK_F_WRITE_ZEROES);
-	b->free = ALL_SLOTS;
+	if (err)
+		return err;
+	b->free = VBLK_ALL_SLOTS;
 	for (u32 i = 0; i < VBLK_SLOTS; i++) {
 		b->slot[i].disk = b;
 		b->slot[i].bit = BIT32(i);
 		b->slot[i].rq.done = slot_done;
 	}
-	b->store.settled = settled;
 	return virtio_add(g, &b->d, &disk_kind, features, queues, slot);
 }

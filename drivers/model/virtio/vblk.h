@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A disk: virtio-blk in front of a struct block_store. VIRTIO 1.2 "Block Device". */
+/* A disk: virtio-blk in front of a struct block_store. VIRTIO 1.2 "Block Device". Where the store is the control core's, that
+ * core serves the queues: vblk_remote.c. */
 
 #include <hv/block.h>
 
-#include "virtio.h"
+#include "virtio_remote.h"
 
 #define VBLK_QUEUES_MAX 8u
 #define VBLK_SLOTS 32u			/* requests that the store works on at once */
@@ -27,11 +28,16 @@ struct vblk {
 	u32 free;			/* slots, a bit each */
 	u32 in_flight;			/* the store has them */
 	u32 starved;			/* queues that found no slot, a bit each */
-	u32 quiet;			/* queues that were left without notifications */
-	u32 answered;			/* queues to flush when the store's burst is over */
 	u64 reads, writes, flushes, others;
 	u64 erased;			/* bytes discarded or zeroed: work of a turn, like those copied */
 	struct vblk_slot slot[VBLK_SLOTS];
+
+	/* Where the control core serves the queues: its own. */
+	struct virtio_remote remote;
+	u32 quiet;			/* queues that are left alone while others' requests are under way */
+	u32 answered, held;		/* queues to flush, and for how many ends */
+	u64 held_since, paused;		/* TSC: of the first of these; since when nothing is under way; 0: something is */
+	bool brisk;			/* last time the guest asked again soon */
 };
 
 /* Put a disk with this->store on the bus. Control core, when the guest is built. */

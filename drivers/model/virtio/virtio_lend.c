@@ -19,7 +19,7 @@ bool virtio_all_home(const struct virtio_device *d)
 static void tell_control_core(struct virtio_remote *r)
 {
 	exchange(&r->changed, 1u);
-	control_work_ring();
+	control_work_call(r->work);
 }
 
 void virtio_lend(struct virtio_device *d)

@@ -8,6 +8,7 @@
 
 #define LINGER_NS 500000ul		/* who has had work twice within this time is looked at for as long before the core halts */
 #define ROUTE_TRIES 2u
+#define CLOSE_LOOK_NS 100000ul		/* are memory and requests of queues that were asked back done with? */
 #define LAZY_MANY 16u			/* buffers: no longer a reason to be late */
 
 /* --- whose queues ------------------------------------------------------------------------------------------------- */
@@ -103,10 +104,14 @@ bool virtio_remote_poll(void *remote, u64 now)
 
 	if (UNLIKELY(load_relaxed(&r->changed) && exchange(&r->changed, 0u)))
 		take_changes(r);
-	if (UNLIKELY(r->closing))
+	if (UNLIKELY(r->closing)) {
 		close_recalled(r);
+		control_work_by(now + ns_to_ticks(CLOSE_LOOK_NS));
+	}
 	if (!r->lent || !may_look(r))
 		return false;
+	if (r->kind->look)
+		r->kind->look(r->d, now);
 	kicked = load_relaxed(&r->kicked) ? exchange(&r->kicked, 0u) & r->lent & ~r->closing : 0;
 	for (; kicked; kicked &= kicked - 1)
 		virtio_remote_wake(r, (u32)__builtin_ctz(kicked));
@@ -120,6 +125,8 @@ bool virtio_remote_poll(void *remote, u64 now)
 		linger(r, now);
 	if (r->wanted)
 		virtio_remote_tell(r, now);
+	if (r->awake && r->kind->when == WORK_ON_CALL)
+		control_work_stay(r->work, r->linger);
 	return any;
 }
 
@@ -275,5 +282,6 @@ int virtio_remote_init(struct virtio_remote *r, struct guest *g, struct virtio_d
 	r->call = (u32)id;
 	d->remote = r;
 	err = guest_lender_add(g, let_go, r);
-	return err ? err : control_work_add(&(struct control_work){ kind->name, virtio_remote_poll, virtio_remote_listen, r });
+	return err ? err : control_work_add(&(struct control_work){ .name = kind->name, .poll = virtio_remote_poll,
+		.listen = virtio_remote_listen, .arg = r, .when = kind->when, .id = &r->work });
 }

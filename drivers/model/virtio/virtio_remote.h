@@ -30,6 +30,10 @@ struct virtio_remote_kind {
 	/* A vcpu that runs is interrupted for a queue no sooner than so many ns after the last time, and not at all when its
 	 * driver has seen everything by then. A vcpu that halts is interrupted at once. */
 	u32 gap_ns;
+	/* Asked on each look, before queues are served. null: nothing to do. Control core. */
+	void (*look)(struct virtio_device *d, u64 now);
+	/* WORK_ALWAYS, or WORK_ON_CALL: whoever wakes a queue or flushes it out of serve() says control_work_wake(work). */
+	enum control_when when;
 	/* Of lazy queues, where an interrupt only says that buffers are free again: so long after the first of them, or when
 	 * many are. */
 	u32 lazy_ns;
@@ -42,6 +46,7 @@ struct virtio_remote {
 	u32 mask;			/* queues that are lent */
 	u32 lazy;			/* of them: interrupted late; set behind virtio_remote_init() */
 	u32 call;			/* id of guest_call() */
+	u32 work;			/* id of control_work_call() */
 
 	/* Written by guests' cores. */
 	u32 kicked __attribute__((aligned(64)));	/* (a) queues with a notification */
@@ -59,6 +64,7 @@ struct virtio_remote {
 	u32 wanted;			/* given back to, and the driver wants to hear of it */
 	bool stopped;			/* a rule was broken: nothing is looked at until all are back */
 	u64 worked;			/* TSC of the last work */
+	u64 linger;			/* WORK_ON_CALL: TSC, until then the core does not halt for awake queues; the kind's */
 	u64 told[VIRTIO_QUEUES_MAX];	/* TSC of the last interrupt */
 	u64 since[VIRTIO_QUEUES_MAX];	/* TSC at which it was wanted first; 0: not looked at yet */
 	u64 slow_interrupts;		/* counted */
@@ -128,5 +134,5 @@ void virtio_remote_clear(struct virtio_remote *r);
 static inline void virtio_remote_kick(struct virtio_remote *r, u32 queue)
 {
 	fetch_or(&r->kicked, BIT32(queue));
-	control_work_ring();
+	control_work_call(r->work);
 }

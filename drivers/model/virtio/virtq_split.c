@@ -111,11 +111,13 @@ bool split_flush(struct virtq *q, u16 added)
 	return wants(q, added);
 }
 
-/* With event indexes the driver is silent until the one that we name. */
+/* With event indexes the driver is silent until the one that we name: who may have named the next one takes that back. */
 void split_quiet(struct virtq *q)
 {
 	if (!q->event_idx)
 		ring16_set(q->device + RING_FLAGS, USED_NO_NOTIFY);
+	else if (q->remote)
+		ring16_set(avail_event(q), (u16)(q->take_at - 1));
 }
 
 bool split_listen(struct virtq *q)

@@ -3,10 +3,10 @@
 /* What is behind a disk: who keeps the sectors. A disk model submits requests and hears of each one's end, at once or
  * later. Requests live in their owner, so nothing here allocates.
  *
- * submit() is called on one of the guest's cores, its device lock held. A store that is RAM calls done() before it
- * returns. One whose hardware the control core drives sends a message and returns; done() is called later, again on
- * one of the guest's cores with its device lock held. Until then the store may read and write the pieces' memory,
- * which stays the guest's RAM. Once idle() says true it has let go of all of it. */
+ * A store in RAM: submit() is called on one of the guest's cores, its device lock held, with pieces as these see the guest's
+ * RAM, and calls done() before it returns. A store of the control core's (remote): all of it happens on that core, pieces lie in
+ * its window (hv/window.h); done() comes in submit() or later, settled() behind one or several that came later. Until done() the
+ * store may read and write the pieces' memory, which stays the guest's RAM, and keeps it from nothing. */
 
 #include <hv/gmem.h>
 
@@ -24,15 +24,14 @@ struct block_request {
 	const struct gmem_piece *piece;	/* READ, WRITE: exactly sectors * BLOCK_SECTOR bytes in all */
 	u32 pieces;
 	void (*done)(struct block_request *rq, enum block_result result);
-	/* The store's, from submit() to done(). */
-	void *work;			/* whatever it likes */
-	u32 vcpu;			/* who submitted */
 };
+
+#define BLOCK_REMOTE_MAX 32u		/* requests of one store of the control core's that may be under way */
 
 struct block_ops {
 	void (*submit)(struct block_store *s, struct block_request *rq);
-	/* Nothing that was submitted is still under way. null: never anything is. */
-	bool (*idle)(const struct block_store *s);
+	/* Nobody waits any more: answer soon whatever can still be taken back; the rest must finish. null: nothing ever waits. */
+	void (*cancel)(struct block_store *s);
 };
 
 struct block_store {
@@ -44,11 +43,9 @@ struct block_store {
 	char serial[BLOCK_SERIAL_SIZE + 1];
 	void *backend;			/* the store's own */
 
-	/* Set by the model: done() came, several times, out of submit(): now act on all of them. Null: nothing to act on.
-	 * Only where burst was set meanwhile. */
+	bool remote;			/* the control core's */
+	/* Set by the model, called where remote: done() came, maybe several times, out of submit(): now act on all of them. */
 	void (*settled)(struct block_store *s);
-	bool burst;			/* settled() follows */
-	bool bursts;			/* the store does so */
 };
 
 /* A store in RAM: bytes, whole sectors, mapped (writable unless readonly) on the guest's cores. Contents live as long

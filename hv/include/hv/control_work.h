@@ -8,7 +8,15 @@
 
 struct guest;
 
-/* Something that the control core looks at on every turn: a backend's queues, a driver. */
+/* When the control core looks at it. All: when it was called or woken, when its own poll() or listen() said true, when the time
+ * has come that it named by control_work_by(), and a few hundred times a second in any case, so limits of time need no more. */
+enum control_when {
+	WORK_ALWAYS,			/* and in every round: somebody's, whatever he came for */
+	WORK_ON_CALL,
+	WORK_ON_MESSAGE,		/* a driver: and when its device has sent a message */
+};
+
+/* Something that the control core looks at: a backend's queues, a driver. */
 #define CONTROL_WORK_MAX 256
 struct control_work {
 	const char *name;
@@ -18,6 +26,9 @@ struct control_work {
 	 * halt. Null: nothing to ask. */
 	bool (*listen)(void *arg);
 	void *arg;
+	enum control_when when;
+	u32 message;			/* WORK_ON_MESSAGE: pci_message() of the device */
+	u32 *id;			/* where its number is put; null: nobody calls it by that */
 };
 
 /* Control core or boot core; never out of a poll(). -E_NOMEM: CONTROL_WORK_MAX are there. */
@@ -26,21 +37,34 @@ int control_work_add(const struct control_work *w);
 /* Forget all work whose arg is gone: a guest's models, when it is deleted. Control core, never out of a poll(). */
 void control_work_forget(bool (*is_gone)(const void *arg, u32 arena), u32 arena);
 
-/* One round over all of it; true: something was done. Then, before halting; true: do not halt. Control core. */
+/* One round over all that have a reason; true: something was done. Then, before halting; true: do not halt. Control core. */
 bool control_work_poll(u64 now);
 bool control_work_listen(void);
 
-/* Do not halt beyond TSC: poll() is called then, or earlier. For the next time that the core halts. Control core. */
-void control_work_by(u64 tsc);
-u64 control_work_deadline(void);	/* U64_MAX: nobody asked; forgets it */
+/* The next round is over all of it. Control core. */
+void control_work_look_all(void);
 
-/* Go on looking until TSC without a halt: more work is on its way. Control core. */
+/* Do not halt beyond TSC: poll() is called then, or earlier. Holds until poll() is called next; by nobody's poll(): for the next
+ * time that the core halts. Control core. */
+void control_work_by(u64 tsc);
+u64 control_work_deadline(void);	/* U64_MAX: nobody asked */
+
+/* Go on until TSC without a halt: more work is on its way. Control core. */
 void control_work_linger(u64 tsc);
+
+/* Look at work id in every round until listen() is called; that is not before TSC, as far as it is concerned, which what it
+ * says later replaces. Control core. */
+void control_work_stay(u32 id, u64 tsc);
 
 /* Is anybody waiting so? Then a moment passes first, less when somebody rings. Control core. */
 bool control_work_lingers(u64 now);
 
-/* There is something to look at. Any core; a doorbell only if the control core halts or is about to. */
+/* Work id is to be looked at in this round, or the next. Control core. */
+void control_work_wake(u32 id);
+
+/* The same from any core; a doorbell only if the control core halts or is about to. And: to those that are looked at in every
+ * round. */
+void control_work_call(u32 id);
 void control_work_ring(void);
 
 /* Work for a guest's core on behalf of a device: fn runs with the device lock held, on the core of the vcpu that was

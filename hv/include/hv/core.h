@@ -41,6 +41,7 @@ struct core {
 	u8 virt_page[VIRT_PAGES][PAGE_SIZE] PAGE_ALIGNED;	/* the vendor's: control structures, bitmaps */
 	struct vcpu vcpu;		/* the one that lives here */
 	u64 idle_cycles;
+	u32 messages;			/* those of devices that came and were not looked at yet, a bit each */
 	u64 timer_armed;		/* host TSC for which the local APIC timer is set; U64_MAX none */
 };
 

@@ -34,6 +34,11 @@ u32 host_start_cores(u64 trampoline);
 /* Touching this page of the pool is a fault from now on. Before the seal. -E_NOMEM. */
 int host_guard_page(void *page);
 
+/* Map size bytes more behind the pool's end, or unmap what lay behind it; other cores still see the latter until they have done
+ * host_reload_tables(). Before the seal, or behind it, whether it is open or not. -E_NOMEM. */
+int host_add_pool(hpa_t base, u64 size);
+int host_cut_pool(u64 size);
+
 /* Make page tables and sealed data read-only. */
 void host_seal(void);
 

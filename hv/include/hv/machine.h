@@ -41,6 +41,9 @@ extern const char build_version[];
 void memory_report(void (*line)(const char *text));
 int frames_audit(void (*line)(const char *text));
 
+/* Everything is built: what is left of the hypervisor's own memory is free for guests. Before the seal. */
+void pool_give_back(void);
+
 /* The processor in words: hv/x86/cpu_facts.c. Any core, about itself. */
 struct cpu_facts {
 	char vendor[13];		/* "GenuineIntel" */

@@ -15,8 +15,10 @@ enum pci_config_reg { PCI_ID = 0x00, PCI_COMMAND = 0x04, PCI_STATUS = 0x06, PCI_
 enum pci_command_bit { PCI_CMD_IO = 1, PCI_CMD_MEMORY = 2, PCI_CMD_MASTER = 4, PCI_CMD_INTX_OFF = 0x400 };
 enum pci_cap_id { PCI_CAP_MSI = 0x05, PCI_CAP_EXPRESS = 0x10, PCI_CAP_MSIX = 0x11, PCI_CAP_AF = 0x13 };
 
-/* What the machine's interrupt messages arrive as: one vector for all devices, it only wakes the control core. */
+/* What the machine's interrupt messages arrive as: one of these vectors, which some devices may share. It wakes the control
+ * core and says whose driver is to look. */
 #define PCI_MESSAGE_VECTOR 0xe0
+#define PCI_MESSAGES 16u
 
 #define PCI_DEVICE(vendor, device) ((u32)(device) << 16 | (vendor))
 
@@ -41,6 +43,12 @@ struct host_pci {
 	void *state;			/* the driver's */
 	char why[56];			/* in words: why its driver did not take it */
 };
+
+/* Which of the PCI_MESSAGES is p's. */
+static inline u32 pci_message(const struct host_pci *p)
+{
+	return (p->bdf >> 3 ^ p->bdf) % PCI_MESSAGES;
+}
 
 /* A kind of hardware that we drive; all of them stand in one array in drivers/host/drivers.c. */
 struct host_driver {
@@ -102,8 +110,8 @@ void *pci_map_bar(struct host_pci *p, u32 bar, u64 need);
 /* Decode memory BARs and let it be bus master, or not any more. */
 void pci_set_master(struct host_pci *p, bool on);
 
-/* Map what interrupt messages need (before the seal); then send message 0 to this core as PCI_MESSAGE_VECTOR. false: it has
- * neither MSI-X nor MSI, or the core's APIC id does not fit. */
+/* Map what interrupt messages need (before the seal); then send message 0 to this core as PCI_MESSAGE_VECTOR + pci_message().
+ * false: it has neither MSI-X nor MSI, or the core's APIC id does not fit. */
 void pci_prepare_messages(struct host_pci *p);
 bool pci_messages_on(struct host_pci *p, u32 apic_id);
 

@@ -402,6 +402,9 @@ struct resolved_plan {
 int plan_admit(const struct plan *plan, const struct machine_facts *facts, struct resolved_plan *resolved,
 	       struct plan_errors *errors);
 
+/* The machine's RAM has changed (facts->ram), none of it that a guest has: what is free now. */
+void plan_free_again(const struct machine_facts *facts, struct resolved_plan *resolved);
+
 /* The same while a plan is in force: every guest of `now` that is in plan too, by its name, keeps its cores, RAM and addresses,
  * but for the one called moved (null: all do); the others get theirs of what is left. A plan without guests holds. resolved
  * is not now. */

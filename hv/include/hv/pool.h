@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The hypervisor's own memory: one contiguous block that boot/ set aside, handed out in pages, each with an owner that
- * `memory` and the frame audit show. Control core only, mostly at boot; guest cores allocate nothing. */
+/* The hypervisor's own memory: a block that boot/ set aside, handed out in pages, each with an owner that `memory` and the frame
+ * audit show. What is left of it when all is built goes to the guests (pool_trim()); when more is needed, pieces of what no
+ * guest has are added. Control core only, mostly at boot; guest cores allocate nothing. */
 
 #include <hv/types.h>
 
@@ -27,8 +28,29 @@ u64 pool_arena_pages(u32 arena);
 void pool_arena_free(u32 arena);	/* not 0 */
 bool pool_in_arena(const void *p, u32 arena);	/* false also for what is not the pool's */
 
+/* Pages that pool_alloc() gave are contiguous in the machine's memory, too. */
 hpa_t pool_hpa(const void *p);
 void *pool_ptr(hpa_t hpa);
+u64 pool_offset(const void *p);		/* from the pool's begin, in virtual addresses */
+
+/* Called when no run of count pages is left: pool_add() and say true, or not. low: below 4 GiB only, as a device may have to
+ * reach it. */
+typedef bool pool_more_fn(u64 count, bool low);
+void pool_on_empty(pool_more_fn *more);
+
+/* Pages that can still be added; 0 also when it is in too many pieces. */
+u64 pool_room(void);
+
+/* [base, base + count pages), mapped at pool_total() pages from the pool's begin, whole 2 MiB blocks: the pool's from now on. What
+ * lies above 4 GiB is for POOL_GUEST. */
+void pool_add(hpa_t base, u64 count);
+
+/* Give up whole free blocks at the end, but for `keep` pages: how many pages, and where they begin. Once, before any pool_add(). */
+u64 pool_trim(u64 keep, hpa_t *base);
+
+/* Does all that is not a guest's lie below 4 GiB? And: is any of [base, base + size) the pool's? */
+bool pool_is_low(void);
+bool pool_overlaps(hpa_t base, u64 size);
 
 /* Pages in all, and by owner. */
 u64 pool_pages(enum pool_owner owner);

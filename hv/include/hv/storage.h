@@ -57,9 +57,13 @@ struct storage_client {
 	bool readonly;
 	u32 weight;			/* 0: STORAGE_WEIGHT */
 	u64 iops, bandwidth;		/* requests, bytes a second; 0: no limit */
+	void (*settled)(struct storage_client *c);	/* done() was called, maybe several times; null: nobody waits for that */
 
 	/* The block layer's. */
 	struct storage_disk *disk;	/* null: what it uses is not there; its requests fail */
+	struct storage_client *peer;	/* the next of the same disk */
+	struct storage_client *told;	/* the next whose settled() is to be called */
+	bool tell;			/* it is in that list */
 	u64 first, sectors;		/* its range */
 	bool open;
 	u32 queued, flying;		/* requests; parts at the disk */
@@ -67,6 +71,7 @@ struct storage_client {
 	struct volume *volume;		/* whose range it is; null: not a volume's */
 	bool writes;			/* counted in volume->writers */
 	bool lost_writes;		/* its disk went and came: the next flush fails */
+	bool starved;			/* found no bounce buffer in this turn */
 	struct snap_store *snap;	/* its writes may have to be held for snapshots; null: no snapshots, or it only reads */
 	bool mapped;			/* of a snapshot or a clone: where its sectors are, is asked for each request */
 	u8 layer;			/* which, in snap; or that it writes the origin */

@@ -48,6 +48,10 @@ void vcpu_request_start(struct guest *g, u32 vcpu, int page)
 	vcpu_request(g, vcpu, page < 0 ? REQ_INIT : REQ_SIPI | (u32)page << 24);
 }
 
+WEAK void core_take_interrupts(void)
+{
+}
+
 void core_ring_doorbell(u32 index)
 {
 	assert_int_equal(index, control_core);
@@ -243,6 +247,18 @@ WEAK int control_work_add(const struct control_work *w)
 }
 
 WEAK void control_work_ring(void)
+{
+}
+
+WEAK void control_work_call(u32 id)
+{
+}
+
+WEAK void control_work_wake(u32 id)
+{
+}
+
+WEAK void control_work_stay(u32 id, u64 tsc)
 {
 }
 

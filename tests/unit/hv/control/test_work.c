@@ -13,13 +13,14 @@
 #include <hv/control_work.h>
 
 static u32 polls, listens, todo;
+static u64 at = 77;		/* of the round */
 static bool heard;
 static void (*meanwhile)(void);
 
 static bool work_poll(void *arg, u64 now)
 {
 	assert_ptr_equal(arg, &todo);
-	assert_true(now == 77);
+	assert_true(now == at);
 	polls++;
 	if (meanwhile)
 		meanwhile();
@@ -41,6 +42,23 @@ static bool other_poll(void *arg, u64 now)
 	return false;
 }
 
+/* Works that are looked at when there is a reason. */
+static struct reason {
+	u32 id, polls;
+	bool more;
+	u64 by;
+} called, driver;
+
+static bool called_poll(void *arg, u64 now)
+{
+	struct reason *r = arg ? arg : &called;
+
+	r->polls++;
+	if (r->by)
+		control_work_by(r->by);
+	return r->more;
+}
+
 static u32 rings(void)
 {
 	return fake_core.rings[FAKE_CONTROL];
@@ -52,7 +70,12 @@ static int setup(void **state)
 	polls = listens = todo = 0;
 	heard = false;
 	meanwhile = NULL;
+	at = 77;
+	called.by = 0;
+	called.more = false;
 	control_work_poll(77);
+	control_work_poll(77);
+	called.polls = driver.polls = 0;
 	control_work_deadline();
 	polls = 0;
 	return 0;
@@ -120,6 +143,96 @@ static void test_deadline(void **state)
 	assert_true(control_work_deadline() == U64_MAX);
 }
 
+static void test_without_a_reason_it_costs_nothing(void **state)
+{
+	for (u32 i = 0; i < 5; i++)
+		control_work_poll(77);
+	assert_int_equal(called.polls + driver.polls, 0);
+	control_work_look_all();
+	control_work_poll(77);
+	assert_int_equal(called.polls, 1);
+	assert_int_equal(driver.polls, 1);
+}
+
+static void test_called_from_another_core(void **state)
+{
+	assert_false(control_work_listen());
+	control_work_call(called.id);
+	assert_int_equal(rings(), 1);
+	control_work_call(called.id);
+	control_work_poll(77);
+	control_work_poll(77);
+	assert_int_equal(called.polls, 1);
+	assert_int_equal(driver.polls, 0);
+}
+
+static void wake_called(void)
+{
+	meanwhile = NULL;
+	control_work_wake(called.id);
+}
+
+/* By one that has its turn before, in the same round; by one behind it, in the next, and the core does not halt before. */
+static void test_woken_in_a_round(void **state)
+{
+	meanwhile = wake_called;
+	control_work_poll(77);
+	assert_int_equal(called.polls, 1);
+	called.more = true;
+	control_work_wake(called.id);
+	assert_true(control_work_poll(77));
+	called.more = false;
+	assert_false(control_work_poll(77));
+	assert_int_equal(called.polls, 3);
+}
+
+static void test_a_message_is_for_drivers(void **state)
+{
+	core_private.messages = BIT32(5);
+	control_work_poll(77);
+	assert_int_equal(driver.polls, 0);
+	core_private.messages = BIT32(6);
+	control_work_poll(77);
+	control_work_poll(77);
+	assert_int_equal(driver.polls, 1);
+	assert_int_equal(called.polls, 0);
+}
+
+static void test_its_time_comes(void **state)
+{
+	called.by = 80;
+	control_work_wake(called.id);
+	control_work_poll(77);
+	assert_true(control_work_deadline() == 80);
+	control_work_poll(77);
+	assert_true(control_work_deadline() == 80);	/* it holds until it was looked at */
+	called.by = 0;
+	todo = 0;
+	at = 80;
+	control_work_poll(80);
+	assert_int_equal(called.polls, 2);
+	assert_int_equal(driver.polls, 0);
+	assert_true(control_work_deadline() == U64_MAX);
+}
+
+static void test_stays(void **state)
+{
+	control_work_stay(called.id, 79);
+	assert_false(control_work_poll(77));
+	assert_true(control_work_lingers(78));
+	assert_false(control_work_lingers(79));
+	control_work_poll(77);
+	assert_int_equal(called.polls, 2);
+	control_work_stay(called.id, 0);	/* the next word counts */
+	assert_false(control_work_lingers(78));
+	control_work_poll(77);
+	assert_int_equal(called.polls, 3);
+	control_work_listen();
+	control_work_poll(77);
+	assert_int_equal(called.polls, 3);
+	assert_int_equal(driver.polls, 0);
+}
+
 static void test_lingers(void **state)
 {
 	assert_false(control_work_lingers(100));
@@ -133,11 +246,11 @@ static void test_places_end(void **state)
 {
 	struct control_work w = { .name = "other", .poll = other_poll };
 
-	for (u32 i = 2; i < CONTROL_WORK_MAX; i++)
+	for (u32 i = 4; i < CONTROL_WORK_MAX; i++)
 		assert_int_equal(control_work_add(&w), 0);
 	assert_int_equal(control_work_add(&w), -E_NOMEM);
 	control_work_poll(77);
-	assert_int_equal(polls, CONTROL_WORK_MAX);
+	assert_int_equal(polls, CONTROL_WORK_MAX - 2);
 }
 
 #define T(name) cmocka_unit_test_setup(name, setup)
@@ -146,10 +259,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_polls_all_and_tells), T(test_awake_needs_no_doorbell), T(test_halting_is_rung_once),
-		T(test_brought_during_the_round), T(test_listen_hears), T(test_deadline), T(test_lingers), T(test_places_end),
+		T(test_brought_during_the_round), T(test_listen_hears), T(test_deadline), T(test_without_a_reason_it_costs_nothing),
+		T(test_called_from_another_core), T(test_woken_in_a_round), T(test_a_message_is_for_drivers), T(test_its_time_comes),
+		T(test_stays), T(test_lingers), T(test_places_end),
 	};
 
-	control_work_add(&(struct control_work){ "first", work_poll, work_listen, &todo });
-	control_work_add(&(struct control_work){ "other", other_poll, NULL, NULL });
+	control_work_add(&(struct control_work){ .name = "first", .poll = work_poll, .listen = work_listen, .arg = &todo });
+	control_work_add(&(struct control_work){ .name = "other", .poll = other_poll });
+	control_work_add(&(struct control_work){ .name = "on call", .poll = called_poll, .when = WORK_ON_CALL, .id = &called.id });
+	control_work_add(&(struct control_work){ .name = "driver", .poll = called_poll, .arg = &driver, .when = WORK_ON_MESSAGE, .message = 6,
+						 .id = &driver.id });
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

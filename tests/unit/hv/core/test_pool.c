@@ -277,6 +277,113 @@ static void test_most_may_be_tables(void **state)
 	books_balance();
 }
 
+/* What another piece has is at addresses behind the pool's end: here the alias. */
+#define FAR 0x40000000ul
+
+static u64 asked;
+static bool asked_low;
+
+static bool more(u64 count, bool low)
+{
+	asked = count;
+	asked_low = low;
+	pool_add(HPA(FAR), 2 * TABLES);
+	pool_on_empty(NULL);
+	return true;
+}
+
+static bool no_more(u64 count, bool low)
+{
+	asked = count;
+	return false;
+}
+
+static void test_grows_when_empty(void **state)
+{
+	u8 *all = pool_alloc(PAGES - TABLES - 3, POOL_OTHER), *p;
+
+	assert_non_null(all);
+	pool_on_empty(no_more);
+	assert_null(pool_alloc(4, POOL_OTHER));
+	assert_int_equal(asked, 4);
+	pool_on_empty(more);
+	p = pool_alloc(4, POOL_OTHER);
+	assert_true(asked_low);
+	assert_int_equal(page_of(p), PAGES);	/* not over the seam, though there are three in front of it */
+	assert_true(pool_hpa(p).v == FAR);
+	assert_true(pool_hpa(p + 4 * PAGE_SIZE - 1).v == FAR + 4 * PAGE_SIZE - 1);
+	assert_ptr_equal(pool_ptr(HPA(FAR + PAGE_SIZE)), p + PAGE_SIZE);
+	assert_true(pool_hpa(all).v == (u64)all);
+	assert_int_equal(pool_offset(p), SIZE);
+	assert_int_equal(pool_total(), PAGES + 2 * TABLES);
+	assert_int_equal(page_of(pool_alloc(3, POOL_OTHER)), PAGES - 3);
+	pool_free(p, 4);
+	assert_int_equal(pool_pages(POOL_FREE), 2 * TABLES + TABLES);
+	assert_null(pool_alloc(2 * TABLES + 1, POOL_OTHER));
+	assert_ptr_equal(pool_alloc(2 * TABLES, POOL_OTHER), p);
+	expect_assert_failure(pool_hpa(p + 2 * TABLES * PAGE_SIZE));
+	expect_assert_failure(pool_ptr(HPA(FAR + 2 * TABLES * PAGE_SIZE)));
+	assert_true(pool_overlaps(HPA(FAR - PAGE_SIZE), PAGE_SIZE + 1));
+	assert_false(pool_overlaps(HPA(FAR - PAGE_SIZE), PAGE_SIZE));
+	assert_true(pool_overlaps(HPA(FAR + BLOCK_SIZE), BLOCK_SIZE));
+	assert_false(pool_overlaps(HPA(FAR + 2 * BLOCK_SIZE), BLOCK_SIZE));
+}
+
+/* Tables are where the seal is: for them nothing is added. */
+static void test_tables_do_not_grow(void **state)
+{
+	asked = 0;
+	pool_on_empty(no_more);
+	assert_non_null(pool_alloc(TABLES, POOL_TABLE));
+	assert_null(pool_alloc(1, POOL_TABLE));
+	assert_int_equal(asked, 0);
+}
+
+/* A device may have to reach what is not a guest's. */
+static void test_high_pieces_are_for_guests(void **state)
+{
+	pool_add(HPA(8 * GiB), TABLES);
+	assert_non_null(pool_alloc(PAGES - TABLES, POOL_OTHER));
+	assert_null(pool_alloc(1, POOL_OTHER));
+	assert_true(pool_hpa(pool_alloc(1, POOL_GUEST)).v == 8 * GiB);
+	pool_on_empty(no_more);
+	assert_null(pool_alloc(TABLES, POOL_GUEST));
+	asked_low = true;
+	pool_on_empty(more);
+	assert_non_null(pool_alloc(TABLES, POOL_GUEST));
+	assert_false(asked_low);
+}
+
+static void test_trim(void **state)
+{
+	hpa_t base;
+	u8 *p = pool_alloc(TABLES + 10, POOL_OTHER);
+
+	assert_int_equal(pool_trim(TABLES - 9, &base), 0);	/* they would reach into the last block */
+	assert_int_equal(pool_trim(TABLES - 10, &base), TABLES);
+	assert_true(base.v == (u64)memory + SIZE - BLOCK_SIZE);
+	assert_int_equal(pool_total(), PAGES - TABLES);
+	assert_int_equal(pool_pages(POOL_FREE), PAGES - TABLES - TABLES - 10);
+	expect_assert_failure(pool_ptr(base));
+	assert_null(pool_alloc(TABLES - 9, POOL_OTHER));
+	pool_add(base, TABLES);		/* and back */
+	assert_true(pool_hpa(pool_alloc(TABLES, POOL_GUEST)).v == base.v);
+	pool_free(p, TABLES + 10);
+	assert_int_equal(pool_trim(0, &base), 0);	/* once it has grown there is no end to cut */
+}
+
+static void test_books_have_an_end(void **state)
+{
+	u64 room = pool_room();
+
+	assert_int_equal(room, 128 * MiB / PAGE_SIZE - (PAGES - TABLES));
+	expect_assert_failure(pool_add(HPA(FAR), room + 1));
+	expect_assert_failure(pool_add(HPA(FAR + PAGE_SIZE), 1));
+	while (pool_room())
+		pool_add(HPA(FAR), 1);
+	expect_assert_failure(pool_add(HPA(FAR), 1));
+}
+
 struct piece { u8 *p; u64 count; u8 tag; };
 
 static void test_random(void **state)
@@ -310,7 +417,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_starts_free), T(test_pages_are_zeroed), T(test_tables_stay_in_their_block),
 		T(test_others_stay_out_of_it), T(test_largest_run), T(test_a_hole_must_be_whole), T(test_free_in_parts),
-		T(test_misuse_is_an_assertion), T(test_tables_come_back), T(test_arenas), T(test_move), T(test_large_pool_is_cut), T(test_most_may_be_tables),
+		T(test_misuse_is_an_assertion), T(test_tables_come_back), T(test_arenas), T(test_move), T(test_large_pool_is_cut),
+		T(test_most_may_be_tables),
+		T(test_grows_when_empty), T(test_tables_do_not_grow), T(test_high_pieces_are_for_guests), T(test_trim),
+		T(test_books_have_an_end),
 		T(test_random),
 	};
 

@@ -98,6 +98,8 @@ int control_work_add(const struct control_work *w) { return 0; }
 bool control_work_poll(u64 now) { return storage_poll(now); }
 void control_work_ring(void) { }
 void control_work_by(u64 tsc) { }
+void control_work_wake(u32 id) { }
+void control_work_look_all(void) { }
 void random_seed(struct random *r, u64 who) { }
 u64 wall_ns(u64 tsc) { return 1763700000ul * NS_PER_S; }
 

@@ -27,6 +27,7 @@ static struct storage_slot slots[SLOTS_MAX];
 static struct storage_disk sd;
 static struct disk hardware;
 static struct storage_client a, b;
+struct storage_disk storage_disk_table[DISKS_MAX];
 static struct storage_request rq[40];
 static struct storage_piece piece[40];
 static u32 answered, ok;
@@ -38,6 +39,8 @@ u64 mul_div(u64 ticks, u64 num, u64 den) { return (u64)((unsigned __int128)ticks
 static u32 lines;
 void log_write(enum log_level level, const char *fmt, ...) { lines++; }
 void control_work_by(u64 tsc) { }
+void storage_wake(const struct storage_disk *s) { }
+void storage_wake_starved(void) { }
 void *pool_alloc(u64 pages, enum pool_owner owner) { return aligned_alloc(PAGE_SIZE, pages * PAGE_SIZE); }
 hpa_t pool_hpa(const void *p) { return HPA(p); }
 

@@ -68,6 +68,8 @@ struct host_pci *pci_at(u32 index) { return NULL; }
 int control_work_add(const struct control_work *w) { return 0; }
 bool control_work_poll(u64 now) { return storage_poll(now); }
 void control_work_ring(void) { }
+void control_work_wake(u32 id) { }
+void control_work_look_all(void) { }
 void control_work_by(u64 tsc) { }
 void log_write(enum log_level level, const char *fmt, ...) { }
 void random_seed(struct random *r, u64 who) { r->uses = who; }

@@ -77,6 +77,14 @@ void control_work_ring(void)
 {
 }
 
+void control_work_wake(u32 id)
+{
+}
+
+void control_work_look_all(void)
+{
+}
+
 void control_work_by(u64 tsc)
 {
 	seen.pauses++;

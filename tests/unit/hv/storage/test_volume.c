@@ -43,6 +43,10 @@ void log_write(enum log_level level, const char *fmt, ...)
 	lines++;
 }
 
+void storage_wake(const struct storage_disk *s)
+{
+}
+
 void snap_look(struct storage_disk *s)
 {
 	volumes_rejoin(s);
@@ -85,7 +89,8 @@ static void ask(enum block_op op)
 	storage_submit(&guest, &rq);
 	if (rq.state == RQ_QUEUED)	/* what a disk would do */
 		storage_answer(storage_take_head(&guest), BLOCK_OK);
-	assert_true(storage_answer_all());
+	assert_true(storage_any_answer());
+	storage_answer_all();
 }
 
 static void gone(struct storage_disk *s)

@@ -207,6 +207,31 @@ static void test_pool(void **state)
 	cr3_writes = 0;
 }
 
+/* Every core finds what is added to the pool, also behind the seal, and nobody what was cut off. */
+static void test_pool_changes(void **state)
+{
+	u64 end = POOL_VA + POOL_SIZE, cut;
+	hpa_t base;
+
+	space_seal();
+	cr3_writes = 0;
+	assert_int_equal(space_add_pool(HPA(2 * GiB), 2 * BLOCK_SIZE), 0);
+	for (u32 core = 0; core < CORES; core++) {
+		is(core, end, 2 * GiB, R | W);
+		is(core, end + 2 * BLOCK_SIZE - 1, 2 * GiB + 2 * BLOCK_SIZE - 1, R | W);
+		absent(core, end + 2 * BLOCK_SIZE);
+	}
+	assert_int_equal(space_cut_pool(2 * BLOCK_SIZE), 0);
+	cut = pool_trim(0, &base) * PAGE_SIZE;
+	assert_int_equal(cut, POOL_SIZE - pool_total() * PAGE_SIZE);
+	assert_int_equal(space_cut_pool(cut), 0);
+	for (u32 core = 0; core < CORES; core++) {
+		absent(core, end);
+		absent(core, POOL_VA + pool_total() * PAGE_SIZE);
+		is(core, POOL_VA + pool_total() * PAGE_SIZE - 1, base.v - 1, R | W);
+	}
+}
+
 /* Nothing can be written and executed, on any core, at any time. */
 static void test_no_leaf_is_writable_and_executable(void **state)
 {
@@ -592,7 +617,7 @@ static void test_out_of_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_image), T(test_pool), T(test_no_leaf_is_writable_and_executable),
+		T(test_image), T(test_pool), T(test_pool_changes), T(test_no_leaf_is_writable_and_executable),
 		T(test_seal_has_no_second_door),
 		T(test_private_half), T(test_private_half_is_private), T(test_guest), T(test_windows), T(test_guests_are_apart), T(test_device_ram),
 		T(test_large_guest), T(test_guest_goes), T(test_half_a_guest_goes), T(test_files), T(test_devices), T(test_large_devices_take_large_pages),

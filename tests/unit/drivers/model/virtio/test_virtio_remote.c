@@ -60,7 +60,8 @@ static void local_kick(struct virtio_device *d, u32 queue)
 	fail();
 }
 
-static const struct virtio_remote_kind remote_kind = { "toy", serve, taken, drop, GAP_NS, LAZY_NS };
+static const struct virtio_remote_kind remote_kind = { .name = "toy", .serve = serve, .taken = taken, .drop = drop,
+	.gap_ns = GAP_NS, .lazy_ns = LAZY_NS };
 static const struct virtio_kind kind = { .pci = VIRTIO_PCI_DESC("toy", 1, 0x020000u, 3), .kicked = local_kick };
 
 static int setup(void **state)
