@@ -385,7 +385,7 @@ bool queue_direct(struct storage_request *rq)
 	rq->flying = 1;
 	rq->state = RQ_AT_DISK;
 	c->flying++;
-	c->deficit = 0;
+	pay(s, c, rq->sectors * BLOCK_SECTOR);
 	queue_kick(s);
 	return true;
 }

@@ -57,8 +57,8 @@ struct web_conn {
 	u32 plain_at, plain_length;
 	char *out;			/* the answer, of the heap */
 	size_t out_size, out_length, out_at;
-	const u8 *file;			/* of the image: goes out after that */
-	u32 file_left;
+	const u8 *asset;			/* of the image: goes out after that */
+	u32 asset_left;
 
 	struct stored_file *file;	/* a body that is a file */
 	bool in_pieces;			/* it stays when this piece is cut */

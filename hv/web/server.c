@@ -102,13 +102,13 @@ void conn_put(struct web_conn *c, const void *bytes, size_t n)
 
 void conn_put_file(struct web_conn *c, const u8 *bytes, u32 n)
 {
-	c->file = bytes;
-	c->file_left = n;
+	c->asset = bytes;
+	c->asset_left = n;
 }
 
 bool conn_drained(const struct web_conn *c)
 {
-	return c->out_at == c->out_length && !c->file_left;
+	return c->out_at == c->out_length && !c->asset_left;
 }
 
 static void drop_output(struct web_conn *c)
@@ -116,7 +116,7 @@ static void drop_output(struct web_conn *c)
 	heap_free(c->out);
 	c->out = NULL;
 	c->out_size = c->out_length = c->out_at = 0;
-	c->file_left = 0;
+	c->asset_left = 0;
 }
 
 static int io_send(void *io, const unsigned char *bytes, size_t n)
@@ -225,7 +225,7 @@ static bool pump(struct web_conn *c, u64 now)
 	while (!conn_drained(c)) {
 		bool own = c->out_at < c->out_length;
 		int n = own ? mbedtls_ssl_write(&c->ssl, (const u8 *)c->out + c->out_at, c->out_length - c->out_at) :
-			mbedtls_ssl_write(&c->ssl, c->file, c->file_left);
+			mbedtls_ssl_write(&c->ssl, c->asset, c->asset_left);
 
 		if (is_want(n))
 			return false;
@@ -236,8 +236,8 @@ static bool pump(struct web_conn *c, u64 now)
 		if (own) {
 			c->out_at += (size_t)n;
 		} else {
-			c->file += n;
-			c->file_left -= (u32)n;
+			c->asset += n;
+			c->asset_left -= (u32)n;
 		}
 		c->deadline = in_seconds(now, STALL_S);
 	}
