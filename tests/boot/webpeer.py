@@ -30,7 +30,7 @@ def tls(source, target, timeout=20):
     return context().wrap_socket(plain(source, target, timeout))
 
 
-def ask(source, target, method, path, body=None, headers=None, timeout=30):
+def ask(source, target, method, path, body=None, headers=None, timeout=100):
     c = http.client.HTTPSConnection(target, timeout=timeout, context=context(), source_address=(source, 0))
     try:
         c.request(method, path, body, {'Content-Type': 'application/json'} | (headers or {}))
@@ -41,7 +41,7 @@ def ask(source, target, method, path, body=None, headers=None, timeout=30):
 
 
 def enrol(source, target, code):
-    status, text, _ = ask(source, target, 'POST', '/v1/enrol', json.dumps({'code': code, 'user': USER, 'password': PASSWORD}), timeout=60)
+    status, text, _ = ask(source, target, 'POST', '/v1/enrol', json.dumps({'code': code, 'user': USER, 'password': PASSWORD}))
     print(status, text.decode())
 
 
@@ -53,7 +53,7 @@ def login(source, target):
             status, text, cookie = ask(source, target, 'POST', '/v1/login', json.dumps({'user': USER, 'password': PASSWORD}))
         except OSError as e:
             status, text = 0, repr(e).encode()
-        if status == 200 or time.time() - start > 60:
+        if status == 200 or time.time() - start > 100:
             break
         time.sleep(0.2)
     took = time.time() - start
