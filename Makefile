@@ -52,6 +52,7 @@ WEB_OBJS :=
 -include hv/net/third_party.mk
 -include hv/storage/third_party.mk
 -include hv/web/third_party.mk
+-include hv/web/page/page.mk
 -include boot/boot.mk
 -include hv/core/plan.mk
 -include tests/guest/guest.mk

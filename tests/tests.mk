@@ -34,7 +34,7 @@ $(HOST)/tests/unit/%: $$(call unit_objects,$(UNIT_OBJ),tests/unit/$$*.c) $$(call
 	@$(HOST_CC) $(UNIT_CFLAGS) -o $@ $^ -lcmocka
 
 .PHONY: check test test-all bench check-setup
-check: check-setup $(if $(T),$(filter %/$(T),$(UNIT_BIN)),$(UNIT_BIN) host-tools) ## unit tests on the build host, T=test_name for one
+check: check-setup $(if $(T),$(filter %/$(T),$(UNIT_BIN)),$(UNIT_BIN) host-tools $(PAGE_STAMP)) ## unit tests on the build host, T=test_name for one
 	@tests/tools/check.py $(if $(T),$(filter %/$(T),$(UNIT_BIN)),$(UNIT_BIN) $(UNIT_PY))
 check-setup:
 	@tests/tools/setup.sh all

@@ -143,15 +143,17 @@ const char *answer_member(const struct answer *a, const char *name)
 /* Nothing of anybody else's, no frame around us, nothing guessed, nothing kept. */
 static const char security[] =
 	"strict-transport-security: max-age=31536000\r\n"
-	"content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+	"content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+	"connect-src 'self'; "
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
 	"x-content-type-options: nosniff\r\nx-frame-options: DENY\r\nreferrer-policy: no-referrer\r\n"
-	"cross-origin-opener-policy: same-origin\r\ncross-origin-resource-policy: same-origin\r\ncache-control: no-store\r\n";
+	"cross-origin-opener-policy: same-origin\r\ncross-origin-resource-policy: same-origin\r\n";
 
-static void put_status(struct out *o, const char *status_line)
+static void put_status(struct out *o, const char *status_line, bool is_file)
 {
 	out_print(o, "HTTP/1.1 %s\r\n", status_line);
 	out_text(o, security);
+	out_print(o, "cache-control: %s\r\n", is_file ? "no-cache" : "no-store");
 }
 
 static bool send(struct answer *a)
@@ -164,9 +166,9 @@ static bool send(struct answer *a)
 		answer_problem(a, 500, NULL, "the answer is larger than it can be");
 	out_init(&head, text, sizeof(text));
 	fmt_print(status, sizeof(status), "%u %s", a->status, http_reason(a->status));
-	put_status(&head, status);
+	put_status(&head, status, a->is_file);
 	if (has_body)
-		out_print(&head, "content-type: %s\r\ncontent-length: %lu\r\n", a->type, a->body.at);
+		out_print(&head, "content-type: %s\r\ncontent-length: %lu\r\n", a->type, a->file ? a->file_length : a->body.at);
 	if (a->c->last || !a->r->keep_alive)
 		out_text(&head, "connection: close\r\n");
 	out_bytes(&head, a->head.to, a->head.at);
@@ -177,7 +179,9 @@ static bool send(struct answer *a)
 	if (!conn_room(a->c, head.at + (has_body ? a->body.at : 0)))
 		return false;
 	conn_put(a->c, text, head.at);
-	if (has_body)
+	if (has_body && a->file)
+		conn_put_file(a->c, a->file, a->file_length);
+	else if (has_body)
 		conn_put(a->c, a->body.to, a->body.at);
 	return true;
 }
@@ -188,7 +192,7 @@ bool answer_begin_stream(struct answer *a, const struct stream_ops *ops, const c
 	struct out head;
 
 	out_init(&head, text, sizeof(text));
-	put_status(&head, status_line);
+	put_status(&head, status_line, false);
 	if (type)
 		out_print(&head, "content-type: %s\r\nconnection: close\r\n", type);
 	out_bytes(&head, a->head.to, a->head.at);

@@ -24,6 +24,9 @@ struct answer {
 	u16 status;
 	const char *type;		/* of the body */
 	struct out head, body;		/* head: further header lines */
+	const u8 *file;			/* instead of the body: bytes of the image itself */
+	u32 file_length;
+	bool is_file;			/* a browser may keep it, and asks by its ETag whether it is still right */
 	bool raw;			/* the handler has put everything by itself (a stream begins) */
 	struct ticket *ticket;		/* the answer comes later */
 };

@@ -6,7 +6,8 @@
 #include <hv/lib.h>
 
 const struct api_route api_route[] = {
-	{ HTTP_GET, "/", ROLE_NONE, api_root, "What this is", NULL, false },
+	{ HTTP_GET, "/", ROLE_NONE, api_root, "The web page", NULL, false },
+	{ HTTP_GET, "/page/*", ROLE_NONE, api_page, "What the web page loads", NULL, false },
 	{ HTTP_GET, "/openapi.json", ROLE_NONE, api_openapi, "This description", NULL, false },
 	{ HTTP_POST, "/v1/enrol", ROLE_NONE, api_enrol, "The first administrator, by the console's one-time code",
 		"!code !user !password",

@@ -32,6 +32,8 @@ static void put_brief(struct out *o, const struct guest *g, u64 now)
 	json_text(o, "state", life_state_word(g));
 	put_cores(o, g);
 	json_u64(o, "memory", g->ram_low + g->ram_high);
+	json_bool(o, "locked", g->plan->locked);
+	json_bool(o, "display", g->plan->display);
 	json_u64(o, "starts", l->starts);
 	json_u64(o, "uptime_ms", l->started && l->out ? ticks_to_ns(now - l->started) / 1000000 : 0);
 	json_u64(o, "exits", f.exits);
@@ -108,7 +110,10 @@ void api_guest(struct answer *a)
 	json_open(&a->body, NULL, '{');
 	put_brief(&a->body, g, a->now);
 	json_bool(&a->body, "autostart", g->plan->autostart);
-	json_bool(&a->body, "locked", g->plan->locked);
+	json_open(&a->body, "ports", '[');
+	for (u32 i = 0; i < g->port_count; i++)
+		json_text(&a->body, NULL, g->port[i].name);
+	json_close(&a->body, ']');
 	put_exits(&a->body, g);
 	put_last_end(&a->body, life_of(g));
 	api_guest_plan(&a->body, g);

@@ -129,14 +129,6 @@ void api_audit(struct answer *a)
 	json_close(&a->body, ']');
 }
 
-void api_root(struct answer *a)
-{
-	json_open(&a->body, NULL, '{');
-	json_text(&a->body, "product", "Bulkhead");
-	json_text(&a->body, "api", "/openapi.json");
-	json_close(&a->body, '}');
-}
-
 /* --- OpenMetrics 1.0 ----------------------------------------------------------------------------------------- */
 
 static void family(struct out *o, const char *name, const char *type, const char *help)

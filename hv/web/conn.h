@@ -53,6 +53,8 @@ struct web_conn {
 	u32 plain_at, plain_length;
 	char *out;			/* the answer, of the heap */
 	size_t out_size, out_length, out_at;
+	const u8 *file;			/* of the image: goes out after that */
+	u32 file_left;
 
 	struct ticket *ticket;		/* of a request that waits; with its function of the API */
 	const struct api_route *route;
@@ -71,6 +73,9 @@ bool conn_room(struct web_conn *c, size_t n);
 
 /* Add to what goes out, in the room that was asked for. */
 void conn_put(struct web_conn *c, const void *bytes, size_t n);
+
+/* After all that was put: bytes that stay where they are. Nothing is put before they are gone. */
+void conn_put_file(struct web_conn *c, const u8 *bytes, u32 n);
 
 /* All that was put has gone to the wire. */
 bool conn_drained(const struct web_conn *c);

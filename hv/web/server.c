@@ -149,9 +149,15 @@ void conn_put(struct web_conn *c, const void *bytes, size_t n)
 	c->out_length += n;
 }
 
+void conn_put_file(struct web_conn *c, const u8 *bytes, u32 n)
+{
+	c->file = bytes;
+	c->file_left = n;
+}
+
 bool conn_drained(const struct web_conn *c)
 {
-	return c->out_at == c->out_length;
+	return c->out_at == c->out_length && !c->file_left;
 }
 
 static void drop_output(struct web_conn *c)
@@ -159,6 +165,7 @@ static void drop_output(struct web_conn *c)
 	heap_free(c->out);
 	c->out = NULL;
 	c->out_size = c->out_length = c->out_at = 0;
+	c->file_left = 0;
 }
 
 static int io_send(void *io, const unsigned char *bytes, size_t n)
@@ -258,7 +265,9 @@ static bool do_handshake(struct web_conn *c, u64 now)
 static bool pump(struct web_conn *c, u64 now)
 {
 	while (!conn_drained(c)) {
-		int n = mbedtls_ssl_write(&c->ssl, (const u8 *)c->out + c->out_at, c->out_length - c->out_at);
+		bool own = c->out_at < c->out_length;
+		int n = own ? mbedtls_ssl_write(&c->ssl, (const u8 *)c->out + c->out_at, c->out_length - c->out_at) :
+			mbedtls_ssl_write(&c->ssl, c->file, c->file_left);
 
 		if (is_want(n))
 			return false;
@@ -266,7 +275,12 @@ static bool pump(struct web_conn *c, u64 now)
 			cut(c);
 			return false;
 		}
-		c->out_at += (size_t)n;
+		if (own) {
+			c->out_at += (size_t)n;
+		} else {
+			c->file += n;
+			c->file_left -= (u32)n;
+		}
 		c->deadline = in_seconds(now, STALL_S);
 	}
 	if (c->out && c->state != CONN_STREAM)

@@ -36,7 +36,9 @@ void api_log(struct answer *a);
 void api_audit(struct answer *a);
 void api_metrics(struct answer *a);
 void api_openapi(struct answer *a);
+/* api_page.c: */
 void api_root(struct answer *a);
+void api_page(struct answer *a);
 /* api_accounts.c: */
 void api_enrol(struct answer *a);
 void api_login(struct answer *a);

@@ -14,6 +14,7 @@ import makerun
 import natguests
 import netguests
 import netlab
+import pagerows
 import pcguests
 import plans
 import scenarios
@@ -72,6 +73,7 @@ def rows(which):
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
         Row(Qemu, None, 5, webrows.web, plans.two_linux, card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 6, pagerows.page, pagerows.plan, card='virtio-net-pci', ports=(443,), ci=False),
         Row(Qemu, None, 4, webrows.cycles, lifeguests.two, ci=False, name='web-cycles', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 3, natguests.nat, natguests.plan, card='virtio-net-pci', ports=(8081, 8082)),
         Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, card='virtio-net-pci', ports=(2201, 2202)),

@@ -4,11 +4,14 @@
 set -eu
 BUILD="gcc make binutils libc6-dev gnu-efi python3 ca-certificates dpkg-dev xz-utils git"
 RUN="qemu-system-x86 ovmf openssh-client bochs bochsbios vgabios mtools dosfstools xorriso cpio busybox-static gzip acpica-tools debootstrap libcmocka-dev clang gdisk"
-# What some of the rows that only make test-all has look at networks with.
-TEST="tshark iperf3 iproute2 util-linux python3-scapy"
+# What some of the rows that only make test-all has look at networks and at the web page with.
+TEST="chromium tshark iperf3 iproute2 util-linux python3-scapy"
 # Only for the plans that build a disk or a CD of their own.
 DEBIAN="debootstrap gdisk dosfstools mtools e2fsprogs zstd"
 INSTALLER="xorriso mtools gdisk dosfstools"
+
+# The web page's libraries come by npm; a machine may have it from elsewhere.
+command -v npm >/dev/null || BUILD="$BUILD nodejs npm"
 
 case ${1:-all} in
 all) want="$BUILD $RUN" ;;

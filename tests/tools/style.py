@@ -36,11 +36,12 @@ grep(r'#include [<"](hv|x86|core)(?!/(boot_info)\.h)', [f for f in code if f.sta
 grep(r'#include "(vmx|svm|vmcs|vmcb)', [f for f in hv if not f.startswith(vendor)], 'vendor header outside of its folder')
 
 # Form
-for f in code + files('*.py', '*.sh', '*.mk', '*.ld', 'Makefile'):
+page = files('hv/web/page/*.ts', 'hv/web/page/*.css', 'hv/web/page/*.html', 'tests/page/*.mjs', 'tests/unit/*.ts')
+for f in code + page + files('*.py', '*.sh', '*.mk', '*.ld', 'Makefile'):
     head = open(f, errors='replace').read(300)
     if 'SPDX-License-Identifier: Apache-2.0' not in head:
         bad.append(f'{f}:1: no SPDX line')
-grep(r'\b(TODO|FIXME|XXX|HACK)\b', code, 'unfinished work')
+grep(r'\b(TODO|FIXME|XXX|HACK)\b', code + page, 'unfinished work')
 for f in hv:
     lines = open(f, errors='replace').read().split('\n')
     if len(lines) > 800:

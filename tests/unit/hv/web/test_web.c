@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
 /* The server as clients see it: TLS, enrolment, log-in, roles, the API, limits. mbedTLS's own client is at the other end. */
 #define _GNU_SOURCE
 #include "web_fake.h"
@@ -89,9 +89,9 @@ static void both_versions(void **state)
 	assert_string_equal(mbedtls_ssl_get_version(&client.ssl), "TLSv1.2");
 	assert_int_equal(web_client_ask(&client, "GET /", "", NULL), 200);
 	assert_non_null(strstr(client.text, "strict-transport-security"));
-	assert_non_null(strstr(client.text, "\r\n\r\n{\"product\":\"Bulkhead\""));
+	assert_non_null(strstr(client.text, "\r\ncontent-encoding: gzip\r\n\r\nan index"));
 	assert_int_equal(web_client_ask(&client, "HEAD /", "", NULL), 200);
-	assert_null(strstr(client.text, "product"));
+	assert_null(strstr(client.text, "an index"));
 	web_client_close(&client);
 	assert_true(web_client_open(&client, 1, 0));
 	assert_string_equal(mbedtls_ssl_get_version(&client.ssl), "TLSv1.3");
@@ -102,6 +102,29 @@ static void both_versions(void **state)
 	assert_int_equal(web_client_ask(&client, "GET /..", "", NULL), 400);
 	web_client_close(&client);
 	assert_int_equal(heap_is_sound(), 1);
+}
+
+static void page(void **state)
+{
+	const char *body;
+
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(web_client_ask(&client, "GET /page/app.js", "", NULL), 200);
+	assert_non_null(strstr(client.text, "\r\ncontent-type: text/javascript\r\ncontent-length: 100000\r\n"));
+	assert_non_null(strstr(client.text, "\r\ncache-control: no-cache\r\n"));
+	assert_non_null(strstr(client.text, "\r\netag: \"4567\"\r\n"));
+	body = strstr(client.text, "\r\n\r\n") + 4;
+	assert_int_equal(client.length - (size_t)(body - client.text), 100000);
+	assert_true(!memcmp(body, "\x1f\x8bp", 3) && body[99999] == 'q');
+	/* The connection goes on; a browser that has it gets the head only. */
+	assert_int_equal(web_client_ask(&client, "GET /page/app.js", "If-None-Match: W/\"1\", \"4567\"\r\n", NULL), 304);
+	assert_null(strstr(client.text, "content-length"));
+	assert_int_equal(web_client_ask(&client, "HEAD /page/app.js", "If-None-Match: \"0123\"\r\n", NULL), 200);
+	assert_string_equal(strstr(client.text, "\r\n\r\n"), "\r\n\r\n");
+	assert_int_equal(web_client_ask(&client, "GET /page/index.html", "", NULL), 404);
+	assert_int_equal(web_client_ask(&client, "GET /page/a/b", "", NULL), 404);
+	assert_non_null(strstr(client.text, "\r\ncache-control: no-store\r\n"));
+	web_client_close(&client);
 }
 
 static void enrolment(void **state)
@@ -286,7 +309,7 @@ static void chunks_and_pipelines(void **state)
 	assert_true(web_client_send(&client, two, strlen(two)));
 	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
 	client.text[client.length] = 0;
-	at = strstr(client.text, "Bulkhead");
+	at = strstr(client.text, "an index");
 	assert_non_null(at);
 	assert_non_null(strstr(at, "HTTP/1.1 200 OK"));
 	assert_int_equal(web_client_ask(&client, "POST /v1/login", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n", NULL), 0);
@@ -465,7 +488,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(both_versions), TEST(enrolment), TEST(sessions), TEST(roles), TEST(brute_force), TEST(accounts_last),
+		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(brute_force), TEST(accounts_last),
 		TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(no_memory), TEST(rubbish),
 		TEST(certificates), TEST(slow_hash),
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web_fake.h"
 
+#include "hv/web/page.h"
 #include "hv/control/hub.h"
 #include "hv/control/requests.h"
 #include "hv/web/web_int.h"
@@ -34,6 +35,12 @@ struct net_switch *net_switch_at(u32 index) { return NULL; }
 struct net_port *switch_port_at(struct net_switch *s, u32 index) { return NULL; }
 void guest_volumes_bytes(const struct guest *g, u64 *read, u64 *written) { *read = 4096; *written = 512; }
 u64 pool_pages(enum pool_owner owner) { return 10; }
+static const u8 page[100000] = { 0x1f, 0x8b, 'p', [99999] = 'q' };
+const struct page_file page_files[] = {
+	{ "index.html", "text/html", "\"0123\"", (const u8 *)"an index", 8 },
+	{ "app.js", "text/javascript", "\"4567\"", page, sizeof(page) },
+};
+const u32 page_file_count = 2;
 u64 pool_total(void) { return 100; }
 
 void entropy_fill(void *to, size_t n)
