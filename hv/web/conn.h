@@ -60,7 +60,7 @@ struct web_conn {
 	const u8 *asset;			/* of the image: goes out after that */
 	u32 asset_left;
 
-	struct stored_file *file;	/* a body that is a file */
+	struct stored_file *upload;	/* a body that is a file */
 	bool in_pieces;			/* it stays when this piece is cut */
 	char *text;			/* a body that is a text, of the heap */
 	u32 text_size, text_room;

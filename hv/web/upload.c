@@ -52,7 +52,7 @@ static bool take_file(struct http_request *r, const void *bytes, size_t n)
 {
 	struct web_conn *c = r->sink_of;
 
-	return c->file && file_append(c->file, bytes, n, web_now());
+	return c->upload && file_append(c->upload, bytes, n, web_now());
 }
 
 static const char *number(const char *at, u64 *v)
@@ -110,10 +110,10 @@ void upload_begin_file(struct answer *a)
 		return;
 	}
 	if (first) {
-		c->file = go_on(a, first, total);
+		c->upload = go_on(a, first, total);
 	} else {
-		c->file = file_begin(a->param[0], total, a->now, &why, &status);
-		if (!c->file)
+		c->upload = file_begin(a->param[0], total, a->now, &why, &status);
+		if (!c->upload)
 			answer_problem(a, status, NULL, "%s", why);
 	}
 	c->request.sink = take_file;
@@ -122,12 +122,12 @@ void upload_begin_file(struct answer *a)
 
 void upload_end(struct web_conn *c)
 {
-	if (c->file) {
-		c->file->open = false;
-		if (!c->in_pieces || !c->file->size)
-			file_drop(c->file);
+	if (c->upload) {
+		c->upload->open = false;
+		if (!c->in_pieces || !c->upload->size)
+			file_drop(c->upload);
 	}
-	c->file = NULL;
+	c->upload = NULL;
 	heap_free(c->text);
 	c->text = NULL;
 }
@@ -135,7 +135,7 @@ void upload_end(struct web_conn *c)
 /* All of the body came. */
 void api_file_put(struct answer *a)
 {
-	struct stored_file *f = a->c->file;
+	struct stored_file *f = a->c->upload;
 
 	if (!f) {
 		answer_problem(a, 400, NULL, "a file has at least one byte");
@@ -146,7 +146,7 @@ void api_file_put(struct answer *a)
 		return;
 	}
 	f->open = false;
-	a->c->file = NULL;		/* it stays */
+	a->c->upload = NULL;		/* it stays */
 	answer_json(a, f->whole ? 201 : 202);
 	json_open(&a->body, NULL, '{');
 	json_text(&a->body, "name", f->name);
