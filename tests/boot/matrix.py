@@ -20,7 +20,6 @@ import plans
 import scenarios
 import snapshots
 import volumes
-import webhostile
 import webrows
 import writelog
 
@@ -176,7 +175,6 @@ def rows(which):
         # A LAN of the test's own, in a network namespace: needs root.
         Row(netlab.QemuTap, None, 4, netlab.lan, netlab.lab, ci=False, name='net-lan'),
         Row(netlab.QemuTap, None, 4, netlab.hostile, netlab.tcp_syslog, ci=False, name='net-hostile'),
-        Row(netlab.QemuTap, None, 2, webhostile.hostile, webhostile.plan, ci=False, name='web-hostile'),
     ]
     table += [
         # Whole PCs. The medium is read into RAM: the machine needs its size beside the guests' RAM.
