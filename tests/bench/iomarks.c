@@ -3,8 +3,10 @@
  * measured program executes:  nopl 0x4d4b0000 + kind << 8 + id (%rax);  kind 1 begins, 2 ends a sample of id.
  * It tells apart what runs in the hypervisor: its code lies in the 16 MiB from 0xffffffff80000000, where no guest's kernel has
  * code (Linux without KASLR begins behind them). One line an id:
- *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median>
- * all: every core; hv: in the hypervisor, every core; own: everything on the core that executed the markers. QEMU's "TCG Plugins"
+ *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median> busy=<min>/<median>
+ * all: every core; hv: in the hypervisor, every core; own: everything on the core that executed the markers; busy: hv less those rounds
+ * of the control core's loop that found nothing to do, where round= and vain= give the addresses of what begins a round and of what is
+ * called in a round only when it had nothing. QEMU's "TCG Plugins"
  * documentation, API version 4; the few declarations are made here, so that no header is wanted. Arguments: out=FILE; profile=on adds
  * a line PROFILE <address> <instructions> for each 16 bytes of the hypervisor, executed while a sample was open; profile=<id>: one of
  * this id. */
@@ -46,7 +48,7 @@ extern uint64_t qemu_plugin_u64_sum(struct u64 entry);
 PUB int qemu_plugin_version = 4;
 PUB int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
 
-enum what { ALL, HV, OWN, WHATS };
+enum what { ALL, HV, OWN, BUSY, WHATS };
 
 static struct u64 all, hv;
 static struct {
@@ -57,12 +59,35 @@ static FILE *out;
 static int profile, open_samples;
 static unsigned profiled;		/* id; 0: all */
 static uint64_t executed[HV_SIZE / STEP];
+static uint64_t round_at, vain_at;	/* addresses */
+static uint64_t round_begin, vain;	/* instructions of that core */
+static int in_vain;
+
+/* One core only comes here, the control core. */
+static void on_round(unsigned cpu, void *context)
+{
+	uint64_t now = qemu_plugin_u64_get(hv, cpu);
+
+	(void)context;
+	if (in_vain)
+		__atomic_fetch_add(&vain, now - round_begin, __ATOMIC_RELAXED);
+	round_begin = now;
+	in_vain = 0;
+}
+
+static void on_vain(unsigned cpu, void *context)
+{
+	(void)cpu;
+	(void)context;
+	in_vain = 1;
+}
 
 static void read_now(unsigned cpu, uint64_t now[WHATS])
 {
 	now[ALL] = qemu_plugin_u64_sum(all);
 	now[HV] = qemu_plugin_u64_sum(hv);
 	now[OWN] = qemu_plugin_u64_get(all, cpu);
+	now[BUSY] = now[HV] - __atomic_load_n(&vain, __ATOMIC_RELAXED);
 }
 
 static void on_mark(unsigned cpu, void *context)
@@ -124,6 +149,10 @@ static void on_translation(plugin_id id, struct tb *tb)
 		qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, all, 1);
 		if (qemu_plugin_insn_vaddr(insn) - HV_BASE < HV_SIZE)
 			qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, hv, 1);
+		if (qemu_plugin_insn_vaddr(insn) == round_at)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_round, 0, NULL);
+		if (qemu_plugin_insn_vaddr(insn) == vain_at)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_vain, 0, NULL);
 		if (is_marker(insn, &mark))
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, 0, (void *)(uintptr_t)mark);
 	}
@@ -138,7 +167,7 @@ static int compare(const void *a, const void *b)
 
 static void on_exit_tell(plugin_id plugin, void *context)
 {
-	static const char *const name[WHATS] = { "all", "hv", "own" };
+	static const char *const name[WHATS] = { "all", "hv", "own", "busy" };
 
 	(void)plugin;
 	(void)context;
@@ -170,6 +199,10 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 			profile = 1;
 			profiled = (unsigned)atoi(argv[i] + 8);
 		}
+		if (!strncmp(argv[i], "round=", 6))
+			round_at = strtoull(argv[i] + 6, NULL, 16);
+		if (!strncmp(argv[i], "vain=", 5))
+			vain_at = strtoull(argv[i] + 5, NULL, 16);
 		if (!strncmp(argv[i], "out=", 4) && !(out = fopen(argv[i] + 4, "w")))
 			return -1;
 	}
