@@ -149,6 +149,8 @@ static const char security[] =
 	"x-content-type-options: nosniff\r\nx-frame-options: DENY\r\nreferrer-policy: no-referrer\r\n"
 	"cross-origin-opener-policy: same-origin\r\ncross-origin-resource-policy: same-origin\r\n";
 
+_Static_assert(sizeof(security) + sizeof(head_text) + 256 <= HEAD_MAX, "any head fits: send() asserts it");
+
 static void put_status(struct out *o, const char *status_line, bool is_file)
 {
 	out_print(o, "HTTP/1.1 %s\r\n", status_line);
@@ -197,8 +199,8 @@ bool answer_begin_stream(struct answer *a, const struct stream_ops *ops, const c
 		out_print(&head, "content-type: %s\r\nconnection: close\r\n", type);
 	out_bytes(&head, a->head.to, a->head.at);
 	out_text(&head, "\r\n");
-	if (!conn_room(a->c, head.at)) {
-		answer_problem(a, 503, NULL, "no memory for one more stream");
+	if (!server_has_stream_place(a->who.role) || !conn_room(a->c, head.at)) {
+		answer_problem(a, 503, NULL, "no place for one more stream");
 		return false;
 	}
 	conn_put(a->c, text, head.at);
@@ -283,6 +285,7 @@ static bool may(struct answer *a)
 		return false;
 	}
 	a->c->known = true;
+	a->c->role = a->who.role;
 	if (a->who.role >= ROLE_ADMIN)
 		server_admin_from(a->c);
 	if (a->who.role < need) {

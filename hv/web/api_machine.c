@@ -2,6 +2,7 @@
 /* The machine and the hypervisor: plan, log, metrics, the description of the API. */
 #include "answer.h"
 #include "facts.h"
+#include "fiber.h"
 #include "heap.h"
 #include "server.h"
 #include "web_int.h"
@@ -102,6 +103,7 @@ void api_log(struct answer *a)
 	json_u64(&a->body, "next", MAX(last, MIN(from, end)));
 	json_open(&a->body, "lines", '[');
 	for (u64 i = from; i < last; i++) {
+		fiber_breathe();	/* nothing of a guest's is held here */
 		if (log_read(i, &line))
 			continue;
 		json_open(&a->body, NULL, '{');

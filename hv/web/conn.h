@@ -43,7 +43,8 @@ struct web_conn {
 	u64 born, deadline;		/* TSC */
 	u64 request_at;			/* TSC of the first byte of the request under way; 0: none */
 	u32 requests;
-	bool known;			/* a request of it was somebody's with an account: it is not pushed out */
+	bool known;			/* a request of it was somebody's with an account: it is pushed out last */
+	enum role role;			/* theirs */
 	bool admin_from;		/* it holds a reserved place */
 	bool last;			/* after this answer the connection ends */
 	mbedtls_ssl_context ssl;

@@ -4,6 +4,7 @@
 #include "hv/web/page.h"
 #include "hv/control/hub.h"
 #include "hv/control/requests.h"
+#include "hv/web/accounts_int.h"
 #include "hv/web/web_int.h"
 #include "hv/web/wire.h"
 
@@ -220,6 +221,7 @@ void web_fake_begin(void)
 	assert_null(tls_mint("bulkhead-box", &keep));
 	assert_null(tls_use(&keep));
 	accounts_init();
+	accounts_rounds = 2000;		/* the tests are about who may, not about how long it takes */
 }
 
 void web_fake_end(void)
