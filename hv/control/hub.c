@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "hub.h"
 
+#include "guest_input.h"
 #include "lifecycle.h"
 #include "shell.h"
 #include "sinks.h"
@@ -200,23 +201,15 @@ void hub_key(u16 key, bool down)
 {
 	struct guest *g = hub_screen_guest();
 
-	if (!g || !life_listens(g) || !key_ring_put(&g->keys, (u16)(key | (down ? 0 : KEY_RING_UP))))
-		return;
-	fetch_or(&g->events, (u32)GUEST_EVENT_KEYS);
-	vcpu_request(g, 0, REQ_EVENTS);
+	if (g && life_listens(g))
+		guest_input_key(g, key, down);
 }
 
 bool hub_mouse(const struct mouse_event *event)
 {
 	struct guest *g = hub_screen_guest();
 
-	if (!g || !life_listens(g))
-		return true;
-	if (!mouse_ring_put(&g->mouse, event))
-		return false;
-	fetch_or(&g->events, (u32)GUEST_EVENT_KEYS);
-	vcpu_request(g, 0, REQ_EVENTS);
-	return true;
+	return !g || !life_listens(g) || guest_input_mouse(g, event);
 }
 
 /* Console or screen of the guest in view. */

@@ -58,7 +58,7 @@ static bool shot_make(void)
 		}
 		if (png_line(shot.png, &p))
 			continue;
-		if (shot.png->full) {
+		if (shot.png->to.full) {
 			shell_print("the picture takes more than the %lu KiB that there are for it\n", shot.pages * 4);
 			return false;
 		}
@@ -81,11 +81,11 @@ static bool shot_more(u64 *cursor)
 		shot_free();
 		return false;
 	}
-	n = (u32)MIN((u64)BYTES_A_LINE, shot.png->used - shot.sent);
+	n = (u32)MIN((u64)BYTES_A_LINE, shot.png->to.used - shot.sent);
 	base64_write(text, shot.out + shot.sent, n);
 	shell_line(text);
 	shot.sent += n;
-	if (shot.sent < shot.png->used)
+	if (shot.sent < shot.png->to.used)
 		return true;
 	shell_print("-----END PNG %s-----\n", shot.guest->name);
 	shot_free();

@@ -5,6 +5,7 @@
 
 #include <hv/lib.h>
 #include <hv/time.h>
+#include <hv/us_layout.h>
 
 #define REPEAT_AFTER_NS 500000000ul
 #define REPEAT_EVERY_NS 33000000ul
@@ -14,9 +15,6 @@
 enum { KEY_CTRL = 0x1d, KEY_A = 0x1e, KEY_SHIFT_LEFT = 0x2a, KEY_SHIFT_RIGHT = 0x36, KEY_ALT = 0x38, KEY_CAPS = 0x3a,
 	KEY_NUM = 0x45, KEY_CTRL_RIGHT = 0xe01d, KEY_ALT_RIGHT = 0xe038, KEY_ENTER_PAD = 0xe01c, KEY_SLASH_PAD = 0xe035 };
 
-/* By scan code of set 1; 0: sends nothing by itself. */
-static const char plain[0x54] = "\0\x1b" "1234567890-=\x7f\tqwertyuiop[]\r\0asdfghjkl;'`\0\\zxcvbnm,./\0*\0 ";
-static const char shifted[0x3a] = "\0\x1b" "!@#$%^&*()_+\x7f\tQWERTYUIOP{}\r\0ASDFGHJKL:\"~\0|ZXCVBNM<>?\0*\0 ";
 static const char pad[] = "789-456+1230.";		/* 47H .. 53H */
 
 /* What a VT100 or xterm sends. */
@@ -75,12 +73,12 @@ static char character(u16 key)
 		return typing.num_off ? 0 : pad[key - 0x47];
 	if (key == 0x56)
 		return shift ? '|' : '\\';
-	if (key >= sizeof(shifted))
+	if (key >= sizeof(us_shifted))
 		return 0;
-	c = plain[key];
+	c = us_plain[key];
 	if (c >= 'a' && c <= 'z')
-		return shift != typing.caps ? shifted[key] : c;
-	return shift ? shifted[key] : c;
+		return shift != typing.caps ? us_shifted[key] : c;
+	return shift ? us_shifted[key] : c;
 }
 
 static void send_sequence(u16 key)

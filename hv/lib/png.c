@@ -6,36 +6,26 @@
 #include <hv/png.h>
 
 #define FILTER_UP 2u
-#define RUN_MIN 3u
-#define RUN_MAX 258u
 #define ADLER_BASE 65521u
 #define COLOUR_RGB 2u
 #define COLOUR_PALETTE 3u
 
-static void out_byte(struct png *p, u8 byte)
-{
-	if (p->used < p->size)
-		p->out[p->used++] = byte;
-	else
-		p->full = true;
-}
-
 static void out_word(struct png *p, u32 val)
 {
 	for (int shift = 24; shift >= 0; shift -= 8)
-		out_byte(p, (u8)(val >> shift));
+		deflate_byte(&p->to, (u8)(val >> shift));
 }
 
 static void out_bytes(struct png *p, const char *bytes, u32 n)
 {
 	for (u32 i = 0; i < n; i++)
-		out_byte(p, (u8)bytes[i]);
+		deflate_byte(&p->to, (u8)bytes[i]);
 }
 
 /* Chunks: length, type, data, CRC of type and data; the length is filled in at the end. */
 static u64 chunk_begin(struct png *p, const char *type)
 {
-	u64 at = p->used;
+	u64 at = p->to.used;
 
 	out_word(p, 0);
 	out_bytes(p, type, 4);
@@ -44,61 +34,13 @@ static u64 chunk_begin(struct png *p, const char *type)
 
 static void chunk_end(struct png *p, u64 at)
 {
-	u64 length = p->used - at - 8;
+	u64 length = p->to.used - at - 8;
 
-	if (p->full)
+	if (p->to.full)
 		return;
 	for (u32 i = 0; i < 4; i++)
-		p->out[at + i] = (u8)(length >> (24 - 8 * i));
-	out_word(p, ~crc32_add(CRC32_BEGIN, p->out + at + 4, length + 4));
-}
-
-/* Deflate's bits: values lowest bit first, Huffman codes highest bit first. */
-static void put_bits(struct png *p, u32 val, u32 n)
-{
-	p->bits |= (u64)val << p->bit_count;
-	p->bit_count += n;
-	while (p->bit_count >= 8) {
-		out_byte(p, (u8)p->bits);
-		p->bits >>= 8;
-		p->bit_count -= 8;
-	}
-}
-
-static void put_code(struct png *p, u32 code, u32 n)
-{
-	u32 reversed = 0;
-
-	for (u32 i = 0; i < n; i++)
-		reversed |= (code >> i & 1) << (n - 1 - i);
-	put_bits(p, reversed, n);
-}
-
-static void put_symbol(struct png *p, u32 symbol)
-{
-	if (symbol < 144)
-		put_code(p, 0x30 + symbol, 8);
-	else if (symbol < 256)
-		put_code(p, 0x190 + symbol - 144, 9);
-	else if (symbol < 280)
-		put_code(p, symbol - 256, 7);
-	else
-		put_code(p, 0xc0 + symbol - 280, 8);
-}
-
-/* A length of 3 to 258: its symbol and extra bits. From 11 on four symbols share a number of extra bits. */
-static void put_length(struct png *p, u32 length)
-{
-	u32 extra = 0, n = length - RUN_MIN;
-
-	if (length == RUN_MAX) {
-		put_symbol(p, 285);
-		return;
-	}
-	while (n >> (extra + 3))
-		extra++;
-	put_symbol(p, 257 + 4 * extra + (n >> extra));
-	put_bits(p, n & (BIT32(extra) - 1), extra);
+		p->to.out[at + i] = (u8)(length >> (24 - 8 * i));
+	out_word(p, ~crc32_add(CRC32_BEGIN, p->to.out + at + 4, length + 4));
 }
 
 static u32 pixel_bytes(const struct png *p)
@@ -106,15 +48,14 @@ static u32 pixel_bytes(const struct png *p)
 	return p->colours ? 1 : 3;
 }
 
-/* Repeats what came one pixel before: distance 1 or 3, whose codes are one less. */
+/* Repeats what came one pixel before. */
 static void run_end(struct png *p)
 {
-	if (p->run >= RUN_MIN) {
-		put_length(p, p->run);
-		put_code(p, pixel_bytes(p) - 1, 5);
+	if (p->run >= DEFLATE_MATCH_MIN) {
+		deflate_match(&p->to, p->run, pixel_bytes(p));
 	} else {
 		for (u32 i = p->run; i > 0; i--)
-			put_symbol(p, p->history[i - 1]);
+			deflate_symbol(&p->to, p->history[i - 1]);
 	}
 	p->run = 0;
 }
@@ -128,12 +69,12 @@ static void put_byte(struct png *p, u8 byte)
 	p->adler_a -= p->adler_a >= ADLER_BASE ? ADLER_BASE : 0;
 	p->adler_b += p->adler_a;
 	p->adler_b -= p->adler_b >= ADLER_BASE ? ADLER_BASE : 0;
-	if (!repeats || p->run == RUN_MAX)
+	if (!repeats || p->run == DEFLATE_MATCH_MAX)
 		run_end(p);
 	if (repeats)
 		p->run++;
 	else
-		put_symbol(p, byte);
+		deflate_symbol(&p->to, byte);
 	memmove(p->history + 1, p->history, sizeof(p->history) - 1);
 	p->history[0] = byte;
 	p->before += p->before < 3;
@@ -175,8 +116,8 @@ void png_begin(struct png *p, const struct picture *picture, u8 *out, u64 size)
 	u64 at;
 
 	memset(p, 0, sizeof(*p));
-	p->out = out;
-	p->size = size;
+	p->to.out = out;
+	p->to.size = size;
 	p->width = picture->width;
 	p->height = picture->height;
 	p->adler_a = 1;
@@ -185,19 +126,19 @@ void png_begin(struct png *p, const struct picture *picture, u8 *out, u64 size)
 	at = chunk_begin(p, "IHDR");
 	out_word(p, p->width);
 	out_word(p, p->height);
-	out_byte(p, 8);
-	out_byte(p, p->colours ? COLOUR_PALETTE : COLOUR_RGB);
+	deflate_byte(&p->to, 8);
+	deflate_byte(&p->to, p->colours ? COLOUR_PALETTE : COLOUR_RGB);
 	out_bytes(p, "\0\0\0", 3);
 	chunk_end(p, at);
 	if (p->colours) {
 		at = chunk_begin(p, "PLTE");
 		for (u32 i = 0; i < 3 * p->colours; i++)
-			out_byte(p, (u8)(p->colour[i / 3] >> (16 - 8 * (i % 3))));
+			deflate_byte(&p->to, (u8)(p->colour[i / 3] >> (16 - 8 * (i % 3))));
 		chunk_end(p, at);
 	}
 	p->data_at = chunk_begin(p, "IDAT");
 	out_bytes(p, "\x78\x01", 2);
-	put_bits(p, 1 | 1 << 1, 3);		/* the last block, of fixed codes */
+	deflate_bits(&p->to, 1 | 1 << 1, 3);		/* the last block, of fixed codes */
 }
 
 /* A colour that was not there when colours were counted becomes the first one. */
@@ -216,8 +157,8 @@ static void finish(struct png *p)
 	u64 at;
 
 	run_end(p);
-	put_symbol(p, 256);
-	put_bits(p, 0, 7);			/* to a whole byte; what is left over is dropped */
+	deflate_symbol(&p->to, DEFLATE_END);
+	deflate_align(&p->to);
 	out_word(p, p->adler_b << 16 | p->adler_a);
 	chunk_end(p, p->data_at);
 	at = chunk_begin(p, "IEND");
@@ -239,7 +180,7 @@ bool png_line(struct png *p, const struct picture *picture)
 			put_byte(p, (u8)((now >> shift) - (above >> shift)));
 	}
 	if (++p->line < p->height)
-		return !p->full;
+		return !p->to.full;
 	finish(p);
 	return false;
 }

@@ -36,6 +36,8 @@ const struct api_route api_route[] = {
 	{ HTTP_POST, "/v1/guests/*/resume", ROLE_OPERATOR, api_guest_resume, "Let them go on", "", true },
 	{ HTTP_GET, "/v1/guests/*/console", ROLE_VIEWER, api_console,
 		"A WebSocket: the console's record, then as it goes on; operators may type; ?port=", NULL, false },
+	{ HTTP_GET, "/v1/guests/*/screen", ROLE_VIEWER, api_screen,
+		"A WebSocket: the screen by RFB (RFC 6143), security type None; operators may type", NULL, false },
 	{ HTTP_GET, "/v1/events", ROLE_VIEWER, api_events, "Server-Sent Events: guest, log", NULL, false },
 	{ HTTP_GET, "/v1/plan", ROLE_VIEWER, api_plan, "Who got which cores and RAM, as a plan file", NULL, false },
 	{ HTTP_PUT, "/v1/plan", ROLE_ADMIN, api_plan_put,

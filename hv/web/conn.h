@@ -69,7 +69,9 @@ struct web_conn {
 	const struct stream_ops *stream;
 	u64 stream_at[3];		/* the stream's own: positions */
 	u32 stream_guest, stream_port;
-	u64 stream_beat;		/* TSC of the last sign of life */
+	u64 stream_beat, stream_heard;	/* TSC of the last sign of life from here; of the last bytes from there */
+	void *stream_own;		/* the stream's, which frees it in end() */
+	bool eager;			/* it has more to do at once, though nothing was put */
 	char stream_name[32];
 	struct ws_reader ws;
 	struct identity who;		/* of a stream: it ends when they may no longer do this; of a request that waits */

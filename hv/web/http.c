@@ -19,7 +19,8 @@ static const struct field fields[] = {
 	FIELD("sec-websocket-version", ws_version), FIELD("if-none-match", match), FIELD("last-event-id", last_event),
 	FIELD("accept", accept), { "content-length", 0, 0 }, { "transfer-encoding", 0, 0 }, { "content-encoding", 0,
 		0 },
-	{ "expect", 0, 0 }, FIELD("if-match", if_match), FIELD("content-range", range),
+	{ "expect", 0, 0 }, FIELD("if-match", if_match), FIELD("sec-websocket-protocol", ws_protocol),
+	FIELD("content-range", range),
 };
 enum { FIELD_ACCEPT = 11, FIELD_CONTENT_ENCODING = 14, FIELD_EXPECT = 15 };
 

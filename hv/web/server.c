@@ -427,7 +427,7 @@ static bool do_stream(struct web_conn *c, u64 now)
 	if (!c->last && !c->stream->more(c, web_now()))
 		c->last = true;
 	c->deadline = in_seconds(now, STALL_S);
-	return c->last || used || !conn_drained(c);
+	return c->last || used || c->eager || !conn_drained(c);
 }
 
 static bool do_closing(struct web_conn *c, u64 now)

@@ -71,6 +71,7 @@ void api_password(struct answer *a);
 void api_tokens(struct answer *a);
 void api_token_add(struct answer *a);
 void api_token_remove(struct answer *a);
-/* api_events.c, api_console.c: */
+/* api_events.c, api_console.c, api_screen.c: */
 void api_events(struct answer *a);
 void api_console(struct answer *a);
+void api_screen(struct answer *a);

@@ -138,6 +138,16 @@ u32 ws_head(u8 to[10], enum ws_opcode opcode, u64 n)
 	return n < 65536 ? 4 : 10;
 }
 
+/* RFC 6455 "Defined Status Codes", "Reserved Status Code Ranges" */
+bool ws_close_code(const u8 *bytes, u32 n, u16 *code)
+{
+	*code = WS_NORMAL;
+	if (n < 2)
+		return !n;
+	*code = (u16)(bytes[0] << 8 | bytes[1]);
+	return (*code >= 1000 && *code <= 1003) || (*code >= 1007 && *code <= 1014) || (*code >= 3000 && *code <= 4999);
+}
+
 bool ws_accept(const char *key, char to[WS_ACCEPT])
 {
 	static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

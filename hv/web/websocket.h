@@ -10,7 +10,8 @@
 #define WS_ACCEPT 29u
 
 enum ws_opcode { WS_CONTINUATION = 0, WS_TEXT = 1, WS_BINARY = 2, WS_CLOSE = 8, WS_PING = 9, WS_PONG = 10 };
-enum ws_code { WS_NORMAL = 1000, WS_PROTOCOL = 1002, WS_TOO_BIG = 1009, WS_POLICY = 1008 };
+enum ws_code { WS_NORMAL = 1000, WS_GOING_AWAY = 1001, WS_PROTOCOL = 1002, WS_UNSUPPORTED = 1003, WS_POLICY = 1008,
+	WS_TOO_BIG = 1009 };
 
 struct ws_reader {
 	u8 head[14], have, need;	/* of a frame's head */
@@ -36,6 +37,9 @@ u32 ws_read(struct ws_reader *w, u8 *bytes, u32 n, const struct ws_user *user, v
 
 /* The head of a frame to the client, unmasked and whole, into to[10]; its length. */
 u32 ws_head(u8 to[10], enum ws_opcode opcode, u64 n);
+
+/* The code of a close frame's payload; one without says WS_NORMAL. false: no client may send that. */
+bool ws_close_code(const u8 *bytes, u32 n, u16 *code);
 
 /* Sec-WebSocket-Accept for a key of the client's; false: the key is none. Web fiber. */
 bool ws_accept(const char *key, char to[WS_ACCEPT]);

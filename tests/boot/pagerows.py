@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The web page of the hypervisor in Debian's Chromium, driven by Playwright (tests/page). Pictures: build/test/page."""
+"""The web page of the hypervisor in Debian's Chromium, driven by Playwright (tests/page). Pictures: build/test/pictures."""
 import glob
 import os
+import re
 import shutil
 import subprocess
 
@@ -9,7 +10,7 @@ from plans import Plan, linux_guest
 from scenarios import linux_boots, shell, view
 
 TOOLS = 'build/third_party/page-tests'
-PICTURES = 'build/test/page'
+PICTURES = 'build/test/pictures'
 
 
 # Two guests on a switch, one core and files for a third, another switch to move it to.
@@ -34,7 +35,7 @@ def browse(m, script, *arguments):
     code = shell(m, 'web', r'enrolment code ([A-Z2-9-]{19})', 60).group(1)
     r = subprocess.run(['node', f'{TOOLS}/{script}.mjs', f'https://127.0.0.1:{m.ports[443]}', code, os.path.abspath(PICTURES), *arguments],
                        capture_output=True, text=True, timeout=900)
-    assert r.returncode == 0, f'{script}: {(r.stdout + r.stderr)[-1500:]}'
+    assert r.returncode == 0, f'{script}: {(re.findall(r"Error.*", r.stderr) or [r.stderr[-300:]])[0]}'
     return r.stdout.strip().splitlines()[-1]
 
 

@@ -151,6 +151,7 @@ await step('all guests, at work', async () => {
 	await go(page, '#/guests');
 	await page.waitForTimeout(20_000);
 	await s.picture(page, 'guests');
+	await page.screenshot({ path: `${pictures}/page.png`, clip: { x: 0, y: 0, width: 1280, height: 340 } });	// docs/page.png
 });
 await step('delete', async () => {
 	await button(row(page, 'third'), 'kill').click();

@@ -4,23 +4,20 @@
  * to the one above, runs of equal pixels as one code (fixed Huffman codes). Of up to 256 colours a byte a pixel, else three.
  * Pure. */
 
+#include <hv/deflate.h>
 #include <hv/picture.h>
 
 #define PNG_COLOURS 256u
 #define PNG_WIDTH_MAX 8192u
 
 struct png {
-	u8 *out;
-	u64 size, used;			/* bytes of out */
-	bool full;			/* it did not fit: what stands in out is of no use */
+	struct deflate to;		/* the file so far; full: it did not fit */
 	u32 width, height;
 	u32 colours;			/* of the palette; 0: no palette */
 	u32 line;			/* the next one */
 	u32 colour[PNG_COLOURS];
 	u32 hash[2 * PNG_COLOURS];	/* where a colour is in the palette, + 1 */
 	u64 data_at;			/* where the image data's chunk begins */
-	u64 bits;
-	u32 bit_count;
 	u32 adler_a, adler_b;
 	u32 run, before;		/* bytes that repeat and are not written yet; bytes before, up to 3 */
 	u8 history[4];			/* the last bytes, the newest first */
@@ -31,7 +28,7 @@ struct png {
 void png_begin(struct png *p, const struct picture *picture, u8 *out, u64 size);
 
 /* One line more. The picture may change between calls, but not in size. true: there are more. After the last one
- * out[0, used) is the file, unless full. */
+ * to.out[0, to.used) is the file, unless to.full. */
 bool png_line(struct png *p, const struct picture *picture);
 
 u64 png_bound(u32 width, u32 height);

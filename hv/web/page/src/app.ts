@@ -66,6 +66,7 @@ function showLogin(): void {
 	view = null;
 	fill(document.body, h('div', { class: 'corner' }, themeButton()), loginView(() => void showPage()), noticeArea());
 	document.title = 'Bulkhead';
+	(document.querySelector('.login input') as HTMLElement | null)?.focus();
 }
 
 async function showMachine(title: HTMLElement): Promise<void> {

@@ -43,6 +43,11 @@ export function duration(ms: number): string {
 	return m ? `${m} min ${s % 60} s` : `${s} s`;
 }
 
+// "2026-11-21T11:51:48.861Z" as people write it.
+export function moment(time: string): string {
+	return time.replace('T', ' ').replace(/\.\d+/, '').replace(/Z$/, ' UTC');
+}
+
 // The points of a line through values, oldest first, in a box; the largest touches the top, but not below scale.
 export function sparkline(values: number[], width: number, height: number, slots: number, scale = 1): string {
 	const top = Math.max(scale, ...values), step = width / Math.max(1, slots - 1);

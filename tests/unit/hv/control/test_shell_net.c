@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/net/switch_fake.c tests/unit/hv/net/files_fake.c hv/net/switch.c hv/net/switch_deliver.c hv/net/switch_head.c hv/net/switch_hold.c hv/net/switch_learn.c hv/net/switch_ports.c hv/net/guard.c hv/net/limit.c hv/net/mac_table.c hv/net/offload.c hv/net/capture.c hv/net/capture_file.c hv/net/frame.c hv/core/sync.c hv/lib/string.c hv/lib/format.c hv/lib/png.c hv/lib/net_text.c hv/control/shell_net.c hv/control/shell_capture.c */
+/* SOURCES: tests/unit/hv/net/switch_fake.c tests/unit/hv/net/files_fake.c hv/net/switch.c hv/net/switch_deliver.c hv/net/switch_head.c hv/net/switch_hold.c hv/net/switch_learn.c hv/net/switch_ports.c hv/net/guard.c hv/net/limit.c hv/net/mac_table.c hv/net/offload.c hv/net/capture.c hv/net/capture_file.c hv/net/frame.c hv/core/sync.c hv/lib/string.c hv/lib/format.c hv/lib/png.c hv/lib/deflate.c hv/lib/net_text.c hv/control/shell_net.c hv/control/shell_capture.c */
 /* `net` in the shell: what the operator sees of switches and ports; captures as text. */
 #include "../net/files_fake.h"
 #include "../net/switch_fake.h"

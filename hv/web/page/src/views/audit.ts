@@ -3,6 +3,7 @@
 import { button, fill, h, offerFile } from '../dom.ts';
 import { get } from '../api.ts';
 import { empty, heading, type View } from '../view.ts';
+import { moment } from '../format.ts';
 import { textOf } from '../notice.ts';
 
 interface Entry { number: number; time: string; who: string; what?: string; from?: string; result: string; [more: string]: unknown }
@@ -20,7 +21,7 @@ export function auditView(): View {
 			fill(box, list.length ? h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Audit log' }, h('table', { class: 'plain' },
 				h('thead', {}, h('tr', {}, names.map((n) => h('th', { scope: 'col' }, n)))),
 				h('tbody', {}, list.map((e) => h('tr', { class: e.result === 'refused' || e.result === 'failed' ? 'bad' : '' },
-					names.map((n) => h('td', {}, String(e[n] ?? '')))))))) : empty('Nothing was changed yet.'));
+					names.map((n) => h('td', {}, n === 'time' ? moment(e.time) : String(e[n] ?? '')))))))) : empty('Nothing was changed yet.'));
 		} catch (e) {
 			fill(box, empty(textOf(e)));
 		}

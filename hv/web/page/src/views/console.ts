@@ -69,7 +69,7 @@ export function consoleTab(name: string, firmware = false): Tab {
 			if (closed)
 				return;
 			say(people, '');
-			say(state, firmware && again > 1000 ? 'this guest keeps no firmware log' : e.code === 1008 ? 'ended by the hypervisor' : 'not connected; trying again …');
+			say(state, firmware && again > 1000 ? 'this guest keeps no firmware log' : e.reason ? `${e.reason}; trying again …` : 'not connected; trying again …');
 			setTimeout(() => closed || connect(), again);
 			again = Math.min(again * 2, 15000);
 		};

@@ -4,7 +4,7 @@ import { fill, h, say, type Child } from '../dom.ts';
 import { get, may } from '../api.ts';
 import { live } from '../live.ts';
 import { Actions, Badge, heading, ioRate, noTrack, Spark, type View } from '../view.ts';
-import { bytes, count, duration, ranges } from '../format.ts';
+import { bytes, count, duration, moment, ranges } from '../format.ts';
 import { textOf } from '../notice.ts';
 import { consoleTab } from './console.ts';
 import { screenTab } from './screen.ts';
@@ -30,7 +30,7 @@ function endBox(e: End | null): Child {
 	const bad = e.how === 'killed';
 
 	return h('section', { class: `card ${bad ? 'bad' : ''}` }, h('h2', {}, bad ? 'Why it died' : 'How it last ended'),
-		h('dl', { class: 'pairs' }, pair('How', e.result === undefined ? e.how : `${e.how} ${e.result}`), pair('When', e.time),
+		h('dl', { class: 'pairs' }, pair('How', e.result === undefined ? e.how : `${e.how} ${e.result}`), pair('When', moment(e.time)),
 			e.id ? pair('Id', h('code', {}, e.id)) : null, e.reason ? pair('Reason', e.reason) : null,
 			e.vcpu === undefined ? null : pair('On vcpu', e.vcpu)),
 		e.console ? [h('h3', {}, 'Its last lines'), h('pre', {}, e.console)] : null,
@@ -81,8 +81,9 @@ const TABS: Record<string, string> = { '': 'Overview', console: 'Console', scree
 
 export function guestView(name: string, tab: string): View {
 	const badge = new Badge(), actions = new Actions(name);
-	const tabs = h('nav', { class: 'tabs', 'aria-label': `Views of ${name}` }, Object.entries(TABS).filter(([t]) => t !== 'settings' || may('admin')).map(([t, text]) =>
-		h('a', { href: `#/guests/${name}${t && `/${t}`}`, 'aria-current': t === tab ? 'page' : null }, text)));
+	const links = new Map(Object.entries(TABS).map(([t, text]) => [t, h('a', { href: `#/guests/${name}${t && `/${t}`}`, 'aria-current': t === tab ? 'page' : null }, text)]));
+	const tabs = h('nav', { class: 'tabs', 'aria-label': `Views of ${name}` }, [...links.values()]);
+	const show = (t: string, on: boolean) => { (links.get(t) as HTMLElement).hidden = !on && t !== tab; };
 	const inner: Tab = tab === 'console' ? consoleTab(name) : tab === 'firmware' ? consoleTab(name, true) : tab === 'screen' ? screenTab(name) :
 		tab === 'settings' ? settingsTab(name) : overviewTab(name);
 
@@ -92,12 +93,16 @@ export function guestView(name: string, tab: string): View {
 		if (g) {
 			badge.set(g.state);
 			actions.set(g);
+			show('screen', g.display !== false);
 		} else if (live.state.guests.length) {
 			badge.set('deleted');
 		}
 	}
 
 	update();
+	show('settings', may('admin'));
+	show('firmware', false);
+	void get<GuestDetail>(`/v1/guests/${name}`).then((g) => show('firmware', g.firmware_log === true), () => {});
 	const unwatch = live.watch(update);
 	return {
 		title: name,

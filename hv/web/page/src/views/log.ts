@@ -2,6 +2,7 @@
 // The hypervisor's log, as it goes on.
 import { button, h, offerFile } from '../dom.ts';
 import { live, type Line } from '../live.ts';
+import { moment } from '../format.ts';
 import { heading, type View } from '../view.ts';
 
 const LEVELS = ['error', 'notice', 'info', 'debug'];
@@ -11,7 +12,7 @@ export function logView(): View {
 	const words = h('input', { type: 'search', placeholder: 'Filter', 'aria-label': 'Only lines with', oninput: () => draw() });
 	const level = h('select', { 'aria-label': 'Least important level shown', value: 'info', onchange: () => draw() }, LEVELS.map((l) => h('option', { value: l }, l)));
 	const wanted = (l: Line): boolean => LEVELS.indexOf(l.level) <= LEVELS.indexOf(level.value) && l.text.toLowerCase().includes(words.value.toLowerCase());
-	const row = (l: Line): HTMLElement => h('li', { class: l.level }, h('time', {}, l.time.replace('T', ' ').replace(/\.\d+/, '')), h('span', {}, l.text));
+	const row = (l: Line): HTMLElement => h('li', { class: l.level }, h('time', {}, moment(l.time)), h('span', {}, l.text));
 	let seen = -1;
 
 	function draw(): void {

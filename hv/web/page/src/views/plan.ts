@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The plan as a picture: who has which cores, how much RAM and which devices. And as the file that it is.
 import { button, fill, h, offerFile, say, type Child } from '../dom.ts';
-import { ask, get, may, Problem } from '../api.ts';
+import { ask, get, may, offers, Problem } from '../api.ts';
 import { live } from '../live.ts';
 import { heading, type View } from '../view.ts';
 import { attempt, confirmed, notice, textOf, window_ } from '../notice.ts';
@@ -117,6 +117,6 @@ export function planView(): View {
 	void load();
 	return {
 		title: 'Plan', close: live.watch(() => void load()),
-		node: h('section', {}, heading('Plan', may('admin') ? button('Edit …', edit) : null, button('Download', download, { class: 'primary' })), head, picture),
+		node: h('section', {}, heading('Plan', may('admin') && offers('PUT /v1/plan') ? button('Edit …', edit) : null, button('Download', download, { class: 'primary' })), head, picture),
 	};
 }

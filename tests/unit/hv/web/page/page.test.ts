@@ -2,7 +2,7 @@
 // What of the page is pure: states and rates, formats, the form's words, the picture.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { bytes, count, duration, planSize, ranges, sparkline } from '../../../../../hv/web/page/src/format.ts';
+import { bytes, count, duration, moment, planSize, ranges, sparkline } from '../../../../../hv/web/page/src/format.ts';
 import { actionsOf, emptyState, mood, SLOTS, withEvent, withGuests, type Guest } from '../../../../../hv/web/page/src/state.ts';
 import { coresOf, coresText, planOf, valuesOf, type GuestPlan } from '../../../../../hv/web/page/src/guest_form.ts';
 import { colourOf, memoryBy, ownerOf, packagesOf } from '../../../../../hv/web/page/src/picture.ts';
@@ -16,6 +16,7 @@ test('sizes, counts and times', () => {
 	assert.deepEqual([2 ** 30, 512 * 2 ** 20, 1.5 * 2 ** 30].map(planSize), ['1GiB', '512MiB', '1536MiB']);
 	assert.deepEqual([0, 1.25, 12.6, 1234, 12345, 3.2e6, 5e9].map(count), ['0', '1.3', '13', '1.2 k', '12 k', '3.2 M', '5.0 G']);
 	assert.deepEqual([999, 61_000, 3_700_000, 90_000_000].map(duration), ['0 s', '1 min 1 s', '1 h 1 min', '1 d 1 h']);
+	assert.deepEqual(['2026-11-21T11:51:48.861Z', '1999-01-01T00:00:00Z', '-'].map(moment), ['2026-11-21 11:51:48 UTC', '1999-01-01 00:00:00 UTC', '-']);
 	assert.deepEqual([[], [3], [1, 2], [5, 0, 1, 2]].map(ranges), ['', '3', '1, 2', '0-2, 5']);
 });
 
