@@ -207,7 +207,8 @@ def rows(which):
         Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.cutting, ci=False),
         *(Row(e, None, 3, pcguests.fio_volume, pcguests.on_disk, ci=False, name=f'fio-{what}', memory=3072, **kw)
           for e, what, kw in ((volumes.QemuNvmeLarge, 'nvme', {}), (volumes.QemuAhciLarge, 'ahci', {}),
-                              (volumes.QemuVirtioLarge, 'virtio', {}), (volumes.QemuIdeLarge, 'ide', {'machine': 'pc'}))),
+                              (volumes.QemuVirtioLarge, 'virtio', {}), (volumes.QemuIdeLarge, 'ide', {'machine': 'pc'}),
+                              (volumes.QemuNvme4k, '4k', {}))),
         Row(writelog.QemuLogged, None, 3, writelog.write_log, writelog.plan, ci=False),
         # Disks that fail under guests.
         Row(faultrows.Faulty, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-nvme'),

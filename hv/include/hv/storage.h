@@ -76,7 +76,7 @@ struct storage_client {
 	bool mapped;			/* of a snapshot or a clone: where its sectors are, is asked for each request */
 	u8 layer;			/* which, in snap; or that it writes the origin */
 	u32 held;			/* requests that wait there; counted in queued, too */
-	s64 deficit;			/* bytes that it may still ask for in this round */
+	u64 served;			/* bytes that it has asked its disk for, as if its weight were STORAGE_WEIGHT; wraps */
 	u64 iops_due, bandwidth_due;	/* TSC up to which it has used its limits */
 	struct storage_stats stats;
 };
