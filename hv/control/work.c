@@ -13,7 +13,8 @@
 
 #define WORDS (CONTROL_WORK_MAX / 64)
 #define NOBODY CONTROL_WORK_MAX
-#define LINGER_STEPS 8u			/* between two rounds: a microsecond or two in which a sibling has the core */
+#define LINGER_STEPS 8u			/* between two rounds, at most: some ten microseconds in which a sibling has the core */
+#define LINGER_STEPS_ALL 2u		/* where those that wait are seen in a round only */
 
 static struct control_work work[CONTROL_WORK_MAX];
 static u64 by[CONTROL_WORK_MAX];	/* TSC at which it wants to be looked at; U64_MAX: not by the clock */
@@ -21,6 +22,7 @@ static u32 work_count, words;		/* words: of the sets below that are in use */
 static u32 current = NOBODY;		/* whose poll() runs */
 static u64 ready[WORDS], always[WORDS], listeners[WORDS], staying[WORDS];
 static u64 stay_until[CONTROL_WORK_MAX];
+static u64 stay_end;			/* no earlier than any of these whose bit is in staying */
 static u64 for_message[PCI_MESSAGES][WORDS];
 static u64 due = U64_MAX;		/* no later than the first of by[] */
 static u64 wake_by = U64_MAX;		/* asked for by nobody on the list */
@@ -121,24 +123,19 @@ static NOINLINE void look_at_messages(void)
 			ready[w] |= for_message[__builtin_ctz(left)][w];
 }
 
-static bool run(u32 i, u64 now)
+static void run(u32 i, u64 now)
 {
-	bool any;
-
 	current = i;
 	by[i] = U64_MAX;
-	any = work[i].poll(work[i].arg, now);
-	if (any)
+	if (work[i].poll(work[i].arg, now))
 		add(ready, i);
 	current = NOBODY;
-	return any;
 }
 
 /* In their order: who is called by one in front of it has its turn in this round, by one behind it in the next. */
-static bool run_word(u32 w, u64 now)
+static void run_word(u32 w, u64 now)
 {
 	u64 left = ready[w] | always[w] | staying[w];
-	bool any = false;
 
 	if (load_relaxed(&word.called[w]))
 		left |= exchange(&word.called[w], 0ul);
@@ -147,11 +144,10 @@ static bool run_word(u32 w, u64 now)
 		u32 i = (u32)__builtin_ctzl(left);
 		u64 behind = ~1ul << i;
 
-		any |= run(w * 64 + i, now);
+		run(w * 64 + i, now);
 		left = (left | ready[w]) & behind;
 		ready[w] &= ~behind;
 	}
-	return any;
 }
 
 bool control_work_poll(u64 now)
@@ -165,9 +161,9 @@ bool control_work_poll(u64 now)
 	if (now >= due)
 		look_at_clock(now);
 	for (u32 w = 0; w < words; w++)
-		any |= run_word(w, now);
+		run_word(w, now);
 	for (u32 w = 0; w < words; w++)
-		any |= ready[w] != 0;
+		any |= ready[w] != 0;	/* who did something is there, too */
 	return any;
 }
 
@@ -219,35 +215,55 @@ void control_work_stay(u32 id, u64 tsc)
 {
 	add(staying, id);
 	stay_until[id] = tsc;
+	stay_end = MAX(stay_end, tsc);
 }
 
+#define PAUSE4 do { cpu_relax(); cpu_relax(); cpu_relax(); cpu_relax(); } while (0)
+
+/* Not a loop: what is counted of waiting is to be the waiting. */
 static void pauses(void)
 {
-	cpu_relax();
-	cpu_relax();
-	cpu_relax();
-	cpu_relax();
-	cpu_relax();
-	cpu_relax();
-	cpu_relax();
-	cpu_relax();
+	PAUSE4;
+	PAUSE4;
+	PAUSE4;
+	PAUSE4;
+	PAUSE4;
+	PAUSE4;
+	PAUSE4;
+	PAUSE4;
 }
 
-static bool any_lingers(u64 now)
+/* Until when somebody stays; what was true of those who do not any more is forgotten. */
+static NOINLINE void find_stay_end(void)
 {
-	bool any = now < linger_until;
-
+	stay_end = 0;
 	for (u32 w = 0; w < words; w++)
 		for (u64 left = staying[w]; left; left &= left - 1)
-			any |= now < stay_until[w * 64 + (u32)__builtin_ctzl(left)];
-	return any;
+			stay_end = MAX(stay_end, stay_until[w * 64 + (u32)__builtin_ctzl(left)]);
+}
+
+/* Has what somebody stays for come? */
+static bool any_peeks(void)
+{
+	for (u32 w = 0; w < words; w++)
+		for (u64 left = staying[w]; left; left &= left - 1) {
+			const struct control_work *s = &work[w * 64 + (u32)__builtin_ctzl(left)];
+
+			if (s->peek && s->peek(s->arg))
+				return true;
+		}
+	return false;
 }
 
 bool control_work_lingers(u64 now)
 {
-	if (!any_lingers(now))
+	if (now < stay_end)
+		find_stay_end();
+	if (now >= stay_end && now >= linger_until)
 		return false;
-	for (u32 i = 0; i < LINGER_STEPS && !load_relaxed(&word.rung) && !this_core()->messages; i++) {
+	for (u32 i = 0; i < (now < linger_until ? LINGER_STEPS_ALL : LINGER_STEPS); i++) {
+		if (load_relaxed(&word.rung) || this_core()->messages || any_peeks())
+			break;
 		pauses();
 		core_take_interrupts();
 	}

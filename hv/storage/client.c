@@ -7,7 +7,8 @@
 
 struct storage_client *storage_client_table[STORAGE_CLIENTS_MAX];
 u32 storage_clients_end;
-static struct storage_request *answer_head, *answer_tail;	/* to be told */
+struct storage_request *storage_answers;		/* to be told */
+static struct storage_request *answer_tail;
 
 bool storage_is_data(enum block_op op)
 {
@@ -205,7 +206,7 @@ void storage_submit(struct storage_client *c, struct storage_request *rq)
 		storage_answer(rq, BLOCK_OK);
 		return;
 	}
-	if (!c->snap || !snap_hold(c, rq))
+	if ((!c->snap || !snap_hold(c, rq)) && !(rq->now && queue_direct(rq)))
 		storage_enqueue(rq);
 }
 
@@ -247,21 +248,16 @@ void storage_answer(struct storage_request *rq, enum block_result result)
 	rq->result = (u8)result;
 	rq->state = RQ_ANSWERED;
 	storage_wake(NULL);
-	push(&answer_head, &answer_tail, rq);
-}
-
-bool storage_any_answer(void)
-{
-	return answer_head;
+	push(&storage_answers, &answer_tail, rq);
 }
 
 /* Only what is there now: whoever hears of it may ask anew. */
 void storage_answer_all(void)
 {
-	struct storage_request *rq = answer_head, *next;
+	struct storage_request *rq = storage_answers, *next;
 	struct storage_client *told = NULL;
 
-	answer_head = NULL;
+	storage_answers = NULL;
 	for (; rq; rq = next) {
 		struct storage_client *c = rq->client;
 

@@ -227,7 +227,7 @@ static void slot_begin(struct storage_slot *s, struct storage_client *c, struct 
 	s->rq.sector = c->first + s->began;
 	s->rq.piece = s->piece;
 	s->rq.pieces = 0;
-	memset(&s->piece[0], 0, sizeof(s->piece[0]));
+	s->piece[0] = (struct dma_piece){ 0 };
 }
 
 /* Through a buffer, as much as it holds. */
@@ -304,6 +304,27 @@ int cut_part(struct storage_slot *s, struct storage_client *c)
 		bytes = add_neighbours(s, bytes, max);
 	s->rq.sectors = bytes / BLOCK_SECTOR;
 	return 0;
+}
+
+bool cut_whole(struct storage_slot *s, struct storage_request *rq)
+{
+	const struct disk *d = s->disk->d;
+	u64 edges = d->page_pieces ? PAGE_SIZE - 1 : 0, mask = d->dma_align ? d->dma_align - 1 : 0;
+
+	if (rq->pieces > MIN(d->pieces_max, (u32)DISK_PIECES_MAX) || rq->sectors > d->bytes_max / BLOCK_SECTOR)
+		return false;
+	slot_begin(s, rq->client, rq);
+	for (u32 i = 0; i < rq->pieces; i++) {
+		struct dma_piece p = { rq->piece[i].hpa, rq->piece[i].len };
+
+		if ((p.hpa | p.len) & mask || (i && p.hpa & edges) || (i + 1 < rq->pieces && (p.hpa + p.len) & edges) ||
+		    !within_reach(d, &p))
+			return false;
+		s->piece[i] = p;
+	}
+	s->rq.pieces = rq->pieces;
+	s->rq.sectors = rq->sectors;
+	return true;
 }
 
 void cut_commit(struct storage_slot *s)

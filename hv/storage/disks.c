@@ -218,17 +218,18 @@ bool storage_poll(u64 now)
 		look_at = now + ns_to_ticks(LOOK_NS);
 		awake = BIT32(DISKS_MAX) - 1;
 	}
-	for (u32 n = 0; n < ROUNDS_MAX && (snapped || awake || storage_any_answer()); n++) {
+	for (u32 n = 0; n < ROUNDS_MAX && (snapped || awake || storage_answers); n++) {
 		again = false;
 		storage_answer_all();
-		disks_turn(now);
+		if (awake)
+			disks_turn(now);
 		snapped = copy_turn();
-		snapped |= snap_run(now);
+		snapped |= snap_any() && snap_run(now);
 	}
 	in_turn = false;
 	if (again)
 		control_work_wake(work_id);
-	return snapped || awake || storage_any_answer() || any_polled();
+	return snapped || awake || storage_answers || any_polled();
 }
 
 void storage_kick(void)
@@ -236,13 +237,19 @@ void storage_kick(void)
 	control_work_ring();
 }
 
-static bool work_poll(void *arg, u64 now)
+static NOINLINE void find_polled(void)
 {
-	(void)arg;
-	for (u32 i = 0; !interrupts_on && i < DISKS_MAX; i++)
+	for (u32 i = 0; i < DISKS_MAX; i++)
 		if (storage_disk_table[i].d && !has_interrupt(storage_disk_table[i].d->bdf))
 			polled |= BIT32(i);
 	interrupts_on = true;
+}
+
+static bool work_poll(void *arg, u64 now)
+{
+	(void)arg;
+	if (UNLIKELY(!interrupts_on))
+		find_polled();
 	return storage_poll(now);
 }
 

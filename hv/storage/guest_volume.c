@@ -49,9 +49,15 @@ static void work_done(struct storage_request *rq, enum block_result result)
 static bool add_piece(struct work *w, const struct guest *g, const struct gmem_piece *p)
 {
 	struct dma_piece dma[GUEST_RANGES_MAX];
-	u32 n = window_dma(g, GPA((u64)(p->at - g->window)), p->len, dma, ARRAY_COUNT(dma));
+	u64 gpa = (u64)(p->at - g->window);
 	u8 *at = p->at;
+	u32 n;
 
+	if (LIKELY(window_low(g, gpa, p->len) && w->rq.pieces < PIECES_MAX)) {
+		w->piece[w->rq.pieces++] = (struct storage_piece){ .at = at, .hpa = g->range[0].hpa.v + gpa, .len = p->len };
+		return true;
+	}
+	n = window_dma(g, GPA(gpa), p->len, dma, ARRAY_COUNT(dma));
 	if (!n || n > PIECES_MAX - w->rq.pieces)
 		return false;
 	for (u32 i = 0; i < n; at += dma[i++].len)
@@ -62,7 +68,7 @@ static bool add_piece(struct work *w, const struct guest *g, const struct gmem_p
 static bool work_fill(struct work *w, const struct guest *g, const struct block_request *asked)
 {
 	w->rq = (struct storage_request){ .op = asked->op, .sector = asked->sector, .sectors = asked->sectors, .piece = w->piece,
-		.done = work_done };
+		.now = !asked->more, .done = work_done };
 	if (!storage_is_data(asked->op))
 		return true;
 	for (u32 i = 0; i < asked->pieces; i++)

@@ -353,6 +353,43 @@ static void ask_part(struct storage_disk *s, struct storage_client *c, u64 now)
 	pay(s, c, slot->rq.sectors * BLOCK_SECTOR);
 }
 
+/* Nobody has asked it for anything that is not done, nor waits to. */
+static bool is_idle(const struct storage_disk *s)
+{
+	if (s->flying || s->flush_head || s->stalled || !s->free)
+		return false;
+	for (const struct storage_client *c = s->clients; c; c = c->peer)
+		if (c->head)
+			return false;
+	return true;
+}
+
+/* Fair without turns: an idle disk has something for everybody who asks. Who has a limit is counted, in the queue. */
+bool queue_direct(struct storage_request *rq)
+{
+	struct storage_client *c = rq->client;
+	struct storage_disk *s = c->disk;
+	struct storage_slot *slot;
+
+	if (!storage_is_data(rq->op) || c->mapped || c->iops || c->bandwidth || !is_idle(s))
+		return false;
+	slot = slot_take(s);
+	slot->rq.done = part_done;
+	if (!cut_whole(slot, rq)) {
+		slot_return(slot);
+		return false;
+	}
+	if (!slot_submit(slot))
+		return false;
+	rq->given = rq->sectors;
+	rq->flying = 1;
+	rq->state = RQ_AT_DISK;
+	c->flying++;
+	pay(s, c, rq->sectors * BLOCK_SECTOR);
+	queue_kick(s);
+	return true;
+}
+
 static void begin_turn(struct storage_disk *s)
 {
 	for (struct storage_client *c = s->starved ? s->clients : NULL; c; c = c->peer)

@@ -234,6 +234,11 @@ static void commit_run(struct snap_store *t)
 	change_end(NULL);
 }
 
+bool snap_changing(void)
+{
+	return change.at != CHANGE_NONE;
+}
+
 bool snap_change_run(void)
 {
 	struct snap_store *t = change.store;

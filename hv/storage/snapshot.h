@@ -167,6 +167,7 @@ void snap_drop(struct snap_store *t, u32 layers, const char *why);
 
 /* --- snap_change.c, snap_rollback.c --- */
 bool snap_change_run(void);
+bool snap_changing(void);		/* somebody's snapshot is on its way */
 bool snap_rollback_run(void);
 bool snap_rollback_busy(const struct snap_store *t);
 void snap_rollback_resume(struct snap_store *t);
@@ -183,6 +184,8 @@ int snap_may_open(const struct volume *v, const struct storage_client *c);
 void snap_opened(struct storage_client *c, struct volume *v);
 void snap_closed(struct storage_client *c);
 bool snap_run(u64 now);
+/* Is there anything that it could look at? */
+static inline bool snap_any(void) { return snap_places || snap_changing(); }
 /* Why a volume cannot be deleted or grown; null. Delete a snapshot or a clone. */
 const char *snap_forbids_change(const struct volume *v);
 const char *volume_delete_layer(struct volume *v, volume_ended_fn *ended, void *arg);

@@ -107,7 +107,7 @@ void storage_wake_starved(void);
 /* client.c: the end of a request, told by storage_answer_all(). */
 void storage_answer(struct storage_request *rq, enum block_result result);
 void storage_answer_all(void);
-bool storage_any_answer(void);
+extern struct storage_request *storage_answers;	/* that wait for it */
 void storage_enqueue(struct storage_request *rq);
 void storage_requeue(struct storage_request *rq);	/* at the head, from its beginning */
 struct storage_request *storage_take_head(struct storage_client *c);
@@ -119,6 +119,8 @@ bool storage_is_data(enum block_op op);
  * free. Changes nothing but s; cut_commit() says that the disk has taken it. */
 int cut_part(struct storage_slot *s, struct storage_client *c);
 void cut_commit(struct storage_slot *s);
+/* The same for all of rq, data that nobody has begun to ask for, where it needs neither cutting nor a copy; false: it does. */
+bool cut_whole(struct storage_slot *s, struct storage_request *rq);
 void cut_copy_back(const struct storage_slot *s);
 int bounce_init(void);
 u64 bounce_reach(void);			/* the end of their memory, as disks see it */
@@ -133,4 +135,6 @@ void depth_done(struct storage_depth *p, u64 bytes);
 
 /* queue.c: ask disk d for as much as it takes; tell its hardware. */
 void queue_run(struct storage_disk *d, u64 now);
+/* Ask the disk for rq at once, past the queue. false: somebody else has a better right to it, or it is not that simple. */
+bool queue_direct(struct storage_request *rq);
 void queue_kick(struct storage_disk *d);

@@ -4,6 +4,7 @@
 #include "json_in.h"
 #include "server.h"
 #include "ticket.h"
+#include "upload.h"
 #include "web_int.h"
 
 #include <hv/lib.h>
@@ -115,6 +116,11 @@ static bool body_is_json(struct answer *a)
 	return is;
 }
 
+static bool is_kind(const struct api_route *route, const char *kind)
+{
+	return route->body && !strcmp(route->body, kind);
+}
+
 bool answer_read_body(struct answer *a)
 {
 	const char *names = a->route->body ? a->route->body : "", *why;
@@ -130,6 +136,13 @@ bool answer_read_body(struct answer *a)
 	if (why)
 		answer_problem(a, member[0] ? 422 : 400, member, "%s%s%s", member, member[0] ? ": " : "", why);
 	return !why;
+}
+
+static bool body_is_right(struct answer *a)
+{
+	if (is_kind(a->route, BODY_FILE) || is_kind(a->route, BODY_PLAN))
+		return true;
+	return is_kind(a->route, BODY_GUEST) ? body_is_json(a) : answer_read_body(a);
 }
 
 const char *answer_member(const struct answer *a, const char *name)
@@ -318,7 +331,7 @@ static void dispatch(struct answer *a)
 	if (a->r->body_length && a->r->method == HTTP_GET)
 		answer_problem(a, 400, NULL, "a body is not wanted here");
 	else if (a->r->method == HTTP_GET || a->r->method == HTTP_HEAD ||
-		 (a->route->body && a->route->body[0] == '{' ? body_is_json(a) : answer_read_body(a)))
+		 body_is_right(a))
 		a->route->handle(a);
 }
 
@@ -339,6 +352,32 @@ static bool conclude(struct answer *a)
 	sent = send(a);
 	mbedtls_platform_zeroize(a->body.to, a->body.at);	/* there may be a token in it */
 	return sent;
+}
+
+/* Only what goes elsewhere than into the request's own room is looked at before it comes. */
+bool answer_head(struct web_conn *c)
+{
+	static const char more[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct answer a = { .c = c, .r = &c->request, .now = web_now() };
+	char path[HTTP_TARGET_MAX + 1];
+
+	out_init(&a.head, head_text, sizeof(head_text));
+	answer_json(&a, 200);
+	if (http_path(a.r, path, sizeof(path)))
+		a.route = find_route(&a, path);
+	if (a.route && (is_kind(a.route, BODY_FILE) || is_kind(a.route, BODY_PLAN))) {
+		if (may(&a))
+			(is_kind(a.route, BODY_FILE) ? upload_begin_file : upload_begin_text)(&a);
+		if (a.status >= 300) {
+			c->last = true;
+			conclude(&a);
+			return false;
+		}
+	}
+	http_go_on(&c->request);
+	if (a.r->expects_more && !a.r->status && conn_room(c, sizeof(more) - 1))
+		conn_put(c, more, sizeof(more) - 1);
+	return true;
 }
 
 void answer_later(struct answer *a, struct ticket *t)

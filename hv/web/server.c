@@ -9,6 +9,7 @@
 #include "heap.h"
 #include "ticket.h"
 #include "tls.h"
+#include "upload.h"
 #include "web_int.h"
 
 #include <hv/lib.h>
@@ -101,13 +102,13 @@ void conn_put(struct web_conn *c, const void *bytes, size_t n)
 
 void conn_put_file(struct web_conn *c, const u8 *bytes, u32 n)
 {
-	c->file = bytes;
-	c->file_left = n;
+	c->asset = bytes;
+	c->asset_left = n;
 }
 
 bool conn_drained(const struct web_conn *c)
 {
-	return c->out_at == c->out_length && !c->file_left;
+	return c->out_at == c->out_length && !c->asset_left;
 }
 
 static void drop_output(struct web_conn *c)
@@ -115,7 +116,7 @@ static void drop_output(struct web_conn *c)
 	heap_free(c->out);
 	c->out = NULL;
 	c->out_size = c->out_length = c->out_at = 0;
-	c->file_left = 0;
+	c->asset_left = 0;
 }
 
 static int io_send(void *io, const unsigned char *bytes, size_t n)
@@ -155,6 +156,7 @@ static void release(struct web_conn *c)
 	if (c->ticket)
 		ticket_leave(c->ticket);
 	c->ticket = NULL;
+	upload_end(c);
 	drop_output(c);
 	if (c->has_ssl)
 		mbedtls_ssl_free(&c->ssl);
@@ -192,6 +194,12 @@ static bool do_new(struct web_conn *c, u64 now)
 	return true;
 }
 
+static void begin_request(struct web_conn *c)
+{
+	http_begin(&c->request);
+	c->request.stop_at_head = true;
+}
+
 static bool do_handshake(struct web_conn *c, u64 now)
 {
 	int err = mbedtls_ssl_handshake(&c->ssl);
@@ -205,7 +213,7 @@ static bool do_handshake(struct web_conn *c, u64 now)
 		return true;
 	}
 	server_counts.handshakes++;
-	http_begin(&c->request);
+	begin_request(c);
 	c->state = CONN_HTTP;
 	c->deadline = in_seconds(now, FIRST_REQUEST_S);
 	return true;
@@ -217,7 +225,7 @@ static bool pump(struct web_conn *c, u64 now)
 	while (!conn_drained(c)) {
 		bool own = c->out_at < c->out_length;
 		int n = own ? mbedtls_ssl_write(&c->ssl, (const u8 *)c->out + c->out_at, c->out_length - c->out_at) :
-			mbedtls_ssl_write(&c->ssl, c->file, c->file_left);
+			mbedtls_ssl_write(&c->ssl, c->asset, c->asset_left);
 
 		if (is_want(n))
 			return false;
@@ -228,8 +236,8 @@ static bool pump(struct web_conn *c, u64 now)
 		if (own) {
 			c->out_at += (size_t)n;
 		} else {
-			c->file += n;
-			c->file_left -= (u32)n;
+			c->asset += n;
+			c->asset_left -= (u32)n;
 		}
 		c->deadline = in_seconds(now, STALL_S);
 	}
@@ -264,6 +272,7 @@ static void after_request(struct web_conn *c, u64 now)
 		c->deadline = in_seconds(now, WAITING_S);
 		return;
 	}
+	upload_end(c);
 	c->state = CONN_HTTP;
 	c->requests++;
 	server_counts.requests++;
@@ -275,8 +284,18 @@ static void after_request(struct web_conn *c, u64 now)
 	}
 	if (c->last || !c->request.keep_alive || c->requests >= CONN_REQUESTS_MAX)
 		c->last = true;
-	http_begin(&c->request);
+	begin_request(c);
 	c->deadline = in_seconds(now, STALL_S);
+}
+
+/* It was answered before its body came, which nobody reads: the connection ends. */
+static bool answer_was_early(struct web_conn *c)
+{
+	if (conn_drained(c))
+		cut(c);			/* no memory for an answer */
+	c->last = true;
+	after_request(c, web_now());
+	return true;
 }
 
 static bool do_http(struct web_conn *c, u64 now)
@@ -298,6 +317,10 @@ static bool do_http(struct web_conn *c, u64 now)
 		c->deadline = in_seconds(now, REQUEST_S);
 	}
 	c->plain_at += (u32)http_feed(&c->request, c->plain + c->plain_at, c->plain_length - c->plain_at);
+	if (http_is_stopped(&c->request) && !answer_head(c))
+		return answer_was_early(c);
+	if (c->request.sink)
+		c->deadline = in_seconds(now, STALL_S);
 	if (c->request.status)
 		c->last = true;
 	if (!c->request.complete && !c->request.status)

@@ -19,6 +19,7 @@
 
 #include <hv/control_work.h>
 #include <hv/datastore.h>
+#include <hv/files.h>
 #include <hv/host.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -149,6 +150,7 @@ static void in_fiber(void)
 		return;
 	}
 	web.next = server_step(web_now());
+	files_tick(web_now());
 	keep_accounts();
 }
 

@@ -128,7 +128,7 @@ class Run:
             print(f'{n:12,} {name}', file=sys.stderr)
 
     def samples(self):
-        found = re.findall(r'SAMPLE id=(\d+) n=(\d+) all=(\d+)/(\d+) hv=(\d+)/(\d+) own=(\d+)/(\d+) busy=(\d+)/(\d+)', open(self.marks).read())
+        found = re.findall(r'SAMPLE id=(\d+) n=(\d+) all=(\d+)/(\d+) hv=(\d+)/(\d+) own=(\d+)/(\d+) ownhv=\d+/\d+ busy=(\d+)/(\d+)', open(self.marks).read())
         names = ('n', 'all', 'all_med', 'hv', 'hv_med', 'own', 'own_med', 'busy', 'busy_med')
         return {int(f[0]): dict(zip(names, map(int, f[1:]))) for f in found}
 

@@ -3,10 +3,11 @@
  * measured program executes:  nopl 0x4d4b0000 + kind << 8 + id (%rax);  kind 1 begins, 2 ends a sample of id.
  * It tells apart what runs in the hypervisor: its code lies in the 16 MiB from 0xffffffff80000000, where no guest's kernel has
  * code (Linux without KASLR begins behind them). One line an id:
- *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median> busy=<min>/<median>
- * all: every core; hv: in the hypervisor, every core; own: everything on the core that executed the markers; busy: hv less those rounds
- * of the control core's loop that found nothing to do, where round= and vain= give the addresses of what begins a round and of what is
- * called in a round only when it had nothing. QEMU's "TCG Plugins"
+ *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median> ownhv=<min>/<median> busy=<min>/<median>
+ * all: every core; hv: in the hypervisor, every core; own: everything on the core that executed the markers; ownhv: the hypervisor
+ * there; busy: hv less those rounds of the control core's loop that found nothing to do, where round= and vain= give the addresses of
+ * what begins a round and of what is called in a round only when it had nothing. Minima come from different samples, so a line
+ * BEST <id> by=<what> has all of the sample that is best in one. QEMU's "TCG Plugins"
  * documentation, API version 4; the few declarations are made here, so that no header is wanted. Arguments: out=FILE; profile=on adds
  * a line PROFILE <address> <instructions> for each 16 bytes of the hypervisor, executed while a sample was open; profile=<id>: one of
  * this id. */
@@ -48,7 +49,7 @@ extern uint64_t qemu_plugin_u64_sum(struct u64 entry);
 PUB int qemu_plugin_version = 4;
 PUB int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
 
-enum what { ALL, HV, OWN, BUSY, WHATS };
+enum what { ALL, HV, OWN, OWN_HV, BUSY, WHATS };
 
 static struct u64 all, hv;
 static struct {
@@ -87,6 +88,7 @@ static void read_now(unsigned cpu, uint64_t now[WHATS])
 	now[ALL] = qemu_plugin_u64_sum(all);
 	now[HV] = qemu_plugin_u64_sum(hv);
 	now[OWN] = qemu_plugin_u64_get(all, cpu);
+	now[OWN_HV] = qemu_plugin_u64_get(hv, cpu);
 	now[BUSY] = now[HV] - __atomic_load_n(&vain, __ATOMIC_RELAXED);
 }
 
@@ -165,9 +167,25 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* Before the values are sorted, each for itself. */
+static void tell_best(int id, const char *const name[WHATS])
+{
+	for (int by = 0; by < WHATS; by++) {
+		int best = 0;
+
+		for (int i = 1; i < sample[id].count; i++)
+			if (sample[id].value[by][i] < sample[id].value[by][best])
+				best = i;
+		fprintf(out, "BEST %d by=%s", id, name[by]);
+		for (int w = 0; w < WHATS; w++)
+			fprintf(out, " %s=%llu", name[w], (unsigned long long)sample[id].value[w][best]);
+		fprintf(out, "\n");
+	}
+}
+
 static void on_exit_tell(plugin_id plugin, void *context)
 {
-	static const char *const name[WHATS] = { "all", "hv", "own", "busy" };
+	static const char *const name[WHATS] = { "all", "hv", "own", "ownhv", "busy" };
 
 	(void)plugin;
 	(void)context;
@@ -176,6 +194,7 @@ static void on_exit_tell(plugin_id plugin, void *context)
 
 		if (!n)
 			continue;
+		tell_best(id, name);
 		fprintf(out, "SAMPLE id=%d n=%d", id, n);
 		for (int w = 0; w < WHATS; w++) {
 			qsort(sample[id].value[w], (size_t)n, sizeof(uint64_t), compare);

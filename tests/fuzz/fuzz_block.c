@@ -238,8 +238,8 @@ static void submit_one(void)
 	memcpy(a->memory + BYTES, &c->first, 8);
 	if (how & 0x40)		/* whole sectors of a large kind, more often than chance would */
 		sectors = ALIGN_UP(sectors, 8);
-	a->rq = (struct storage_request){ .op = (enum block_op)(how % 5), .fua = how & 0x20, .sectors = sectors, .piece = a->piece,
-		.sector = (u64)byte() << (how & 0x40 ? 3 : 0), .done = done };
+	a->rq = (struct storage_request){ .op = (enum block_op)(how % 5), .fua = how & 0x20, .now = how & 0x80, .sectors = sectors,
+		.piece = a->piece, .sector = (u64)byte() << (how & 0x40 ? 3 : 0), .done = done };
 	a->rq.pieces = cut_memory(a, sectors * 512);
 	if (a->rq.op == BLOCK_FLUSH)
 		a->rq.sectors = 0;
@@ -309,7 +309,7 @@ static void settle(void)
 		room = SLOTS_MAX;
 		now += NS_PER_S;	/* no limit holds anything back for ever */
 		storage_poll(now);
-		if (!flying_count && !storage_any_answer())
+		if (!flying_count && !storage_answers)
 			break;
 		while (flying_count)
 			answer(0, DISK_OK);

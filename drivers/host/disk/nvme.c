@@ -74,14 +74,16 @@ static bool nvme_work(void *arg, u64 now)
 	struct nvme *n = arg;
 	bool any = nvme_turn(n, now);
 
-	if (LIKELY(n->state == NVME_RUNS))
-		control_work_by(n->look);
 	if (n->state == NVME_DOWN || n->step != STEP_NONE)
 		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
-	for (u32 i = 0; !n->pci->message_kind && i < n->queues && n->state != NVME_DEAD; i++)
+	else if (LIKELY(n->state == NVME_RUNS))
+		control_work_by(n->look);
+	if (LIKELY(n->pci->message_kind))
+		return false;		/* the next message brings us back */
+	for (u32 i = 0; i < n->queues && n->state != NVME_DEAD; i++)
 		if (n->queue[i]->free_count < NVME_SLOTS)
 			control_work_by(now + ns_to_ticks(BUSY_LOOK_NS));
-	return any && !n->pci->message_kind;	/* else the next message brings us back */
+	return any;
 }
 
 static u32 controllers;
@@ -220,6 +222,8 @@ bool nvme_turn(struct nvme *n, u64 now)
 		return false;
 	for (u32 i = 0; n->state == NVME_RUNS && i < n->queues; i++)
 		any |= nvme_queue_poll(n->queue[i], now);
+	if (any && n->state == NVME_RUNS && n->step == STEP_NONE && now < n->look)
+		return true;		/* what it has to say beside can wait until then */
 	nvme_admin_poll(n, now);
 	if (n->state != NVME_DEAD)
 		nvme_up_turn(n, now);

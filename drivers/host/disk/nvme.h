@@ -108,6 +108,7 @@ struct nvme {
 	const char *why;		/* of the last reset */
 	u32 stride, ready_ms;		/* of doorbells, in bytes; how long it may take to get ready */
 	u64 now;			/* TSC of this turn */
+	u64 late;			/* in TSC ticks: so long a request may take */
 	u64 look, events_next;		/* TSC: of the next look at time limits, and when to ask for an event again */
 	u64 since;			/* TSC: it runs since then */
 

@@ -40,6 +40,7 @@ struct nvme_queue *nvme_queue_new(struct nvme *n, u32 id)
 	if (!q)
 		return NULL;
 	q->n = n;
+	n->late = ns_to_ticks(LATE_NS);
 	q->ring.sq = (struct nvme_command *)(void *)(pages + size);
 	q->ring.cq = (struct nvme_completion *)(void *)(pages + size + PAGE_SIZE);
 	q->list = (u64 (*)[NVME_LIST])(void *)(pages + size + 2 * PAGE_SIZE);
@@ -122,7 +123,7 @@ static void fly(struct nvme_queue *q, u32 slot, u64 now)
 	put_command(q, slot);
 	s->state = SLOT_FLYING;
 	s->aborted = false;
-	s->until = now + ns_to_ticks(LATE_NS);
+	s->until = now + q->n->late;
 }
 
 static void wait_until(struct nvme_queue *q, struct nvme_slot *s, u64 until)

@@ -235,9 +235,10 @@ int vblk_serve_one(struct vblk *b, u32 queue)
 	b->free &= b->free - 1;
 	s->queue = (u16)queue;
 	s->kicking = true;
+	s->rq.more = virtq_waits(q);
 	slot_start(s);
 	s->kicking = false;
-	return 1;
+	return s->rq.more ? 2 : 1;
 }
 
 /* What is there, up to a turn's worth. True: the turn is over though there is more. */
@@ -250,9 +251,12 @@ static bool serve_turn(struct vblk *b, u32 queue)
 	do {
 		int got;
 
-		while ((got = vblk_serve_one(b, queue)) > 0)
+		while ((got = vblk_serve_one(b, queue)) > 0) {
 			if (!--left || vblk_work(b) >= end)
 				return true;
+			if (got == 1)
+				break;
+		}
 		if (got < 0) {
 			virtio_fail(&b->d, queue);
 			return false;

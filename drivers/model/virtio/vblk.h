@@ -37,6 +37,7 @@ struct vblk {
 	u32 quiet;			/* queues that are left alone while others' requests are under way */
 	u32 answered, held;		/* queues to flush, and for how many ends */
 	u64 held_since, paused;		/* TSC: of the first of these; since when nothing is under way; 0: something is */
+	u64 linger;			/* in TSC ticks: so long a guest that asks again soon is waited for */
 	bool brisk;			/* last time the guest asked again soon */
 };
 

@@ -10,7 +10,8 @@
 #define VBLK_TURN_REQUESTS 256u		/* per look; the rest later, so that interrupts, or other guests, are not late */
 #define VBLK_TURN_BYTES (8 * MiB)
 
-/* One request. 1: served or on its way, 0: none, or no slot; -E_INVAL: the driver broke a rule. */
+/* One request. 2: served or on its way, and there is another; 1: the last; 0: none, or no slot; -E_INVAL: the driver broke a
+ * rule. */
 int vblk_serve_one(struct vblk *b, u32 queue);
 
 /* Answer: the status byte, and the chain goes back. */

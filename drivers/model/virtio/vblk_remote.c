@@ -35,7 +35,7 @@ static void note_pause(struct vblk *b)
 {
 	if (!b->paused)
 		return;
-	b->brisk = pc_now() - b->paused < ns_to_ticks(LINGER_NS);
+	b->brisk = pc_now() - b->paused < b->linger;
 	b->paused = 0;
 	b->remote.linger = 0;
 }
@@ -60,7 +60,7 @@ static bool serve(struct virtio_device *d, u32 queue)
 
 	do
 		got = vblk_serve_one(b, queue);
-	while (got > 0 && --left && vblk_work(b) < end);
+	while (got == 2 && --left && vblk_work(b) < end);
 	if (got < 0) {
 		virtio_remote_fail(&b->remote, queue);
 		return false;
@@ -70,7 +70,7 @@ static bool serve(struct virtio_device *d, u32 queue)
 	if (d->queue[queue].given != given)
 		virtio_remote_flush(&b->remote, queue);
 	rest(b, queue);
-	return got > 0;
+	return got == 2;
 }
 
 void vblk_remote_done(struct vblk_slot *s, enum block_result result)
@@ -138,7 +138,7 @@ static void pause(struct vblk *b, u64 now)
 	b->paused = now;
 	if (!b->brisk)
 		return;
-	r->linger = now + ns_to_ticks(LINGER_NS);
+	r->linger = now + b->linger;
 	for (u32 left = r->lent & ~r->closing; left && !r->stopped; left &= left - 1)
 		virtio_remote_wake(r, (u32)__builtin_ctz(left));
 	control_work_stay(r->work, r->linger);
@@ -192,5 +192,6 @@ static const struct virtio_remote_kind remote_kind = {
 int vblk_remote_init(struct guest *g, struct vblk *b)
 {
 	b->store.settled = settled;
+	b->linger = ns_to_ticks(LINGER_NS);
 	return virtio_remote_init(&b->remote, g, &b->d, &remote_kind, (u32)BIT(VBLK_QUEUES_MAX) - 1);
 }

@@ -152,6 +152,17 @@ bool virtio_remote_listen(void *remote)
 	return any;
 }
 
+/* Queues that are asked back stay readable until they have been given back. */
+bool virtio_remote_peek(void *remote)
+{
+	const struct virtio_remote *r = remote;
+
+	for (u32 left = r->awake; left; left &= left - 1)
+		if (virtq_waits(&r->d->queue[__builtin_ctz(left)]))
+			return true;
+	return false;
+}
+
 /* --- interrupts --------------------------------------------------------------------------------------------------- */
 
 void virtio_remote_flush(struct virtio_remote *r, u32 queue)
@@ -207,9 +218,12 @@ static bool is_early_lazy(struct virtio_remote *r, u32 queue, u64 now, bool halt
 static bool is_early(struct virtio_remote *r, u32 queue, u64 now)
 {
 	const struct virtq *q = &r->d->queue[queue];
-	bool halted = is_halted(q->g, load_relaxed(&q->route));
+	bool halted;
 	u64 until;
 
+	if (!r->kind->gap_ns)
+		return false;
+	halted = is_halted(q->g, load_relaxed(&q->route));
 	if (r->lazy >> queue & 1 && q->given < (halted ? LAZY_MANY : MAX(LAZY_MANY, q->size / 2u)))
 		return is_early_lazy(r, queue, now, halted);
 	until = r->told[queue] + ns_to_ticks(q->given < q->size / 2 ? r->gap[queue] : r->kind->gap_ns);
@@ -308,5 +322,5 @@ int virtio_remote_init(struct virtio_remote *r, struct guest *g, struct virtio_d
 	d->remote = r;
 	err = guest_lender_add(g, let_go, r);
 	return err ? err : control_work_add(&(struct control_work){ .name = kind->name, .poll = virtio_remote_poll,
-		.listen = virtio_remote_listen, .arg = r, .when = kind->when, .id = &r->work });
+		.listen = virtio_remote_listen, .peek = virtio_remote_peek, .arg = r, .when = kind->when, .id = &r->work });
 }

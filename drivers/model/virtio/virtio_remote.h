@@ -107,6 +107,7 @@ void virtio_remote_tell(struct virtio_remote *r, u64 now);
 /* As struct control_work's; registered by virtio_remote_init(). */
 bool virtio_remote_poll(void *remote, u64 now);
 bool virtio_remote_listen(void *remote);
+bool virtio_remote_peek(void *remote);
 
 /* --- one of the guest's cores, device lock held: for virtio.c ------------------------------------------------------- */
 

@@ -49,13 +49,18 @@ bool virtq_enable(struct virtq *q, u64 features)
 	return true;
 }
 
+bool virtq_waits(struct virtq *q)
+{
+	return q->packed ? packed_waits(q) : split_waits(q);
+}
+
 int virtq_take(struct virtq *q, struct virtq_chain *c)
 {
 	int got;
 
 	if (q->broken || !q->enabled)
 		return q->broken ? -E_INVAL : 0;
-	if (q->packed ? !packed_waits(q) : !split_waits(q))
+	if (!virtq_waits(q))
 		return 0;
 	c->readable = c->writable = 0;
 	c->read_bytes = c->write_bytes = 0;
@@ -120,8 +125,9 @@ bool virtq_await(struct virtq *q)
 	struct virtq_mark mark = virtq_mark(q);
 	bool got;
 
-	if (q->too_little)
-		virtq_rewind(q, q->end);
+	if (LIKELY(!q->too_little))
+		return virtq_listen(q);
+	virtq_rewind(q, q->end);
 	got = virtq_listen(q);
 	virtq_rewind(q, mark);
 	return got;
@@ -134,7 +140,7 @@ bool virtq_news(struct virtq *q)
 	if (!q->too_little)
 		return true;
 	virtq_rewind(q, q->end);
-	q->too_little = !(q->packed ? packed_waits(q) : split_waits(q));
+	q->too_little = !virtq_waits(q);
 	virtq_rewind(q, mark);
 	return !q->too_little;
 }

@@ -73,6 +73,8 @@ bool virtq_enable(struct virtq *q, u64 features);
 
 /* Take the next request. 1: c is filled. 0: there is none. -E_INVAL: the driver broke a rule, now or before. */
 int virtq_take(struct virtq *q, struct virtq_chain *c);
+/* Is there one? Of an enabled queue. */
+bool virtq_waits(struct virtq *q);
 
 /* Back to where taking stood: what was taken since was never taken, unless some of it was given back. */
 static inline struct virtq_mark virtq_mark(const struct virtq *q)

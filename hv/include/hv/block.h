@@ -23,6 +23,7 @@ struct block_request {
 	u64 sector, sectors;		/* in range, checked by who submits; FLUSH: 0 */
 	const struct gmem_piece *piece;	/* READ, WRITE: exactly sectors * BLOCK_SECTOR bytes in all */
 	u32 pieces;
+	bool more;			/* another will be submitted at once: a store may wait for it */
 	void (*done)(struct block_request *rq, enum block_result result);
 };
 

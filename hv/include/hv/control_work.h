@@ -25,6 +25,9 @@ struct control_work {
 	/* The core is about to halt: ask to be called (queue notifications on). true: something came in meanwhile, do not
 	 * halt. Null: nothing to ask. */
 	bool (*listen)(void *arg);
+	/* Asked again and again while it has control_work_stay(): is there something to look at? A few instructions, nothing
+	 * changes. Null: seen in a round only. */
+	bool (*peek)(void *arg);
 	void *arg;
 	enum control_when when;
 	u32 message;			/* WORK_ON_MESSAGE: pci_message() of the device */
@@ -56,7 +59,7 @@ void control_work_linger(u64 tsc);
  * says later replaces. Control core. */
 void control_work_stay(u32 id, u64 tsc);
 
-/* Is anybody waiting so? Then a moment passes first, less when somebody rings. Control core. */
+/* Is anybody waiting so? Then a moment passes first, less when somebody rings or what is waited for has come. Control core. */
 bool control_work_lingers(u64 now);
 
 /* Work id is to be looked at in this round, or the next. Control core. */

@@ -35,6 +35,7 @@ struct snap_store;
 struct storage_request {
 	enum block_op op;
 	bool fua;			/* WRITE, ZERO: durable before it is done */
+	bool now;			/* nothing that could be merged with it follows: an idle disk is asked at once */
 	u64 sector, sectors;		/* of 512 bytes, from the client's start; FLUSH: 0 */
 	const struct storage_piece *piece;	/* READ, WRITE: exactly sectors * 512 bytes in all; stay put until done */
 	u32 pieces;
@@ -94,7 +95,7 @@ int storage_bind(struct storage_client *c, struct storage_disk *d, u64 first, u6
 int storage_close(struct storage_client *c);
 
 /* Ask. Whatever is wrong with rq is told by done(BLOCK_FAILED), later. Nothing goes to the disk before storage_poll() or
- * storage_kick(), so that neighbours are merged. */
+ * storage_kick(), so that neighbours are merged, but for rq->now. */
 void storage_submit(struct storage_client *c, struct storage_request *rq);
 
 /* All that was asked for may go. */
@@ -178,6 +179,10 @@ const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, voi
 const char *volume_import(struct storage_disk *s, const char *name, const char *file, volume_ended_fn *ended, void *arg);
 const char *volume_clone(struct volume *v, struct storage_disk *s, const char *name, volume_ended_fn *ended, void *arg);
 u64 volume_largest_gap(const struct storage_disk *s);
+/* A volume is being filled with the file at these bytes. */
+bool volume_imports(const void *file);
+/* How far import or clone has come in filling v, in bytes; false: it is not being filled. */
+bool volume_progress(const struct volume *v, u64 *done, u64 *all);
 
 /* Snapshots and copy-on-write clones of a volume, on its disk (docs/snapshots.md); one change of them at a time. They
  * are volumes too: a snapshot can be read, a clone written, both deleted. A snapshot is what the volume was between two

@@ -13,6 +13,14 @@ void *window_ptr(const struct guest *g, gpa_t gpa, u64 len);
 /* Where [gpa, gpa + len) is in the machine, when it is in one piece, else 0. Any core. */
 u64 window_hpa(const struct guest *g, gpa_t gpa, u64 len);
 
+/* Is [gpa, gpa + len) in the first piece of RAM? Then it is at g->range[0].hpa + gpa, as that begins at 0. Any core. */
+static inline bool window_low(const struct guest *g, u64 gpa, u64 len)
+{
+	u64 size = g->range_count && !g->range[0].gpa ? g->range[0].size : 0;
+
+	return gpa < size && len <= size - gpa;
+}
+
 /* A piece of RAM as a device of the machine's reaches it. */
 struct dma_piece {
 	u64 hpa;

@@ -59,6 +59,13 @@ static bool called_poll(void *arg, u64 now)
 	return r->more;
 }
 
+static u32 peeks, comes_at;
+
+static bool called_peek(void *arg)
+{
+	return ++peeks == comes_at;
+}
+
 static u32 rings(void)
 {
 	return fake_core.rings[FAKE_CONTROL];
@@ -233,6 +240,32 @@ static void test_stays(void **state)
 	assert_int_equal(driver.polls, 0);
 }
 
+/* Without rounds in between, until it has come; and nobody is asked who does not stay. */
+static void test_peeks_while_it_stays(void **state)
+{
+	peeks = 0;
+	comes_at = 3;
+	control_work_stay(called.id, 79);
+	assert_true(control_work_lingers(78));
+	assert_int_equal(peeks, 3);
+	assert_int_equal(fake_core.taken, 2);
+	comes_at = 0;
+	assert_true(control_work_lingers(78));	/* bounded */
+	assert_in_range(peeks, 4, 100);
+	assert_int_equal(called.polls, 0);
+	peeks = 0;
+	control_work_ring();
+	assert_true(control_work_lingers(78));
+	assert_int_equal(peeks, 0);
+	control_work_poll(77);
+	control_work_stay(called.id, 0);
+	assert_false(control_work_lingers(78));
+	control_work_linger(100);
+	control_work_listen();
+	assert_true(control_work_lingers(78));
+	assert_int_equal(peeks, 0);
+}
+
 static void test_lingers(void **state)
 {
 	assert_false(control_work_lingers(100));
@@ -261,12 +294,13 @@ int main(void)
 		T(test_polls_all_and_tells), T(test_awake_needs_no_doorbell), T(test_halting_is_rung_once),
 		T(test_brought_during_the_round), T(test_listen_hears), T(test_deadline), T(test_without_a_reason_it_costs_nothing),
 		T(test_called_from_another_core), T(test_woken_in_a_round), T(test_a_message_is_for_drivers), T(test_its_time_comes),
-		T(test_stays), T(test_lingers), T(test_places_end),
+		T(test_stays), T(test_peeks_while_it_stays), T(test_lingers), T(test_places_end),
 	};
 
 	control_work_add(&(struct control_work){ .name = "first", .poll = work_poll, .listen = work_listen, .arg = &todo });
 	control_work_add(&(struct control_work){ .name = "other", .poll = other_poll });
-	control_work_add(&(struct control_work){ .name = "on call", .poll = called_poll, .when = WORK_ON_CALL, .id = &called.id });
+	control_work_add(&(struct control_work){ .name = "on call", .poll = called_poll, .peek = called_peek, .when = WORK_ON_CALL,
+						 .id = &called.id });
 	control_work_add(&(struct control_work){ .name = "driver", .poll = called_poll, .arg = &driver, .when = WORK_ON_MESSAGE, .message = 6,
 						 .id = &driver.id });
 	return cmocka_run_group_tests(tests, NULL, NULL);

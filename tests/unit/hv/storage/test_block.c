@@ -32,7 +32,8 @@ static struct storage_request rq[40];
 static struct storage_piece piece[40];
 static u32 answered, ok;
 static struct disk_request *asked[ASKED_MAX];
-static u32 count, room;
+static u32 count, room, kicks;
+static bool at_once;
 static u8 memory[1 * MiB] __attribute__((aligned(4096)));
 
 u64 mul_div(u64 ticks, u64 num, u64 den) { return (u64)((unsigned __int128)ticks * num / den); }
@@ -52,7 +53,12 @@ static int submit(struct disk *d, struct disk_request *r)
 	return 0;
 }
 
-static const struct disk_ops ops = { .submit = submit };
+static void kick(struct disk *d)
+{
+	kicks++;
+}
+
+static const struct disk_ops ops = { .submit = submit, .kick = kick };
 
 static void done(struct storage_request *r, enum block_result result)
 {
@@ -69,7 +75,8 @@ static int setup(void **state)
 	memset(rq, 0, sizeof(rq));
 	memset(&a, 0, sizeof(a));
 	memset(&b, 0, sizeof(b));
-	count = answered = ok = 0;
+	count = answered = ok = kicks = 0;
+	at_once = false;
 	room = ASKED_MAX;
 	assert_int_equal(bounce_init(), 0);
 	assert_int_equal(storage_open(&a, &sd, 1000, 2000), 0);
@@ -80,7 +87,7 @@ static void ask(struct storage_client *c, u32 nr, enum block_op op, u64 sector, 
 {
 	piece[nr] = (struct storage_piece){ memory + off, (u64)(memory + off), (u32)(sectors * 512) };
 	rq[nr] = (struct storage_request){ .op = op, .sector = sector, .sectors = sectors, .piece = &piece[nr], .pieces = 1,
-		.done = done };
+		.now = at_once, .done = done };
 	storage_submit(c, &rq[nr]);
 }
 
@@ -146,6 +153,101 @@ static void test_neighbours_are_one(void **state)
 	assert_int_equal(answered, 6);
 	assert_int_equal(ok, 5);
 	assert_true(sd.free == BIT(SLOTS_MAX) - 1);
+}
+
+/* Past the queue, to a disk that is idle; the next one waits for its turn. */
+static void test_alone_at_once(void **state)
+{
+	at_once = true;
+	ask(&a, 0, BLOCK_WRITE, 5, 8, 4096);
+	assert_int_equal(count, 1);
+	assert_int_equal(kicks, 1);
+	assert_int_equal(asked[0]->sector, 1005);
+	assert_int_equal(asked[0]->sectors, 8);
+	assert_int_equal(asked[0]->pieces, 1);
+	assert_true(asked[0]->piece[0].hpa == (u64)(memory + 4096) && asked[0]->piece[0].len == 4096);
+	assert_int_equal(a.flying, 1);
+	ask(&a, 1, BLOCK_READ, 100, 8, 8192);
+	ask(&b, 2, BLOCK_READ, 100, 8, 16384);
+	assert_int_equal(count, 1);
+	answer(0, DISK_OK);
+	assert_int_equal(answered, 1);
+	assert_int_equal(count, 3);
+	answer(1, DISK_OK);
+	assert_int_equal(ok, 3);
+	assert_int_equal(a.flying + b.flying + sd.flying, 0);
+	assert_true(storage_idle(&a) && storage_idle(&b));
+}
+
+/* What goes at once fails and is tried again as everything else. */
+static void test_alone_and_failed(void **state)
+{
+	at_once = true;
+	ask(&a, 0, BLOCK_READ, 5, 8, 0);
+	for (u32 i = 0; i < TRIES_MAX; i++) {
+		assert_int_equal(count, i + 1);
+		answer(i, DISK_FAILED);
+	}
+	assert_int_equal(answered, 1);
+	assert_int_equal(ok, 0);
+	assert_int_equal(sd.flying, 0);
+}
+
+static void assert_waits(struct storage_client *c, enum block_op op, u64 sectors, u32 off)
+{
+	count = 0;
+	ask(c, 0, op, 0, sectors, off);
+	assert_int_equal(count, 0);
+	queue_run(&sd, 0);
+	assert_int_not_equal(count, 0);
+	answer(0, DISK_OK);
+	while (!storage_idle(c))
+		answer(count - 1, DISK_OK);
+}
+
+/* Whatever needs the queue: a limit, a copy, a cut, a flush, sectors that are somewhere else. */
+static void test_not_at_once(void **state)
+{
+	at_once = true;
+	assert_waits(&a, BLOCK_READ, 8, 2);
+	assert_waits(&a, BLOCK_READ, 256, 0);
+	assert_waits(&a, BLOCK_FLUSH, 0, 0);
+	a.bandwidth = 1ul << 40;
+	assert_waits(&a, BLOCK_READ, 8, 0);
+	a.bandwidth = 0;
+	a.iops = 1ul << 40;
+	assert_waits(&a, BLOCK_READ, 8, 0);
+	a.iops = 0;
+	hardware.dma_end = (u64)memory + 512;
+	assert_waits(&a, BLOCK_READ, 8, 0);
+	hardware.dma_end = 0;
+	hardware.pieces_max = 0;
+	assert_false(cut_whole(&slots[0], &rq[0]));
+	hardware.pieces_max = 8;
+	a.mapped = true;
+	count = 0;
+	ask(&a, 1, BLOCK_READ, 0, 8, 0);
+	assert_int_equal(count, 0);
+}
+
+/* A disk that takes no more, and others that were there before. */
+static void test_no_way_past_others(void **state)
+{
+	at_once = true;
+	room = 0;
+	ask(&b, 0, BLOCK_READ, 0, 8, 0);
+	assert_int_equal(count, 0);
+	assert_int_equal(sd.flying, 0);
+	room = ASKED_MAX;
+	ask(&a, 1, BLOCK_READ, 0, 8, 4096);
+	assert_int_equal(count, 0);
+	sd.stalled = false;
+	ask(&a, 2, BLOCK_READ, 20, 8, 8192);
+	assert_int_equal(count, 0);
+	queue_run(&sd, 0);
+	assert_int_equal(count, 3);
+	answer(0, DISK_OK);
+	assert_int_equal(ok, 3);
 }
 
 static void test_long_is_cut(void **state)
@@ -278,7 +380,8 @@ static void test_what_it_does_not_reach_is_copied(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_range_is_the_clients), T(test_failed_flushes_are_said_rarely), T(test_neighbours_are_one), T(test_long_is_cut), T(test_crooked_memory_is_copied),
+		T(test_range_is_the_clients), T(test_failed_flushes_are_said_rarely), T(test_neighbours_are_one),
+		T(test_alone_at_once), T(test_alone_and_failed), T(test_not_at_once), T(test_no_way_past_others), T(test_long_is_cut), T(test_crooked_memory_is_copied),
 		T(test_flush), T(test_fua), T(test_tried_again_and_given_up), T(test_shares),
 		T(test_a_flush_gets_its_slot), T(test_what_it_does_not_reach_is_copied),
 	};

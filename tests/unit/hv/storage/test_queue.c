@@ -385,6 +385,7 @@ static void random_load(u32 rounds, bool odd, u32 pieces)
 			ask_make(&a[i], op, op == BLOCK_FLUSH ? 0 : sector, op == BLOCK_FLUSH ? 0 : sectors, 1 + noise() % pieces, odd);
 			if (op == BLOCK_ZERO)
 				a[i].rq.pieces = 0;
+			a[i].rq.now = noise() % 2;
 			ask_fill(&a[i], (u8)noise());
 			if (op == BLOCK_WRITE)
 				ask_store(&a[i], model + sector * 512);

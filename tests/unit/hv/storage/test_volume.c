@@ -80,6 +80,11 @@ static struct volume *web(void)
 	return volume_find("web", NULL, 0);
 }
 
+bool queue_direct(struct storage_request *rq)
+{
+	return false;
+}
+
 static void ask(enum block_op op)
 {
 	static struct storage_request rq;
@@ -89,7 +94,7 @@ static void ask(enum block_op op)
 	storage_submit(&guest, &rq);
 	if (rq.state == RQ_QUEUED)	/* what a disk would do */
 		storage_answer(storage_take_head(&guest), BLOCK_OK);
-	assert_true(storage_any_answer());
+	assert_true(storage_answers);
 	storage_answer_all();
 }
 

@@ -235,10 +235,13 @@ static void test_depth_one_brisk(void **state)
 {
 	start(BIT(DRV_EVENT), 32);
 	for (u32 i = 0; i < 20; i++) {
+		assert_false(virtio_remote_peek(drv.d->remote));
 		put_read(i);
 		want(32);
 		if (event(32) == i)
 			drv_kick();
+		else
+			assert_true(virtio_remote_peek(drv.d->remote));
 		control_work_poll(fake.now);
 		assert_int_equal(count, 1);
 		assert_false(control_work_lingers(fake.now));	/* while the disk works */
