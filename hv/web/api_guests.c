@@ -110,6 +110,7 @@ void api_guest(struct answer *a)
 	json_open(&a->body, NULL, '{');
 	put_brief(&a->body, g, a->now);
 	json_bool(&a->body, "autostart", g->plan->autostart);
+	json_bool(&a->body, "firmware_log", g->firmware_log != NULL);
 	json_open(&a->body, "ports", '[');
 	for (u32 i = 0; i < g->port_count; i++)
 		json_text(&a->body, NULL, g->port[i].name);

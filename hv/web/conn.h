@@ -60,7 +60,7 @@ struct web_conn {
 	const struct api_route *route;
 
 	const struct stream_ops *stream;
-	u64 stream_at[3];		/* the stream's own: positions */
+	u64 stream_at[4];		/* the stream's own: positions */
 	u32 stream_guest, stream_port;
 	u64 stream_beat, stream_heard;	/* TSC of the last sign of life from here; of the last bytes from there */
 	void *stream_own;		/* the stream's, which frees it in end() */

@@ -137,6 +137,45 @@ static void one_types_at_a_time(void **state)
 }
 
 /* More than the guest takes waits, and is not lost; a guest that is off takes nothing, and holds nothing up. */
+/* Notes for whoever asks: the record's end, who looks, who types. */
+static void people(void **state)
+{
+	guests[0]->state = GUEST_RUNNING;
+	say(guests[0], "hello");
+	assert_int_equal(open_stream(&client, "console?notes=1", 0, ""), 101);
+	assert_non_null(strstr(strstr(client.text, "hello"), "{\"event\":\"live\"}"));
+	assert_non_null(strstr(client.text, "{\"event\":\"people\",\"viewers\":1,\"writer\":\"\",\"you\":false}"));
+	assert_int_equal(open_stream(&second, "console?notes=1", 1, ""), 101);
+	assert_non_null(strstr(receive(&client), "\"viewers\":2"));
+	send_frame(&client, 0x82, "a", 1);
+	assert_non_null(strstr(receive(&client), "\"you\":true"));
+	assert_non_null(strstr(receive(&second), "\"writer\":\"do\",\"you\":false"));
+	send_frame(&client, 0x82, "b", 1);
+	assert_null(strstr(receive(&second), "people"));
+	web_fake_now += 11 * HZ;
+	assert_non_null(strstr(receive(&second), "\"writer\":\"\""));
+	web_client_close(&client);
+	assert_non_null(strstr(receive(&second), "\"viewers\":1"));
+}
+
+static void what_firmware_logs(void **state)
+{
+	static struct console_ring log;
+
+	guests[0]->state = GUEST_RUNNING;
+	assert_int_equal(open_stream(&client, "console?firmware=1", 0, ""), 404);
+	web_client_close(&client);
+	console_ring_put(&log, 'f', web_fake_now);
+	guests[0]->firmware_log = &log;
+	assert_int_equal(open_stream(&client, "console?firmware=1", 0, ""), 101);
+	assert_memory_equal(client.text + client.length - 3, "\x82\x01" "f", 3);
+	send_frame(&client, 0x82, "x", 1);
+	assert_non_null(strstr(receive(&client), "only read"));
+	typed("");
+	guests[0]->firmware_log = NULL;		/* another guest of the same name */
+	assert_non_null(strstr(receive(&client), "no such port"));
+}
+
 static void a_slow_guest(void **state)
 {
 	char text[120];
@@ -535,7 +574,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_console), TEST(one_types_at_a_time), TEST(a_slow_guest), TEST(pings_without_reading),
+		TEST(a_console), TEST(one_types_at_a_time), TEST(people), TEST(what_firmware_logs), TEST(a_slow_guest), TEST(pings_without_reading),
 		TEST(a_port_that_goes), TEST(who_may_no_longer), TEST(what_is_no_handshake),
 		TEST(ends), TEST(subprotocols), TEST(a_screen), TEST(no_screen), TEST(keys_of_viewers), TEST(a_full_keyboard), TEST(pointers),
 		TEST(a_lazy_mouse), TEST(events),

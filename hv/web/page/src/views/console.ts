@@ -57,7 +57,7 @@ export function consoleTab(name: string, firmware = false): Tab {
 	}
 
 	function connect(): void {
-		ws = socket(`/v1/guests/${name}/console${firmware ? '?firmware=1' : ''}`);
+		ws = socket(`/v1/guests/${name}/console?notes=1${firmware ? '&firmware=1' : ''}`);
 		ws.onopen = () => {
 			again = 1000;
 			terminal?.live(false);
