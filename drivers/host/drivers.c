@@ -7,12 +7,13 @@
 #include <hv/pci.h>
 
 #include "drivers.h"
+#include "hotplug.h"
 
 static const struct host_driver *const host_driver[] = {
 	&xhci_driver, &intel_driver, &vionet_driver, &nvme_driver, &ahci_driver, &ide_driver, &virtio_blk_driver,
 };
 
-static bool matches(const struct host_driver *d, const struct host_pci *p)
+bool driver_matches(const struct host_driver *d, const struct host_pci *p)
 {
 	for (const u32 *id = d->ids; id && *id; id++)
 		if (*id == PCI_DEVICE(p->vendor, p->device))
@@ -29,7 +30,7 @@ static void offer(struct host_pci *p)
 	for (u32 i = 0; i < ARRAY_COUNT(host_driver) && !p->driver; i++) {
 		const struct host_driver *d = host_driver[i];
 
-		if (!matches(d, p))
+		if (!driver_matches(d, p))
 			continue;
 		p->why[0] = 0;
 		master = pci_read(p->bdf, PCI_COMMAND, 2) & PCI_CMD_MASTER;
@@ -45,8 +46,10 @@ static void offer(struct host_pci *p)
 
 void drivers_probe(void)
 {
+	hotplug_find();
 	for (u32 i = 0; i < pci_count(); i++)
 		offer(pci_at(i));
+	hotplug_reserve(&nvme_driver);	/* nothing else comes and goes in such slots */
 	ps2_init();	/* last: firmware that imitates it for a USB keyboard has let go by now */
 }
 
@@ -71,6 +74,7 @@ void drivers_start(void)
 		if (p->driver && p->driver->start)
 			p->driver->start(p);
 	}
+	hotplug_start();
 }
 
 void drivers_stop(void)

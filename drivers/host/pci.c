@@ -7,8 +7,11 @@
 #include <hv/paging.h>
 #include <hv/pci.h>
 
+#include "hotplug.h"
+
 #define ABSENT 0xffffu
 #define BUSES 256u
+#define WINDOWS_MAX 16u
 #define MULTIFUNCTION 0x80u
 #define HEADER_DEVICE 0u
 #define HEADER_BRIDGE 1u
@@ -25,6 +28,8 @@ static struct {
 	u32 waiting;			/* buses to look at; each gets in here once */
 	u8 queue[BUSES];
 	bool seen[BUSES];
+	u32 windows;
+	struct { u64 base, size; u8 *at; } window[WINDOWS_MAX];
 } pci;
 
 u32 pci_count(void)
@@ -52,21 +57,36 @@ static void bus_add(u32 bus)
 	pci.queue[pci.waiting++] = (u8)bus;
 }
 
-static void function_add(u16 bdf, u32 id)
+static void function_fill(struct host_pci *p, u16 bdf, u32 id)
 {
 	u8 header = pci_read(bdf, PCI_HEADER, 1) & 0x7f;
-	struct host_pci *p = &pci.function[pci.count];
 	u32 sub = header == HEADER_DEVICE ? pci_read(bdf, PCI_SUBSYSTEM, 4) : 0;
 
-	if (header == HEADER_BRIDGE)
-		bus_add(pci_read(bdf, PCI_BUSES + 1, 1));
-	if (pci.count == PCI_FUNCTIONS_MAX) {
-		pci.lost++;
-		return;
-	}
-	pci.count++;
 	*p = (struct host_pci){ .bdf = bdf, .vendor = (u16)id, .device = (u16)(id >> 16), .subvendor = (u16)sub,
 		.subdevice = (u16)(sub >> 16), .class_rev = pci_read(bdf, PCI_CLASS_REV, 4), .header = header };
+}
+
+static void function_add(u16 bdf, u32 id)
+{
+	if ((pci_read(bdf, PCI_HEADER, 1) & 0x7f) == HEADER_BRIDGE)
+		bus_add(pci_read(bdf, PCI_BUSES + 1, 1));
+	if (pci.count == PCI_FUNCTIONS_MAX)
+		pci.lost++;
+	else
+		function_fill(&pci.function[pci.count++], bdf, id);
+}
+
+struct host_pci *pci_function_came(u16 bdf, u32 id)
+{
+	u32 i = 0;
+
+	while (i < pci.count && pci.function[i].bdf != bdf)
+		i++;
+	if (i == PCI_FUNCTIONS_MAX)
+		return NULL;
+	pci.count = MAX(pci.count, i + 1);
+	function_fill(&pci.function[i], bdf, id);
+	return &pci.function[i];
 }
 
 static void bus_scan(u32 bus)
@@ -186,9 +206,33 @@ void pci_size_bars(struct host_pci *p)
 	pci_write(p->bdf, PCI_COMMAND, 2, command);
 }
 
+bool pci_window_map(u64 base, u64 size)
+{
+	u8 *at;
+
+	if (pci.windows == WINDOWS_MAX || lies_over_ram(base, size))
+		return false;
+	at = mmio_map(HPA(base), size, CACHE_UNCACHED);
+	if (!at)
+		return false;
+	pci.window[pci.windows].base = base;
+	pci.window[pci.windows].size = size;
+	pci.window[pci.windows++].at = at;
+	return true;
+}
+
+static void *in_window(const struct pci_bar *b)
+{
+	for (u32 i = 0; i < pci.windows; i++)
+		if (b->base >= pci.window[i].base && b->base + b->size <= pci.window[i].base + pci.window[i].size)
+			return pci.window[i].at + (b->base - pci.window[i].base);
+	return NULL;
+}
+
 void *pci_map_bar(struct host_pci *p, u32 bar, u64 need)
 {
 	const struct pci_bar *b = &p->bar[bar];
+	void *at;
 
 	assert(bar < PCI_BARS);
 	pci_size_bars(p);
@@ -199,7 +243,8 @@ void *pci_map_bar(struct host_pci *p, u32 bar, u64 need)
 			   p->bdf & 7, bar, b->base);
 		return NULL;
 	}
-	return mmio_map(HPA(b->base), b->size, CACHE_UNCACHED);
+	at = in_window(b);
+	return at ? at : mmio_map(HPA(b->base), b->size, CACHE_UNCACHED);
 }
 
 void pci_set_master(struct host_pci *p, bool on)

@@ -262,6 +262,11 @@ bool requests_serve(void)
 	return q.count;
 }
 
+bool requests_under_way(void)
+{
+	return q.under_way;
+}
+
 const char *request_now(struct guest *g, enum life_event event, u32 seconds, const char *who, u64 now)
 {
 	const char *why = request_locked(g, event, who);

@@ -35,6 +35,9 @@ bool request_put(const struct request *r);
 /* The first one's turn. true: some wait, or one is under way. Out of the event loop's turn. */
 bool requests_serve(void);
 
+/* A change has begun and not ended: neither files nor RAM may go meanwhile. */
+bool requests_under_way(void);
+
 /* Null, or that the plan has g locked; then the log says who tried. */
 const char *request_locked(const struct guest *g, enum life_event event, const char *who);
 

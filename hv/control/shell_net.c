@@ -212,6 +212,28 @@ static void net_mirror(int argc, char **argv)
 	shell_print("what passes at %s goes to %s as well\n", argv[2], argv[4]);
 }
 
+/* A card that hangs in a way that its driver does not see, or whose settings somebody wants anew. */
+static void net_reset(int argc, char **argv)
+{
+	const struct port_state *st;
+	struct netdev *card;
+
+	if (argc != 3) {
+		shell_line("usage: net reset PORT");
+		return;
+	}
+	st = shell_find_port(argv[2]);
+	if (!st)
+		return;
+	card = st->port->kind == NET_PORT_UPLINK ? net_switch_card(st->port->sw) : NULL;
+	if (!card || !card->ops->reset) {
+		shell_line("only network cards of the machine are reset");
+		return;
+	}
+	card->ops->reset(card);
+	shell_print("%s is being reset\n", argv[2]);
+}
+
 /* What the hypervisor has there itself, and the port that it has it by. */
 static void print_own(const char *name)
 {
@@ -241,6 +263,7 @@ static const struct {
 } subcommand[] = {
 	{ "capture", shell_net_capture },
 	{ "mirror", net_mirror },
+	{ "reset", net_reset },
 	{ "host", net_host },
 	{ "nat", net_nat },
 };

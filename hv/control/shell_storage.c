@@ -167,26 +167,7 @@ void shell_volumes(int argc, char **argv)
 
 static bool parse_size(const char *word, u64 *bytes)
 {
-	static const struct {
-		const char *unit;
-		u64 times;
-	} units[] = { { "KiB", KiB }, { "MiB", MiB }, { "GiB", GiB }, { "TiB", 1024 * GiB } };
-	char digits[16];
-	size_t n = 0;
-	u64 value;
-
-	while (word[n] >= '0' && word[n] <= '9')
-		n++;
-	if (!n || n >= sizeof(digits))
-		return false;
-	memcpy(digits, word, n);
-	digits[n] = 0;
-	for (u32 i = 0; i < ARRAY_COUNT(units); i++)
-		if (!strcmp(word + n, units[i].unit) && shell_number(digits, BIT(52) / units[i].times, &value) && value) {
-			*bytes = value * units[i].times;
-			return true;
-		}
-	return false;
+	return *bytes = size_of_words(word), *bytes;
 }
 
 /* "on DISK" at argv[at], or the disk that the plan names with most room. Null: said why. */

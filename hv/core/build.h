@@ -27,3 +27,8 @@ void pool_grow_init(void);
 
 /* While guests of a plan are built that is not in force: what they are to have is not free either. null: over. */
 void pool_grow_beside(struct resolved_plan *rp);
+
+/* Whole blocks of RAM that no guest has, in one piece: not for guests any more (0: there is no such piece), and again for
+ * guests. No change of the plan is under way. Control core. */
+u64 ram_take(u64 size);
+void ram_give(u64 base, u64 size);

@@ -183,6 +183,11 @@ int change_may_apply(struct plan *p, struct plan_errors *errors)
 	return plan_admit(p, machine_facts, resolved_room, errors);
 }
 
+const struct resolved_plan *change_imagine(const struct plan *p, struct plan_errors *errors)
+{
+	return plan_admit(p, machine_facts, resolved_room, errors) ? NULL : resolved_room;
+}
+
 void change_drop_begin(struct guest *g)
 {
 	guest_unhook(g);

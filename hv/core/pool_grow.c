@@ -37,12 +37,22 @@ static bool insert(struct machine_facts *f, u32 at, u64 base, u64 size)
 	return true;
 }
 
+/* What touches a neighbour becomes part of it. */
 static bool ram_add(struct machine_facts *f, u64 base, u64 size)
 {
 	u32 at = 0;
 
 	while (at < f->ram_count && f->ram[at].base.v < base)
 		at++;
+	if (at && f->ram[at - 1].base.v + f->ram[at - 1].size == base) {
+		f->ram[at - 1].size += size;
+		return true;
+	}
+	if (at < f->ram_count && base + size == f->ram[at].base.v) {
+		f->ram[at].base.v = base;
+		f->ram[at].size += size;
+		return true;
+	}
 	return insert(f, at, base, size);
 }
 
@@ -149,4 +159,23 @@ void pool_give_back(void)
 		return;
 	free_again();
 	log_debug("pool: %lu KiB that are not needed are free for guests", size / KiB);
+}
+
+/* --- files ---------------------------------------------------------------------------------------------------------- */
+
+u64 ram_take(u64 size)
+{
+	u64 at = machine_resolved && !trial ? find_block(machine_resolved, size, false) : 0;
+
+	if (!at || !ram_cut(facts(), at, size))
+		return 0;
+	free_again();
+	return at;
+}
+
+void ram_give(u64 base, u64 size)
+{
+	if (!ram_add(facts(), base, size))
+		log_error("files: %lu KiB at %#lx are nobody's until the machine's next start", size / KiB, base);
+	free_again();
 }

@@ -284,3 +284,21 @@ char *fmt_bytes(char *to, size_t size, u64 bytes)
 		fmt_print(to, size, "%lu %s", whole, unit[i]);
 	return to;
 }
+
+u64 size_of_words(const char *words)
+{
+	static const char letter[] = "KMGT";
+	u64 value = 0;
+	u32 unit = 0;
+
+	for (; *words >= '0' && *words <= '9'; words++) {
+		value = value * 10 + (u64)(*words - '0');
+		if (value >= BIT(42))
+			return 0;
+	}
+	while (letter[unit] && letter[unit] != *words)
+		unit++;
+	if (!letter[unit] || strcmp(words + 1, "iB") || value >> (42 - 10 * unit))
+		return 0;
+	return value << (10 * (unit + 1));
+}

@@ -202,7 +202,7 @@ static enum net_drop check_ip6(struct guard *g, const u8 *ip, u32 len, const str
 enum net_drop guard_check(struct guard *g, const u8 mac[NET_MAC], const u8 *head, u32 len, u32 frame_len,
 	const struct guard_others *others)
 {
-	if (memcmp(head + NET_MAC, mac, NET_MAC) != 0)
+	if (!net_mac_equal(head + NET_MAC, mac))
 		return DROP_SPOOF_MAC;
 	switch (get16(head + 12)) {
 	case 0x0806:	return check_arp(g, mac, head + ETHER, len - ETHER, others);

@@ -11,6 +11,7 @@
 #include <hv/time.h>
 
 #include <lwip/init.h>
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/sys.h>
 #include <lwip/timeouts.h>
 
@@ -52,6 +53,25 @@ uint32_t bulkhead_random32(void)
 u32 sys_now(void)
 {
 	return (u32)stack_ms();
+}
+
+/* Who asks for a connection and never says more holds a place for 20 s. When all are held, the oldest such one makes room: a
+ * peer that answers does so within milliseconds, so it takes a flood of ten thousand a second to be faster than that. */
+int bulkhead_tcp_input(struct tcp_pcb *pcb, const struct tcp_hdr *head)
+{
+	struct tcp_pcb_listen *at = (struct tcp_pcb_listen *)pcb;
+	struct tcp_pcb *oldest = NULL;
+
+	if (pcb->state != LISTEN || (TCPH_FLAGS(head) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN ||
+	    at->accepts_pending < at->backlog)
+		return ERR_OK;
+	/* The newest stands first. */
+	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
+		if (p->state == SYN_RCVD && p->listener == at)
+			oldest = p;
+	if (oldest)
+		tcp_abandon(oldest, 0);
+	return ERR_OK;
 }
 
 u64 stack_ms(void)

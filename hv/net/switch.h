@@ -123,6 +123,9 @@ bool frame_tag(const struct net_frame *f, u32 tci, u8 *head, struct net_frame *o
 /* Copies of everything in and out at from go to `to` as well; null: no longer. */
 void switch_mirror(struct port_state *from, struct port_state *to);
 
+/* Behind `to`, which is up again, nobody may know where the other ports are: let them say so. */
+void switch_announce(struct net_port *to);
+
 /* st got something: it is flushed at the end of the burst. And: not any more. No frame is on its way. */
 void switch_mark(struct port_state *st);
 void switch_unmark(struct port_state *st);

@@ -184,6 +184,18 @@ void switch_detach(struct net_port *p)
 	p->switch_state = NULL;
 }
 
+void switch_announce(struct net_port *to)
+{
+	struct net_switch *s = to->sw;
+
+	for (u32 i = 0; i < s->ports; i++) {
+		struct net_port *p = s->port[i].port;
+
+		if (p != to && p->up && p->ops->announce)
+			p->ops->announce(p);
+	}
+}
+
 void switch_mirror(struct port_state *from, struct port_state *to)
 {
 	from->mirror = to;

@@ -2,6 +2,8 @@
 /* A network card as a port of a switch. */
 #include "uplink.h"
 
+#include "switch.h"
+
 #include <hv/lib.h>
 
 struct uplink {
@@ -24,6 +26,8 @@ static void uplink_link_changed(struct netdev *n)
 	struct uplink *u = n->owner;
 
 	u->port.up = n->link;
+	if (n->link)
+		switch_announce(&u->port);	/* behind it may be other switches than before */
 }
 
 static enum net_verdict uplink_deliver(struct net_port *p, struct net_frame *f)

@@ -29,8 +29,6 @@ static void leave(struct storage_client *c, struct storage_disk *s)
 		at = &(*at)->peer;
 	if (*at)
 		*at = c->peer;
-	if (s->turn == c)
-		s->turn = c->peer;
 }
 
 static void join(struct storage_client *c, struct storage_disk *s)
@@ -62,6 +60,7 @@ int storage_bind(struct storage_client *c, struct storage_disk *d, u64 first, u6
 	storage_wake(d);		/* what is queued goes there */
 	c->first = d ? first : 0;
 	c->sectors = d ? sectors : 0;
+	c->served = d ? d->served : 0;
 	if (!d)
 		storage_fail_queued(c);
 	return 0;
@@ -81,7 +80,6 @@ int storage_open(struct storage_client *c, struct storage_disk *d, u64 first, u6
 		c->weight = MIN(c->weight ? c->weight : STORAGE_WEIGHT, (u32)STORAGE_WEIGHT_MAX);
 		c->head = c->tail = NULL;
 		c->queued = c->flying = 0;
-		c->deficit = 0;
 		c->lost_writes = false;
 		c->iops_due = c->bandwidth_due = 0;
 		memset(&c->stats, 0, sizeof(c->stats));
@@ -214,9 +212,13 @@ void storage_submit(struct storage_client *c, struct storage_request *rq)
 
 void storage_enqueue(struct storage_request *rq)
 {
+	struct storage_client *c = rq->client;
+
+	if (c->disk && !c->head && !c->flying && (s64)(c->served - c->disk->served) < -(s64)CREDIT)
+		c->served = c->disk->served - CREDIT;
 	rq->state = RQ_QUEUED;
-	storage_wake(rq->client->disk);
-	push(&rq->client->head, &rq->client->tail, rq);
+	storage_wake(c->disk);
+	push(&c->head, &c->tail, rq);
 }
 
 struct storage_request *storage_take_head(struct storage_client *c)

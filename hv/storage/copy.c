@@ -5,6 +5,7 @@
 #include "storage.h"
 
 #include <hv/boot_info.h>
+#include <hv/files.h>
 #include <hv/guest.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -51,6 +52,13 @@ static void copy_end(const char *why)
 	copy.ended = NULL;
 	if (ended)
 		ended(copy.arg, why);
+}
+
+bool volume_progress(const struct volume *v, u64 *done, u64 *all)
+{
+	*done = copy.at;
+	*all = copy.bytes;
+	return copy.state != COPY_IDLE && copy.volume == v;
 }
 
 static void tell_progress(void)
@@ -193,8 +201,21 @@ static const char *begin(const char *name, struct storage_disk *s, u64 bytes, vo
 	return why;
 }
 
+bool volume_imports(const void *file)
+{
+	return copy.state != COPY_IDLE && copy.file == file;
+}
+
 const char *volume_import(struct storage_disk *s, const char *name, const char *file, volume_ended_fn *ended, void *arg)
 {
+	u64 size;
+	const u8 *bytes = file_bytes(file, &size);
+
+	if (bytes) {
+		if (copy.state == COPY_IDLE)
+			copy.file = bytes;
+		return begin(name, s, size, ended, arg);
+	}
 	for (u32 i = 0; i < boot_info->file_count; i++) {
 		const struct boot_file *f = &boot_info->files[i];
 

@@ -175,8 +175,10 @@ static void disk_turn(struct storage_disk *s, u64 now)
 {
 	gpt_job_run(s);
 	if (s->gone) {
-		if (!s->flying && !s->flushing)
+		if (!s->flying && !s->flushing) {
+			s->d->owner = NULL;
 			s->d = NULL;		/* its place is free again */
+		}
 		return;
 	}
 	queue_run(s, now);

@@ -159,8 +159,20 @@ bool guest_volumes_closed(const struct guest *g)
 static const char *leave_empty(struct guest_volume *v, const char *why_not)
 {
 	v->store->sectors = 0;
+	v->store->logical_shift = 0;
 	log_notice("guest %s: %s is empty: %s", v->g->name, v->store->serial, why_not);
 	return NULL;
+}
+
+/* As the disk below is, so that nobody asks for half of one of its sectors. */
+static void show_geometry(struct block_store *s, const struct storage_client *c)
+{
+	const struct disk *d = storage_disk_hardware(c->disk);
+	u32 logical = MAX(d->sector_size, BLOCK_SECTOR), physical = MAX(d->physical_size, logical);
+
+	s->logical_shift = (u8)__builtin_ctz(logical / BLOCK_SECTOR);
+	s->physical_shift = (u8)__builtin_ctz(physical / BLOCK_SECTOR);
+	s->sectors = ALIGN_DOWN(c->sectors, (u64)logical / BLOCK_SECTOR);
 }
 
 static const char *open_one(struct guest_volume *v)
@@ -191,8 +203,7 @@ static const char *open_one(struct guest_volume *v)
 			  volume->type == VOLUME_SNAPSHOT ? "it is a snapshot" : "its disk takes no writes");
 	if (!volume || err)
 		return why;
-	v->store->sectors = v->client.sectors;
-	v->store->physical_shift = (u8)__builtin_ctz(MAX(v->client.disk->d->physical_size, BLOCK_SECTOR) / BLOCK_SECTOR);
+	show_geometry(v->store, &v->client);
 	return NULL;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose request a disk gets next, and what becomes of it. Clients take turns by surplus round robin: each may have asked for
- * as many bytes as its weight gives it in a round, a request counting REQUEST_COST more. Of the disk's slots each of several
- * busy clients has its share, so that a deep queue does not stand in the way of a short one. */
+/* Whose request a disk gets next, and what becomes of it. Next is whoever was served least: bytes, a request counting
+ * REQUEST_COST more, divided by the client's weight (start-time fair queueing). A disk that has a queue of its own would undo
+ * that: depth.c finds how many requests it needs. */
 #include "storage.h"
 
 #include <hv/control_work.h>
@@ -10,7 +10,7 @@
 #include <hv/time.h>
 
 #define REQUEST_COST (8 * KiB)
-#define QUANTUM (64 * KiB)		/* of weight STORAGE_WEIGHT */
+#define CREDIT_MAX ((s64)(4 * MiB))	/* nor is who always asks further behind than this */
 #define BURST_NS 50000000ul		/* what a limit lets pass at once after a pause */
 #define LIMIT_LOOK_NS 1000000ul		/* who is over it is looked at again */
 
@@ -238,6 +238,7 @@ static void part_done(struct disk_request *drq, enum disk_result result)
 	struct storage_disk *s = slot->disk;
 
 	count_part(s, slot, result);
+	depth_done(&s->depth, slot->rq.sectors * BLOCK_SECTOR + REQUEST_COST);
 	say_error(slot, result);
 	if (slot->bounce && slot->rq.op == BLOCK_READ && result == DISK_OK)
 		cut_copy_back(slot);
@@ -281,22 +282,19 @@ static void charge(struct storage_client *c, struct storage_request *rq, u64 now
 
 /* Turns. */
 
-/* The weights of all that s is busy with. */
-static u64 busy_weight(const struct storage_disk *s)
+/* How many clients want s. */
+static u32 busy_clients(const struct storage_disk *s)
 {
-	u64 sum = 0;
+	u32 n = 0;
 
 	for (const struct storage_client *c = s->clients; c; c = c->peer)
-		if (c->head || c->flying)
-			sum += c->weight;
-	return sum;
+		n += c->head || c->flying;
+	return n;
 }
 
-static bool may_ask(struct storage_disk *s, const struct storage_client *c, u64 weights, u64 now)
+static bool may_ask(struct storage_disk *s, const struct storage_client *c, u64 now)
 {
-	u64 share = s->slots * (u64)c->weight / weights;
-
-	if (c->starved || c->flying >= MAX(share, 1ul))
+	if (c->starved)
 		return false;
 	if (limits_allow(c, now))
 		return true;
@@ -305,58 +303,29 @@ static bool may_ask(struct storage_disk *s, const struct storage_client *c, u64 
 	return false;
 }
 
-static s64 quantum(const struct storage_client *c)
+/* How far c is behind (negative) or before the one that was served last. */
+static s64 standing(const struct storage_disk *s, const struct storage_client *c)
 {
-	return (s64)(QUANTUM * c->weight / STORAGE_WEIGHT);
+	return MAX((s64)(c->served - s->served), -CREDIT_MAX);
 }
 
-/* Behind c comes the first again. */
-static struct storage_client *after(const struct storage_disk *s, const struct storage_client *c)
+/* Who may ask next: whoever was served least. Null: nobody wants to or may. */
+static struct storage_client *next_client(struct storage_disk *s, u64 now)
 {
-	return c->peer ? c->peer : s->clients;
-}
+	struct storage_client *best = NULL;
 
-/* All of them are through with what they may ask for: each gets as many rounds as the first needs. */
-static void begin_rounds(struct storage_disk *s, s64 rounds)
-{
 	for (struct storage_client *c = s->clients; c; c = c->peer)
-		if (c->head)
-			c->deficit = MIN(c->deficit + rounds * quantum(c), rounds * quantum(c));
-}
-
-/* Who may ask next: from s->turn on, somebody whose deficit is not used up; else who needs the fewest rounds. Null: nobody
- * wants to or may. */
-static struct storage_client *next_client(struct storage_disk *s, u64 weights, u64 now)
-{
-	struct storage_client *first = s->turn ? s->turn : s->clients, *c = first, *nearest = NULL;
-	s64 rounds = INT64_MAX;
-
-	do {
-		if (!c->head || !may_ask(s, c, weights, now))
-			continue;
-		if (c->deficit > 0) {
-			s->turn = c;
-			return c;
-		}
-		if (-c->deficit / quantum(c) + 1 < rounds) {
-			rounds = -c->deficit / quantum(c) + 1;
-			nearest = c;
-		}
-	} while ((c = after(s, c)) != first);
-	if (!nearest)
-		return NULL;
-	begin_rounds(s, rounds);
-	s->turn = nearest;
-	return nearest;
+		if (c->head && (!best || standing(s, c) < standing(s, best)) && may_ask(s, c, now))
+			best = c;
+	return best;
 }
 
 static void pay(struct storage_disk *s, struct storage_client *c, u64 bytes)
 {
-	c->deficit -= (s64)(bytes + REQUEST_COST);
-	if (c->deficit <= 0)
-		s->turn = after(s, c);
-	if (!c->head && c->deficit > 0)
-		c->deficit = 0;
+	c->served = s->served + (u64)standing(s, c);
+	if ((s64)(c->served - s->served) > 0)
+		s->served = c->served;
+	c->served += (bytes + REQUEST_COST) * STORAGE_WEIGHT / c->weight;
 }
 
 /* Whoever finds no bounce buffer stands back in this turn: others may need none. */
@@ -416,7 +385,7 @@ bool queue_direct(struct storage_request *rq)
 	rq->flying = 1;
 	rq->state = RQ_AT_DISK;
 	c->flying++;
-	c->deficit = 0;
+	pay(s, c, rq->sectors * BLOCK_SECTOR);
 	queue_kick(s);
 	return true;
 }
@@ -428,18 +397,13 @@ static void begin_turn(struct storage_disk *s)
 	s->stalled = s->starved = s->limited = false;
 }
 
-void queue_run(struct storage_disk *s, u64 now)
+/* Give the disk whatever it takes. */
+static void ask(struct storage_disk *s, u64 now)
 {
+	u32 limit = depth_limit(&s->depth, s->slots, busy_clients(s), s->flying, now);
 	struct storage_client *c;
-	u64 weights;
 
-	begin_turn(s);
-	if (!wanted(s))
-		return;
-	if (s->flush_head)		/* first: whoever always wants more would leave no slot for it */
-		flush_begin(s);
-	weights = busy_weight(s);
-	while (!s->stalled && s->free && s->clients && (c = next_client(s, weights, now))) {
+	while (!s->stalled && s->free && s->flying < limit && (c = next_client(s, now))) {
 		if (c->head->op == BLOCK_FLUSH) {
 			charge(c, c->head, now);
 			flush_wait(s, storage_take_head(c));
@@ -448,6 +412,17 @@ void queue_run(struct storage_disk *s, u64 now)
 			ask_part(s, c, now);
 		}
 	}
+	s->depth.bound |= s->flying >= limit && next_client(s, now);
+}
+
+void queue_run(struct storage_disk *s, u64 now)
+{
+	begin_turn(s);
+	if (!wanted(s))
+		return;
+	if (s->flush_head)		/* first: whoever always wants more would leave no slot for it */
+		flush_begin(s);
+	ask(s, now);
 	if (s->flush_head)
 		flush_begin(s);
 }

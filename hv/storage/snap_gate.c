@@ -279,12 +279,29 @@ static void hold(struct snap_store *t, struct storage_client *c, struct storage_
 	storage_again();
 }
 
+/* A discard is a hint: nothing is copied for it, nothing waits. It is done where all that it covers is kept already, or is the
+ * clone's own; else only answered. */
+static bool may_discard(const struct storage_client *c, const struct storage_request *rq)
+{
+	const struct snap_store *t = c->snap;
+	u64 per = snap_extent_sectors(t), first = rq->sector / per, last = (rq->sector + rq->sectors - 1) / per;
+
+	if (t->state != SNAP_READY || t->frozen || last - first >= SCAN_MAX)
+		return false;
+	for (u64 extent = first; extent <= last; extent++)
+		if (!snap_map_has(&t->map, keeper(c), (u32)extent))
+			return false;
+	return c->layer != SNAP_ORIGIN || !is_read(t, c->first + rq->sector, rq->sectors);
+}
+
 bool snap_hold(struct storage_client *c, struct storage_request *rq)
 {
 	enum gate v;
 
 	if (rq->op == BLOCK_DISCARD && (c->layer != SNAP_ORIGIN || c->snap->map.newest != SNAP_NONE)) {
-		storage_answer(rq, BLOCK_OK);	/* a hint, and it would have to be copied first */
+		if (may_discard(c, rq))
+			return false;
+		storage_answer(rq, BLOCK_OK);
 		return true;
 	}
 	v = may_pass(c, rq);

@@ -92,13 +92,32 @@ static bool origin_fits(struct snap_store *t)
 	return false;
 }
 
+/* A copy of a partition, or one that somebody else made so: which of them is right, nobody knows here. */
+static bool is_alone(struct snap_store *t)
+{
+	struct snap_store *o = snap_twin(t);
+
+	if (!o)
+		return true;
+	log_error("error SNAPSHOT-TWO-STORES: disk %s: partitions %s and %s both keep snapshots of %s: it is not written before "
+		  "one of them is deleted (`volume delete`)", t->disk->d->name, t->volume->name, o->volume->name,
+		  snap_origin(t)->name);
+	t->twin = true;
+	snap_broken(t, "another partition says so, too, of this volume: delete one of them");
+	if (o->state == SNAP_READY) {
+		o->twin = true;
+		snap_broken(o, "another partition says so, too, of this volume: delete one of them");
+	}
+	return false;
+}
+
 static void ready(struct snap_store *t)
 {
 	const struct volume *origin = snap_origin(t);
 
 	snap_map_ready(&t->map);
 	t->log.index = t->loaded;
-	if (!origin_fits(t))
+	if (!origin_fits(t) || !is_alone(t))
 		return;
 	t->state = SNAP_READY;
 	snap_show_layers(t);

@@ -91,14 +91,34 @@ static bool is_origin(const struct snap_store *t, const struct volume *v)
 	return !strcmp(t->volume->name, name);
 }
 
+/* One that was given up counts only where there is no other. */
 struct snap_store *snap_of(const struct volume *origin)
 {
+	struct snap_store *empty = NULL;
+
 	for (u32 i = 0; i < snap_places; i++) {
 		struct snap_store *t = &snap_table[i];
 
-		if ((t->state == SNAP_READY || t->state == SNAP_BROKEN || t->state == SNAP_EMPTY) && t->disk == origin->disk &&
-		    is_origin(t, origin))
+		if ((t->state != SNAP_READY && t->state != SNAP_BROKEN && t->state != SNAP_EMPTY) || t->disk != origin->disk ||
+		    !is_origin(t, origin))
+			continue;
+		if (t->state != SNAP_EMPTY)
 			return t;
+		empty = t;
+	}
+	return empty;
+}
+
+struct snap_store *snap_twin(const struct snap_store *t)
+{
+	const struct volume *v = snap_origin(t);
+
+	for (u32 i = 0; v && i < snap_places; i++) {
+		struct snap_store *o = &snap_table[i];
+
+		if (o != t && o->disk == t->disk && (o->state == SNAP_READY || (o->state == SNAP_BROKEN && o->head_known)) &&
+		    snap_origin(o) == v)
+			return o;
 	}
 	return NULL;
 }
@@ -212,7 +232,8 @@ void snap_look(struct storage_disk *s)
 	for (u32 i = 0; i < snap_places; i++) {
 		struct snap_store *t = &snap_table[i];
 
-		if (t->disk == s && t->state && t->state != SNAP_CLOSING && !holds(t))
+		/* Of two that are of one volume another one may be deleted by now. */
+		if (t->disk == s && t->state && t->state != SNAP_CLOSING && (!holds(t) || t->twin))
 			detach(t);
 	}
 	for (u32 i = 0; i < VOLUMES_MAX && s->granted && !s->gone && !s->d->readonly; i++)

@@ -67,6 +67,7 @@ struct snap_store {
 	struct snap_map map;
 	struct snap_log log;
 	char why[96];			/* SNAP_BROKEN, SNAP_EMPTY */
+	bool twin;			/* SNAP_BROKEN as another partition is of the same volume */
 	u8 *memory;			/* map, buffers */
 	u64 pages;
 	u8 *buffer;			/* SNAP_BUFFER: loading, checkpoints, superblocks */
@@ -114,6 +115,8 @@ struct snap_store *snap_on(const struct volume *partition);
 /* Memory for a store as super says, and an empty map. false: there is none. */
 bool snap_memory(struct snap_store *t);
 void snap_broken(struct snap_store *t, const char *why);
+/* Of the same volume as t; null. */
+struct snap_store *snap_twin(const struct snap_store *t);
 /* It holds nothing that counts. */
 void snap_empty(struct snap_store *t, const char *why);
 void snap_show_layers(struct snap_store *t);

@@ -8,6 +8,7 @@
 #define MERGE_MAX 8u			/* clients' requests in one of the disk's */
 #define BOUNCES 16u
 #define BOUNCE_BYTES (64 * KiB)
+#define CREDIT (256 * KiB)		/* who did not ask for a while is that much behind others in his share, not more */
 #define TRIES_MAX 3u			/* of a request that failed for a reason that may pass */
 
 enum request_state { RQ_FREE, RQ_QUEUED, RQ_AT_DISK, RQ_WAITS_FLUSH, RQ_ANSWERED, RQ_HELD };
@@ -26,6 +27,21 @@ struct storage_slot {
 	struct dma_piece piece[DISK_PIECES_MAX];
 };
 
+/* depth.c: how many requests the disk is given at once. Times are the TSC's. */
+enum depth_phase { DEPTH_HOLDS, DEPTH_BEFORE, DEPTH_AFTER };	/* a limit holds; the rate with it, with another is measured */
+
+struct storage_depth {
+	u32 limit, good;		/* now; that holds while nothing is tried. 0: not known yet */
+	u8 phase;			/* enum depth_phase */
+	u8 wins;			/* how often the other limit was good in a row */
+	bool up;			/* the other one is twice as much, else half */
+	bool bound, proven;		/* this limit kept somebody from asking; the one that holds did so when it was tried */
+	u64 next, contended;		/* when to try again; when several last wanted the disk */
+	u64 bytes, parts;		/* rates with the limit that holds: a second, in 1,000 seconds */
+	u64 since, done_bytes;		/* the window in which a rate is measured (0: not begun), what was done in it */
+	u32 done_parts, skip;		/* requests in it; that are still of the time before it */
+};
+
 struct gpt_job;
 
 struct storage_disk {
@@ -41,8 +57,9 @@ struct storage_disk {
 	u32 bounces;			/* buffers that its requests have */
 	struct storage_request *flush_head, *flush_tail;	/* wait for the next flush */
 	struct storage_request *flushing;	/* the one under way answers these */
+	u64 served;			/* the client's that was last served, see struct storage_client */
+	struct storage_depth depth;
 	struct storage_client *clients;	/* who uses it */
-	struct storage_client *turn;	/* whose turn it is; null: the first's */
 	u32 flying, depth_worst;	/* slots in use; the most there ever were */
 	struct storage_stats stats;
 	struct gpt_job *gpt;		/* its partition table: gpt_job.c */
@@ -110,6 +127,11 @@ u64 bounce_reach(void);			/* the end of their memory, as disks see it */
 u8 *bounce_take(struct storage_disk *s);
 void bounce_give(struct storage_disk *s, u8 *at);
 bool zeros_piece(struct storage_piece *to);
+
+/* depth.c: how many of `all` requests the disk may be given now; busy: clients that want it; flying: what it has. Each turn. */
+u32 depth_limit(struct storage_depth *p, u32 all, u32 busy, u32 flying, u64 now);
+/* The disk has ended a request. */
+void depth_done(struct storage_depth *p, u64 bytes);
 
 /* queue.c: ask disk d for as much as it takes; tell its hardware. */
 void queue_run(struct storage_disk *d, u64 now);

@@ -2,6 +2,7 @@
 #include "accounts.h"
 
 #include "accounts_int.h"
+#include "attempts.h"
 #include "entropy.h"
 #include "tls.h"
 #include "web_int.h"
@@ -10,17 +11,17 @@
 #include <hv/log.h>
 #include <hv/time.h>
 
-#define ROUNDS_PBKDF2 200000u
-#define FAILURES_FREE 4u		/* wrong passwords in a row that cost nothing; each further doubles the wait */
-#define LOCK_S 15ul
-#define LOCK_S_MAX 900ul
+#define ROUNDS_MAX 10000000u		/* of a kept one */
 #define SLOW_BURST 4u			/* slow hashes for strangers at once, and how many more a second */
+#define SLOW_BURST_NEAR 8u		/* the same for the last administrator's address, which others may share */
 #define SLOW_A_SECOND 2ul
+#define SLOW_NEWCOMERS 2u		/* of the strangers' are for who has not failed of late */
 
 const char *const role_word[ROLES] = { "none", "viewer", "operator", "admin" };
 static const char magic[8] = "BHACC01";
 
 struct accounts accounts;
+u32 accounts_rounds = 200000;
 
 /* --- small things -------------------------------------------------------------------------------------------- */
 
@@ -93,8 +94,35 @@ void accounts_init(void)
 {
 	memset(&accounts, 0, sizeof(accounts));
 	accounts.serial = 1;
-	accounts.slow_left = SLOW_BURST;
+	accounts.slow[false].left = SLOW_BURST;
+	accounts.slow[true].left = SLOW_BURST_NEAR;
+	attempts_init();
 	accounts_new_code();
+}
+
+static bool is_string(const char *s)
+{
+	return strnlen(s, ACCOUNT_NAME) < ACCOUNT_NAME;
+}
+
+/* Whoever can write to the disk can make the sum right, too. */
+static bool makes_sense(const struct accounts_kept *k)
+{
+	for (u32 i = 0; i < ACCOUNT_USERS; i++) {
+		const struct account *u = &k->users[i];
+
+		if (!is_string(u->name) || (u->name[0] && (!name_is_right(u->name) || u->role == ROLE_NONE ||
+		    u->role >= ROLES || !u->rounds || u->rounds > ROUNDS_MAX)))
+			return false;
+	}
+	for (u32 i = 0; i < ACCOUNT_TOKENS; i++) {
+		const struct account_token *t = &k->tokens[i];
+
+		if (!is_string(t->name) || !is_string(t->owner) || (t->name[0] && (!name_is_right(t->name) ||
+		    t->role == ROLE_NONE || t->role >= ROLES)))
+			return false;
+	}
+	return true;
 }
 
 bool accounts_restore(const void *kept, size_t n)
@@ -104,12 +132,8 @@ bool accounts_restore(const void *kept, size_t n)
 	if (n != sizeof(k))
 		return false;
 	memcpy(&k, kept, sizeof(k));
-	if (memcmp(k.magic, magic, sizeof(magic)) || k.sum != sum_of(&k))
+	if (memcmp(k.magic, magic, sizeof(magic)) || k.sum != sum_of(&k) || !makes_sense(&k))
 		return false;
-	for (u32 i = 0; i < ACCOUNT_USERS; i++)
-		k.users[i].name[ACCOUNT_NAME - 1] = 0;
-	for (u32 i = 0; i < ACCOUNT_TOKENS; i++)
-		k.tokens[i].name[ACCOUNT_NAME - 1] = k.tokens[i].owner[ACCOUNT_NAME - 1] = 0;
 	for (u32 i = 0; i < ACCOUNT_TOKENS; i++)
 		accounts.serial = MAX(accounts.serial, k.tokens[i].serial + 1);
 	accounts.kept = k;
@@ -165,7 +189,7 @@ static void end_sessions_of(const char *name)
 const char *accounts_add_user(const char *name, const char *password, enum role role, u16 *status)
 {
 	const char *why = accounts_check_name(name, status);
-	struct account new = { .role = role, .rounds = ROUNDS_PBKDF2 }, *u = NULL;
+	struct account new = { .role = role, .rounds = accounts_rounds }, *u = NULL;
 
 	why = why ? why : check_password(password, status);
 	if (why)
@@ -197,15 +221,15 @@ const char *accounts_set_password(const char *name, const char *password, u16 *s
 	if (why)
 		return why;
 	entropy_fill(salt, sizeof(salt));
-	tls_slow_hash(password, strlen(password), salt, sizeof(salt), ROUNDS_PBKDF2, hash);
+	tls_slow_hash(password, strlen(password), salt, sizeof(salt), accounts_rounds, hash);
 	u = find_user(name);
 	*status = 404;
 	if (!u)
 		return "there is no user of this name";
 	memcpy(u->salt, salt, sizeof(salt));
 	memcpy(u->hash, hash, sizeof(hash));
-	u->rounds = ROUNDS_PBKDF2;
-	accounts.guard[u - accounts.kept.users] = (struct account_guard){ 0 };
+	u->rounds = accounts_rounds;
+	attempts_forget_name(name);
 	end_sessions_of(name);
 	accounts_changed();
 	return NULL;
@@ -230,7 +254,7 @@ const char *accounts_remove_user(const char *name, u16 *status)
 	*status = 409;
 	if (u->role == ROLE_ADMIN && admins() == 1)
 		return "it is the last administrator";
-	accounts.guard[u - accounts.kept.users] = (struct account_guard){ 0 };
+	attempts_forget_name(name);
 	memset(u, 0, sizeof(*u));
 	end_sessions_of(name);
 	accounts_remove_tokens_of(name);
@@ -246,7 +270,7 @@ bool accounts_user(u32 n, u64 now, struct account_view *v)
 		if (!u->name[0] || n--)
 			continue;
 		*v = (struct account_view){ .name = u->name, .owner = "", .role = u->role,
-			.locked = accounts.guard[i].until > now };
+			.locked = attempts_locked_everywhere(u->name, now) };
 		return true;
 	}
 	return false;
@@ -288,11 +312,12 @@ const char *accounts_enrol(const char *code, const char *name, const char *passw
 	char used[ENROL_CODE];
 	const char *why;
 
-	*status = 429;
-	if (now < accounts.code_locked)
-		return "too many wrong codes: wait a minute";
-	*status = 403;
+	/* The right one is always taken: who sends wrong ones, of 80 bits, keeps nobody out. */
 	if (!code_is_right(code)) {
+		*status = 429;
+		if (now < accounts.code_locked)
+			return "too many wrong codes: wait a minute";
+		*status = 403;
 		if (++accounts.code_failures % 5 == 0)
 			accounts.code_locked = now + 60 * timebase.tsc_hz;
 		return accounts.code[0] ? "the code is wrong: the console shows it (`web`)" :
@@ -312,62 +337,54 @@ const char *accounts_enrol(const char *code, const char *name, const char *passw
 
 /* --- logging in ---------------------------------------------------------------------------------------------- */
 
-/* Strangers' slow hashes come from a bucket, so that they leave time for others. */
-static bool may_hash(bool near, u64 now)
+/* Slow hashes come from buckets, so that they leave time for others; the last ones of the strangers' are for newcomers. */
+static bool may_hash(struct account_caller by, u64 now)
 {
-	u64 gained = ticks_to_ns(now - accounts.slow_at) * SLOW_A_SECOND / NS_PER_S;
+	struct account_bucket *b = &accounts.slow[by.near];
+	u64 gained = ticks_to_ns(now - b->at) * SLOW_A_SECOND / NS_PER_S;
+	u32 most = by.near ? SLOW_BURST_NEAR : SLOW_BURST;
 
 	if (gained) {
-		accounts.slow_left = (u32)MIN(accounts.slow_left + gained, (u64)SLOW_BURST);
-		accounts.slow_at = now;
+		b->left = (u32)MIN(b->left + gained, (u64)most);
+		b->at = now;
 	}
-	if (near)
-		return true;
-	if (!accounts.slow_left)
+	if (b->left <= (!by.near && attempts_suspect(by.source, now) ? SLOW_NEWCOMERS : 0))
 		return false;
-	accounts.slow_left--;
+	b->left--;
 	return true;
 }
 
-static void count_failure(u32 index, u64 now)
+static void count_failure(const struct account *u, const char *name, u64 source, u64 now)
 {
-	struct account_guard *g = &accounts.guard[index];
-	u64 wait = LOCK_S;
+	u64 wait = attempts_failed(name, source, now);
 
-	if (++g->failures <= FAILURES_FREE)
-		return;
-	wait <<= MIN(g->failures - FAILURES_FREE - 1, 6u);
-	g->until = now + MIN(wait, LOCK_S_MAX) * timebase.tsc_hz;
-	log_notice("web: user %s: %u wrong passwords in a row: no log-in for %lu s", accounts.kept.users[index].name,
-		g->failures,
-		   MIN(wait, LOCK_S_MAX));
+	if (u && wait)
+		log_notice("web: user %s: too many wrong passwords: no log-in for %lu s", u->name, wait);
 }
 
-/* Unknown users cost the same time, so that nobody learns who is one. A locked one is open to the last administrator's
- * address. */
-const char *accounts_login(const char *name, const char *password, bool near, u64 now, struct identity *who,
-			   char secret[ACCOUNT_SECRET + 1], u16 *status)
+/* Unknown users cost the same time and are locked alike, so that nobody learns who is one. A locked one is open to the last
+ * administrator's address. */
+const char *accounts_login(const char *name, const char *password, struct account_caller by, u64 now,
+			   struct identity *who, char secret[ACCOUNT_SECRET + 1], u16 *status)
 {
 	static const u8 nobody[16] = "no such user";
 	struct account *u = find_user(name);
-	u32 index = u ? (u32)(u - accounts.kept.users) : 0;
 	u8 hash[32];
 	bool right;
 
 	*status = 429;
-	if ((u && !near && now < accounts.guard[index].until) || !may_hash(near, now))
+	if ((!by.near && attempts_locked(name, by.source, now)) || !may_hash(by, now))
 		return "too many attempts: wait, then try again";
-	tls_slow_hash(password, strlen(password), u ? u->salt : nobody, sizeof(nobody), u ? u->rounds : ROUNDS_PBKDF2,
+	tls_slow_hash(password, strlen(password), u ? u->salt : nobody, sizeof(nobody), u ? u->rounds : accounts_rounds,
 		hash);
 	u = find_user(name);		/* it may be gone, or another */
 	right = u && tls_same(hash, u->hash, sizeof(hash));
 	*status = 401;
 	if (!right) {
-		if (u)
-			count_failure((u32)(u - accounts.kept.users), web_now());
+		count_failure(u, name, by.source, web_now());
 		return "user or password is wrong";
 	}
-	accounts.guard[u - accounts.kept.users] = (struct account_guard){ 0 };
+	attempts_forget(name, by.source);
 	session_begin(u, web_now(), who, secret);
 	return NULL;
 }

@@ -27,6 +27,13 @@ struct identity {
 	u32 index;
 	u64 serial;			/* of the session or token: another one in its place has another */
 	char name[ACCOUNT_NAME];
+	char owner[ACCOUNT_NAME];	/* the user; of a token, whose it is */
+};
+
+/* From where somebody logs in. */
+struct account_caller {
+	u64 source;			/* attempts_source() */
+	bool near;			/* an administrator was there last */
 };
 
 /* Nobody is known; a new code. */
@@ -55,12 +62,12 @@ const char *accounts_csrf(const struct identity *who);
 
 /* Of all below: null when done, else why not, in words; *status is what HTTP says. */
 
-/* The first administrator. far: the address is not that of the last administrator. */
+/* The first administrator. */
 const char *accounts_enrol(const char *code, const char *name, const char *password, u64 now, u16 *status);
 
 /* A new session; its secret for the cookie into secret. */
-const char *accounts_login(const char *name, const char *password, bool near, u64 now, struct identity *who,
-			   char secret[ACCOUNT_SECRET + 1], u16 *status);
+const char *accounts_login(const char *name, const char *password, struct account_caller by, u64 now,
+			   struct identity *who, char secret[ACCOUNT_SECRET + 1], u16 *status);
 void accounts_logout(const struct identity *who);
 
 const char *accounts_add_user(const char *name, const char *password, enum role role, u16 *status);

@@ -25,9 +25,10 @@ struct accounts_kept {
 	struct account_token tokens[ACCOUNT_TOKENS];
 };
 
-struct account_guard {
-	u32 failures;
-	u64 until;			/* TSC: no log-in before */
+/* So many slow hashes may be computed now. */
+struct account_bucket {
+	u32 left;
+	u64 at;				/* TSC of the last that came in */
 };
 
 struct session {
@@ -39,17 +40,16 @@ struct session {
 
 struct accounts {
 	struct accounts_kept kept;
-	struct account_guard guard[ACCOUNT_USERS];
 	struct session session[ACCOUNT_SESSIONS];
 	u64 serial;
 	u32 changes;
 	char code[ENROL_CODE];
 	u32 code_failures;
 	u64 code_locked;
-	u32 slow_left;
-	u64 slow_at;
+	struct account_bucket slow[2];	/* of strangers; of the last administrator's address */
 };
 extern struct accounts accounts;
+extern u32 accounts_rounds;		/* of PBKDF2, for passwords from now on */
 
 void accounts_changed(void);
 const char *accounts_check_name(const char *name, u16 *status);

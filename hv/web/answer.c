@@ -4,6 +4,7 @@
 #include "json_in.h"
 #include "server.h"
 #include "ticket.h"
+#include "upload.h"
 #include "web_int.h"
 
 #include <hv/lib.h>
@@ -115,6 +116,11 @@ static bool body_is_json(struct answer *a)
 	return is;
 }
 
+static bool is_kind(const struct api_route *route, const char *kind)
+{
+	return route->body && !strcmp(route->body, kind);
+}
+
 bool answer_read_body(struct answer *a)
 {
 	const char *names = a->route->body ? a->route->body : "", *why;
@@ -130,6 +136,13 @@ bool answer_read_body(struct answer *a)
 	if (why)
 		answer_problem(a, member[0] ? 422 : 400, member, "%s%s%s", member, member[0] ? ": " : "", why);
 	return !why;
+}
+
+static bool body_is_right(struct answer *a)
+{
+	if (is_kind(a->route, BODY_FILE) || is_kind(a->route, BODY_PLAN))
+		return true;
+	return is_kind(a->route, BODY_GUEST) ? body_is_json(a) : answer_read_body(a);
 }
 
 const char *answer_member(const struct answer *a, const char *name)
@@ -148,6 +161,8 @@ static const char security[] =
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
 	"x-content-type-options: nosniff\r\nx-frame-options: DENY\r\nreferrer-policy: no-referrer\r\n"
 	"cross-origin-opener-policy: same-origin\r\ncross-origin-resource-policy: same-origin\r\n";
+
+_Static_assert(sizeof(security) + sizeof(head_text) + 256 <= HEAD_MAX, "any head fits: send() asserts it");
 
 static void put_status(struct out *o, const char *status_line, bool is_file)
 {
@@ -197,8 +212,8 @@ bool answer_begin_stream(struct answer *a, const struct stream_ops *ops, const c
 		out_print(&head, "content-type: %s\r\nconnection: close\r\n", type);
 	out_bytes(&head, a->head.to, a->head.at);
 	out_text(&head, "\r\n");
-	if (!conn_room(a->c, head.at)) {
-		answer_problem(a, 503, NULL, "no memory for one more stream");
+	if (!server_has_stream_place(a->who.role) || !conn_room(a->c, head.at)) {
+		answer_problem(a, 503, NULL, "no place for one more stream");
 		return false;
 	}
 	conn_put(a->c, text, head.at);
@@ -283,6 +298,7 @@ static bool may(struct answer *a)
 		return false;
 	}
 	a->c->known = true;
+	a->c->role = a->who.role;
 	if (a->who.role >= ROLE_ADMIN)
 		server_admin_from(a->c);
 	if (a->who.role < need) {
@@ -315,7 +331,7 @@ static void dispatch(struct answer *a)
 	if (a->r->body_length && a->r->method == HTTP_GET)
 		answer_problem(a, 400, NULL, "a body is not wanted here");
 	else if (a->r->method == HTTP_GET || a->r->method == HTTP_HEAD ||
-		 (a->route->body && a->route->body[0] == '{' ? body_is_json(a) : answer_read_body(a)))
+		 body_is_right(a))
 		a->route->handle(a);
 }
 
@@ -336,6 +352,32 @@ static bool conclude(struct answer *a)
 	sent = send(a);
 	mbedtls_platform_zeroize(a->body.to, a->body.at);	/* there may be a token in it */
 	return sent;
+}
+
+/* Only what goes elsewhere than into the request's own room is looked at before it comes. */
+bool answer_head(struct web_conn *c)
+{
+	static const char more[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct answer a = { .c = c, .r = &c->request, .now = web_now() };
+	char path[HTTP_TARGET_MAX + 1];
+
+	out_init(&a.head, head_text, sizeof(head_text));
+	answer_json(&a, 200);
+	if (http_path(a.r, path, sizeof(path)))
+		a.route = find_route(&a, path);
+	if (a.route && (is_kind(a.route, BODY_FILE) || is_kind(a.route, BODY_PLAN))) {
+		if (may(&a))
+			(is_kind(a.route, BODY_FILE) ? upload_begin_file : upload_begin_text)(&a);
+		if (a.status >= 300) {
+			c->last = true;
+			conclude(&a);
+			return false;
+		}
+	}
+	http_go_on(&c->request);
+	if (a.r->expects_more && !a.r->status && conn_room(c, sizeof(more) - 1))
+		conn_put(c, more, sizeof(more) - 1);
+	return true;
 }
 
 void answer_later(struct answer *a, struct ticket *t)

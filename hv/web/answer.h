@@ -33,6 +33,8 @@ struct answer {
 
 /* api_route.body of what is not JSON with known members. */
 #define BODY_GUEST "{guest}"		/* JSON with a guest's keys */
+#define BODY_FILE "{file}"		/* bytes: web_conn.file */
+#define BODY_PLAN "{plan}"		/* TOML: web_conn.text */
 
 /* One function of the API. Handlers fill the body, or call answer_problem(). */
 struct api_route {
@@ -49,6 +51,9 @@ extern const u32 api_route_count;
 
 /* The request of c is whole, or wrong (its status says so): put the answer. false: no memory for it. */
 bool answer_request(struct web_conn *c);
+
+/* The head of c's request is whole, its body is about to come: say where it goes. false: answered instead. */
+bool answer_head(struct web_conn *c);
 
 /* RFC 9457 problem details instead of a body; member: which key of the request is wrong, or null. */
 void answer_problem(struct answer *a, u16 status, const char *member, const char *fmt, ...) PRINTF_LIKE(4, 5);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enrolment, sessions, users, tokens. */
 #include "answer.h"
+#include "attempts.h"
 #include "server.h"
 #include "web_int.h"
 
@@ -33,18 +34,23 @@ static void say_session(struct answer *a, const char *secret)
 	json_close(&a->body, '}');
 }
 
+static struct account_caller caller_of(const struct answer *a)
+{
+	return (struct account_caller){ .source = attempts_source(a->c->wire.from), .near = server_is_admin_from(a->c) };
+}
+
 void api_login(struct answer *a)
 {
 	char secret[ACCOUNT_SECRET + 1];
 	struct identity who;
 	u16 status;
 	const char *why = accounts_login(answer_member(a, "user"), answer_member(a, "password"),
-		server_is_admin_from(a->c), a->now, &who,
-					 secret, &status);
+		caller_of(a), a->now, &who, secret, &status);
 
 	if (!why) {
 		a->who = who;
 		a->c->known = true;
+		a->c->role = who.role;
 		if (who.role == ROLE_ADMIN)
 			server_admin_from(a->c);
 		say_session(a, secret);
@@ -70,6 +76,7 @@ void api_enrol(struct answer *a)
 		log_notice("web: %s is enrolled as an administrator; the code is used up", answer_member(a, "user"));
 	done(a, why, status);
 	if (!why) {
+		server_admin_from(a->c);	/* whoever has the console */
 		a->status = 201;
 		out_text(&a->body, "{}");
 	}
@@ -136,8 +143,8 @@ void api_password(struct answer *a)
 		return;
 	}
 	if (!strcmp(a->param[0], a->who.name)) {
-		why = accounts_login(a->who.name, answer_member(a, "old"), server_is_admin_from(a->c), a->now, &who,
-			secret, &status);
+		why = accounts_login(a->who.name, answer_member(a, "old"), caller_of(a), a->now, &who, secret,
+			&status);
 		if (!why)
 			accounts_logout(&who);
 		else if (status == 401)
@@ -180,7 +187,7 @@ void api_token_add(struct answer *a)
 	char secret[ACCOUNT_SECRET + 1];
 	u16 status;
 	const char *why = accounts_add_token(answer_member(a, "name"), role_of(answer_member(a, "role")),
-					     number_of(answer_member(a, "days")), a->who.name,
+					     number_of(answer_member(a, "days")), a->who.owner,
 						wall_ns(a->now) / NS_PER_S, secret, &status);
 
 	if (why) {

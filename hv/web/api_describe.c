@@ -94,7 +94,13 @@ static void put_function(struct out *o, const struct api_route *r)
 	if (strchr(r->path, '*'))
 		out_text(o,
 			",\"parameters\":[{\"name\":\"name\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}]");
-	if (r->body && *r->body == '{')
+	if (r->body && !strcmp(r->body, BODY_FILE))
+		out_text(o, ",\"requestBody\":{\"required\":true,\"content\":{\"application/octet-stream\":{\"schema\":{"
+			    "\"type\":\"string\",\"format\":\"binary\"}}}}");
+	else if (r->body && !strcmp(r->body, BODY_PLAN))
+		out_text(o, ",\"requestBody\":{\"required\":true,\"content\":{\"application/toml\":{\"schema\":{"
+			    "\"type\":\"string\"}}}}");
+	else if (r->body && !strcmp(r->body, BODY_GUEST))
 		out_text(o, ",\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{"
 			    "\"$ref\":\"#/components/schemas/Guest\"}}}}");
 	else if (r->body && *r->body)

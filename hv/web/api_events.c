@@ -118,6 +118,8 @@ static bool more(struct web_conn *c, u64 now)
 			return false;
 		c->stream_beat = now;
 	}
+	if (log_end() - c->stream_at[AT_LINE] > LOG_LINES)
+		c->stream_at[AT_LINE] = log_end() - LOG_LINES;
 	for (u32 i = 0; i < LINES_A_TURN; i++) {
 		int err = log_read(c->stream_at[AT_LINE], &line);
 

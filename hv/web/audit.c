@@ -3,6 +3,7 @@
  * the log, too,
  * which the datastore keeps. Refusals are told at a rate at which nobody can drown the log. */
 #include "answer.h"
+#include "fiber.h"
 #include "web_int.h"
 
 #include <hv/lib.h>
@@ -15,7 +16,7 @@
 
 static struct record {
 	u64 tsc;
-	char who[ACCOUNT_NAME], from[48], what[96];
+	char who[ACCOUNT_NAME + 8], from[48], what[96];
 	const char *result;
 	u16 status;
 } record[RECORDS];
@@ -61,7 +62,8 @@ void audit_add(const struct answer *a, const char *result)
 		return;
 	count++;
 	*r = (struct record){ .tsc = a->now, .result = result, .status = a->status };
-	str_copy(r->who, sizeof(r->who), a->who.name[0] ? a->who.name : "-");
+	fmt_print(r->who, sizeof(r->who), "%s%s", a->who.kind == BY_TOKEN ? "token " : "",
+		a->who.name[0] ? a->who.name : "-");
 	web_address_text(a->c->wire.from, r->from);
 	while (a->r->target[path] && a->r->target[path] != '?')
 		path++;
@@ -84,6 +86,7 @@ void audit_show(struct out *o, u64 from)
 	for (u64 i = MAX(first, from); i < count; i++) {
 		const struct record *r = &record[i % RECORDS];
 
+		fiber_breathe();
 		json_open(o, NULL, '{');
 		json_u64(o, "number", i);
 		json_text(o, "time", wall_format(when, wall_ns(r->tsc)));

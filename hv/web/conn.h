@@ -28,6 +28,9 @@ enum conn_state {
 	CONN_CLOSING,			/* what is written goes out, then the end */
 };
 
+struct stored_file;
+struct ticket;
+struct api_route;
 struct web_conn;
 struct stream_ops {
 	/* Bytes may be written (conn_put). false: the stream ends. */
@@ -43,7 +46,8 @@ struct web_conn {
 	u64 born, deadline;		/* TSC */
 	u64 request_at;			/* TSC of the first byte of the request under way; 0: none */
 	u32 requests;
-	bool known;			/* a request of it was somebody's with an account: it is not pushed out */
+	bool known;			/* a request of it was somebody's with an account: it is pushed out last */
+	enum role role;			/* theirs */
 	bool admin_from;		/* it holds a reserved place */
 	bool last;			/* after this answer the connection ends */
 	mbedtls_ssl_context ssl;
@@ -53,9 +57,13 @@ struct web_conn {
 	u32 plain_at, plain_length;
 	char *out;			/* the answer, of the heap */
 	size_t out_size, out_length, out_at;
-	const u8 *file;			/* of the image: goes out after that */
-	u32 file_left;
+	const u8 *asset;			/* of the image: goes out after that */
+	u32 asset_left;
 
+	struct stored_file *upload;	/* a body that is a file */
+	bool in_pieces;			/* it stays when this piece is cut */
+	char *text;			/* a body that is a text, of the heap */
+	u32 text_size, text_room;
 	struct ticket *ticket;		/* of a request that waits; with its function of the API */
 	const struct api_route *route;
 

@@ -19,7 +19,8 @@ static const struct field fields[] = {
 	FIELD("sec-websocket-version", ws_version), FIELD("if-none-match", match), FIELD("last-event-id", last_event),
 	FIELD("accept", accept), { "content-length", 0, 0 }, { "transfer-encoding", 0, 0 }, { "content-encoding", 0,
 		0 },
-	{ "expect", 0, 0 }, FIELD("if-match", if_match), FIELD("sec-websocket-protocol", ws_protocol),
+	{ "expect", 0, 0 }, FIELD("if-match", if_match), FIELD("content-range", range),
+	FIELD("sec-websocket-protocol", ws_protocol),
 };
 enum { FIELD_ACCEPT = 11, FIELD_CONTENT_ENCODING = 14, FIELD_EXPECT = 15 };
 
@@ -136,7 +137,13 @@ static int on_head(http_parser *p)
 		return refuse(r, 415);
 	if (p->flags & F_TRANSFER_ENCODING && (!(p->flags & F_CHUNKED) || p->flags & F_CONTENTLENGTH))
 		return refuse(r, 400);
-	if (p->flags & F_CONTENTLENGTH && p->content_length > HTTP_BODY_MAX)
+	r->has_length = p->flags & F_CONTENTLENGTH;
+	r->length = r->has_length ? p->content_length : 0;
+	if (r->stop_at_head && (r->length || p->flags & F_TRANSFER_ENCODING) && r->method != HTTP_CONNECT) {
+		http_parser_pause(p, 1);
+		return 0;
+	}
+	if (r->length > HTTP_BODY_MAX)
 		return refuse(r, 413);
 	if (r->method == HTTP_CONNECT)
 		return refuse(r, 405);
@@ -147,6 +154,8 @@ static int on_body(http_parser *p, const char *at, size_t n)
 {
 	struct http_request *r = of(p);
 
+	if (r->sink)
+		return r->sink(r, at, n) ? 0 : refuse(r, 400);
 	if (n > HTTP_BODY_MAX - r->body_length)
 		return refuse(r, 413);
 	memcpy(r->body + r->body_length, at, n);
@@ -181,7 +190,7 @@ size_t http_feed(struct http_request *r, const void *bytes, size_t n)
 {
 	size_t used;
 
-	if (r->complete || r->status || !n)
+	if (r->complete || r->status || !n || http_is_stopped(r))
 		return 0;
 	used = http_parser_execute(&r->parser, &settings, bytes, n);
 	switch (HTTP_PARSER_ERRNO(&r->parser)) {
@@ -201,6 +210,21 @@ size_t http_feed(struct http_request *r, const void *bytes, size_t n)
 		refuse(r, 400);
 	}
 	return MIN(used, n);
+}
+
+bool http_is_stopped(const struct http_request *r)
+{
+	return r->stop_at_head && r->head_done && !r->judged && !r->complete && !r->status &&
+	       HTTP_PARSER_ERRNO(&r->parser) == HPE_PAUSED;
+}
+
+void http_go_on(struct http_request *r)
+{
+	r->judged = true;
+	if (!r->sink && r->length > HTTP_BODY_MAX)
+		refuse(r, 413);
+	else
+		http_parser_pause(&r->parser, 0);
 }
 
 bool http_has_begun(const struct http_request *r)

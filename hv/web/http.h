@@ -18,6 +18,7 @@ struct http_request {
 	char target[HTTP_TARGET_MAX + 1];	/* as sent: path and query */
 	char host[128], authorization[192], cookie[512], type[64], csrf[80], origin[160];
 	char upgrade[16], ws_key[32], ws_version[8], ws_protocol[128], match[80], last_event[24], accept[160], if_match[80];
+	char range[64];
 	u8 body[HTTP_BODY_MAX];
 	u32 target_length, body_length;
 	u32 headers, head_bytes;
@@ -25,6 +26,13 @@ struct http_request {
 	u16 status;			/* 0, or the error to answer */
 	bool head_done, complete, keep_alive, wants_upgrade;
 	bool expects_more;		/* Expect: 100-continue */
+	bool stop_at_head;		/* set by whoever begins: before a body comes, it is asked where it goes */
+	bool judged;			/* that has been answered: http_go_on() */
+	bool has_length;
+	u64 length;			/* of the body that is announced */
+	/* Where the body goes, instead of body[]: false: it is wrong, status says how. Null: body[]. */
+	bool (*sink)(struct http_request *r, const void *bytes, size_t n);
+	void *sink_of;
 
 	/* The header that is being read. */
 	char name[40];
@@ -40,6 +48,10 @@ void http_begin(struct http_request *r);
 
 /* n bytes more; returns how many were used: all, or fewer when the request is complete or wrong (status). */
 size_t http_feed(struct http_request *r, const void *bytes, size_t n);
+
+/* A body is about to come, and nobody has said yet where it goes; it has been said. */
+bool http_is_stopped(const struct http_request *r);
+void http_go_on(struct http_request *r);
 
 /* Something of a request has come. */
 bool http_has_begun(const struct http_request *r);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Each step of each connection ends by itself; whoever is slow waits for himself. When places get few, the oldest
- * connection that
- * has shown no account makes room. */
+/* Each step of each connection ends by itself; whoever is slow waits for himself. Who gets a place, and who makes room:
+ * places.c. */
 #include "server.h"
 
 #include "answer.h"
@@ -10,13 +9,13 @@
 #include "heap.h"
 #include "ticket.h"
 #include "tls.h"
+#include "upload.h"
 #include "web_int.h"
 
 #include <hv/lib.h>
 #include <hv/pool.h>
 #include <hv/time.h>
 
-#define HANDSHAKE_S 10ul
 #define FIRST_REQUEST_S 10ul		/* after the handshake */
 #define REQUEST_S 15ul			/* from its first byte to its last */
 #define IDLE_S 15ul			/* between requests of somebody without an account */
@@ -24,15 +23,14 @@
 #define STALL_S 30ul			/* in which something of an answer must arrive */
 #define WAITING_S 600ul			/* for what a request asked to be done */
 #define CLOSING_S 5ul
-#define SPARE 3u			/* places that are kept free for who comes next */
+#define LARGE (16 * KiB)		/* an answer or a stream's piece that others than administrators get only ... */
+#define HEAP_LEFT (512 * KiB)		/* ... while there is so much beside it */
 #define CONN_REQUESTS_MAX 10000u		/* of one connection */
 #define OUT_GRAIN 4096ul
 
 static struct {
 	struct web_conn *conn;
 	bool awake;
-	u8 admin[16];
-	bool has_admin;
 	u32 turn;			/* who is first in the next round */
 } server;
 
@@ -49,6 +47,7 @@ int server_init(void)
 
 	memset(&server, 0, sizeof(server));
 	memset(&server_counts, 0, sizeof(server_counts));
+	places_init();
 	server.conn = pool_alloc(pages, POOL_OTHER);
 	return server.conn ? 0 : -E_NOMEM;
 }
@@ -68,55 +67,6 @@ bool server_is_awake(void)
 	return server.awake;
 }
 
-void server_admin_from(const struct web_conn *c)
-{
-	memcpy(server.admin, c->wire.from, sizeof(server.admin));
-	server.has_admin = true;
-}
-
-bool server_is_admin_from(const struct web_conn *c)
-{
-	return server.has_admin && !memcmp(server.admin, c->wire.from, sizeof(server.admin));
-}
-
-/* --- who gets a place ---------------------------------------------------------------------------------------- */
-
-static u32 places_taken(bool reserved)
-{
-	u32 n = 0;
-
-	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		n += server.conn[i].state != CONN_FREE && server.conn[i].admin_from == reserved;
-	return n;
-}
-
-struct web_conn *server_accept(const u8 from[16])
-{
-	bool admin = server.has_admin && !memcmp(server.admin, from, sizeof(server.admin));
-	bool room = places_taken(false) < WEB_CONNECTIONS - WEB_RESERVED;
-	struct web_conn *c = NULL;
-
-	if (!room && (!admin || places_taken(true) >= WEB_RESERVED)) {
-		server_counts.refused++;
-		return NULL;
-	}
-	for (u32 i = 0; i < WEB_CONNECTIONS && !c; i++)
-		if (server.conn[i].state == CONN_FREE)
-			c = &server.conn[i];
-	if (!c)
-		return NULL;
-	memset(c, 0, offsetof(struct web_conn, wire.in));
-	memset(&c->state, 0, sizeof(*c) - offsetof(struct web_conn, state));
-	memcpy(c->wire.from, from, 16);
-	c->state = CONN_NEW;
-	c->admin_from = !room;
-	c->born = web_now();
-	c->deadline = in_seconds(c->born, HANDSHAKE_S);
-	server_counts.accepted++;
-	server_wake();
-	return c;
-}
-
 /* --- output -------------------------------------------------------------------------------------------------- */
 
 bool conn_room(struct web_conn *c, size_t n)
@@ -129,7 +79,8 @@ bool conn_room(struct web_conn *c, size_t n)
 	if (n <= c->out_size - c->out_length)
 		return true;
 	want = ALIGN_UP(c->out_length + n, OUT_GRAIN);
-	more = heap_alloc(want);
+	more = want > LARGE && c->role < ROLE_ADMIN && heap_use.size - heap_use.used < want + HEAP_LEFT ? NULL :
+		heap_alloc(want);
 	if (!more) {
 		server_counts.no_memory++;
 		return false;
@@ -151,13 +102,13 @@ void conn_put(struct web_conn *c, const void *bytes, size_t n)
 
 void conn_put_file(struct web_conn *c, const u8 *bytes, u32 n)
 {
-	c->file = bytes;
-	c->file_left = n;
+	c->asset = bytes;
+	c->asset_left = n;
 }
 
 bool conn_drained(const struct web_conn *c)
 {
-	return c->out_at == c->out_length && !c->file_left;
+	return c->out_at == c->out_length && !c->asset_left;
 }
 
 static void drop_output(struct web_conn *c)
@@ -165,7 +116,7 @@ static void drop_output(struct web_conn *c)
 	heap_free(c->out);
 	c->out = NULL;
 	c->out_size = c->out_length = c->out_at = 0;
-	c->file_left = 0;
+	c->asset_left = 0;
 }
 
 static int io_send(void *io, const unsigned char *bytes, size_t n)
@@ -205,6 +156,7 @@ static void release(struct web_conn *c)
 	if (c->ticket)
 		ticket_leave(c->ticket);
 	c->ticket = NULL;
+	upload_end(c);
 	drop_output(c);
 	if (c->has_ssl)
 		mbedtls_ssl_free(&c->ssl);
@@ -242,6 +194,12 @@ static bool do_new(struct web_conn *c, u64 now)
 	return true;
 }
 
+static void begin_request(struct web_conn *c)
+{
+	http_begin(&c->request);
+	c->request.stop_at_head = true;
+}
+
 static bool do_handshake(struct web_conn *c, u64 now)
 {
 	int err = mbedtls_ssl_handshake(&c->ssl);
@@ -255,7 +213,7 @@ static bool do_handshake(struct web_conn *c, u64 now)
 		return true;
 	}
 	server_counts.handshakes++;
-	http_begin(&c->request);
+	begin_request(c);
 	c->state = CONN_HTTP;
 	c->deadline = in_seconds(now, FIRST_REQUEST_S);
 	return true;
@@ -267,7 +225,7 @@ static bool pump(struct web_conn *c, u64 now)
 	while (!conn_drained(c)) {
 		bool own = c->out_at < c->out_length;
 		int n = own ? mbedtls_ssl_write(&c->ssl, (const u8 *)c->out + c->out_at, c->out_length - c->out_at) :
-			mbedtls_ssl_write(&c->ssl, c->file, c->file_left);
+			mbedtls_ssl_write(&c->ssl, c->asset, c->asset_left);
 
 		if (is_want(n))
 			return false;
@@ -278,8 +236,8 @@ static bool pump(struct web_conn *c, u64 now)
 		if (own) {
 			c->out_at += (size_t)n;
 		} else {
-			c->file += n;
-			c->file_left -= (u32)n;
+			c->asset += n;
+			c->asset_left -= (u32)n;
 		}
 		c->deadline = in_seconds(now, STALL_S);
 	}
@@ -314,6 +272,7 @@ static void after_request(struct web_conn *c, u64 now)
 		c->deadline = in_seconds(now, WAITING_S);
 		return;
 	}
+	upload_end(c);
 	c->state = CONN_HTTP;
 	c->requests++;
 	server_counts.requests++;
@@ -325,8 +284,18 @@ static void after_request(struct web_conn *c, u64 now)
 	}
 	if (c->last || !c->request.keep_alive || c->requests >= CONN_REQUESTS_MAX)
 		c->last = true;
-	http_begin(&c->request);
+	begin_request(c);
 	c->deadline = in_seconds(now, STALL_S);
+}
+
+/* It was answered before its body came, which nobody reads: the connection ends. */
+static bool answer_was_early(struct web_conn *c)
+{
+	if (conn_drained(c))
+		cut(c);			/* no memory for an answer */
+	c->last = true;
+	after_request(c, web_now());
+	return true;
 }
 
 static bool do_http(struct web_conn *c, u64 now)
@@ -348,6 +317,10 @@ static bool do_http(struct web_conn *c, u64 now)
 		c->deadline = in_seconds(now, REQUEST_S);
 	}
 	c->plain_at += (u32)http_feed(&c->request, c->plain + c->plain_at, c->plain_length - c->plain_at);
+	if (http_is_stopped(&c->request) && !answer_head(c))
+		return answer_was_early(c);
+	if (c->request.sink)
+		c->deadline = in_seconds(now, STALL_S);
 	if (c->request.status)
 		c->last = true;
 	if (!c->request.complete && !c->request.status)
@@ -451,44 +424,6 @@ static bool step(struct web_conn *c, u64 now)
 	return act[c->state](c, now);
 }
 
-/* a has less of a right to stay than b: whoever comes from where an administrator was goes last. */
-static bool goes_before(const struct web_conn *a, const struct web_conn *b)
-{
-	bool near_a = server_is_admin_from(a), near_b = server_is_admin_from(b);
-
-	return near_a != near_b ? near_b : a->born < b->born;
-}
-
-/* The oldest that has no account to show. false: there is none. */
-static bool push_out(void)
-{
-	struct web_conn *oldest = NULL;
-
-	for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
-		struct web_conn *c = &server.conn[i];
-
-		if (c->state == CONN_FREE || c->known || c->admin_from || c->wire.abort)
-			continue;
-		if (!oldest || goes_before(c, oldest))
-			oldest = c;
-	}
-	if (!oldest)
-		return false;
-	server_counts.pushed_out++;
-	cut(oldest);
-	return true;
-}
-
-static void keep_spare(void)
-{
-	u32 going = 0;
-
-	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		going += server.conn[i].state != CONN_FREE && server.conn[i].wire.abort;
-	while (places_taken(false) + SPARE > WEB_CONNECTIONS - WEB_RESERVED + going && push_out())
-		going++;
-}
-
 static u64 next_deadline(void)
 {
 	u64 at = ~0ul;
@@ -513,7 +448,7 @@ u64 server_step(u64 now)
 
 	server.awake = false;
 	events_look();
-	keep_spare();
+	places_keep_spare();
 	for (u32 round = 0; round < ROUNDS && any; round++) {
 		any = false;
 		for (u32 i = 0; i < WEB_CONNECTIONS; i++) {

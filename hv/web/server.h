@@ -23,6 +23,13 @@ u64 server_step(u64 now);
 void server_admin_from(const struct web_conn *c);
 bool server_is_admin_from(const struct web_conn *c);
 
+/* May one more stream begin? Those of others leave administrators some. */
+bool server_has_stream_place(enum role role);
+
+/* places.c, for server.c: at the beginning; in each round, in the fiber: some places are kept free for who comes next. */
+void places_init(void);
+void places_keep_spare(void);
+
 /* Counters for the operator. */
 struct server_counts {
 	u64 accepted, refused, pushed_out, handshakes, handshake_errors, requests, timeouts, no_memory;

@@ -12,6 +12,7 @@
 #define SESSION_S (12 * 3600ul)
 #define SESSION_IDLE_S (30 * 60ul)
 #define DAYS_MAX 3650u
+#define OF_ONE_USER 8u			/* sessions: nobody logs others out by logging in */
 
 /* --- sessions ------------------------------------------------------------------------------------------------ */
 
@@ -28,22 +29,39 @@ static enum role user_role(const char *name)
 	return ROLE_NONE;
 }
 
-/* When all are in use, the one that was idle longest ends. */
-void session_begin(const struct account *u, u64 now, struct identity *who, char secret[ACCOUNT_SECRET + 1])
+static void keep_older(struct session **oldest, struct session *s)
 {
-	struct session *s = &accounts.session[0];
-	u8 csrf[16];
+	if (!*oldest || s->idle_ends < (*oldest)->idle_ends)
+		*oldest = s;
+}
+
+/* When there are none, or too many of this user, the one that was idle longest ends. */
+static struct session *find_place(const char *name, u64 now)
+{
+	struct session *unused = NULL, *oldest = NULL, *own = NULL;
+	u32 owned = 0;
 
 	for (u32 i = 0; i < ACCOUNT_SESSIONS; i++) {
-		struct session *t = &accounts.session[i];
+		struct session *s = &accounts.session[i];
 
-		if (!session_lives(t, now)) {
-			s = t;
-			break;
+		if (!session_lives(s, now)) {
+			unused = s;
+			continue;
 		}
-		if (t->idle_ends < s->idle_ends)
-			s = t;
+		keep_older(&oldest, s);
+		if (strcmp(s->name, name))
+			continue;
+		keep_older(&own, s);
+		owned++;
 	}
+	return owned >= OF_ONE_USER ? own : unused ? unused : oldest;
+}
+
+void session_begin(const struct account *u, u64 now, struct identity *who, char secret[ACCOUNT_SECRET + 1])
+{
+	struct session *s = find_place(u->name, now);
+	u8 csrf[16];
+
 	memset(s, 0, sizeof(*s));
 	str_copy(s->name, sizeof(s->name), u->name);
 	s->serial = accounts.serial++;
@@ -56,6 +74,7 @@ void session_begin(const struct account *u, u64 now, struct identity *who, char 
 	*who = (struct identity){ .kind = BY_SESSION, .role = (enum role)u->role, .index = (u32)(s - accounts.session),
 		.serial = s->serial };
 	str_copy(who->name, sizeof(who->name), u->name);
+	str_copy(who->owner, sizeof(who->owner), u->name);
 }
 
 void accounts_logout(const struct identity *who)
@@ -172,6 +191,7 @@ static void by_token(const char *text, struct identity *who)
 			i,
 			.serial = t->serial };
 		str_copy(who->name, sizeof(who->name), t->name);
+		str_copy(who->owner, sizeof(who->owner), t->owner);
 	}
 }
 
@@ -189,6 +209,7 @@ static void by_session(const char *text, u64 now, struct identity *who)
 		*who = (struct identity){ .kind = BY_SESSION, .role = user_role(s->name), .index = i, .serial =
 			s->serial };
 		str_copy(who->name, sizeof(who->name), s->name);
+		str_copy(who->owner, sizeof(who->owner), s->name);
 	}
 }
 

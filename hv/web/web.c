@@ -19,6 +19,7 @@
 
 #include <hv/control_work.h>
 #include <hv/datastore.h>
+#include <hv/files.h>
 #include <hv/host.h>
 #include <hv/lib.h>
 #include <hv/log.h>
@@ -46,6 +47,7 @@ static struct {
 	u64 next;			/* TSC at which the fiber is to look again */
 	bool busy;			/* it was left in the middle of something */
 	bool said;			/* address and fingerprint, for this address */
+	bool want_code;			/* the operator asked for one while the fiber was at work */
 	u32 kept;			/* accounts_changes() of what the datastore was given */
 } web;
 
@@ -148,15 +150,27 @@ static void in_fiber(void)
 		return;
 	}
 	web.next = server_step(web_now());
+	files_tick(web_now());
 	keep_accounts();
 }
 
 /* --- the event loop's part ----------------------------------------------------------------------------------- */
 
+static void say_code(void)
+{
+	char text[160];
+
+	if (!web_say || !accounts_code()[0])
+		return;
+	fmt_print(text, sizeof(text), "web: enrolment code %s (once, for the first administrator: POST /v1/enrol)",
+		accounts_code());
+	web_say(text);
+}
+
 static void greet(void)
 {
 	const struct host_port *host = host_own_port();
-	char text[160], port[8] = "";
+	char port[8] = "";
 	u32 a = host ? host->address : 0;
 
 	if (!a) {
@@ -171,11 +185,7 @@ static void greet(void)
 	log_notice("web: https://%u.%u.%u.%u%s (%s.local)", a >> 24, a >> 16 & 255, a >> 8 & 255, a & 255, port,
 		web.name);
 	log_notice("web: certificate's SHA-256 %s", tls_fingerprint());
-	if (!web_say || !accounts_code()[0])
-		return;
-	fmt_print(text, sizeof(text), "web: enrolment code %s (once, for the first administrator: POST /v1/enrol)",
-		accounts_code());
-	web_say(text);
+	say_code();
 }
 
 static void run_fiber(void)
@@ -188,6 +198,11 @@ static bool serve(u64 now)
 	bool any;
 
 	wire_tcp_listen(web.plan->port);
+	if (web.want_code && !web.busy) {
+		web.want_code = false;
+		accounts_new_code();
+		say_code();
+	}
 	if (web.busy || server_is_awake() || now >= web.next) {
 		run_fiber();
 		if (server_counts.streams)
@@ -269,8 +284,11 @@ void web_show(void (*print)(const char *fmt, ...) PRINTF_LIKE(1, 2))
 
 const char *web_enrol(void)
 {
-	if (web.phase != WEB_SERVING || web.busy)
-		return web.phase == WEB_SERVING ? "the server is at work: try again" : "the server does not run";
+	if (web.phase != WEB_SERVING)
+		return "the server does not run";
+	web.want_code = web.busy;
+	if (web.busy)
+		return "the server is at work: the code follows";
 	accounts_new_code();
 	return NULL;
 }

@@ -30,7 +30,6 @@ void api_guest_plan(struct out *o, const struct guest *g);	/* member "plan": wha
 u64 api_guest_tag(const struct guest *g);			/* of its plan */
 u64 api_plan_tag(void);
 /* api_machine.c: */
-void api_plan(struct answer *a);
 void api_machine(struct answer *a);
 void api_log(struct answer *a);
 void api_audit(struct answer *a);
@@ -39,6 +38,27 @@ void api_openapi(struct answer *a);
 /* api_page.c: */
 void api_root(struct answer *a);
 void api_page(struct answer *a);
+/* api_switches.c, api_storage.c: */
+void api_switches(struct answer *a);
+void api_disks(struct answer *a);
+void api_volumes(struct answer *a);
+void api_datastore(struct answer *a);
+void api_volume_create(struct answer *a);
+void api_volume_delete(struct answer *a);
+void api_volume_rename(struct answer *a);
+void api_volume_grow(struct answer *a);
+void api_volume_snapshot(struct answer *a);
+void api_volume_rollback(struct answer *a);
+/* api_plan.c: */
+void api_plan(struct answer *a);
+void api_plan_put(struct answer *a);
+void api_plan_history(struct answer *a);
+void api_plan_rollback(struct answer *a);
+/* upload.c: */
+void api_file_put(struct answer *a);
+void api_files(struct answer *a);
+void api_file(struct answer *a);
+void api_file_delete(struct answer *a);
 /* api_accounts.c: */
 void api_enrol(struct answer *a);
 void api_login(struct answer *a);

@@ -12,7 +12,7 @@
 
 #include <lwip/tcp.h>
 
-#define BACKLOG 24u
+#define BACKLOG 64u			/* half-open ones: more push out the oldest */
 #define KEEP_ALIVE_MS 30000u
 
 _Static_assert(WIRE_IN >= TCP_WND, "a wire takes what lwIP lets the peer send");
@@ -179,6 +179,8 @@ static void turn(void *arg)
 	/* lwIP's memory of what is on its way points into our ring: let go only when all has arrived. */
 	if (!w->closing || w->out_tail != w->out_head)
 		return;
+	/* A peer that never acknowledges our end would hold lwIP's memory for minutes: it is the first to go. */
+	tcp_setprio(pcb, TCP_PRIO_MIN);
 	if (tcp_close(pcb) == ERR_OK)
 		detach(w, pcb);
 }

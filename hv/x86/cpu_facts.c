@@ -42,6 +42,34 @@ static u32 facts_microcode(bool intel)
 	return (u32)(intel ? revision >> 32 : revision);
 }
 
+static u32 bits_for(u32 count)
+{
+	u32 bits = 0;
+
+	while (count > BIT(bits))
+		bits++;
+	return bits;
+}
+
+/* SDM 2A "CPUID", leaves 0BH and 4; APM 3 "CPUID", Fn8000_001D. What is not told counts as: alone, and one L3 a package. */
+static void facts_topology(struct cpu_facts *f, u32 leaves)
+{
+	bool amd = !strcmp(f->vendor, "AuthenticAMD") || !strcmp(f->vendor, "HygonGenuine");
+	u32 leaf = !amd ? 4 : cpuid(0x80000000, 0).eax >= 0x8000001d && cpuid(0x80000001, 0).ecx >> 22 & 1 ? 0x8000001d : 0;
+
+	f->l3_shift = 32;
+	if (leaves >= 0xb && cpuid(0xb, 0).ebx)
+		f->smt_shift = cpuid(0xb, 0).eax & 31;
+	for (u32 i = 0; i < 8 && leaf && (leaf != 4 || leaves >= 4); i++) {
+		u32 eax = cpuid(leaf, i).eax;
+
+		if (!(eax & 31))
+			break;
+		if ((eax >> 5 & 7) == 3)
+			f->l3_shift = bits_for((eax >> 14 & 0xfff) + 1);
+	}
+}
+
 void cpu_facts_read(struct cpu_facts *facts)
 {
 	struct cpuid_regs zero = cpuid(0, 0), one = cpuid(1, 0);
@@ -52,6 +80,7 @@ void cpu_facts_read(struct cpu_facts *facts)
 	memcpy(facts->vendor + 4, &zero.edx, 4);
 	memcpy(facts->vendor + 8, &zero.ecx, 4);
 	facts_brand(facts->brand);
+	facts_topology(facts, zero.eax);
 	facts->family = family == 15 ? family + (one.eax >> 20 & 255) : family;
 	facts->model = family == 6 || family == 15 ? model | (one.eax >> 12 & 0xf0) : model;
 	facts->stepping = one.eax & 15;

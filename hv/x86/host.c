@@ -215,6 +215,19 @@ int host_map_files(const struct boot_info *info, u32 core)
 	return space_map_files(info, core);
 }
 
+int host_map_file(u64 base, u64 size, bool there)
+{
+	int err;
+
+	host_open_seal();
+	err = space_map_file(base, size, there);
+	if (err && there)
+		space_map_file(base, size, false);
+	host_close_seal();
+	host_reload_tables();
+	return err;
+}
+
 const void *host_file_ptr(u64 hpa)
 {
 	return (const void *)(GUEST_IMAGES_VA + hpa);

@@ -323,6 +323,14 @@ int space_map_files(const struct boot_info *bi, u32 core)
 	return err;
 }
 
+int space_map_file(u64 base, u64 size, bool there)
+{
+	struct pagetable pt = host_table(table_ptr(core_table[control_core].root.v));
+
+	return there ? pt_map(&pt, GUEST_IMAGES_VA + base, base, size, PT_READ | PT_WRITE) :
+		       pt_unmap(&pt, GUEST_IMAGES_VA + base, size);
+}
+
 u64 space_start_root(u64 trampoline)
 {
 	u64 *root = table_alloc();

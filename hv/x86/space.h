@@ -32,6 +32,7 @@ bool space_give_back(u64 *table);
 bool space_sees_guests(u32 core);
 
 /* Let core see all boot files, read-only, at GUEST_IMAGES_VA + their physical address. */
+int space_map_file(u64 base, u64 size, bool there);	/* on the control core; seal open */
 int space_map_files(const struct boot_info *bi, u32 core);
 
 /* A root below 4 GiB that also maps the trampoline page where it is, for starting cores; 0: none. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make bench-io [ONLY=ram,nvme,net,outside] [PROFILE=ID]: what disk and network requests of a Linux guest cost, in executed instructions (of all
+"""make bench-io [ONLY=ram,nvme,net,outside,exits] [PROFILE=ID]: what disk and network requests of a Linux guest cost, in executed instructions (of all
 cores, and those of the hypervisor alone) and in exits, in QEMU 10 with the plugin iomarks.c, beside the peers' figures and the
 budgets of docs/bench.md. Minima, as peers' were taken. The guest is the example guest's Linux with tests/bench/ioload.c; scheduler none,
 mitigations as they come. QEMU 10 cannot count with icount and several cores at once: loops that wait for a time differ a little."""
@@ -12,17 +12,21 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, f'{ROOT}/tests/boot')
 import matrix  # noqa: E402
 import plans  # noqa: E402
-from machine import Qemu10, Timeout  # noqa: E402
+from machine import Bochs, Qemu10, Timeout  # noqa: E402
 
 OUT = 'build/bench'
 CPU = 'EPYC-Rome,+svm,+npt'
 MIB = 16
-READ, WRITE, BATCH_READ, BATCH_WRITE, TCP, UDP, TCP_IN = 1, 2, 3, 4, 5, 6, 7
+IPS = 400000000         # Bochs: instructions of each core in a second of its time
+READ, WRITE, BATCH_READ, BATCH_WRITE, TCP, UDP, TCP_IN, FLOOD = 1, 2, 3, 4, 5, 6, 7, 8
+FLOOD_FRAMES = 5000
+MIB_FRAMES = (1 << 20) / 1500       # what a MiB counts as where large frames are not cut
 MIB_OUTSIDE = 4
 
 
@@ -57,18 +61,29 @@ def plan(name, text, files):
     return plans.Plan(f'bench-io-{name}', text, files | {'io.img': f'{OUT}/io-initrd.img', 'vmlinuz': f'{plans.LINUX}/vmlinuz'})
 
 
+def functions():
+    """Of the hypervisor: (address, name), in order."""
+    rows = [line.split() for line in subprocess.run(['nm', '-n', 'build/hv.elf'], capture_output=True, text=True, check=True).stdout.splitlines()]
+    return [(int(r[0], 16), r[2]) for r in rows if len(r) == 3 and r[1] in 'tT']
+
+
 class Run:
     """One machine; shells of its guests by their number."""
 
-    def __init__(self, name, the_plan, cores, extra=()):
+    def __init__(self, name, the_plan, cores, extra=(), bochs=False):
+        """bochs: instructions are time there, and nothing is counted by the plugin."""
         self.commands = 0
         self.marks = os.path.abspath(f'{OUT}/io-{name}.marks')
-        self.m = Qemu10(matrix.image(the_plan), cores=cores, memory=1536, cpu=CPU, screen=False, keep=f'{OUT}/log/io-{name}.txt',
-                        extra=['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}' + (f',profile={os.environ["PROFILE"]}' if os.environ.get('PROFILE') else ''), *extra])
+        kw = dict(cores=cores, keep=f'{OUT}/log/io-{name}.txt')
+        profile = f',profile={os.environ["PROFILE"]}' if os.environ.get('PROFILE') else ''
+        at = {name: f'{address:x}' for address, name in functions()}
+        plugin = ['-plugin', f'{os.path.abspath(OUT)}/iomarks.so,out={self.marks}{profile},round={at["loop_round"]},vain={at["control_work_lingers"]}']
+        self.m = Bochs(matrix.image(the_plan), ips=IPS, memory=1024, **kw) if bochs else \
+            Qemu10(matrix.image(the_plan), memory=1536, cpu=CPU, screen=False, extra=[*plugin, *extra], **kw)
 
     def __enter__(self):
         self.m.start()
-        self.m.expect('bulkhead: ready', 300)
+        self.m.expect('bulkhead: ready', 300 * self.m.slow)
         return self
 
     def __exit__(self, *a):
@@ -84,22 +99,28 @@ class Run:
         self.commands += 1
         self.m.at = len(self.m.text)
         self.m.type(f'{command} && echo all""right-{self.commands} || echo wr""ong-{self.commands}\r')
-        if 'all' not in self.m.expect(f'(allright|wrong)-{self.commands}\\b', seconds).group(0):
+        if 'all' not in self.m.expect(f'(allright|wrong)-{self.commands}\\b', seconds * self.m.slow).group(0):
             raise Timeout(f'{command}: {self.m.text[-300:]}')
 
+    def mark(self):
+        """The hypervisor's shell; a word that no command has marks the end of what was said before."""
+        self.view(0)
+        self.commands += 1
+        self.m.type(f'mark{self.commands}\r')
+        self.m.expect(f'there is no command "mark{self.commands}"', 60 * self.m.slow)
+
     def exits(self, guest_name):
-        self.m.send('\x010')
-        self.m.at = start = len(self.m.text)
+        self.mark()
+        start = self.m.at
         self.m.type(f'stats {guest_name}\r')
-        self.m.expect('interrupts delivered', 60)
-        self.m.expect('bulkhead> ', 60)
+        self.m.expect('interrupts delivered', 60 * self.m.slow)
+        self.m.expect('bulkhead> ', 60 * self.m.slow)
         rows = re.findall(r'^  ([\w-]+) +(\d+) +\d+ +\d+\r?$', self.m.text[start:], re.M)
         return {k: int(n) for k, n in rows}
 
     def profile(self):
         """Functions of the hypervisor, by instructions while a sample was open."""
-        rows = [line.split() for line in subprocess.run(['nm', '-n', 'build/hv.elf'], capture_output=True, text=True).stdout.splitlines()]
-        known = [(int(r[0], 16), r[2]) for r in rows if len(r) == 3 and r[1] in 'tT']
+        known = functions()
         seen, starts = collections.Counter(), [a for a, _ in known]
         for at, n in re.findall(r'PROFILE ([0-9a-f]+) (\d+)', open(self.marks).read()):
             seen[known[bisect.bisect_right(starts, int(at, 16) + 15) - 1][1]] += int(n)
@@ -107,8 +128,8 @@ class Run:
             print(f'{n:12,} {name}', file=sys.stderr)
 
     def samples(self):
-        found = re.findall(r'SAMPLE id=(\d+) n=(\d+) all=(\d+)/(\d+) hv=(\d+)/(\d+) own=(\d+)/(\d+)', open(self.marks).read())
-        names = ('n', 'all', 'all_med', 'hv', 'hv_med', 'own', 'own_med')
+        found = re.findall(r'SAMPLE id=(\d+) n=(\d+) all=(\d+)/(\d+) hv=(\d+)/(\d+) own=(\d+)/(\d+) ownhv=\d+/\d+ busy=(\d+)/(\d+)', open(self.marks).read())
+        names = ('n', 'all', 'all_med', 'hv', 'hv_med', 'own', 'own_med', 'busy', 'busy_med')
         return {int(f[0]): dict(zip(names, map(int, f[1:]))) for f in found}
 
 
@@ -131,6 +152,10 @@ def counted(r, name, number, command, requests):
     news = {k: after[k] - before.get(k, 0) for k in after}
     own = sum(news[k] for k in news if k not in ('hlt', 'pio', 'msr')) - idle_ticks
     return max(0, own) / requests, news.get('hlt', 0) / requests
+
+
+def news(before, after):
+    return {k: after[k] - before.get(k, 0) for k in after if after[k] != before.get(k, 0)}
 
 
 def disk(kind, extra_plan, extra_qemu, device, n=6000, prepare=None):
@@ -161,13 +186,13 @@ def ram():
 def net_shells(r):
     """Both guests with an address; the first serves."""
     for _ in range(2):
-        r.m.expect('guest (io|peer): running', 120)
+        r.m.expect('guest (io|peer): running', 120 * r.m.slow)
     for number, name in ((1, 'io'), (2, 'peer')):
         r.view(number)
-        r.m.expect(f'{name}: shell ready', 300)
+        r.m.expect(f'{name}: shell ready', 300 * r.m.slow)
         r.shell(f'begin && ifconfig eth0 10.0.0.{number} up', 300)
     r.view(1)
-    r.shell('(ioload sink 5000 & ioload echo 5001 &) ; true')
+    r.shell('(ioload sink 5000 & ioload echo 5001 & ioload swallow 5002 &) ; true')
 
 
 def frames(r, number):
@@ -182,23 +207,76 @@ def net():
         net_shells(r)
         result = {}
         for what, ident, n, command in (('TCP, a MiB', TCP, 4 * MIB, f'ioload source 10.0.0.1 5000 {MIB} {TCP}'),
-                                        ('UDP, a round trip', UDP, 2000, f'ioload ping 10.0.0.1 5001 2000 {UDP}')):
+                                        ('UDP, a round trip', UDP, 2000, f'ioload ping 10.0.0.1 5001 2000 {UDP}'),
+                                        ('UDP, a frame of 1,514 bytes', FLOOD, 5 * FLOOD_FRAMES,
+                                         f'ioload flood 10.0.0.1 5002 {FLOOD_FRAMES} {FLOOD}')):
             before, seen = r.exits('io'), frames(r, 2)
             exits, idle = counted(r, 'peer', 2, command, n)
             more, after = frames(r, 2), r.exits('io')
             other = sum(after[k] - before.get(k, 0) for k in after if k != 'hlt')
-            result[what] = [ident, MIB if ident == TCP else 1, (exits * n + other) * 1000 / max(1, 2 * (more - seen)), idle]
+            result[what] = [ident, {TCP: MIB, UDP: 1, FLOOD: FLOOD_FRAMES}[ident], (exits * n + other) * 1000 / max(1, 2 * (more - seen)), idle]
     for row in result.values():
         s = r.samples()[row[0]]
-        row += [s[k] / row[1] for k in ('all', 'hv', 'own')]
+        row += [s[k] / row[1] for k in ('all', 'hv', 'busy')]
     return result
 
 
+def disturbed(r):
+    """A guest that only computes, on a core of its own, while the others' load runs: (mean, worst) of its samples, in instructions."""
+    r.view(0)
+    r.m.type('start loop\r')
+    for _ in range(200):
+        r.m.type('console loop log\r')
+        r.m.expect('bulkhead> ', 60 * r.m.slow)
+        found = re.search(r'BENCH cpu_loop_20k_insn (-?\d+) (-?\d+) med=-?\d+ max=(-?\d+)', r.m.text)
+        if found:
+            return int(found[1]), int(found[3])
+        time.sleep(2)
+    raise Timeout('the computing guest did not come to its end')
+
+
+def exits():
+    """Where time passes with the instructions (Bochs): exits of both guests by kind, what the third one notices of them."""
+    text = guest('io', 'net = [{ switch = "inside" }]') + guest('peer', 'net = [{ switch = "inside" }]') + '[switch.inside]\n' + \
+        plans.elf_guest('loop', 'exitbench', cmdline='n=4000 only=cpu_loop_20k_insn', extra='autostart = false')
+    with Run('exits', plan('exits', text, {'exitbench.elf': f'{plans.GUEST}/exitbench.elf'}), 4, bochs=True) as r:
+        net_shells(r)
+        quiet, result = disturbed(r), {}
+        for what, command in (('TCP, 64 KiB writes', f'ioload source 10.0.0.1 5000 4 {TCP}'),
+                              ('UDP, round trips', f'ioload ping 10.0.0.1 5001 500 {UDP}')):
+            seen, first = frames(r, 2), {name: r.exits(name) for name in ('io', 'peer')}
+            r.view(2)
+            r.shell(command + ' > /dev/null', 600)
+            last = {name: r.exits(name) for name in ('io', 'peer')}
+            result[what] = [frames(r, 2) - seen, {name: news(first[name], last[name]) for name in first}]
+        r.view(2)
+        r.shell(f'(ioload source 10.0.0.1 5000 64 {TCP} > /dev/null &) ; true')
+        seen = frames(r, 2)
+        result['loop'] = [quiet, disturbed(r), frames(r, 2) - seen]
+    return result
+
+
+def exits_table(result):
+    quiet, loaded, seen = result.pop('loop')
+    lines = [f'**{TITLES["exits"]}**', '', '| what | frames | of | exits for 1,000 frames | and HLT | by kind |', '|---|---:|---|---:|---:|---|']
+    for what, (count, guests) in result.items():
+        for name, kinds in guests.items():
+            own = sum(n for k, n in kinds.items() if k not in ('hlt', 'pio', 'msr'))
+            text = ', '.join(f'{k} {n:,}' for k, n in kinds.items() if k != 'hlt')
+            lines.append(f'| {what} | {count:,} | {name} | ' + verdict('exits', what, 'exits', own * 1000 / max(1, count)) +
+                         f' | {kinds.get("hlt", 0) * 1000 / max(1, count):,.0f} | {text} |')
+    lines += ['', f'A loop of 20,000 instructions on a third core takes {quiet[0]:,} ticks (worst {quiet[1]:,}) alone, {loaded[0]:,} '
+              f'(worst {loaded[1]:,}) while {seen:,} frames passed between the others.']
+    return '\n'.join(lines) + '\n'
+
+
 def net_table(result):
-    lines = [f'**{TITLES["net"]}**', '', '| what | in all | hypervisor | exits a 1,000 frames |', '|---|---:|---:|---:|']
-    for what, (_, _, exits, _, everything, hv, _) in result.items():
-        cells = [verdict('net', what, c, v) for c, v in (('all', everything), ('hv', hv), ('exits', exits))]
-        lines.append(f'| {what} | ' + ' | '.join(cells) + ' |')
+    lines = [f'**{TITLES["net"]}**', '', '| what | in all | hypervisor | not looking in vain | for each 1,500 bytes | exits a 1,000 frames |',
+             '|---|---:|---:|---:|---:|---:|']
+    for what, (ident, _, exits, _, everything, hv, busy) in result.items():
+        each = '-' if ident == UDP else verdict('net', what, 'busy', busy / (MIB_FRAMES if ident == TCP else 1))
+        cells = [verdict('net', what, c, v) for c, v in (('all', everything), ('hv', hv), ('', busy))]
+        lines.append(f'| {what} | ' + ' | '.join(cells) + f' | {each} | {exits:,.0f} |')
     return '\n'.join(lines) + '\n'
 
 
@@ -233,9 +311,8 @@ def source(c):
 def card_frames(r):
     """In and out by the machine's card."""
     r.view(0)
-    r.commands += 1     # a word that no command has marks the end of what is new
-    r.m.type(f'net\rmark{r.commands}\r')
-    r.m.expect(f'there is no command "mark{r.commands}"', 60)
+    r.m.type('net\r')
+    r.mark()
     row = re.findall(r'net0 +up +\S+ +\S+ +(\d+) +\S+ \S+/s +(\d+) ', r.m.text)[-1]
     return int(row[0]) + int(row[1])
 
@@ -257,17 +334,18 @@ def outside():
                 before = card_frames(r)
                 r.view(1)
                 r.shell(f'ioload {command} >/dev/null', 600)
-                result[f'{what}, {card}'] = [ident, (card_frames(r) - before) / runs]
+                seen = (card_frames(r) - before) / runs     # one that the card cuts counts as what it is cut into
+                result[f'{what}, {card}'] = [ident, seen if ident == UDP else max(seen, (MIB_OUTSIDE << 20) / 1448)]
         for row in [v for k, v in result.items() if card in k]:
             s = r.samples()[row[0]]
-            row += [s[k] / row[1] for k in ('all', 'hv')]
+            row += [s[k] / max(1, row[1]) for k in ('all', 'hv', 'busy')]
     return result
 
 
 def outside_table(result):
-    lines = [f'**{TITLES["outside"]}**', '', '| what | frames | in all | hypervisor |', '|---|---:|---:|---:|']
-    for what, (_, frames_each, everything, hv) in result.items():
-        lines.append(f'| {what} | {frames_each:,.0f} | {everything:,.0f} | ' + verdict('outside', what.split(',')[0], 'hv', hv) + ' |')
+    lines = [f'**{TITLES["outside"]}**', '', '| what | frames | in all | hypervisor | not looking in vain |', '|---|---:|---:|---:|---:|']
+    for what, (_, frames_each, everything, hv, busy) in result.items():
+        lines.append(f'| {what} | {frames_each:,.0f} | {everything:,.0f} | {hv:,.0f} | ' + verdict('outside', what.split(',')[0], 'busy', busy) + ' |')
     return '\n'.join(lines) + '\n'
 
 
@@ -284,8 +362,9 @@ LIMITS = {  # (row, column) -> (limit, whose)
     ('ram', 'write', 'hv'): 1500, ('ram', 'write', 'exits'): 1, ('ram', 'batch write', 'exits'): 0.1,
     ('nvme', 'read', 'hv'): 3000, ('nvme', 'read', 'all'): 10500, ('nvme', 'read', 'own'): 7600, ('nvme', 'read', 'exits'): 1,
     ('nvme', 'batch read', 'exits'): 0.1,
-    ('net', 'TCP, a MiB', 'all'): 1.6e6, ('net', 'TCP, a MiB', 'exits'): 5,
-    ('outside', 'TCP out', 'hv'): 2500, ('outside', 'TCP in', 'hv'): 2500,
+    ('exits', 'TCP, 64 KiB writes', 'exits'): 5,
+    ('net', 'TCP, a MiB', 'all'): 1.6e6, ('net', 'TCP, a MiB', 'busy'): 400, ('net', 'UDP, a frame of 1,514 bytes', 'busy'): 1500,
+    ('outside', 'TCP out', 'busy'): 2500, ('outside', 'TCP in', 'busy'): 2500,
     ('net', 'UDP, a round trip', 'all'): 45000, ('net', 'UDP, a round trip', 'hv'): 12000,
 }
 
@@ -305,9 +384,9 @@ def disk_table(kind, result):
 
 
 TITLES = {'ram': 'virtio-blk on a disk in RAM', 'nvme': 'virtio-blk on a volume on NVMe', 'net': 'virtio-net, guest to guest',
-          'outside': 'virtio-net to the outside, a frame of the card'}
-KINDS = {'ram': ram, 'nvme': nvme, 'net': net, 'outside': outside}
-TABLES = {'net': net_table, 'outside': outside_table}
+          'outside': 'virtio-net to the outside, a frame of the card', 'exits': 'exits of two guests with virtio-net, Bochs, VMX'}
+KINDS = {'ram': ram, 'nvme': nvme, 'net': net, 'outside': outside, 'exits': exits}
+TABLES = {'net': net_table, 'exits': exits_table, 'outside': outside_table}
 
 
 def main():

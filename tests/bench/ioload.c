@@ -4,7 +4,8 @@
  *	ioload batch DEVICE REQUESTS ID [w]	the same, 32 in flight: one sample for all of them
  *	ioload sink PORT | source ADDRESS PORT MIB ID	TCP, 64 KiB writes: a sample for each of four runs
  *	ioload drain ADDRESS PORT RUNS ID		TCP, as much as comes until the other end closes: a sample for each run but the first
- *	ioload echo PORT | ping ADDRESS PORT N ID	UDP round trips of 64 bytes: a sample each */
+ *	ioload echo PORT | ping ADDRESS PORT N ID	UDP round trips of 64 bytes: a sample each
+ *	ioload swallow PORT | flood ADDRESS PORT N ID	UDP, N full frames one way, until the last was heard of: a sample for each of four runs */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -16,12 +17,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define BLOCK 4096u
 #define DEPTH 32
 #define CHUNK 65536u
 #define DATAGRAM 64
+#define FULL 1472		/* bytes of a datagram that fills a frame of 1,514 */
+#define LAST 'e'
 #define MARK(kind, id) __asm__ volatile("nopl 0x4d4b0000+%c0(%%rax)" :: "i"((kind) << 8 | (id)) : "memory")
 #define CASE(kind, id) case id: MARK(kind, id); break;
 #define CASES(kind) CASE(kind, 1) CASE(kind, 2) CASE(kind, 3) CASE(kind, 4) CASE(kind, 5) CASE(kind, 6) CASE(kind, 7) CASE(kind, 8)
@@ -205,7 +209,8 @@ static void drain(const char *host, const char *port, int runs, int id)
 	}
 }
 
-static void echo(const char *port)
+/* all: every datagram comes back; else only that of who says that he is done. */
+static void echo(const char *port, int all)
 {
 	struct sockaddr_in a = address(NULL, port);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
@@ -217,7 +222,7 @@ static void echo(const char *port)
 		socklen_t size = sizeof(a);
 		ssize_t n = recvfrom(fd, b, sizeof(b), 0, (void *)&a, &size);
 
-		if (n < 0 || sendto(fd, b, (size_t)n, 0, (void *)&a, size) != n)
+		if (n < 0 || ((all || b[0] == LAST) && sendto(fd, b, (size_t)n, 0, (void *)&a, size) != n))
 			die("echo");
 	}
 }
@@ -240,6 +245,36 @@ static void ping(const char *host, const char *port, int n, int id)
 	}
 }
 
+/* What the receiver had no room for is lost; the last one is said until it is heard. */
+static void flood(const char *host, const char *port, int n, int id)
+{
+	struct sockaddr_in a = address(host, port);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct timeval patience = { .tv_usec = 200000 };
+	char b[2048] = { 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (void *)&a, sizeof(a)))
+		die("connect");
+	for (int run = -1; run < 4; run++) {
+		if (run >= 0)
+			begin(id);
+		b[0] = 0;
+		for (int i = 0; i < n; i++)
+			if (send(fd, b, FULL, 0) != FULL)
+				die("flood");
+		b[0] = LAST;
+		do {
+			if (send(fd, b, 1, 0) != 1)
+				die("flood");
+		} while (recv(fd, b + 1, sizeof(b) - 1, 0) != 1);
+		if (run >= 0)
+			end(id);
+		while (recv(fd, b + 1, sizeof(b) - 1, MSG_DONTWAIT) > 0)
+			;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[1] : "";
@@ -255,9 +290,13 @@ int main(int argc, char **argv)
 	else if (!strcmp(what, "drain") && argc == 6)
 		drain(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	else if (!strcmp(what, "echo"))
-		echo(argv[2]);
+		echo(argv[2], 1);
 	else if (!strcmp(what, "ping") && argc == 6)
 		ping(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
+	else if (!strcmp(what, "swallow"))
+		echo(argv[2], 0);
+	else if (!strcmp(what, "flood") && argc == 6)
+		flood(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	else
 		return 2;
 	printf("ioload: %s done\n", what);

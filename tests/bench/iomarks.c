@@ -3,9 +3,11 @@
  * measured program executes:  nopl 0x4d4b0000 + kind << 8 + id (%rax);  kind 1 begins, 2 ends a sample of id.
  * It tells apart what runs in the hypervisor: its code lies in the 16 MiB from 0xffffffff80000000, where no guest's kernel has
  * code (Linux without KASLR begins behind them). One line an id:
- *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median> ownhv=<min>/<median>
+ *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median> ownhv=<min>/<median> busy=<min>/<median>
  * all: every core; hv: in the hypervisor, every core; own: everything on the core that executed the markers; ownhv: the hypervisor
- * there. Minima come from different samples, so a line BEST <id> by=<what> has all four of the sample that is best in one. QEMU's "TCG Plugins"
+ * there; busy: hv less those rounds of the control core's loop that found nothing to do, where round= and vain= give the addresses of
+ * what begins a round and of what is called in a round only when it had nothing. Minima come from different samples, so a line
+ * BEST <id> by=<what> has all of the sample that is best in one. QEMU's "TCG Plugins"
  * documentation, API version 4; the few declarations are made here, so that no header is wanted. Arguments: out=FILE; profile=on adds
  * a line PROFILE <address> <instructions> for each 16 bytes of the hypervisor, executed while a sample was open; profile=<id>: one of
  * this id. */
@@ -47,7 +49,7 @@ extern uint64_t qemu_plugin_u64_sum(struct u64 entry);
 PUB int qemu_plugin_version = 4;
 PUB int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
 
-enum what { ALL, HV, OWN, OWN_HV, WHATS };
+enum what { ALL, HV, OWN, OWN_HV, BUSY, WHATS };
 
 static struct u64 all, hv;
 static struct {
@@ -58,6 +60,28 @@ static FILE *out;
 static int profile, open_samples;
 static unsigned profiled;		/* id; 0: all */
 static uint64_t executed[HV_SIZE / STEP];
+static uint64_t round_at, vain_at;	/* addresses */
+static uint64_t round_begin, vain;	/* instructions of that core */
+static int in_vain;
+
+/* One core only comes here, the control core. */
+static void on_round(unsigned cpu, void *context)
+{
+	uint64_t now = qemu_plugin_u64_get(hv, cpu);
+
+	(void)context;
+	if (in_vain)
+		__atomic_fetch_add(&vain, now - round_begin, __ATOMIC_RELAXED);
+	round_begin = now;
+	in_vain = 0;
+}
+
+static void on_vain(unsigned cpu, void *context)
+{
+	(void)cpu;
+	(void)context;
+	in_vain = 1;
+}
 
 static void read_now(unsigned cpu, uint64_t now[WHATS])
 {
@@ -65,6 +89,7 @@ static void read_now(unsigned cpu, uint64_t now[WHATS])
 	now[HV] = qemu_plugin_u64_sum(hv);
 	now[OWN] = qemu_plugin_u64_get(all, cpu);
 	now[OWN_HV] = qemu_plugin_u64_get(hv, cpu);
+	now[BUSY] = now[HV] - __atomic_load_n(&vain, __ATOMIC_RELAXED);
 }
 
 static void on_mark(unsigned cpu, void *context)
@@ -126,6 +151,10 @@ static void on_translation(plugin_id id, struct tb *tb)
 		qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, all, 1);
 		if (qemu_plugin_insn_vaddr(insn) - HV_BASE < HV_SIZE)
 			qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, hv, 1);
+		if (qemu_plugin_insn_vaddr(insn) == round_at)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_round, 0, NULL);
+		if (qemu_plugin_insn_vaddr(insn) == vain_at)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_vain, 0, NULL);
 		if (is_marker(insn, &mark))
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, 0, (void *)(uintptr_t)mark);
 	}
@@ -156,7 +185,7 @@ static void tell_best(int id, const char *const name[WHATS])
 
 static void on_exit_tell(plugin_id plugin, void *context)
 {
-	static const char *const name[WHATS] = { "all", "hv", "own", "ownhv" };
+	static const char *const name[WHATS] = { "all", "hv", "own", "ownhv", "busy" };
 
 	(void)plugin;
 	(void)context;
@@ -189,6 +218,10 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 			profile = 1;
 			profiled = (unsigned)atoi(argv[i] + 8);
 		}
+		if (!strncmp(argv[i], "round=", 6))
+			round_at = strtoull(argv[i] + 6, NULL, 16);
+		if (!strncmp(argv[i], "vain=", 5))
+			vain_at = strtoull(argv[i] + 5, NULL, 16);
 		if (!strncmp(argv[i], "out=", 4) && !(out = fopen(argv[i] + 4, "w")))
 			return -1;
 	}

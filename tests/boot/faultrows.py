@@ -60,8 +60,8 @@ class FaultyVirtio(Faulty):
 
 
 class Pulled(Faulty):
-    """In a slot that can be switched off; `nv` is what power_down() calls it."""
-    bus = ['-device', 'pcie-root-port,id=rp4,addr=4,chassis=1']
+    """In a slot that can be switched off; `nv` is what power_down() calls it. The slot itself tells who comes and goes, not ACPI."""
+    bus = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off', '-device', 'pcie-root-port,id=rp4,addr=4,chassis=1']
     device = 'nvme,id=nv,serial=SICK,bus=rp4'
 
 
@@ -86,9 +86,7 @@ class ReadOnly(Faulty):
 
 class Slow(Faulty):
     """As many requests a second as a cheap drive has, whoever asks."""
-    iops = 400
-    jobs = 8, 8             # of the two guests' hammers
-
+    iops = 200
 
     def disk_words(self):
         return ['-drive', f'file={self.disk_file()},format=raw,if=none,id=slow,throttling.iops-total={self.iops}',
@@ -215,8 +213,15 @@ def faults(m, plan):
     return 'rate of the other guest: ' + ', '.join(remarks)
 
 
+def put_back(m):
+    """The drive is back in its slot, with all that it held."""
+    said = m.monitor(f'device_add {m.device},drive=well')
+    assert 'Error' not in said, said[-200:]
+
+
 def pulled(m, plan):
-    """The drive is pulled under the guest: its requests fail, both guests run on; back in its slot at the next start, it is read."""
+    """The drive is pulled under the guest: its requests fail, both guests run on. It comes back: the guest's requests go well
+    again, without a word from anybody. Once more, and a guest that is started meanwhile is refused, and starts when it is back."""
     left, right = begin(m)
     begun = right.look()[-1][0]
     power_down(m)
@@ -224,14 +229,32 @@ def pulled(m, plan):
     lines, others = left.look(), right.look()
     assert lines[-1][2] > lines[0][2] and lines[-1][3] == 0, lines
     assert others[-1][2] == others[-1][3] == 0, others
-    assert middle(rates(others, begun + 1, others[-1][0])) * 2 > middle(rates(others, 0, begun)), others
+    gone = others[-1][0]
     view(m, '0')
     shell(m, 'log', r'disk nvme0n1 is gone')
+    put_back(m)
+    m.expect(r'nvme takes what came', 20 * m.patience)
+    m.expect(r'disk nvme0n1: QEMU NVMe Ctrl', 20 * m.patience)
+    time.sleep(3)
+    back = left.look()
+    time.sleep(6)
+    ended = left.look()
+    others = right.look()
+    usual = min(middle(rates(others, 0, begun)), middle(rates(others, gone + 5, others[-1][0])))     # the host may be busy
+    assert middle(rates(others, begun + 1, gone)) * 2 > usual, (begun, gone, others)
+    assert ended[-1][1] > back[-1][1] + 20 and ended[-1][2] == back[-1][2] and ended[-1][3] == 0, (lines[-1], back[-1], ended[-1])
+    power_down(m)
+    view(m, '0')
+    m.expect(r'disk nvme0n1 is gone', 20 * m.patience)
     shell(m, 'kill left', r'guest left: killed')
     shell(m, 'start left', r'no disk that the plan names has a volume "web"')
-    m.again()
-    ready(m)
+    put_back(m)
+    m.expect(r'disk nvme0n1: QEMU NVMe Ctrl', 20 * m.patience)
+    time.sleep(2)
     shell(m, 'start left', r'guest left: running', 30)
+    shell(m, 'memory', r'Audit: every frame has one owner')
+    others = right.look()
+    assert others[-1][2] == others[-1][3] == 0, others
 
 
 def read_only(m, plan):
@@ -269,17 +292,25 @@ def import_cut(m, plan):
 
 
 def fair(m, plan):
-    """Two guests on a disk that is the bottleneck: the same share, within 10 %."""
+    """Two guests on a disk that is the bottleneck: the same share, within 10 %; also when one of them has four times as much to ask."""
     ready(m)
     change(m, f'disk init {m.disk_name}')
     for name in ('web', 'db'):
         change(m, f'volume create {name} 24MiB')
-    load = hammers(m, m.jobs)
-    begun = [x.look()[-1] for x in load]
-    time.sleep(30)
-    ended = [x.look()[-1] for x in load]
-    left, right = ((b[1] - a[1]) * 1000 / (b[6] - a[6]) for a, b in zip(begun, ended))
-    assert not any(x[2] or x[3] for x in ended), ended
-    remark = f'{m.jobs[0]} and {m.jobs[1]} at once: {left:.0f} and {right:.0f} a second'
-    assert 0.9 < left / right < 1.1, remark
-    return remark
+    remarks = []
+    for jobs in (8, 8), (16, 4):
+        load = hammers(m, jobs)
+        begun = [x.look()[-1] for x in load]
+        time.sleep(40)
+        lines = [x.look() for x in load]
+        ended = [x[-1] for x in lines]
+        assert not any(x[2] or x[3] for x in ended), ended
+        mean = [(b[1] - a[1]) * 1000 / (b[6] - a[6]) for a, b in zip(begun, ended)]
+        # In its middle second: where the build host is busy, one guest's core may stand still for a moment, and the other has it all.
+        left, right = (middle(rates(x, a[0], b[0])) for x, a, b in zip(lines, begun, ended))
+        remarks.append(f'{jobs[0]} and {jobs[1]} at once: {left:.0f} and {right:.0f} a second (mean: {mean[0]:.0f} and {mean[1]:.0f})')
+        assert 0.9 < left / right < 1.1, remarks
+        if jobs == (8, 8):
+            m.again()
+            ready(m)
+    return ', '.join(remarks)

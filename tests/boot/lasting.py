@@ -37,7 +37,7 @@ class Lasting:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         LIVE.discard(self.process.pid)
-        time.sleep(0.3)             # the reader of the port has seen its end
+        self.reader.join(30)        # it has seen the port's end: all that was said is here
         self.serial.close()
         return self.text
 
@@ -86,7 +86,11 @@ def make(m):
     shell(m, 'datastore', r'datastore: none[\s\S]*will not last', 30)
     m.type(f'datastore init on {m.disk_name}\r')
     m.expect(r'bulkhead: datastore: it is made', 30 * m.patience)
-    shell(m, 'datastore', r'datastore: ready', 30)
+    for _ in range(10):             # opening it comes after that
+        if shell(m, 'datastore', r'datastore: (ready|[^\n]*)', 30).group(1) == 'ready':
+            return
+        time.sleep(m.patience)
+    raise AssertionError('the datastore that was made is not ready')
 
 
 def set_variable(m, value):

@@ -72,13 +72,18 @@ class Machine:
                 if time.time() > end or self.process.poll() is not None:
                     raise Timeout('the emulator offers no console: ' + self.last_words())
                 time.sleep(0.1)
-        self.serial = s
-        threading.Thread(target=self.read, daemon=True).start()
+        self.listen(s)
 
-    def read(self):
+    def listen(self, serial):
+        self.serial = serial
+        self.reader = threading.Thread(target=self.read, args=(serial,), daemon=True)
+        self.reader.start()
+
+    def read(self, serial):
+        """Until its end: the next start of the machine has another port, and another reader."""
         while True:
             try:
-                data = self.serial.recv(65536)
+                data = serial.recv(65536)
             except OSError:
                 data = b''
             with self.lock:

@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 
 from lasting import Lasting
 from machine import Machine
@@ -34,8 +33,7 @@ class Run(Lasting, Machine):
                                         stdout=theirs, stderr=open(f'{self.dir}/out', 'ab'), start_new_session=True, env=env)
         self.live()
         theirs.close()
-        self.serial = ours
-        threading.Thread(target=self.read, daemon=True).start()
+        self.listen(ours)
 
 
 class RunBochs(Run):

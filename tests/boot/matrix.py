@@ -74,7 +74,9 @@ def rows(which):
         Row(Qemu, None, 4, scenarios.disks, plans.disks),
         Row(Qemu, None, 3, netguests.switch, netguests.two),
         Row(Qemu, None, 5, webrows.web, plans.two_linux, card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 4, webrows.uploads, lifeguests.two, ci=False, name='web-uploads', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 2, screenrows.screen, plans.display, ci=False, name='web-screen', card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 3, pagerows.page_screen, plans.display, card='virtio-net-pci', ports=(443,), ci=False),
         Row(Qemu, None, 6, pagerows.page, pagerows.plan, card='virtio-net-pci', ports=(443,), ci=False),
         Row(Qemu, None, 4, webrows.cycles, lifeguests.two, ci=False, name='web-cycles', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 3, natguests.nat, natguests.plan, card='virtio-net-pci', ports=(8081, 8082)),
@@ -206,7 +208,8 @@ def rows(which):
         Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.cutting, ci=False),
         *(Row(e, None, 3, pcguests.fio_volume, pcguests.on_disk, ci=False, name=f'fio-{what}', memory=3072, **kw)
           for e, what, kw in ((volumes.QemuNvmeLarge, 'nvme', {}), (volumes.QemuAhciLarge, 'ahci', {}),
-                              (volumes.QemuVirtioLarge, 'virtio', {}), (volumes.QemuIdeLarge, 'ide', {'machine': 'pc'}))),
+                              (volumes.QemuVirtioLarge, 'virtio', {}), (volumes.QemuIdeLarge, 'ide', {'machine': 'pc'}),
+                              (volumes.QemuNvme4k, '4k', {}))),
         Row(writelog.QemuLogged, None, 3, writelog.write_log, writelog.plan, ci=False),
         # Disks that fail under guests.
         Row(faultrows.Faulty, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-nvme'),

@@ -44,3 +44,8 @@ def page(m, _plan):
     linux_boots(m, ('left', 'right'))
     m.at = 0
     return browse(m, 'page')
+
+
+def page_screen(m, _plan):
+    """A guest's screen by noVNC, typed into; its firmware's log."""
+    return browse(m, 'screen')

@@ -170,12 +170,14 @@ def fio_rings(m, plan):
 
 def fio_volume(m, plan):
     """A volume behind one of our drivers: written, read back and compared by fio, as a raw disk and with ext4 on it."""
+    m.expect(r'bulkhead: leaving firmware', 300 * m.patience)       # which reads a large file, in small pieces from an IDE disk
     ready(m)
     change(m, f'disk init {m.disk_name}')
     change(m, 'volume create fio 240MiB')
     shell(m, 'start debian', r'guest debian: running', 60)
     view(m, '1')
     login(m)
+    assert command(m, 'blockdev --getss /dev/vdb').strip() == str(getattr(m, 'sector_size', 512))
     for jobs, depth, block, rw in ((1, 1, '4k', 'randrw'), (4, 32, '4k', 'randrw'), (2, 16, '4k-256k', 'randrw'), (1, 4, '1m', 'write')):
         fio_run(m, f'--filename=/dev/vdb --numjobs={jobs} --size={48 // jobs}m --offset_increment={48 // jobs}m --rw={rw} '
                    f'--iodepth={depth} --bs{"range" if "-" in block else ""}={block} --fsync=64 '

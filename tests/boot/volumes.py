@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import time
+import zlib
 
 import lasting
 from machine import Qemu
@@ -27,6 +28,14 @@ class QemuNvme(lasting.Lasting, Qemu):
 
 class QemuNvmeLarge(QemuNvme):
     sectors = 1 << 20
+
+
+class QemuNvme4k(QemuNvmeLarge):
+    """Sectors of 4 KiB, and nothing smaller."""
+    sector_size = 4096
+
+    def disk_words(self):
+        return [w + ',logical_block_size=4096,physical_block_size=4096' if w.startswith('nvme') else w for w in super().disk_words()]
 
 
 class QemuNvmeSystem(QemuNvme):
@@ -140,9 +149,34 @@ def journal(m, digit, least, more):
     return held
 
 
+def parts_4k(path):
+    """As host_parts(), of a disk of 4 KiB sectors, which sgdisk does not see in a file: both copies, and their sums."""
+    tables = []
+    with open(path, 'rb') as f:
+        last = os.path.getsize(path) // 4096 - 1
+        for at, other in (1, last), (last, 1):
+            f.seek(at * 4096)
+            head = f.read(92)
+            sign, _, size, crc, _, here, there, _, _, _, entries, count, step, sums = struct.unpack('<8s4I4Q16sQ3I', head[:92])
+            assert (sign, size, here, there, step) == (b'EFI PART', 92, at, other, 128), head
+            assert crc == zlib.crc32(head[:16] + bytes(4) + head[20:]), 'the sum of a header is wrong'
+            f.seek(entries * 4096)
+            tables.append(f.read(count * step))
+            assert zlib.crc32(tables[-1]) == sums, 'the sum of the entries is wrong'
+    assert tables[0] == tables[1], 'the two copies differ'
+    parts = {}
+    for i in range(0, len(tables[0]), 128):
+        first, end = struct.unpack('<QQ', tables[0][i + 32:i + 48])
+        if any(tables[0][i:i + 16]):
+            parts[tables[0][i + 56:i + 128].decode('utf-16le').rstrip('\0')] = (first * 8, (end - first + 1) * 8)
+    return parts
+
+
 def host_parts(m):
-    """The partition table as another program sees it. name -> (first sector, sectors)"""
+    """The partition table as another program sees it. name -> (first sector, sectors) of 512 bytes"""
     path = m.host_file()
+    if getattr(m, 'sector_size', 512) == 4096:
+        return parts_4k(path)
     said = subprocess.run([SGDISK, '-v', path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True).stdout.decode()
     assert 'No problems found' in said and 'aution' not in said, said
     out = subprocess.run([SGDISK, '-p', path], stdout=subprocess.PIPE, check=True).stdout.decode()

@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import lifeguests
+import plans
 from scenarios import linux_boots, ready, shell, view
 
 CYCLES = int(os.environ.get('CYCLES', 100))
@@ -97,6 +98,28 @@ def old_tls_is_refused(port):
         pass
 
 
+def whole_plan(api):
+    """What GET gives is no change; each change of it is said by key, and what only a start changes is refused."""
+    plan = api.get('/v1/plan')
+    assert '[guest.third]' in plan
+
+    def put(text, path='/v1/plan?dry_run', *more):
+        status, answer = api.ask(path, None, 'PUT', '-H', 'Content-Type: application/toml', '--data-binary', text, *more)
+        return status, json.loads(answer)
+    assert put(plan) == (200, {'dry_run': True, 'lasting': False, 'changes': []})
+    status, wrong = put(plan.replace('log = "info"', 'log = "debug"'))
+    assert (status, wrong['key']) == (422, 'machine.log'), wrong
+    assert put(plan + '\n[guest.more]\ncores = 1\n')[0] == 422
+    status, _ = put(plan, '/v1/plan')
+    assert status == 428
+    tag = ('-H', 'If-Match: ' + api.tag('/v1/plan'))
+    assert put(plan, '/v1/plan', *tag)[0] == 202
+    without = plan[:plan.index('[guest.third]')]
+    status, wrong = put(without, '/v1/plan', *tag)
+    assert status == 409 and 'third' in wrong['detail'], wrong     # it runs
+    assert api.get('/v1/plan/history') == {'lasting': False, 'newest': 0, 'kept': []}
+
+
 def come_and_go(m, api):
     """One goes, another one with its cores comes, is changed; mistakes are answered by key."""
     keys = api.get('/v1/guests/right')['plan']
@@ -114,7 +137,73 @@ def come_and_go(m, api):
     api.get('/v1/guests/third', {**keys, 'cores': 1}, 'PUT', want=412, more=seen)
     api.until('/v1/guests/third/start', 202)
     m.expect(r'guest third: running', 60)
-    assert '[guest.third]' in api.get('/v1/plan')
+    whole_plan(api)
+
+
+def upload(api, name, data, want=201, *more):
+    """PUT a file; (status, answer)."""
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(data)
+        f.flush()
+        status, text = api.ask(f'/v1/files/{name}', None, None, '-T', f.name, *more)
+    assert status == want, f'{name}: {status}: {text}'
+    return json.loads(text)
+
+
+def uploads(m, _plan):
+    """A kernel sent whole and in pieces boots a guest made with it; what is cut leaves nothing; its RAM comes back."""
+    ready(m)
+    api = enter(m)
+    with open(f'{plans.GUEST}/hello.elf', 'rb') as f:
+        kernel = f.read()
+    before = lifeguests.audit(m)
+    free = sum(r['bytes'] for r in api.get('/v1/machine')['memory'] if r['what'] == 'free')
+    assert upload(api, 'up.elf', kernel)['whole']
+    half = len(kernel) // 2
+    piece = [f'Content-Range: bytes 0-{half - 1}/{len(kernel)}', f'Content-Range: bytes {half}-{len(kernel) - 1}/{len(kernel)}']
+    assert upload(api, 'two.elf', kernel[:half], 202, '-H', piece[0])['received'] == half
+    upload(api, 'two.elf', kernel[:half], 416, '-H', f'Content-Range: bytes 7-{half + 6}/{len(kernel)}')
+    assert api.get('/v1/files/two.elf')['received'] == half
+    assert upload(api, 'two.elf', kernel[half:], 201, '-H', piece[1])['whole']
+    upload(api, 'up.elf', kernel, 409)
+    upload(api, 'hello.elf', kernel, 409)
+    upload(api, '.hidden', kernel, 422)
+    upload(api, 'big', b'x', 400, '-H', 'Content-Range: bytes 0-8/9000')
+    for name in ('up.elf', 'two.elf'):
+        api.get('/v1/guests', {'name': 'copy', 'cores': 1, 'memory': '32MiB', 'test_device': True, 'restart': 'never',
+                               'boot': {'type': 'elf', 'file': name}}, want=201)
+        assert api.ask(f'/v1/files/{name}', method='DELETE')[0] == 409
+        api.until('/v1/guests/copy/start', 202)
+        m.expect(r'guest copy: ended result=0', 60)
+        api.until('/v1/guests/copy', 200, 'DELETE')
+        api.get(f'/v1/files/{name}', method='DELETE', want=204)
+    cut(api, 'cut.iso')
+    upload(api, 'large', os.urandom(24 << 20), 201)
+    lifeguests.audit(m)
+    api.get('/v1/files/large', method='DELETE', want=204)
+    assert [f['name'] for f in api.get('/v1/files') if not f['loaded']] == []
+    lost = free - sum(r['bytes'] for r in api.get('/v1/machine')['memory'] if r['what'] == 'free')
+    assert 0 <= lost <= 8 << 20, f'{lost} bytes are not free again'     # the pool may have grown
+    after = lifeguests.audit(m)
+    return f'{before} before, {after} after'
+
+
+def cut(api, name):
+    """A connection that ends in the middle of its file."""
+    context = ssl.create_default_context(cafile=api.ca)
+    context.check_hostname = False
+    cookie = re.search(r'__Host-session\s+(\S+)', open(api.jar).read()).group(1)
+    with socket.create_connection(('127.0.0.1', api.port), timeout=30) as s, context.wrap_socket(s) as t:
+        t.sendall((f'PUT /v1/files/{name} HTTP/1.1\r\nHost: a\r\nCookie: __Host-session={cookie}\r\n{api.headers[0]}\r\n'
+                   'Content-Length: 5000000\r\n\r\n').encode() + bytes(100000))
+        for _ in range(100):
+            if api.ask(f'/v1/files/{name}')[0] == 200:
+                break
+    for _ in range(100):
+        if api.ask(f'/v1/files/{name}')[0] == 404:
+            return
+        time.sleep(0.2)
+    raise AssertionError('a file that was cut is still there')
 
 
 def cycles(m, _plan):

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/queue.c hv/storage/disks.c hv/lib/format.c */
+/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/depth.c hv/storage/queue.c hv/storage/disks.c hv/lib/format.c */
 /* The block layer between clients that ask for anything and a disk that answers anything, in any order, and goes. The input says
  * what the disk can do, then what happens. Each sector has contents of its own (its number in each word): what is written must be
  * that, where it belongs, and what a read that went well gave must be, too. Every request is answered once; nothing is left over. */

@@ -10,22 +10,10 @@
 
 #include "../unit/hv/net/net_fake.h"
 #include "hv/net/host_port.h"
-#include "hv/net/host_services.h"
 #include "hv/net/inet.h"
 #include "hv/net/stack.h"
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
-
-void host_services_begin(const struct plan_machine *m, struct host_port *host, const char *hostname) { }
-void host_services_look(struct host_port *host) { }
-void host_services_poll(u64 now) { }
-u64 mul_div(u64 ticks, u64 num, u64 den) { return (u64)((unsigned __int128)ticks * num / den); }
-uint32_t bulkhead_sntp_delay(void);
-void bulkhead_sntp_get(uint32_t *seconds, uint32_t *us);
-void bulkhead_sntp_set(uint32_t seconds, uint32_t us);
-uint32_t bulkhead_sntp_delay(void) { return 64000; }
-void bulkhead_sntp_get(uint32_t *seconds, uint32_t *us) { *seconds = *us = 0; }
-void bulkhead_sntp_set(uint32_t seconds, uint32_t us) { }
 
 /* hv/lib/string.c would take the place of the fuzzer's own memmove. */
 size_t str_copy(char *to, size_t size, const char *s)

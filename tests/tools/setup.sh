@@ -5,7 +5,7 @@ set -eu
 BUILD="gcc make binutils libc6-dev gnu-efi python3 ca-certificates dpkg-dev xz-utils git"
 RUN="qemu-system-x86 ovmf openssh-client bochs bochsbios vgabios mtools dosfstools xorriso cpio busybox-static gzip acpica-tools debootstrap libcmocka-dev clang gdisk"
 # What some of the rows that only make test-all has look at networks and at the web page with.
-TEST="chromium tshark iperf3 iproute2 util-linux"
+TEST="chromium tshark iperf3 iproute2 util-linux python3-scapy"
 # Only for the plans that build a disk or a CD of their own.
 DEBIAN="debootstrap gdisk dosfstools mtools e2fsprogs zstd"
 INSTALLER="xorriso mtools gdisk dosfstools"

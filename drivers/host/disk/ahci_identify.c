@@ -5,6 +5,7 @@
 #include <hv/log.h>
 
 #include "ahci.h"
+#include "text.h"
 
 #define SECTORS_MAX (1ul << 54)
 #define OPTICAL_SHIFT 2u		/* 2048 bytes */
@@ -32,22 +33,13 @@ static u64 big(const struct ahci_port *p, u32 at)
 	return (u64)b[0] << 24 | (u64)b[1] << 16 | (u64)b[2] << 8 | b[3];
 }
 
-/* Text: two characters a word, the first one in the upper half; printable, trimmed. */
 static void get_text(const struct ahci_port *p, char *to, u32 n, u32 count)
 {
-	u32 end = 0, begin = 0;
+	const volatile u8 *at = p->memory->data + 2 * n;
 
-	for (u32 i = 0; i < 2 * count; i++) {
-		u8 c = (u8)(word(p, n + i / 2) >> (i & 1 ? 0 : 8));
-
-		to[i] = c > ' ' && c < 0x7f ? (char)c : c == ' ' || !c ? ' ' : '?';
-		if (to[i] != ' ')
-			end = i + 1;
-	}
-	while (begin < end && to[begin] == ' ')
-		begin++;
-	memmove(to, to + begin, end - begin);
-	to[end - begin] = 0;
+	for (u32 i = 0; i < 2 * count; i++)
+		to[i] = (char)at[i];
+	disk_text(to, 2 * count, true);
 }
 
 /* Words 106, 117, 118, 209: sizes of sectors. */

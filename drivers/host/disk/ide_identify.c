@@ -4,6 +4,7 @@
 #include <hv/lib.h>
 
 #include "ide.h"
+#include "text.h"
 
 enum word { W_SERIAL = 10, W_FIRMWARE = 23, W_MODEL = 27, W_CAPABLE = 49, W_SECTORS = 60, W_MULTIWORD = 63, W_SETS = 82,
 	W_SETS2 = 83, W_ULTRA = 88, W_SECTORS_WIDE = 100, W_SECTOR_SIZE = 106, W_SECURITY = 128, W_ROTATION = 217 };
@@ -20,23 +21,10 @@ enum word { W_SERIAL = 10, W_FIRMWARE = 23, W_MODEL = 27, W_CAPABLE = 49, W_SECT
 #define SECTORS_28 (1ul << 28)
 #define SECTORS_48 (1ul << 48)
 
-/* Two characters a word, the first in the upper half; blanks around are not kept. */
 static void text(char *to, const u16 *words, u32 count)
 {
-	u32 n = 0, end = 0;
-
-	for (u32 i = 0; i < 2 * count; i++) {
-		char c = (char)(words[i / 2] >> (i & 1 ? 0 : 8));
-
-		if (c < ' ' || c > '~')
-			c = c ? '?' : ' ';
-		if (c == ' ' && !n)
-			continue;
-		to[n++] = c;
-		if (c != ' ')
-			end = n;
-	}
-	to[end] = 0;
+	memcpy(to, words, 2 * count);
+	disk_text(to, 2 * count, true);
 }
 
 /* Words 83, 106 hold something if their upper bits are 01. */

@@ -86,35 +86,121 @@ static bool nvme_work(void *arg, u64 now)
 	return any;
 }
 
-static int nvme_probe(struct host_pci *p)
+static u32 controllers;
+
+/* Woken by the message of p. */
+static int work_add(struct nvme *n, const struct host_pci *p)
 {
-	static u32 count;
-	struct nvme *n = pool_alloc(ALIGN_UP(sizeof(*n), PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
+	n->index = controllers++;
+	if (!control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = n, .when = WORK_ON_MESSAGE,
+						      .message = pci_message(p) }))
+		return 0;
+	log_error("nvme: more drivers than the event loop has places for");
+	return -E_NOMEM;
+}
+
+/* Its registers, not yet its memory. Null, or what is wrong. */
+static const char *nvme_open(struct nvme *n, struct host_pci *p)
+{
 	const char *why = "its registers cannot be mapped";
 
-	if (!n)
-		return refuse(p, n, "no memory for it");
 	n->pci = p;
 	n->reg = pci_map_bar(p, 0, 2 * REGISTERS);
 	n->size = p->bar[0].size;
 	pci_set_master(p, false);
-	if (!n->reg || !open_registers(n, &why))
+	return n->reg && open_registers(n, &why) ? NULL : why;
+}
+
+static int nvme_probe(struct host_pci *p)
+{
+	struct nvme *n = pool_alloc(ALIGN_UP(sizeof(*n), PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
+	const char *why;
+
+	if (!n)
+		return refuse(p, n, "no memory for it");
+	why = nvme_open(n, p);
+	if (why)
 		return refuse(p, n, why);
 	if (!get_memory(n))
 		return refuse(p, n, "no memory for it");
 	pci_prepare_messages(p);
-	n->index = count++;
+	work_add(n, p);
 	nvme_up_begin(n, NULL, tsc_now());
 	for (u32 i = 0; i < PROBE_US / PROBE_STEP_US && n->state == NVME_DOWN; i++) {
 		nvme_turn(n, tsc_now());
 		wait_us(PROBE_STEP_US);
 	}
 	p->state = n;
-	if (control_work_add(&(struct control_work){ .name = "nvme", .poll = nvme_work, .arg = n, .when = WORK_ON_MESSAGE,
-						  .message = pci_message(p) }))
-		log_error("nvme: more drivers than the event loop has places for");
 	log_info("nvme%u: %02x:%02x.%u: %s", n->index, p->bdf >> 8, p->bdf >> 3 & 31, p->bdf & 7,
 		 n->state == NVME_RUNS ? n->model : n->state == NVME_DOWN ? "not ready yet" : n->why);
+	return 0;
+}
+
+/* As one that was given up before it was there: with one queue, which is enough for all of its namespaces. */
+static void *nvme_reserve(u16 bdf)
+{
+	struct nvme *n = pool_alloc(ALIGN_UP(sizeof(*n), PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
+
+	if (!n || !get_memory(n) || !(n->queue[0] = nvme_queue_new(n, 1)) ||
+	    work_add(n, &(struct host_pci){ .bdf = bdf }))
+		return NULL;
+	n->made = 1;
+	n->state = NVME_DEAD;
+	n->why = "it was never there";
+	return n;
+}
+
+static bool nvme_is_free(const void *state)
+{
+	const struct nvme *n = state;
+
+	if (n->state != NVME_DEAD)
+		return false;
+	for (u32 i = 0; i < NVME_NAMESPACES_MAX; i++)
+		if (n->ns[i].disk[0].owner || n->ns[i].disk[1].owner)
+			return false;
+	return true;
+}
+
+/* All that was known of the one before is forgotten; memory, names and the place in the event loop stay. */
+static void forget(struct nvme *n)
+{
+	struct nvme_queue *queue[NVME_QUEUES_MAX];
+	struct nvme_ring admin = n->admin;
+	u8 *page[] = { n->data, n->log, n->health };
+	u32 index = n->index, made = n->made;
+
+	memcpy(queue, n->queue, sizeof(queue));
+	memset(n, 0, sizeof(*n));
+	memcpy(n->queue, queue, sizeof(queue));
+	n->admin = admin;
+	n->data = page[0];
+	n->log = page[1];
+	n->health = page[2];
+	n->index = index;
+	n->made = made;
+	n->plugged = true;
+	for (u32 i = 0; i < made; i++)
+		nvme_queue_init(n->queue[i]);
+}
+
+static int nvme_plug(struct host_pci *p)
+{
+	struct nvme *n = p->state;
+	const char *why;
+
+	assert(nvme_is_free(n));
+	forget(n);
+	why = nvme_open(n, p);
+	if (why) {
+		n->state = NVME_DEAD;
+		n->why = why;
+		str_copy(p->why, sizeof(p->why), why);
+		return -E_NODEV;
+	}
+	pci_prepare_messages(p);
+	pci_messages_on(p, core_table[control_core].apic_id);
+	nvme_up_begin(n, NULL, tsc_now());
 	return 0;
 }
 
@@ -191,5 +277,6 @@ static void nvme_describe(const struct host_pci *p, char *to, size_t size)
 
 const struct host_driver nvme_driver = {
 	.name = "nvme", .class_code = 0x010802, .class_mask = 0xffffff,
-	.probe = nvme_probe, .start = nvme_start, .stop = nvme_stop, .describe = nvme_describe,
+	.probe = nvme_probe, .reserve = nvme_reserve, .plug = nvme_plug, .is_free = nvme_is_free,
+	.start = nvme_start, .stop = nvme_stop, .describe = nvme_describe,
 };

@@ -125,7 +125,8 @@ struct nvme {
 
 	struct nvme_namespace ns[NVME_NAMESPACES_MAX];
 	struct nvme_queue *queue[NVME_QUEUES_MAX];
-	u32 queues;			/* 0: none yet */
+	u32 queues, made;		/* in use, 0: none yet; that there is memory for */
+	bool plugged;			/* came while the machine ran: nothing is allocated for it any more */
 	u64 resets, bogus;		/* bogus: completions of nothing */
 	u64 said;			/* TSC: when it was last said that requests are late */
 };
@@ -168,6 +169,8 @@ void nvme_abort(struct nvme *n, const struct nvme_queue *q, u32 slot, u64 now);
 /* nvme_queue.c */
 extern const struct disk_ops nvme_disk_ops;
 struct nvme_queue *nvme_queue_new(struct nvme *n, u32 id);
+/* No request, whatever was there before. */
+void nvme_queue_init(struct nvme_queue *q);
 /* Take completions: true, there were some. */
 bool nvme_queue_poll(struct nvme_queue *q, u64 now);
 /* Late ones, and those that wait for their time. */

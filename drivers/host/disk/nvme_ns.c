@@ -4,6 +4,7 @@
 #include <hv/log.h>
 
 #include "nvme.h"
+#include "text.h"
 
 #define SECTOR_SHIFT 9u
 #define BLOCK_SHIFT_MAX 12u
@@ -19,22 +20,11 @@ static u64 get(const u8 *at, u32 bytes)
 	return val;
 }
 
-/* Text padded with spaces: printable, trimmed. */
 static void get_text(char *to, const u8 *from, u32 size)
 {
-	u32 end = 0, begin = 0;
-
-	for (u32 i = 0; i < size; i++) {
-		u8 c = (u8)get(from + i, 1);
-
-		to[i] = c > ' ' && c < 0x7f ? (char)c : c == ' ' || !c ? ' ' : '?';
-		if (to[i] != ' ')
-			end = i + 1;
-	}
-	while (begin < end && to[begin] == ' ')
-		begin++;
-	memmove(to, to + begin, end - begin);
-	to[end - begin] = 0;
+	for (u32 i = 0; i < size; i++)
+		to[i] = (char)get(from + i, 1);
+	disk_text(to, size, false);
 }
 
 /* "Identify Controller data structure". */

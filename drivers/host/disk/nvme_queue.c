@@ -45,11 +45,19 @@ struct nvme_queue *nvme_queue_new(struct nvme *n, u32 id)
 	q->ring.cq = (struct nvme_completion *)(void *)(pages + size + PAGE_SIZE);
 	q->list = (u64 (*)[NVME_LIST])(void *)(pages + size + 2 * PAGE_SIZE);
 	q->list_hpa = pool_hpa(q->list).v;
+	q->ring.id = id;
+	nvme_queue_init(q);
+	return q;
+}
+
+void nvme_queue_init(struct nvme_queue *q)
+{
+	memset(q->slot, 0, sizeof(q->slot));
 	for (u32 i = 0; i < NVME_SLOTS; i++)
 		q->free[i] = (u8)(NVME_SLOTS - 1 - i);
 	q->free_count = NVME_SLOTS;
-	nvme_ring_init(&q->ring, id);
-	return q;
+	q->waiting = 0;
+	nvme_ring_init(&q->ring, q->ring.id);
 }
 
 /* "Physical Region Page Entry and List": the first entry may begin inside of its page, the second stands for itself when it

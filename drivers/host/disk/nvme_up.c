@@ -197,11 +197,9 @@ static bool queues_begin(struct nvme *n, u32 result)
 	if (n->queues)
 		return given >= n->queues;
 	given = MIN(given, MIN(n->wanted, NVME_QUEUES_MAX));
-	for (u32 i = 0; i < given; i++, n->queues++) {
-		n->queue[i] = nvme_queue_new(n, i + 1);
-		if (!n->queue[i])
-			break;
-	}
+	while (n->made < given && !n->plugged && (n->queue[n->made] = nvme_queue_new(n, n->made + 1)))
+		n->made++;
+	n->queues = MIN(given, n->made);
 	return n->queues;
 }
 

@@ -57,8 +57,15 @@ static void set_vlans(struct netdev *n, const u64 *vlans)
 	intel_set_filters(c);
 }
 
+static void reset_asked_for(struct netdev *n)
+{
+	struct intel *c = n->driver;
+
+	c->reset_asked_for = true;
+}
+
 static const struct netdev_ops intel_ops = { .send = intel_send, .kick = intel_kick, .promiscuous = set_promiscuous,
-	.vlan_filter = set_vlans };
+	.vlan_filter = set_vlans, .reset = reset_asked_for };
 
 static bool get_memory(struct intel *c)
 {
@@ -151,6 +158,11 @@ static bool intel_turn(struct intel *c, u64 now)
 	if (c->state != INTEL_RUNS) {
 		intel_reset_turn(c, now);
 		return false;
+	}
+	if (UNLIKELY(c->reset_asked_for)) {
+		c->reset_asked_for = false;
+		intel_reset(c, "it was asked for", now);
+		return true;
 	}
 	any = intel_tx_poll(c, now);
 	if (c->state == INTEL_RUNS)

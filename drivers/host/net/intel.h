@@ -76,6 +76,7 @@ struct intel {
 	enum intel_state state;
 	u64 until;			/* TSC: RESETTING, ENABLING go on then, or are given up */
 	u32 resets_in_row;		/* without a frame sent between them */
+	bool reset_asked_for;
 	bool promiscuous, filtering;
 	bool armed, prepared;		/* interrupts are on; since the last reset it knows how to send them */
 	u64 look_next;			/* TSC of the next look at link, health, counters */

@@ -36,7 +36,15 @@ static void set_promiscuous(struct netdev *n, bool on)
 	c->ctl.dirty |= BIT32(CONTROL_PROMISCUOUS);
 }
 
-static const struct netdev_ops vionet_ops = { .send = vionet_send, .kick = vionet_kick, .promiscuous = set_promiscuous };
+static void reset_asked_for(struct netdev *n)
+{
+	struct vionet *c = n->driver;
+
+	c->reset_asked_for = true;
+}
+
+static const struct netdev_ops vionet_ops = { .send = vionet_send, .kick = vionet_kick, .promiscuous = set_promiscuous,
+	.reset = reset_asked_for };
 
 static bool has_control(const struct vionet *c)
 {
@@ -143,6 +151,11 @@ static bool turn(struct vionet *c, u64 now)
 	if (c->state == VIONET_RESETTING) {
 		reset_turn(c, now);
 		return false;
+	}
+	if (UNLIKELY(c->reset_asked_for)) {
+		c->reset_asked_for = false;
+		vionet_reset(c, "it was asked for", now);
+		return true;
 	}
 	any = vionet_tx_poll(c, now);
 	any |= vionet_rx_poll(c);

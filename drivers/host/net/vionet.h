@@ -46,6 +46,7 @@ struct vionet {
 	u64 until;			/* TSC: RESETTING ends then */
 	u64 look_next;
 	u32 resets_in_row;		/* without anything sent or received between them */
+	bool reset_asked_for;
 	bool listening;
 	struct {
 		u8 *buffer;

@@ -9,8 +9,8 @@ enum vblk_feature { VBLK_F_SEG_MAX = 2, VBLK_F_RO = 5, VBLK_F_BLK_SIZE = 6, VBLK
 enum vblk_type { VBLK_IN = 0, VBLK_OUT = 1, VBLK_FLUSH = 4, VBLK_GET_ID = 8, VBLK_DISCARD = 11, VBLK_WRITE_ZEROES = 13 };
 enum vblk_status { VBLK_S_OK, VBLK_S_IOERR, VBLK_S_UNSUPP };
 
-enum vblk_config { CAPACITY = 0, SEG_MAX = 12, BLK_SIZE = 20, PHYSICAL_EXP = 24, OPT_IO_SIZE = 28, NUM_QUEUES = 34,
-	MAX_DISCARD = 36, MAX_DISCARD_SEG = 40, DISCARD_ALIGN = 44, MAX_ZEROES = 48, MAX_ZEROES_SEG = 52,
+enum vblk_config { CAPACITY = 0, SEG_MAX = 12, BLK_SIZE = 20, PHYSICAL_EXP = 24, MIN_IO_SIZE = 26, OPT_IO_SIZE = 28,
+	NUM_QUEUES = 34, MAX_DISCARD = 36, MAX_DISCARD_SEG = 40, DISCARD_ALIGN = 44, MAX_ZEROES = 48, MAX_ZEROES_SEG = 52,
 	ZEROES_MAY_UNMAP = 56, CONFIG_SIZE = 60 };
 
 #define UNMAP 1u
@@ -89,9 +89,11 @@ static void slot_submit(struct vblk_slot *s, enum block_op op, u64 sector, u64 s
 	b->store.ops->submit(&b->store, &s->rq);
 }
 
+/* Of the disk, and whole blocks of BLK_SIZE: the driver was told. */
 static bool in_range(const struct vblk *b, u64 sector, u64 sectors)
 {
-	return sector <= b->store.sectors && sectors <= b->store.sectors - sector;
+	return sector <= b->store.sectors && sectors <= b->store.sectors - sector &&
+		!((sector | sectors) & (BIT(b->store.logical_shift) - 1));
 }
 
 /* Cut n bytes off the front of pieces [*first, *first + *count). They hold that much. */
@@ -291,9 +293,10 @@ static void config_fill(const struct vblk *b, u8 *c, u32 queues)
 {
 	put(c + CAPACITY, b->store.sectors, 8);
 	put(c + SEG_MAX, VIRTQ_PIECES_MAX - 2, 4);
-	put(c + BLK_SIZE, BLOCK_SECTOR, 4);
-	c[PHYSICAL_EXP] = b->store.physical_shift;
-	put(c + OPT_IO_SIZE, 64 * KiB / BLOCK_SECTOR, 4);
+	put(c + BLK_SIZE, BLOCK_SECTOR << b->store.logical_shift, 4);
+	c[PHYSICAL_EXP] = (u8)(b->store.physical_shift - b->store.logical_shift);	/* from here on in blocks of BLK_SIZE */
+	put(c + MIN_IO_SIZE, BIT(c[PHYSICAL_EXP]), 2);
+	put(c + OPT_IO_SIZE, 64 * KiB / BLOCK_SECTOR >> b->store.logical_shift, 4);
 	put(c + NUM_QUEUES, queues, 2);
 	put(c + MAX_DISCARD, ERASE_SECTORS_MAX, 4);
 	put(c + MAX_DISCARD_SEG, 1, 4);

@@ -10,6 +10,8 @@
 #define ROUTE_TRIES 2u
 #define CLOSE_LOOK_NS 100000ul		/* are memory and requests of queues that were asked back done with? */
 #define LAZY_MANY 16u			/* buffers: no longer a reason to be late */
+#define BULK 16u			/* buffers between two interrupts: who gets so many can do with fewer */
+#define BULK_BYTES 65536u
 
 /* --- whose queues ------------------------------------------------------------------------------------------------- */
 
@@ -19,6 +21,8 @@ static void take(struct virtio_remote *r, u32 queue)
 		r->stopped = false;
 	r->lent |= BIT32(queue);
 	r->told[queue] = r->since[queue] = 0;
+	r->gap[queue] = r->kind->gap_ns;
+	r->told_bytes[queue] = r->d->bytes;
 	virtio_remote_wake(r, queue);
 	if (r->kind->taken)
 		r->kind->taken(r->d, queue);
@@ -197,27 +201,48 @@ static bool is_halted(const struct guest *g, u64 route)
 	return vcpu < 0 || load_relaxed(&g->vcpu[vcpu].halted_since);
 }
 
+/* Of a lazy queue. A vcpu that runs frees buffers when it adds some; one that halts may wait for just these. */
+static bool is_early_lazy(struct virtio_remote *r, u32 queue, u64 now, bool halted)
+{
+	u64 until;
+
+	if (!r->since[queue])
+		r->since[queue] = now;
+	until = r->since[queue] + ns_to_ticks(halted ? r->kind->lazy_ns : MAX(r->kind->lazy_ns, r->kind->gap_max_ns));
+	if (now < until)
+		control_work_by(until);
+	return now < until;
+}
+
 /* Not yet? Then we come again in time. */
 static bool is_early(struct virtio_remote *r, u32 queue, u64 now)
 {
 	const struct virtq *q = &r->d->queue[queue];
+	bool halted;
 	u64 until;
 
-	if (r->lazy >> queue & 1 && q->given < LAZY_MANY) {
-		if (!r->since[queue])
-			r->since[queue] = now;
-		until = r->since[queue] + ns_to_ticks(r->kind->lazy_ns);
-		if (now < until)
-			control_work_by(until);
-		return now < until;
-	}
 	if (!r->kind->gap_ns)
 		return false;
-	until = r->told[queue] + ns_to_ticks(r->kind->gap_ns);
-	if (now >= until || is_halted(q->g, load_relaxed(&q->route)))
+	halted = is_halted(q->g, load_relaxed(&q->route));
+	if (r->lazy >> queue & 1 && q->given < (halted ? LAZY_MANY : MAX(LAZY_MANY, q->size / 2u)))
+		return is_early_lazy(r, queue, now, halted);
+	until = r->told[queue] + ns_to_ticks(q->given < q->size / 2 ? r->gap[queue] : r->kind->gap_ns);
+	if (now >= until || halted)
 		return false;
 	control_work_linger(until);	/* it may halt before */
 	return true;
+}
+
+/* How soon the next one may come: who runs while much passes is interrupted ever less. */
+static void set_gap(struct virtio_remote *r, u32 queue)
+{
+	const struct virtq *q = &r->d->queue[queue];
+	bool bulk = q->given >= BULK || r->d->bytes - r->told_bytes[queue] >= BULK_BYTES;
+
+	if (is_halted(q->g, load_relaxed(&q->route)))
+		bulk = false;
+	r->gap[queue] = bulk ? MIN(r->gap[queue] * 2, MAX(r->kind->gap_max_ns, r->kind->gap_ns)) : r->kind->gap_ns;
+	r->told_bytes[queue] = r->d->bytes;
 }
 
 void virtio_remote_tell(struct virtio_remote *r, u64 now)
@@ -230,6 +255,7 @@ void virtio_remote_tell(struct virtio_remote *r, u64 now)
 			if (is_early(r, queue, now))
 				continue;
 			r->told[queue] = now;
+			set_gap(r, queue);
 			interrupt(r, queue);
 		}
 		virtq_told(q);

@@ -30,6 +30,9 @@ struct virtio_remote_kind {
 	/* A vcpu that runs is interrupted for a queue no sooner than so many ns after the last time, and not at all when its
 	 * driver has seen everything by then. A vcpu that halts is interrupted at once. */
 	u32 gap_ns;
+	/* Where much is given back, or passes the device, between two interrupts, that time doubles from one to the next, up to
+	 * this; not where half of the queue waits for the driver. 0: it stays. */
+	u32 gap_max_ns;
 	/* Asked on each look, before queues are served. null: nothing to do. Control core. */
 	void (*look)(struct virtio_device *d, u64 now);
 	/* WORK_ALWAYS, or WORK_ON_CALL: whoever wakes a queue or flushes it out of serve() says control_work_wake(work). */
@@ -66,6 +69,8 @@ struct virtio_remote {
 	u64 worked;			/* TSC of the last work */
 	u64 linger;			/* WORK_ON_CALL: TSC, until then the core does not halt for awake queues; the kind's */
 	u64 told[VIRTIO_QUEUES_MAX];	/* TSC of the last interrupt */
+	u64 told_bytes[VIRTIO_QUEUES_MAX];	/* d->bytes then */
+	u32 gap[VIRTIO_QUEUES_MAX];	/* ns from it to the next */
 	u64 since[VIRTIO_QUEUES_MAX];	/* TSC at which it was wanted first; 0: not looked at yet */
 	u64 slow_interrupts;		/* counted */
 };

@@ -6,8 +6,10 @@
 #include <hv/lib.h>
 
 #define LINK_UP 1u
+#define ANNOUNCE 2u
 #define QUEUE_SIZE 256u
 #define GAP_NS 100000u			/* as long as frames keep coming, a vcpu that runs is interrupted 10,000 times a second */
+#define GAP_MAX_NS 400000u		/* or 2,500 times, in bulk, where it does not halt in between */
 #define LAZY_NS 300000u			/* drivers free what was sent when they send; only who waits for it needs to be told */
 
 enum vnet_config { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_MTU = 10, CONFIG_KEY = 17,
@@ -16,7 +18,7 @@ enum vnet_config { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_M
 #define FEATURES (BIT(VNET_F_CSUM) | BIT(VNET_F_GUEST_OFFLOADS) | BIT(VNET_F_MTU) | BIT(VNET_F_MAC) | BIT(VNET_F_HOST_TSO4) | \
 	BIT(VNET_F_HOST_TSO6) | BIT(VNET_F_HOST_ECN) | BIT(VNET_F_MRG_RXBUF) | BIT(VNET_F_STATUS) | BIT(VNET_F_CTRL_VQ) | \
 	BIT(VNET_F_CTRL_RX) | BIT(VNET_F_CTRL_VLAN) | BIT(VNET_F_CTRL_RX_EXTRA) | BIT(VNET_F_CTRL_MAC) | \
-	BIT(VNET_F_HOST_USO) | VNET_GUEST_OFFLOADS)
+	BIT(VNET_F_HOST_USO) | BIT(VNET_F_GUEST_ANNOUNCE) | VNET_GUEST_OFFLOADS)
 
 #define PAIRS_FEATURES (BIT(VNET_F_MQ) | BIT(VNET_F_RSS))
 
@@ -40,7 +42,23 @@ static void flush(struct net_port *p)
 		virtio_remote_flush(&n->remote, (u32)__builtin_ctz(n->dirty));
 }
 
-static const struct net_port_ops port_ops = { .deliver = vnet_deliver, .flush = flush };
+/* VIRTIO 1.2 "Gratuitous Packet Sending". */
+static void announce(struct net_port *p)
+{
+	struct vnet *n = p->owner;
+
+	if (!virtio_remote_has(&n->remote, VNET_RX) || !virtio_has(&n->d, VNET_F_GUEST_ANNOUNCE))
+		return;
+	store_relaxed(&n->d.config[CONFIG_STATUS], (u8)(LINK_UP | ANNOUNCE));
+	virtio_remote_config_changed(&n->remote);
+}
+
+void vnet_announced(struct vnet *n)
+{
+	store_relaxed(&n->d.config[CONFIG_STATUS], (u8)LINK_UP);
+}
+
+static const struct net_port_ops port_ops = { .deliver = vnet_deliver, .flush = flush, .announce = announce };
 
 /* --- queues ------------------------------------------------------------------------------------------------------- */
 
@@ -91,7 +109,7 @@ static bool drop(struct virtio_device *d, u32 queue)
 }
 
 static const struct virtio_remote_kind remote_kind = { .name = "virtio-net model", .serve = serve, .taken = taken, .drop = drop,
-	.gap_ns = GAP_NS, .lazy_ns = LAZY_NS };
+	.gap_ns = GAP_NS, .gap_max_ns = GAP_MAX_NS, .lazy_ns = LAZY_NS };
 
 /* --- life, on one of the guest's cores; nothing is lent ------------------------------------------------------------- */
 
@@ -112,6 +130,7 @@ static void reset(struct virtio_device *d)
 	vnet_filter_reset(n);
 	vnet_steer_reset(n);
 	memcpy(d->config + CONFIG_MAC, n->own_mac, NET_MAC);
+	vnet_announced(n);
 }
 
 static void describe(const struct virtio_device *d, char *to, size_t size)
@@ -147,7 +166,6 @@ int vnet_add(struct guest *g, struct vnet *n, const u8 mac[NET_MAC], u16 mtu, vo
 	memcpy(n->port.mac, mac, NET_MAC);
 	memcpy(n->own_mac, mac, NET_MAC);
 	vnet_send_init(n);
-	config[CONFIG_STATUS] = LINK_UP;
 	config[CONFIG_PAIRS] = (u8)pairs;
 	config[CONFIG_KEY] = VNET_KEY;
 	config[CONFIG_TABLE] = VNET_TABLE;

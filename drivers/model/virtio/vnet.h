@@ -14,11 +14,12 @@
 #define VNET_SLOT 0x10			/* the first card's, as for the other model */
 #define VNET_ADDRESSES 32u		/* of each kind in the filter; more: all pass */
 
-enum vnet_feature { VNET_F_CSUM = 0, VNET_F_GUEST_CSUM = 1, VNET_F_GUEST_OFFLOADS = 2, VNET_F_MTU = 3, VNET_F_MAC = 5,
-	VNET_F_GUEST_TSO4 = 7, VNET_F_GUEST_TSO6 = 8, VNET_F_GUEST_ECN = 9, VNET_F_HOST_TSO4 = 11, VNET_F_HOST_TSO6 = 12,
-	VNET_F_HOST_ECN = 13, VNET_F_MRG_RXBUF = 15, VNET_F_STATUS = 16, VNET_F_CTRL_VQ = 17, VNET_F_CTRL_RX = 18,
-	VNET_F_CTRL_VLAN = 19, VNET_F_CTRL_RX_EXTRA = 20, VNET_F_MQ = 22, VNET_F_CTRL_MAC = 23, VNET_F_GUEST_USO4 = 54,
-	VNET_F_GUEST_USO6 = 55, VNET_F_HOST_USO = 56, VNET_F_RSS = 60 };
+enum vnet_feature { VNET_F_CSUM = 0, VNET_F_GUEST_CSUM = 1, VNET_F_GUEST_OFFLOADS = 2, VNET_F_MTU = 3,
+	VNET_F_MAC = 5, VNET_F_GUEST_TSO4 = 7, VNET_F_GUEST_TSO6 = 8, VNET_F_GUEST_ECN = 9, VNET_F_HOST_TSO4 = 11,
+	VNET_F_HOST_TSO6 = 12, VNET_F_HOST_ECN = 13, VNET_F_MRG_RXBUF = 15, VNET_F_STATUS = 16, VNET_F_CTRL_VQ = 17,
+	VNET_F_CTRL_RX = 18, VNET_F_CTRL_VLAN = 19, VNET_F_CTRL_RX_EXTRA = 20, VNET_F_GUEST_ANNOUNCE = 21,
+	VNET_F_MQ = 22, VNET_F_CTRL_MAC = 23, VNET_F_GUEST_USO4 = 54, VNET_F_GUEST_USO6 = 55, VNET_F_HOST_USO = 56,
+	VNET_F_RSS = 60 };
 
 /* Of the first pair, and what follows it; with VNET_F_MQ or RSS the control queue is behind all pairs. */
 enum vnet_queue { VNET_RX, VNET_TX, VNET_CONTROL };
@@ -112,8 +113,9 @@ int vnet_add(struct guest *g, struct vnet *n, const u8 mac[NET_MAC], u16 mtu, vo
 
 /* --- between the files of the card ------------------------------------------------------------------------------ */
 
-/* vnet.c: what the driver takes by now, into the port. */
+/* vnet.c: what the driver takes by now, into the port; it has announced itself. */
 void vnet_port_update(struct vnet *n);
+void vnet_announced(struct vnet *n);
 
 /* vnet_steer.c: the pair that gets a frame; a frame was sent out of a pair; commands of the driver's; as after a reset. */
 u32 vnet_steer(const struct vnet *n, const struct net_frame *f);

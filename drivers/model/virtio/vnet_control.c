@@ -11,9 +11,9 @@
 #define ACK_OK 0u
 #define ACK_ERROR 1u
 
-enum class { CLASS_RX = 0, CLASS_MAC = 1, CLASS_VLAN = 2, CLASS_PAIRS = 4, CLASS_OFFLOADS = 5 };
+enum class { CLASS_RX = 0, CLASS_MAC = 1, CLASS_VLAN = 2, CLASS_ANNOUNCE = 3, CLASS_PAIRS = 4, CLASS_OFFLOADS = 5 };
 enum rx_command { RX_PROMISCUOUS, RX_ALL_MULTICAST, RX_ALL_UNICAST, RX_NO_MULTICAST, RX_NO_UNICAST, RX_NO_BROADCAST };
-enum { MAC_TABLE = 0, MAC_ADDRESS = 1, VLAN_ADD = 0, VLAN_REMOVE = 1, OFFLOADS_SET = 0 };
+enum { MAC_TABLE = 0, MAC_ADDRESS = 1, VLAN_ADD = 0, VLAN_REMOVE = 1, ANNOUNCED = 0, OFFLOADS_SET = 0 };
 
 /* --- the filter --------------------------------------------------------------------------------------------------- */
 
@@ -142,6 +142,14 @@ static bool command_offloads(struct vnet *n, u8 command, const struct virtq_chai
 	return true;
 }
 
+static bool command_announce(struct vnet *n, u8 command, const struct virtq_chain *c)
+{
+	if (command != ANNOUNCED || !virtio_has(&n->d, VNET_F_GUEST_ANNOUNCE) || c->read_bytes != COMMAND)
+		return false;
+	vnet_announced(n);
+	return true;
+}
+
 static bool command(struct vnet *n, const struct virtq_chain *c)
 {
 	u8 head[COMMAND];
@@ -152,6 +160,7 @@ static bool command(struct vnet *n, const struct virtq_chain *c)
 	case CLASS_RX:		return command_rx(n, head[1], c);
 	case CLASS_MAC:		return command_mac(n, head[1], c);
 	case CLASS_VLAN:	return command_vlan(n, head[1], c);
+	case CLASS_ANNOUNCE:	return command_announce(n, head[1], c);
 	case CLASS_PAIRS:	return vnet_steer_command(n, head[1], c);
 	case CLASS_OFFLOADS:	return command_offloads(n, head[1], c);
 	default:		return false;

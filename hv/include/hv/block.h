@@ -40,7 +40,8 @@ struct block_store {
 	void *bytes;			/* a store in RAM: where */
 	u64 sectors;
 	bool readonly;			/* WRITE, DISCARD and ZERO are never submitted then */
-	u8 physical_shift;		/* log2 of the sectors that are best written together */
+	u8 logical_shift;		/* log2 of the sectors that can only be asked for together, and begin together */
+	u8 physical_shift;		/* log2 of the sectors that are best written together, not below that */
 	char serial[BLOCK_SERIAL_SIZE + 1];
 	void *backend;			/* the store's own */
 

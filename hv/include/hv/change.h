@@ -18,6 +18,10 @@ int change_may_set(const struct guest *g, const struct plan_guest *wanted, struc
 /* Would these guests hold on this machine, all together, with the switches that it has? p gets those. */
 int change_may_apply(struct plan *p, struct plan_errors *errors);
 
+/* The same with its own [machine] and switches: what this machine would be if it started with p. Null: errors says why not; else it
+ * stays until the next call of any of these. */
+const struct resolved_plan *change_imagine(const struct plan *p, struct plan_errors *errors);
+
 /* g goes, in two steps: it is off, nothing works in its RAM, which is cleared. After the first its cores do
  * host_reload_tables(); with the second its RAM is free for others and g is no more. Or one as wanted takes its place, which
  * change_may_set() has allowed: it is returned. Should there be no memory for it, the old one is made again, and errors says so

@@ -62,6 +62,10 @@ bool host_sees_guests(u32 core);
 int host_map_files(const struct boot_info *info, u32 core);
 const void *host_file_ptr(u64 hpa);
 
+/* Let the control core write a file that comes later, at host_file_ptr(base); or not see it any more. Whole blocks. Control core,
+ * interrupts off. -E_NOMEM. */
+int host_map_file(u64 base, u64 size, bool there);
+
 /* The first guest-physical address of this range of g's RAM that its nested tables do not lead to where it belongs;
  * ~0: none. For the audit. */
 u64 host_guest_other(const struct guest *g, u32 range);

@@ -29,6 +29,9 @@ int fmt_vprint(char *to, size_t size, const char *fmt, va_list ap) PRINTF_LIKE(3
 /* "4 GiB", "512 KiB", "1.5 GiB": bytes in words with a unit. Returns to. */
 char *fmt_bytes(char *to, size_t size, u64 bytes);
 
+/* "512MiB", "20GiB", with KiB to TiB: bytes below 2^52; 0: it is no such size. */
+u64 size_of_words(const char *words);
+
 /* Our own broken invariants end in a panic that names the place; kept in every build. */
 NORETURN void assert_failed(const char *what, const char *file, int line);
 #define assert(x) ((x) ? (void)0 : assert_failed(#x, __FILE__, __LINE__))

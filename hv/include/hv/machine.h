@@ -51,6 +51,7 @@ struct cpu_facts {
 	u32 family, model, stepping;
 	u32 microcode;			/* revision; 0: not told (under another hypervisor) */
 	bool hypervisor;		/* we run under one */
+	u32 smt_shift, l3_shift;	/* APIC ids that are alike above so many bits: threads of a core, sharers of an L3 */
 };
 void cpu_facts_read(struct cpu_facts *facts);
 

@@ -43,6 +43,19 @@ struct net_frame {
 
 enum net_verdict { NET_TAKEN, NET_HELD, NET_NO_ROOM, NET_TOO_LONG, NET_DOWN, NET_REFUSED };
 
+/* In line, as it is asked for every frame. */
+static inline bool net_mac_equal(const u8 *a, const u8 *b)
+{
+	u32 a4, b4;
+	u16 a2, b2;
+
+	__builtin_memcpy(&a4, a, 4);
+	__builtin_memcpy(&b4, b, 4);
+	__builtin_memcpy(&a2, a + 4, 2);
+	__builtin_memcpy(&b2, b + 4, 2);
+	return a4 == b4 && a2 == b2;
+}
+
 /* Copy n bytes from byte skip on out of a frame; less if it is shorter. Returns how many. */
 u32 net_copy(const struct net_frame *f, u32 skip, void *to, u32 n);
 
@@ -66,6 +79,8 @@ struct netdev_ops {
 	void (*promiscuous)(struct netdev *n, bool on);
 	/* Let only these VLANs in, bit id set; null: all. Optional. */
 	void (*vlan_filter)(struct netdev *n, const u64 *ids);
+	/* The operator has it reset, as after a hang: from its next poll() on it is down for some turns. Optional. */
+	void (*reset)(struct netdev *n);
 };
 
 struct netdev {
@@ -105,6 +120,8 @@ struct net_port_ops {
 	enum net_verdict (*deliver)(struct net_port *p, struct net_frame *f);
 	/* The last deliver() of a burst is over: interrupt, doorbell. Null: nothing to do. */
 	void (*flush)(struct net_port *p);
+	/* The network may have forgotten where the owner's addresses are: let it say so again. Null: it has no way to. */
+	void (*announce)(struct net_port *p);
 };
 
 enum net_port_kind { NET_PORT_GUEST, NET_PORT_UPLINK, NET_PORT_HOST, NET_PORT_NAT };

@@ -59,6 +59,13 @@ struct host_driver {
 	/* Take the function: map BARs, get memory, reset it; waits are bounded. Boot core, before the seal: the last moment for
 	 * mmio_map(). 0: it is ours from now on; else give back nothing, say why in p->why. */
 	int (*probe)(struct host_pci *p);
+	/* Hot plug, null where a driver knows none. Memory for a function that may come to bdf: what p->state will be; boot core,
+	 * before the seal; null: none. Then, control core: take p, whose state that is, or what probe() made for the function that
+	 * was in this slot before; as probe(), but nothing is allocated and nothing waits. And: whoever was there is gone, and the
+	 * driver has let go of it, so that plug() may come. */
+	void *(*reserve)(u16 bdf);
+	int (*plug)(struct host_pci *p);
+	bool (*is_free)(const void *state);
 	/* The event loop begins: messages may be switched on. Control core. Null: nothing to do. */
 	void (*start)(struct host_pci *p);
 	/* One round of the event loop (at least every 5 ms, and when its message came): look, act, return at once. Control

@@ -77,7 +77,7 @@ struct storage_client {
 	bool mapped;			/* of a snapshot or a clone: where its sectors are, is asked for each request */
 	u8 layer;			/* which, in snap; or that it writes the origin */
 	u32 held;			/* requests that wait there; counted in queued, too */
-	s64 deficit;			/* bytes that it may still ask for in this round */
+	u64 served;			/* bytes that it has asked its disk for, as if its weight were STORAGE_WEIGHT; wraps */
 	u64 iops_due, bandwidth_due;	/* TSC up to which it has used its limits */
 	struct storage_stats stats;
 };
@@ -179,6 +179,10 @@ const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, voi
 const char *volume_import(struct storage_disk *s, const char *name, const char *file, volume_ended_fn *ended, void *arg);
 const char *volume_clone(struct volume *v, struct storage_disk *s, const char *name, volume_ended_fn *ended, void *arg);
 u64 volume_largest_gap(const struct storage_disk *s);
+/* A volume is being filled with the file at these bytes. */
+bool volume_imports(const void *file);
+/* How far import or clone has come in filling v, in bytes; false: it is not being filled. */
+bool volume_progress(const struct volume *v, u64 *done, u64 *all);
 
 /* Snapshots and copy-on-write clones of a volume, on its disk (docs/snapshots.md); one change of them at a time. They
  * are volumes too: a snapshot can be read, a clone written, both deleted. A snapshot is what the volume was between two

@@ -22,7 +22,7 @@
 #define PBUF_POOL_BUFSIZE		1600
 #define MEMP_NUM_RAW_PCB		4
 #define MEMP_NUM_UDP_PCB		24
-#define MEMP_NUM_TCP_PCB		48	/* the web page and its API: an operator or ten */
+#define MEMP_NUM_TCP_PCB		128	/* 40 clients of the API, 64 on their way, some that end: hv/web/wire_tcp.c */
 #define MEMP_NUM_TCP_PCB_LISTEN		8
 #define MEMP_NUM_TCP_SEG		512
 #define MEMP_NUM_ARP_QUEUE		32
@@ -99,6 +99,11 @@
 #define LWIP_TCP_SACK_OUT		1
 /* Nobody may foretell the first sequence number. RFC 6528 */
 #define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) bulkhead_random32()
+/* A flood of half-open connections pushes out its own oldest ones: hv/net/stack.c. */
+struct tcp_pcb;
+struct tcp_hdr;
+int bulkhead_tcp_input(struct tcp_pcb *pcb, const struct tcp_hdr *head);
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, length, first, second, p) ((err_t)bulkhead_tcp_input(pcb, head))
 /* Ports of our own connections are lwIP's usual ones, C000H and up; NAT gives out 8000H to BFFFH (hv/net/nat.h). */
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
 

@@ -543,6 +543,7 @@ WEAK void datastore_drop(const struct guest *g) { }
 WEAK struct guest *change_add(const struct plan_guest *wanted, struct plan_errors *errors) { return NULL; }
 WEAK int change_may_drop(const struct guest *g, struct plan_errors *errors) { return 0; }
 WEAK int change_may_set(const struct guest *g, const struct plan_guest *wanted, struct plan_errors *errors) { return 0; }
+WEAK const struct resolved_plan *change_imagine(const struct plan *p, struct plan_errors *errors) { return machine_resolved; }
 WEAK int change_may_apply(struct plan *p, struct plan_errors *errors) { return 0; }
 WEAK void change_drop_begin(struct guest *g) { }
 WEAK void change_drop_end(struct guest *g) { guests[g->index] = NULL; }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/requests.c hv/control/plan_apply.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_https.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
+/* SOURCES: hv/control/requests.c hv/control/plan_apply.c hv/control/plan_diff.c hv/core/plan_show.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_https.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c tests/unit/hv/control/fake_machine.c */
 /* Requests that change the plan: in turn, each to its end, with an answer; whatever fails leaves all as it was. The test is the
  * layer below: what admission and memory say. */
 #include "fake_machine.h"
@@ -330,6 +330,71 @@ static void test_apply(void **state)
 	assert_false(plan_apply_busy());
 }
 
+/* An operator's text: each change is told, by key; dry it stays at that. */
+
+static char told[2000];
+
+static void tell(void *arg, const struct plan_change *c)
+{
+	size_t n = strlen(told);
+
+	snprintf(told + n, sizeof(told) - n, "%s %s %s: %.*s > %.*s\n", c->what, c->table, c->key, (int)c->from_size, c->from,
+		 (int)c->to_size, c->to);
+}
+
+static const char *put_plan(const char *text, bool dry, struct plan_errors *errors)
+{
+	told[0] = 0;
+	plan_errors_init(errors, "plan");
+	return plan_apply_text(text, (u32)strlen(text), dry, errors, tell, NULL);
+}
+
+static void test_put(void **state)
+{
+	static struct plan_errors errors;
+	static const char wanted[] = "[guest.web]\ncores = 2\nmemory = \"64MiB\"\nboot = { type = \"elf\", file = \"k\" }\n"
+				     "[guest.new]\n" GUEST;
+	const char *why;
+
+	plan.machine = (struct plan_machine){ .serial_baud = 115200, .screen = true, .log = LOG_INFO };
+	plan.guest[0].cores.count = 2;
+	str_copy(plan.guest[0].boot.kernel, PLAN_PATH_SIZE, "k");
+	plan.guest[0].boot.type = BOOT_ELF;
+	plan.guest[0].apic = PLAN_APIC_VIRTUAL;
+	assert_null(put_plan(wanted, true, &errors));
+	assert_string_equal(told, "change guest.web memory: \"512MiB\" > \"64MiB\"\ndelete guest.database :  > \n"
+			    "create guest.new :  > \n");
+	assert_false(plan_apply_busy());
+	assert_int_equal(drops + adds, 0);
+	/* What only a start changes is named. */
+	why = put_plan("[machine]\nlog = \"debug\"\n[guest.new]\n" GUEST, false, &errors);
+	assert_non_null(why);
+	assert_int_equal(errors.count, 1);
+	assert_non_null(strstr(errors.error[0].text, "error PLAN-RESTART: plan:0: machine.log: \"info\", as it is: "));
+	assert_non_null(put_plan("[guest.new]\ncores = 0\n", false, &errors));
+	assert_true(errors.count > 1);
+	assert_non_null(put_plan("", false, &errors));
+	refuse_with = NULL;
+	life_start(&fake_guest[0], now);
+	assert_string_equal(put_plan(wanted, false, &errors), "guest web would change: it runs: `stop` or `kill` it first");
+	assert_false(plan_apply_busy());
+	assert_int_equal(drops + adds, 0);
+	((struct plan_guest *)fake_guest[1].plan)->locked = true;
+	assert_non_null(put_plan(wanted, true, &errors));
+	((struct plan_guest *)fake_guest[1].plan)->locked = false;
+	setup(NULL);
+	plan.machine = (struct plan_machine){ .serial_baud = 115200, .screen = true, .log = LOG_INFO };
+	assert_null(put_plan(wanted, false, &errors));
+	assert_true(plan_apply_busy());
+	assert_string_equal(put_plan(wanted, true, &errors), "one is being taken up");
+	for (u32 i = 0; i < 60 && plan_apply_busy(); i++) {
+		plan_apply_step();
+		turn();
+	}
+	assert_int_equal(drops, 2);
+	assert_int_equal(adds, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -339,6 +404,7 @@ int main(void)
 		cmocka_unit_test_setup(test_set, setup),
 		cmocka_unit_test_setup(test_queue, setup),
 		cmocka_unit_test_setup(test_apply, setup),
+		cmocka_unit_test_setup(test_put, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

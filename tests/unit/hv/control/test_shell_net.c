@@ -190,6 +190,38 @@ static void test_mirror(void **state)
 	expect("usage");
 }
 
+static u32 resets;
+
+static void card_reset(struct netdev *n)
+{
+	resets++;
+}
+
+static void test_reset(void **state)
+{
+	static const struct netdev_ops can = { .reset = card_reset }, cannot = { .reset = NULL };
+	struct netdev card = { .ops = &cannot };
+
+	(void)state;
+	sw->card = NULL;
+	run("net reset p9");
+	expect("only network cards");
+	sw->card = &card;
+	run("net reset p9");
+	expect("only network cards");
+	card.ops = &can;
+	run("net reset p1");
+	expect("only network cards");
+	run("net reset");
+	expect("usage");
+	run("net reset p7");
+	expect("no port is called \"p7\"");
+	assert_int_equal(resets, 0);
+	run("net reset p9");
+	expect("p9 is being reset");
+	assert_int_equal(resets, 1);
+}
+
 static void test_capture(void **state)
 {
 	(void)state;
@@ -268,7 +300,7 @@ static void test_capture_to_a_file(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { ROW(test_list), ROW(test_port), ROW(test_mirror), ROW(test_capture), ROW(test_capture_to_a_file) };
+	const struct CMUnitTest tests[] = { ROW(test_list), ROW(test_port), ROW(test_mirror), ROW(test_reset), ROW(test_capture), ROW(test_capture_to_a_file) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

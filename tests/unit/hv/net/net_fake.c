@@ -13,7 +13,13 @@
 #include <hv/random.h>
 #include <hv/time.h>
 
+#include "hv/net/host_services.h"
+
 #define QUEUE 64
+
+uint32_t bulkhead_sntp_delay(void);
+void bulkhead_sntp_get(uint32_t *seconds, uint32_t *us);
+void bulkhead_sntp_set(uint32_t seconds, uint32_t us);
 
 struct net_switch {
 	struct net_port *port[4];
@@ -170,4 +176,36 @@ void log_write(enum log_level level, const char *fmt, ...)
 	vsnprintf(logged + used, 300, fmt, ap);
 	va_end(ap);
 	strcat(logged, "\n");
+}
+
+/* Time, mDNS, syslog have tests of their own. */
+__attribute__((weak)) void host_services_begin(const struct plan_machine *m, struct host_port *own, const char *hostname)
+{
+}
+
+void host_services_look(struct host_port *own)
+{
+}
+
+void host_services_poll(u64 now)
+{
+}
+
+uint32_t bulkhead_sntp_delay(void)
+{
+	return 64000;
+}
+
+void bulkhead_sntp_get(uint32_t *seconds, uint32_t *us)
+{
+	*seconds = *us = 0;
+}
+
+void bulkhead_sntp_set(uint32_t seconds, uint32_t us)
+{
+}
+
+u64 mul_div(u64 ticks, u64 num, u64 den)
+{
+	return (u64)((unsigned __int128)ticks * num / den);
 }

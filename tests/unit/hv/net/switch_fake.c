@@ -101,7 +101,7 @@ static void fake_flush(struct net_port *p)
 	((struct fake_port *)p->owner)->flushed++;
 }
 
-static const struct net_port_ops fake_ops = { fake_deliver, fake_flush };
+static const struct net_port_ops fake_ops = { .deliver = fake_deliver, .flush = fake_flush };
 
 struct fake_port *fake_port_new(struct net_switch *s, enum net_port_kind kind, u8 last, void (*config)(struct net_port *p))
 {

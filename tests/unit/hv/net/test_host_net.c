@@ -38,16 +38,6 @@ void host_services_begin(const struct plan_machine *m, struct host_port *host, c
 {
 	assert_string_equal(hostname, "bulkhead-box");
 }
-void host_services_look(struct host_port *host) { }
-void host_services_poll(u64 now) { }
-
-u64 mul_div(u64 ticks, u64 num, u64 den) { return (u64)((unsigned __int128)ticks * num / den); }
-uint32_t bulkhead_sntp_delay(void);
-void bulkhead_sntp_get(uint32_t *seconds, uint32_t *us);
-void bulkhead_sntp_set(uint32_t seconds, uint32_t us);
-uint32_t bulkhead_sntp_delay(void) { return 64000; }
-void bulkhead_sntp_get(uint32_t *seconds, uint32_t *us) { *seconds = *us = 0; }
-void bulkhead_sntp_set(uint32_t seconds, uint32_t us) { }
 
 static void make_plan(enum plan_host_how how)
 {

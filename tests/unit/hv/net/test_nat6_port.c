@@ -12,7 +12,6 @@
 #include <hv/lib.h>
 
 #include "hv/net/host_port.h"
-#include "hv/net/host_services.h"
 #include "hv/net/inet.h"
 #include "hv/net/nat6_port.h"
 #include "hv/net/stack.h"
@@ -27,17 +26,6 @@ static const u8 host[16] = { 0x20, 1, 0xd, 0xb8, [15] = 5 }, far[16] = { 0x20, 1
 static struct plan plan;
 static struct resolved_plan rp;
 static u8 frame[2000], web[16];
-
-void host_services_begin(const struct plan_machine *m, struct host_port *own, const char *hostname) { }
-void host_services_look(struct host_port *own) { }
-void host_services_poll(u64 now) { }
-u64 mul_div(u64 ticks, u64 num, u64 den) { return (u64)((unsigned __int128)ticks * num / den); }
-uint32_t bulkhead_sntp_delay(void);
-void bulkhead_sntp_get(uint32_t *seconds, uint32_t *us);
-void bulkhead_sntp_set(uint32_t seconds, uint32_t us);
-uint32_t bulkhead_sntp_delay(void) { return 64000; }
-void bulkhead_sntp_get(uint32_t *seconds, uint32_t *us) { *seconds = *us = 0; }
-void bulkhead_sntp_set(uint32_t seconds, uint32_t us) { }
 
 static void forget_sent(void)
 {

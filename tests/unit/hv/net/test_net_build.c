@@ -33,7 +33,14 @@ static enum net_verdict guest_deliver(struct net_port *p, struct net_frame *f)
 	return NET_TAKEN;
 }
 
-static const struct net_port_ops guest_ops = { .deliver = guest_deliver };
+static u32 announced;			/* a bit each: guest * PLAN_NETS_MAX + device */
+
+static void guest_announce(struct net_port *p)
+{
+	announced |= BIT32(p - guest_port[0]);
+}
+
+static const struct net_port_ops guest_ops = { .deliver = guest_deliver, .announce = guest_announce };
 
 struct net_port *pc_net_port(struct guest *g, u32 index)
 {
@@ -185,8 +192,10 @@ static void test_all(void **state)
 		make_ether(f, 50, 1, 0x88b5, 100);
 		input(&guest_port[0][0], f, len);
 		assert_int_equal(sent, 1);
+		assert_int_equal(announced, 0);
 		card[1].link = true;
 		card[1].link_changed(&card[1]);
+		assert_int_equal(announced, BIT32(0) | BIT32(PLAN_NETS_MAX));	/* who is on that switch */
 		input(&guest_port[0][0], f, len);
 		assert_int_equal(sent, 2);
 	}

@@ -42,7 +42,7 @@ static struct {
 	u64 hold_length;		/* requests of so many sectors are not answered */
 	/* Requests of op to sectors in [from, to) are answered so, `times` times, after `skip` of them. */
 	struct { enum block_op op; u64 from, to; u32 skip, times; enum disk_result result; } fail;
-	u64 writes, reads, flushes;
+	u64 writes, reads, flushes, discarded;	/* the last: sectors */
 } fake;
 
 /* What was written, sector by sector, in the order in which the disk did it. */
@@ -177,6 +177,10 @@ static void carry_out(struct disk_request *rq)
 			flush_at[flush_count++] = written_count;
 		break;
 	case BLOCK_DISCARD:
+		memset(fake.bytes + at, 0xdd, rq->sectors * 512);
+		for (u64 s = rq->sector; s < rq->sector + rq->sectors; s++)
+			record(s, fake.bytes + s * 512, false);
+		fake.discarded += rq->sectors;
 		break;
 	}
 }

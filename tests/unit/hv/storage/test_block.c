@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/queue.c */
+/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/depth.c hv/storage/queue.c */
 /* The block layer before a disk that only remembers what it was asked: cutting, merging, copying, flushes, errors, shares. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/queue.c hv/storage/disks.c hv/storage/volume.c hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/gpt_job.c hv/storage/gpt_change.c hv/storage/copy.c hv/storage/snap_change.c hv/storage/snap_format.c hv/storage/snap_gate.c hv/storage/snap_load.c hv/storage/snap_log.c hv/storage/snap_map.c hv/storage/snap_rollback.c hv/storage/snap_store.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/depth.c hv/storage/queue.c hv/storage/disks.c hv/storage/volume.c hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/gpt_job.c hv/storage/gpt_change.c hv/storage/copy.c hv/storage/snap_change.c hv/storage/snap_format.c hv/storage/snap_gate.c hv/storage/snap_load.c hv/storage/snap_log.c hv/storage/snap_map.c hv/storage/snap_rollback.c hv/storage/snap_store.c hv/lib/format.c hv/lib/string.c */
 /* Disks from their arrival to their end, on disks in memory: what is taken for empty, tables, copies, places used again. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 #include "../../../../hv/storage/gpt_job.h"
 
 #include <hv/control_work.h>
+#include <hv/files.h>
 #include <hv/lib.h>
 #include <hv/log.h>
 #include <hv/machine.h>
@@ -27,6 +28,11 @@
 #define T(test) cmocka_unit_test_setup(test, setup)
 
 struct timebase timebase = { .tsc_hz = 1000000000 };
+const u8 *file_bytes(const char *name, u64 *size)
+{
+	return NULL;			/* nothing was uploaded */
+}
+
 static const struct boot_info info;
 const struct boot_info *boot_info = &info;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/queue.c hv/storage/disks.c hv/lib/format.c */
+/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/depth.c hv/storage/queue.c hv/storage/disks.c hv/lib/format.c */
 /* The block layer on a disk in memory with a volatile cache, that answers late, in any order, and with errors: what clients
  * read is what they wrote, what was flushed is on the medium, limits and shares hold, and every request ends once. */
 #include <setjmp.h>
@@ -141,7 +141,8 @@ static u32 noise(void)
 static struct fake {
 	struct disk d;
 	u8 *cache, *medium;			/* what it would read, what a power cut leaves */
-	struct disk_request *flying[DEPTH];
+	struct disk_request *flying[SLOTS_MAX];
+	u64 due[SLOTS_MAX];			/* each one's end, of a disk that takes its time */
 	u32 count, submitted, most;
 	u32 fail_every, result;			/* every nth request fails so */
 	bool ordered;
@@ -171,12 +172,29 @@ static void check_rules(const struct disk_request *rq)
 	assert_true(bytes <= fake.d.bytes_max);
 }
 
+/* A disk that works on `servers` requests at once, in the order in which they came: so long for each, so long for each sector. */
+static struct { u64 now, free_at[32], request_ns, sector_ns; u32 servers, stalls; } work;
+
+static u64 work_end(const struct disk_request *rq)
+{
+	u32 first = 0;
+
+	for (u32 i = 0; i < work.servers; i++)
+		if (work.free_at[i] < work.free_at[first])
+			first = i;
+	work.free_at[first] = MAX(work.free_at[first], work.now) + work.request_ns + rq->sectors * work.sector_ns;
+	if (work.stalls && noise() % work.stalls == 0)
+		work.free_at[first] += 300000000;
+	return work.free_at[first];
+}
+
 static int fake_submit(struct disk *d, struct disk_request *rq)
 {
-	if (fake.count == DEPTH)
+	if (fake.count == fake.d.depth)
 		return -E_AGAIN;
 	check_rules(rq);
 	rq->submitted = tsc_now();
+	fake.due[fake.count] = work_end(rq);
 	fake.flying[fake.count++] = rq;
 	fake.most = MAX(fake.most, fake.count);
 	fake.requests++;
@@ -662,6 +680,183 @@ static void test_fair(void **state)
 	share(300, 100, 8);
 }
 
+/* What two clients get of a disk that takes its time: each keeps so many requests of so many sectors under way. */
+struct load {
+	u32 weight, depth, sectors;
+	u64 done;				/* filled in: requests in the last two thirds of a minute */
+};
+
+static void answer_first(void)
+{
+	u32 first = 0;
+	struct disk_request *rq;
+
+	for (u32 i = 1; i < fake.count; i++)
+		if (fake.due[i] < fake.due[first])
+			first = i;
+	rq = fake.flying[first];
+	work.now = MAX(work.now, fake.due[first]);
+	fake.count--;
+	memmove(&fake.flying[first], &fake.flying[first + 1], (fake.count - first) * sizeof(rq));
+	memmove(&fake.due[first], &fake.due[first + 1], (fake.count - first) * sizeof(fake.due[0]));
+	rq->done(rq, DISK_OK);
+}
+
+static void load_begin(struct storage_client *c, struct ask *a, const struct load *l)
+{
+	*c = (struct storage_client){ .weight = l->weight };
+	assert_int_equal(storage_open(c, place(), 0, 8192), 0);
+	for (u32 i = 0; i < l->depth; i++) {
+		ask_make(&a[i], BLOCK_READ, 251 * (i % 16) + 8 * (i / 16) , l->sectors, 1, false);
+		storage_submit(c, &a[i].rq);
+	}
+}
+
+static void load_again(struct storage_client *c, struct ask *a, struct load *l)
+{
+	for (u32 i = 0; i < l->depth; i++) {
+		if (!a[i].ended)
+			continue;
+		a[i].ended = 0;
+		l->done += work.now > 20000000000ul;
+		storage_submit(c, &a[i].rq);
+	}
+}
+
+/* -> requests a second of both; the disk serves `servers` at once, in 2.5 ms and 10 us a sector each. */
+static double compete(struct load *l, u32 servers, u32 stalls)
+{
+	struct storage_client c[2];
+	struct ask *a = calloc(64, sizeof(*a));
+
+	memset(&work, 0, sizeof(work));
+	work.request_ns = 2500000;
+	work.sector_ns = 10000;
+	work.servers = servers;
+	work.stalls = stalls;
+	fake.d.depth = place()->slots = SLOTS_MAX;
+	place()->free = BIT(SLOTS_MAX) - 1;
+	for (u32 k = 0; k < 2; k++)
+		load_begin(&c[k], a + 32 * k, &l[k]);
+	while (work.now < 60000000000ul) {
+		storage_poll(work.now);
+		answer_first();
+		storage_answer_all();
+		for (u32 k = 0; k < 2; k++)
+			load_again(&c[k], a + 32 * k, &l[k]);
+	}
+	while (fake.count)
+		answer_first();
+	for (u32 k = 0; k < 2; k++) {
+		storage_fail_queued(&c[k]);
+		settle();
+		assert_int_equal(storage_close(&c[k]), 0);
+	}
+	for (u32 i = 0; i < 64; i++)
+		free(a[i].memory);
+	free(a);
+	return (double)(l[0].done + l[1].done) / 40;
+}
+
+static void near_to(double value, double want, double part)
+{
+	if (value < want * (1 - part) || value > want * (1 + part))
+		fail_msg("%f, not %f", value, want);
+}
+
+/* A disk that is the bottleneck is shared by weight, however much more one of them asks for at once. */
+static void test_shares_of_a_slow_disk(void **state)
+{
+	static const struct { u32 servers, weight[2], depth[2]; } table[] = {
+		{ 1, { 100, 100 }, { 16, 4 } }, { 1, { 100, 100 }, { 4, 16 } }, { 1, { 100, 100 }, { 30, 2 } }, { 1, { 300, 100 }, { 16, 16 } },
+		{ 1, { 100, 300 }, { 28, 8 } }, { 4, { 100, 100 }, { 16, 4 } }, { 6, { 100, 100 }, { 16, 4 } }, { 1, { 1000, 100 }, { 16, 16 } },
+	};
+
+	for (u32 i = 0; i < ARRAY_COUNT(table); i++) {
+		struct load l[2] = { { table[i].weight[0], table[i].depth[0], 8, 0 }, { table[i].weight[1], table[i].depth[1], 8, 0 } };
+		double all = compete(l, table[i].servers, 0);
+
+		near_to((double)l[0].done / (double)l[1].done, (double)table[i].weight[0] / table[i].weight[1], 0.1);
+		near_to(all, 1e9 / 2580000 * table[i].servers, 0.1);	/* and nothing of it is wasted */
+		teardown(state);
+		setup(state);
+	}
+}
+
+/* One that stands still for 300 ms now and then is no wide one. */
+static void test_shares_with_stalls(void **state)
+{
+	struct load l[2] = { { 100, 16, 8, 0 }, { 100, 4, 8, 0 } };
+
+	compete(l, 1, 500);
+	near_to((double)l[0].done / (double)l[1].done, 1, 0.1);
+}
+
+/* By bytes: a request of 64 KiB counts as much as six of 4 KiB. */
+static void test_shares_by_bytes(void **state)
+{
+	struct load l[2] = { { 100, 16, 128, 0 }, { 100, 24, 8, 0 } };
+
+	compete(l, 1, 0);
+	near_to((double)l[1].done / (double)l[0].done, 6, 0.1);
+}
+
+/* A disk that serves many at once is not held to fewer: the one with few has its own time, the other the rest. */
+static void test_shares_of_a_wide_disk(void **state)
+{
+	struct load l[2] = { { 100, 28, 8, 0 }, { 100, 4, 8, 0 } };
+
+	near_to(compete(l, 32, 0), 1e9 / 2580000 * 32, 0.1);
+	near_to((double)l[1].done / 40, 1e9 / 2580000 * 4, 0.1);
+}
+
+/* So many milliseconds with two clients, in each of which the disk does one request, whatever the limit. -> the last limit */
+static u32 go_on(struct storage_depth *p, u64 *at, u32 ms)
+{
+	u32 limit = 0;
+
+	while (ms--) {
+		p->bound = true;
+		limit = depth_limit(p, 32, 2, 2, *at += 1000000);
+		depth_done(p, 4096);
+	}
+	return limit;
+}
+
+/* Alone again, a client has all of the disk at once. */
+static void test_alone_again(void **state)
+{
+	struct storage_depth p = { 0 };
+	u64 at = 1000000000ul;
+
+	assert_int_equal(depth_limit(&p, 32, 1, 0, at), 32);
+	go_on(&p, &at, 1500);
+	assert_int_equal(p.good, 2);
+	assert_int_equal(depth_limit(&p, 32, 1, 2, at + 50000000), p.limit);
+	assert_int_equal(depth_limit(&p, 32, 1, 2, at + 150000000), 32);
+	assert_int_equal(depth_limit(&p, 32, 2, 2, at + 160000000), 2);	/* what was found still holds */
+}
+
+/* A limit that nobody felt is given up soon when somebody does, and if that gains. */
+static void test_limit_that_nobody_felt(void **state)
+{
+	struct storage_depth p = { 0 };
+	u64 at = 1000000000ul;
+	u32 ms = 0;
+
+	for (u32 i = 0; i < 1500; i++) {
+		depth_limit(&p, 32, 2, 1, at += 1000000);
+		depth_done(&p, 4096);
+	}
+	assert_true(p.good == 2 && !p.proven);
+	for (; p.good < 32 && ms < 5000; ms++) {
+		p.bound = true;
+		for (u32 i = depth_limit(&p, 32, 2, p.limit, at += 1000000); i--; )
+			depth_done(&p, 4096);
+	}
+	assert_in_range(ms, 1, 600);
+}
+
 /* A client with a limit does not pass it by more than a burst. */
 static void test_limits(void **state)
 {
@@ -702,6 +897,7 @@ int main(void)
 		T(test_random), T(test_random_odd_memory), T(test_random_page_rule), T(test_random_large_sectors), T(test_random_few_pieces),
 		T(test_random_without_zero), T(test_random_with_retries), T(test_errors), T(test_refused), T(test_flush_means_it), T(test_fua),
 		T(test_merges), T(test_merged_failure), T(test_gone), T(test_fair), T(test_limits),
+		T(test_shares_of_a_slow_disk), T(test_shares_by_bytes), T(test_shares_with_stalls), T(test_shares_of_a_wide_disk), T(test_alone_again), T(test_limit_that_nobody_felt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

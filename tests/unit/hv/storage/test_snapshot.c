@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/queue.c hv/storage/disks.c hv/storage/volume.c hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/gpt_job.c hv/storage/gpt_change.c hv/storage/snap_format.c hv/storage/snap_map.c hv/storage/snap_store.c hv/storage/snap_load.c hv/storage/snap_log.c hv/storage/snap_gate.c hv/storage/snap_change.c hv/storage/snap_rollback.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/depth.c hv/storage/queue.c hv/storage/disks.c hv/storage/volume.c hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/gpt_job.c hv/storage/gpt_change.c hv/storage/snap_format.c hv/storage/snap_map.c hv/storage/snap_store.c hv/storage/snap_load.c hv/storage/snap_log.c hv/storage/snap_gate.c hv/storage/snap_change.c hv/storage/snap_rollback.c hv/lib/format.c hv/lib/string.c */
 /* Snapshots, clones and rollback on the whole block layer: what is read is what was there then, whoever writes
  * meanwhile; what is refused; what happens when there is no room or the disk fails. */
 #include "snap_fixture.h"
@@ -257,15 +257,55 @@ static void test_readers_are_waited_for(void **state)
 	assert_int_equal(volume_close(&reader), 0);
 }
 
+/* -> sectors that the disk was told of */
+static u64 discard(struct storage_client *c, u64 sector, u64 sectors)
+{
+	u64 before = fake.discarded;
+	struct ask a;
+
+	ask_begin(&a, c, BLOCK_DISCARD, sector, sectors, 0);
+	settle();
+	assert_int_equal(ask_end(&a), BLOCK_OK);
+	return fake.discarded - before;
+}
+
+/* Where all that is discarded is kept, or a clone's own, the disk hears of it. */
+static void test_discard_of_what_is_kept(void **state)
+{
+	struct storage_client c = { .name = "copy.0" };
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	WELL(clone("one", "copy"));
+	put(&guest, 0, 2 * EXTENT, 2);
+	assert_int_equal(discard(&guest, 8, 2 * EXTENT - 8), 2 * EXTENT - 8);
+	assert_int_equal(discard(&guest, EXTENT, EXTENT + 1), 0);
+	assert_int_equal(volume_open(&c, vol("copy")), 0);
+	assert_int_equal(discard(&c, 0, EXTENT), 0);
+	put(&c, EXTENT, EXTENT, 3);
+	assert_int_equal(discard(&c, EXTENT, 8), 8);
+	assert_int_equal(discard(&c, EXTENT - 1, 8), 0);
+	assert_int_equal(volume_close(&c), 0);
+	all_are("one", 0, SECTORS, 1);
+	all_are("copy", 0, EXTENT, 1);
+	all_are("copy", EXTENT + 8, 2 * EXTENT, 3);
+	all_are("copy", 2 * EXTENT, SECTORS, 1);
+	guest_has(2 * EXTENT, SECTORS, 1);
+	restart();
+	all_are("one", 0, SECTORS, 1);
+	put(&guest, 0, SECTORS, 4);
+	WELL(snapshot("web", "two", 0));
+	assert_int_equal(discard(&guest, 0, EXTENT), 0);	/* kept for the first one, not for this one */
+	guest_has(0, SECTORS, 4);
+}
+
 static void test_discard_and_zero(void **state)
 {
 	struct ask a;
 
 	put(&guest, 0, SECTORS, 1);
 	WELL(snapshot("web", "one", 0));
-	ask_begin(&a, &guest, BLOCK_DISCARD, 0, 1000, 0);
-	settle();
-	assert_int_equal(ask_end(&a), BLOCK_OK);
+	assert_int_equal(discard(&guest, 0, 1000), 0);
 	ask_begin(&a, &guest, BLOCK_ZERO, 0, SECTORS, 0);
 	settle();
 	assert_int_equal(ask_end(&a), BLOCK_OK);
@@ -336,6 +376,50 @@ static void test_refused(void **state)
 	WELL(snapshot("web", "new", 0));
 	put(&guest, 0, 10, 2);
 	all_are("new", 0, 10, 1);
+}
+
+/* Make the partition "more" a store of the same volume as web's own: as that is, but for its own GUID. */
+static void copy_store(void)
+{
+	const struct volume *from = snap_of(vol("web"))->volume, *to = vol("more");
+	struct snap_super s;
+
+	assert_int_equal(from->sectors, to->sectors);
+	memcpy(fake.bytes + to->first * 512, fake.bytes + from->first * 512, from->sectors * 512);
+	for (u32 i = 0; i < 2; i++)
+		if (snap_super_read(&s, fake.bytes + from->first * 512 + i * SNAP_BLOCK, from->sectors, from->guid.byte)) {
+			memcpy(s.store, to->guid.byte, 16);
+			snap_super_write(&s, fake.bytes + to->first * 512 + i * SNAP_BLOCK);
+		}
+}
+
+/* Two partitions of one volume: neither is believed, the volume is not written, until one of them is deleted. */
+static void test_two_stores(void **state)
+{
+	struct storage_client c = { .name = "x" };
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 8 * MiB));
+	put(&guest, 0, EXTENT, 2);
+	WELL(end_of(volume_create(place(), "more", 8 * MiB, VOLUME_STORE, change_ended, NULL)));
+	copy_store();
+	guest_off();
+	teardown(NULL);
+	plug();
+	assert_non_null(strstr(last_line, "another partition says so"));
+	assert_null(vol("one"));
+	assert_int_equal(volume_open(&c, vol("web")), -E_INVAL);
+	assert_string_equal(snapshot("web", "two", 0), "what keeps its snapshots cannot be used: `volume snapshots` says why");
+	c.readonly = true;
+	assert_int_equal(volume_open(&c, vol("web")), 0);
+	assert_int_equal(volume_close(&c), 0);
+	WELL(delete("more"));
+	settle();
+	all_are("one", 0, SECTORS, 1);
+	guest = (struct storage_client){ .name = "web.0" };
+	guest_on();
+	assert_int_equal(put(&guest, EXTENT, EXTENT, 3), BLOCK_OK);
+	all_are("one", 0, SECTORS, 1);
 }
 
 static void test_too_many(void **state)
@@ -606,7 +690,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_keeps_what_was), T(test_origin_is_plain), T(test_rollback), T(test_clone), T(test_delete_merges),
-		T(test_while_it_writes), T(test_readers_are_waited_for), T(test_later_requests_wait), T(test_earlier_requests_are_waited_for), T(test_discard_and_zero), T(test_refused), T(test_too_many),
+		T(test_while_it_writes), T(test_readers_are_waited_for), T(test_later_requests_wait), T(test_earlier_requests_are_waited_for), T(test_discard_and_zero),
+		T(test_discard_of_what_is_kept), T(test_two_stores), T(test_refused), T(test_too_many),
 		T(test_grown_without_snapshots), T(test_store_full), T(test_checkpoint_while_merging), T(test_clone_full), T(test_rollback_needs_room),
 		T(test_errors_while_keeping), T(test_nothing_can_be_written), T(test_errors_while_loading),
 		T(test_rollback_fails_and_is_asked_again), T(test_goes_at_any_moment),

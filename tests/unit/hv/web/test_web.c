@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
 /* The server as clients see it: TLS, enrolment, log-in, roles, the API, limits. mbedTLS's own client is at the other end. */
 #define _GNU_SOURCE
 #include "web_fake.h"
+
+#include "hv/web/accounts_int.h"
 
 #include <hv/datastore.h>
 
@@ -145,12 +147,14 @@ static void enrolment(void **state)
 	accounts_new_code();
 	for (u32 i = 0; i < 5; i++)
 		assert_int_equal(enrol("AAAA-AAAA-AAAA-AAAA", "root"), 403);
+	/* Wrong ones have to wait, the right one is taken: who sends wrong ones keeps nobody out. */
+	assert_int_equal(enrol("AAAA-AAAA-AAAA-AAAA", "root"), 429);
 	strcpy(code, accounts_code());
-	assert_int_equal(enrol(code, "root"), 429);
-	web_fake_now += 61 * HZ;
 	web_client_close(&client);
-	assert_true(web_client_open(&client, 1, 0));
+	assert_true(web_client_open(&client, 3, 0));
+	assert_false(server_is_admin_from(client.conn));
 	assert_int_equal(enrol(code, "root"), 201);
+	assert_true(server_is_admin_from(client.conn));
 	assert_int_equal(accounts_user_count(), 1);
 }
 
@@ -231,6 +235,106 @@ static void roles(void **state)
 	assert_non_null(strstr(client.text, "\"who\":\"(op)\""));
 }
 
+static void take_token(char *header)
+{
+	strcpy(header, "Authorization: Bearer ");
+	cut_out(header + strlen(header), 80, "\"token\":\"", '"');
+	strcat(header, "\r\n");
+}
+
+/* A token that was made by means of a token goes with the user, too. */
+static void tokens_of_tokens(void **state)
+{
+	char first[120], second[120];
+
+	assert_int_equal(as_admin(), 200);
+	assert_int_equal(ask("POST /v1/users", "{\"name\":\"two\",\"password\":\"" PASSWORD "\",\"role\":\"admin\"}"), 201);
+	assert_int_equal(login("two", PASSWORD), 200);
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"a\",\"role\":\"admin\"}"), 201);
+	take_token(first);
+	assert_int_equal(web_client_ask(&client, "POST /v1/tokens", first, "{\"name\":\"b\",\"role\":\"admin\"}"), 201);
+	take_token(second);
+	assert_int_equal(web_client_ask(&client, "GET /v1/users", second, NULL), 200);
+	assert_int_equal(login("root", PASSWORD), 200);
+	assert_int_equal(ask("GET /v1/audit", NULL), 200);
+	assert_non_null(strstr(client.text, "\"who\":\"token a\""));
+	assert_int_equal(ask("DELETE /v1/users/two", NULL), 204);
+	assert_int_equal(web_client_ask(&client, "GET /v1/users", first, NULL), 401);
+	assert_int_equal(web_client_ask(&client, "GET /v1/users", second, NULL), 401);
+}
+
+/* Nobody logs others out by logging in. */
+static void sessions_of_one(void **state)
+{
+	char admin[200];
+
+	assert_int_equal(as_admin(), 200);
+	strcpy(admin, cookie);
+	assert_int_equal(ask("POST /v1/users", "{\"name\":\"op\",\"password\":\"" PASSWORD "\",\"role\":\"operator\"}"), 201);
+	for (u32 i = 0; i < ACCOUNT_SESSIONS + 2; i++) {
+		web_fake_now += HZ;
+		assert_int_equal(login("op", PASSWORD), 200);
+	}
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", cookie, NULL), 200);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", admin, NULL), 200);
+}
+
+static int guess(u8 from, const char *name)
+{
+	char body[120];
+	int status;
+
+	snprintf(body, sizeof(body), "{\"user\":\"%s\",\"password\":\"wrong password\"}", name);
+	assert_true(web_client_open(&other, from, 0));
+	status = web_client_ask(&other, "POST /v1/login", "", body);
+	web_client_close(&other);
+	return status;
+}
+
+/* Who guesses from one address keeps out that address; a name that nobody has is locked like one that somebody has. */
+static void guesses(void **state)
+{
+	static const char right[] = "{\"user\":\"root\",\"password\":\"" PASSWORD "\"}";
+
+	assert_int_equal(as_admin(), 200);
+	for (u32 i = 0; i < 5; i++) {
+		assert_int_equal(guess(66, "root"), 401);
+		assert_int_equal(guess(67, "ghost"), 401);
+		web_fake_now += 2 * HZ;
+	}
+	assert_int_equal(guess(66, "root"), 429);
+	assert_int_equal(guess(67, "ghost"), 429);
+	assert_true(web_client_open(&other, 70, 0));
+	assert_int_equal(web_client_ask(&other, "POST /v1/login", "", right), 200);
+	web_client_close(&other);
+	/* Who has failed leaves two of the slow hashes to newcomers. */
+	server_admin_from(client.conn);
+	for (u32 i = 0; i < 30; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "n%u", i);
+		web_fake_now += HZ / 10;
+		guess(68, name);
+	}
+	assert_true(web_client_open(&other, 71, 0));
+	assert_int_equal(web_client_ask(&other, "POST /v1/login", "", right), 200);
+	web_client_close(&other);
+	/* Twenty from everywhere lock a name for strangers; the last administrator's address stays open, at a pace. */
+	server_admin_from(client.conn);
+	for (u8 i = 0; i < 24; i++)
+		guess((u8)(100 + i), "root"), web_fake_now += HZ;
+	assert_true(web_client_open(&other, 72, 0));
+	assert_int_equal(web_client_ask(&other, "POST /v1/login", "", right), 429);
+	web_client_close(&other);
+	assert_int_equal(ask("GET /v1/users", NULL), 200);
+	assert_non_null(strstr(client.text, "\"name\":\"root\",\"role\":\"admin\",\"locked\":true"));
+	for (u32 i = 0; i < 8; i++)
+		assert_int_equal(login("root", "wrong password"), 401);
+	assert_int_equal(login("root", "wrong password"), 429);
+	web_fake_now += 2 * HZ;
+	assert_int_equal(login("root", PASSWORD), 200);
+}
+
 static void brute_force(void **state)
 {
 	assert_int_equal(as_admin(), 200);
@@ -274,6 +378,21 @@ static void accounts_last(void **state)
 	assert_true(accounts_restore(kept, n));
 	assert_string_equal(accounts_code(), "");
 	assert_int_equal(login("root", PASSWORD), 200);
+	/* Whoever writes to the disk can make the sum right. */
+	accounts.kept.users[0].role = ROLES;
+	assert_false(accounts_restore(accounts_keep(&n), n));
+	accounts.kept.users[0].role = ROLE_ADMIN;
+	accounts.kept.users[0].rounds = ~0u;
+	assert_false(accounts_restore(accounts_keep(&n), n));
+	accounts.kept.users[0].rounds = 1;
+	memset(accounts.kept.users[1].name, 'a', ACCOUNT_NAME);
+	assert_false(accounts_restore(accounts_keep(&n), n));
+	memset(&accounts.kept.users[1], 0, sizeof(accounts.kept.users[1]));
+	strcpy(accounts.kept.tokens[3].name, "t");
+	accounts.kept.tokens[3].role = 17;
+	assert_false(accounts_restore(accounts_keep(&n), n));
+	accounts.kept.tokens[3].role = ROLE_VIEWER;
+	assert_true(accounts_restore(accounts_keep(&n), n));
 }
 
 static void everything_answers(void **state)
@@ -382,6 +501,83 @@ static void a_flood(void **state)
 	assert_int_equal(web_client_ask(&client, "GET /v1/guests", cookie, NULL), 200);
 }
 
+/* One address's flood makes room for others, not others for it; streams leave places to administrators. */
+static void a_flood_from_one_address(void **state)
+{
+	static const u8 flood[16] = { [10] = 0xff, 0xff, 10, 0, 0, 1 };
+	u32 taken = 0;
+
+	assert_int_equal(as_admin(), 200);
+	web_client_close(&client);
+	server_admin_from(server_accept((const u8[16]){ 1 }));
+	assert_true(web_client_open(&client, 50, 0));	/* the oldest of all, a stranger */
+	for (u32 i = 0; i < 500; i++) {
+		struct web_conn *c;
+
+		web_fake_now += HZ / 1000;
+		c = server_accept(flood);
+		if (c)
+			c->wire.tcp = &other;
+		taken += c != NULL;
+		if (i % 50 == 0)		/* the server was at work meanwhile */
+			web_fake_turns(1);
+		assert_true(client.conn->wire.tcp == &client);
+	}
+	assert_true(taken >= 20 && server_counts.refused > 300);
+	assert_true(web_client_open(&other, 51, 0));
+	assert_int_equal(web_client_ask(&client, "GET /", "", NULL), 200);
+	/* Others' idle connections make room although they have an account, streams and administrators do not. */
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (server_conn(i)->state == CONN_HANDSHAKE || server_conn(i)->state == CONN_NEW) {
+			server_conn(i)->known = true;
+			server_conn(i)->state = i % 2 ? CONN_STREAM : CONN_HTTP;
+			server_conn(i)->role = ROLE_VIEWER;
+			server_conn(i)->wire.tcp = NULL;
+		}
+	client.conn->known = other.conn->known = true;
+	client.conn->role = ROLE_ADMIN;
+	for (u32 i = 0; server_accept((const u8[16]){ 60, (u8)i }); i++)
+		;
+	places_keep_spare();
+	assert_false(client.conn->wire.abort);
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		assert_false(server_conn(i)->state == CONN_STREAM && server_conn(i)->wire.abort);
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (server_conn(i)->state != CONN_FREE)
+			server_conn(i)->state = CONN_STREAM, server_conn(i)->role = ROLE_VIEWER;
+	assert_false(server_has_stream_place(ROLE_OPERATOR));
+	assert_true(server_has_stream_place(ROLE_ADMIN));
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (server_conn(i) != client.conn && server_conn(i) != other.conn)
+			memset(server_conn(i), 0, sizeof(struct web_conn));
+		else
+			server_conn(i)->state = CONN_HTTP;
+	web_client_close(&other);
+	web_client_close(&client);
+}
+
+/* The last of the memory is not for large answers to others than administrators. */
+static void large_answers(void **state)
+{
+	void *hog[40];
+	u32 n = 0;
+
+	assert_int_equal(as_admin(), 200);
+	client.conn->role = ROLE_VIEWER;
+	assert_true(conn_room(client.conn, 200 * KiB));
+	assert_true(web_client_open(&other, 2, 0));
+	while (heap_use.size - heap_use.used > 500 * KiB)
+		assert_true(n < ARRAY_COUNT(hog) && (hog[n++] = heap_alloc(50 * KiB)));
+	other.conn->role = ROLE_VIEWER;
+	assert_false(conn_room(other.conn, 40 * KiB));
+	assert_true(conn_room(other.conn, 8 * KiB));
+	other.conn->role = ROLE_ADMIN;
+	assert_true(conn_room(other.conn, 40 * KiB));
+	while (n)
+		heap_free(hog[--n]);
+	web_client_close(&other);
+}
+
 /* Without memory a connection ends; the others go on, nothing is lost. */
 static void no_memory(void **state)
 {
@@ -488,8 +684,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(brute_force), TEST(accounts_last),
-		TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(no_memory), TEST(rubbish),
+		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(brute_force), TEST(accounts_last),
+		TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(a_flood_from_one_address), TEST(large_answers), TEST(no_memory), TEST(rubbish),
 		TEST(certificates), TEST(slow_hash),
 	};
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
 /* Guests made, changed and deleted through the API: what JSON becomes, which errors come back, who is locked, two at once. The test is
  * the layer below: admission. */
 #define _GNU_SOURCE
 #include "web_fake.h"
 
+#include "hv/control/plan_apply.h"
 #include "hv/control/plan_store.h"
 
 #include <hv/change.h>
+#include <hv/files.h>
+#include <hv/machine.h>
 
 #define KEYS "\"cores\":1,\"memory\":\"64MiB\",\"boot\":{\"type\":\"elf\",\"file\":\"k\"}"
 
@@ -79,6 +82,21 @@ static void loop(void)
 	for (u32 core = 1; core < core_count; core++)
 		while (message_get(&core_table[core].from_core, &m))
 			life_message(&m, web_fake_now);
+}
+
+static char plan_text[100];
+static bool plan_dry;
+
+const char *plan_apply_text(const char *text, u32 size, bool dry, struct plan_errors *errors, plan_change_fn *tell, void *arg)
+{
+	struct plan_change c = { .what = "change", .table = "guest.web", .key = "memory", .from = "12", .from_size = 1 };
+
+	snprintf(plan_text, sizeof(plan_text), "%.*s", (int)size, text);
+	plan_dry = dry;
+	tell(arg, &c);
+	if (!strcmp(plan_text, "bad"))
+		plan_error_add(errors, "PLAN-TYPE", 3, "guest.web.memory", "words");
+	return !strcmp(plan_text, "bad") ? "it does not hold" : !strcmp(plan_text, "runs") ? "guest web runs" : NULL;
 }
 
 static void make_token(const char *name, enum role role, char to[160])
@@ -330,6 +348,144 @@ static void locked(void **state)
 	has("it is not paused");
 }
 
+/* --- files --------------------------------------------------------------------------------------------------- */
+
+static u8 bytes[70000];
+
+static int put(const char *name, const char *more, u32 announced, u32 from, u32 n)
+{
+	static char request[90000];
+	int head = snprintf(request, sizeof(request), "PUT /v1/files/%s HTTP/1.1\r\nHost: box\r\n%s%sContent-Length: %u\r\n\r\n",
+			    name, admin, more, announced);
+
+	memcpy(request + head, bytes + from, n);
+	if (!web_client_send(&client, request, (size_t)head + n))
+		return -1;
+	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
+	client.text[client.length] = 0;
+	return client.length > 12 ? atoi(client.text + 9) : 0;
+}
+
+static void again(void)
+{
+	web_client_close(&client);
+	assert_true(web_client_open(&client, 1, 0));
+}
+
+static void whole_files(void **state)
+{
+	const u8 *at;
+	u64 size;
+
+	for (u32 i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (u8)(i * 7 + i / 256);
+	assert_int_equal(put("k.elf", "", 70000, 0, 70000), 201);
+	at = file_bytes("k.elf", &size);
+	assert_true(at && size == 70000 && !memcmp(at, bytes, 70000));
+	for (u32 i = 70000; i < ALIGN_UP(70000, 4096); i++)
+		assert_int_equal(at[i], 0);
+	assert_int_equal(ask("GET /v1/files", "", NULL), 200);
+	has("{\"name\":\"k.elf\",\"bytes\":70000,\"received\":70000,\"whole\":true,\"loaded\":false}");
+	assert_int_equal(put("k.elf", "", 10, 0, 0), 409);
+	again();
+	assert_int_equal(put(".x", "", 10, 0, 0), 422);
+	again();
+	assert_int_equal(put("zero", "", 0, 0, 0), 400);
+	assert_int_equal(put("huge", "", 3000000000u, 0, 0), 507);
+	again();
+	assert_int_equal(web_client_ask(&client, "PUT /v1/files/a", operator, "x"), 403);
+	again();
+	assert_int_equal(put("a", "Transfer-Encoding: chunked\r\n", 10, 0, 0), 400);
+	again();
+	assert_int_equal(ask("DELETE /v1/files/k.elf", "", NULL), 204);
+	assert_int_equal(ask("DELETE /v1/files/k.elf", "", NULL), 404);
+	assert_null(file_bytes("k.elf", &size));
+	assert_int_equal(web_fake_files, 0);
+	assert_int_equal(put("k.elf", "Expect: 100-continue\r\n", 100, 0, 0), 100);
+	assert_true(web_client_send(&client, bytes, 100));
+	client.text[web_client_receive(&client, client.text, sizeof(client.text) - 1)] = 0;
+	has("HTTP/1.1 201 ");
+}
+
+static void cut_files(void **state)
+{
+	assert_int_equal(put("a", "", 70000, 0, 30000), 0);
+	assert_non_null(file_find("a"));
+	again();
+	web_fake_turns(3);
+	assert_null(file_find("a"));
+	/* Pieces stay, go on where they ended, and are given up when nobody goes on. */
+	assert_int_equal(put("a", "Content-Range: bytes 0-29999/70000\r\n", 30000, 0, 30000), 202);
+	assert_int_equal(put("a", "Content-Range: bytes 40000-69999/70000\r\n", 30000, 0, 0), 416);
+	again();
+	assert_int_equal(put("a", "Content-Range: bytes 30000-69999/70001\r\n", 40000, 0, 0), 416);
+	again();
+	assert_int_equal(put("a", "Content-Range: bytes 30000-69999/70000\r\n", 40000, 30000, 10000), 0);
+	again();
+	web_fake_turns(3);
+	assert_int_equal(file_find("a")->size, 40000);
+	assert_int_equal(put("a", "Content-Range: bytes 40000-69999/70000\r\n", 30000, 40000, 30000), 201);
+	assert_int_equal(put("b", "Content-Range: bytes 0-8/5\r\n", 9, 0, 0), 400);
+	again();
+	assert_int_equal(put("b", "Content-Range: bytes 0-7/10\r\n", 8, 0, 8), 202);
+	files_tick(web_fake_now + (FILE_PATIENCE_S + 1) * HZ);
+	assert_null(file_find("b"));
+	assert_non_null(file_find("a"));
+	assert_int_equal(web_fake_files, 1);
+}
+
+static void volumes(void **state)
+{
+	assert_int_equal(ask("DELETE /v1/volumes/none", "", NULL), 404);
+	assert_int_equal(ask("DELETE /v1/volumes/data", "", NULL), 200);
+	assert_int_equal(ask("POST /v1/volumes/data/grow", "", "{\"size\":\"1GiB\"}"), 200);
+	assert_int_equal(ask("POST /v1/volumes/data/grow", "", "{\"size\":\"2GiB\"}"), 409);
+	has("too much");
+	assert_int_equal(ask("POST /v1/volumes/data/grow", "", "{\"size\":\"1GB\"}"), 422);
+	has("\"key\":\"size\"");
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\"}"), 422);
+	assert_int_equal(ask("GET /v1/volumes", "", NULL), 200);
+	assert_int_equal(ask("GET /v1/switches", "", NULL), 200);
+	assert_int_equal(ask("GET /v1/disks", "", NULL), 200);
+	assert_int_equal(ask("GET /v1/datastore", "", NULL), 200);
+	assert_int_equal(size_of_words("512MiB"), 512 * MiB);
+	assert_int_equal(size_of_words("3TiB"), 3072 * GiB);
+	for (u32 i = 0; i < 6; i++)
+		assert_int_equal(size_of_words(((const char *const[]){ "", "0MiB", "1", "MiB", "5000TiB", "1MiBx" })[i]), 0);
+}
+
+/* The text of a plan goes to the plan's own reader; who has not seen the last version only looks. */
+static void whole_plan(void **state)
+{
+	static const struct plan plan;
+	static struct resolved_plan resolved;
+	char tag[80];
+
+	machine_plan = &plan;
+	machine_resolved = &resolved;
+	assert_int_equal(ask("GET /v1/plan", "", NULL), 200);
+	cut_tag(tag);
+	assert_int_equal(ask("PUT /v1/plan", "", "x"), 428);
+	assert_int_equal(ask("PUT /v1/plan", "If-Match: \"0000000000000000\"\r\n", "x"), 412);
+	assert_int_equal(ask("PUT /v1/plan", tag, "x"), 202);
+	assert_string_equal(plan_text, "x");
+	assert_false(plan_dry);
+	has("{\"dry_run\":false,\"lasting\":false,\"changes\":[{\"guest\":\"web\",\"what\":\"change\",\"key\":\"memory\","
+	    "\"from\":\"1\",\"to\":null}]}");
+	assert_int_equal(ask("PUT /v1/plan?dry_run", "", "[guest.x]"), 200);
+	assert_true(plan_dry);
+	assert_int_equal(ask("PUT /v1/plan?dry_run=1", "", "bad"), 422);
+	has("\"detail\":\"words\",\"key\":\"guest.web.memory\",\"errors\":[{\"id\":\"PLAN-TYPE\",\"key\":\"guest.web.memory\","
+	    "\"line\":3,\"detail\":\"words\"}]}");
+	assert_int_equal(ask("PUT /v1/plan?dry_run", "", "runs"), 409);
+	assert_int_equal(web_client_ask(&client, "PUT /v1/plan?dry_run", operator, "x"), 403);
+	web_client_close(&client);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(ask("PUT /v1/plan?dry_run", "Content-Length: 70000\r\n", NULL), 413);
+	machine_plan = NULL;
+	machine_resolved = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -340,6 +496,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(deleting, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(locked, setup, teardown),
+		cmocka_unit_test_setup_teardown(whole_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(cut_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(volumes, setup, teardown),
+		cmocka_unit_test_setup_teardown(whole_plan, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

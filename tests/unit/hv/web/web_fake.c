@@ -3,10 +3,16 @@
 
 #include "hv/web/page.h"
 #include "hv/control/hub.h"
+#include "hv/core/build.h"
+#include "hv/net/switch.h"
+#include "hv/control/plan_apply.h"
 #include "hv/control/requests.h"
+#include "hv/web/accounts_int.h"
 #include "hv/web/web_int.h"
 #include "hv/web/wire.h"
 
+#include <hv/files.h>
+#include <hv/host.h>
 #include <hv/net_build.h>
 #include <hv/pool.h>
 #include <hv/storage.h>
@@ -20,6 +26,61 @@ void (*web_fake_loop)(void);
 static u8 *arena;
 
 #define WEAK __attribute__((weak))
+struct machine_facts web_fake_facts;
+const struct machine_facts *machine_facts = &web_fake_facts;
+u32 web_fake_files;			/* that have RAM */
+static u8 file_room[4][4 * MiB];
+
+u64 ram_take(u64 size)
+{
+	if (web_fake_files == 4 || size > sizeof(file_room[0]))
+		return 0;
+	memset(file_room[web_fake_files], 0xee, sizeof(file_room[0]));
+	return (u64)file_room[web_fake_files++];
+}
+
+void ram_give(u64 base, u64 size) { web_fake_files--; }
+int host_map_file(u64 base, u64 size, bool there) { return 0; }
+const void *host_file_ptr(u64 hpa) { return (void *)hpa; }
+WEAK bool port_is_nobody(const struct port_state *st) { return false; }
+static struct volume web_fake_volume;
+struct volume *volume_at(u32 index) { return &web_fake_volume; }
+WEAK struct volume *volume_find(const char *name, char *why, size_t size)
+{
+	if (why)
+		str_copy(why, size, "no volume is called so");
+	return strcmp(name, "data") ? NULL : &web_fake_volume;
+}
+WEAK bool volume_progress(const struct volume *v, u64 *done, u64 *all) { return false; }
+WEAK const char *plan_apply_text(const char *text, u32 size, bool dry, struct plan_errors *errors, plan_change_fn *tell, void *arg)
+{
+	return "no";
+}
+WEAK bool volume_imports(const void *file) { return false; }
+WEAK void storage_disk_describe(const struct storage_disk *s, char *to, size_t size) { *to = 0; }
+WEAK bool storage_disk_granted(const struct storage_disk *s) { return true; }
+WEAK const struct storage_stats *storage_disk_stats(const struct storage_disk *s) { return NULL; }
+WEAK char *storage_guid_words(const struct storage_guid *g, char *to, size_t size) { return *to = 0, to; }
+WEAK const char *volume_delete(struct volume *v, volume_ended_fn *ended, void *arg) { return ended(arg, NULL), NULL; }
+WEAK const char *volume_rename(struct volume *v, const char *name, volume_ended_fn *ended, void *arg) { return "no"; }
+WEAK const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, void *arg)
+{
+	return ended(arg, bytes == GiB ? NULL : "too much"), NULL;
+}
+WEAK const char *volume_import(struct storage_disk *s, const char *name, const char *file, volume_ended_fn *ended, void *arg)
+{
+	return "no";
+}
+WEAK const char *volume_clone(struct volume *v, struct storage_disk *s, const char *name, volume_ended_fn *ended, void *arg)
+{
+	return "no";
+}
+WEAK const char *volume_clone_cow(struct volume *v, const char *name, volume_ended_fn *ended, void *arg) { return "no"; }
+WEAK const char *volume_rollback(struct volume *v, struct volume *snapshot, volume_ended_fn *ended, void *arg) { return "no"; }
+WEAK const char *volume_snapshot(struct volume *v, const char *name, u64 bytes, volume_ended_fn *ended, void *arg)
+{
+	return "no";
+}
 void shell_forget(void);
 void loop_forget(const struct guest *g);
 WEAK void shell_forget(void) { }
@@ -210,6 +271,11 @@ void web_fake_begin(void)
 	fake_machine_init();
 	life_init();
 	requests_init();
+	memset(&web_fake_facts, 0, sizeof(web_fake_facts));
+	for (u32 i = 0; i < FILES_MAX; i++)
+		if (file_at(i))
+			file_drop(file_at(i));
+	web_fake_files = 0;
 	web_fake_loop = NULL;
 	srand(1);
 	web_fake_now = 1000 * HZ;
@@ -220,6 +286,7 @@ void web_fake_begin(void)
 	assert_null(tls_mint("bulkhead-box", &keep));
 	assert_null(tls_use(&keep));
 	accounts_init();
+	accounts_rounds = 2000;		/* the tests are about who may, not about how long it takes */
 }
 
 void web_fake_end(void)

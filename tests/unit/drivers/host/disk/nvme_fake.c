@@ -11,14 +11,23 @@ static void put(u8 *at, u64 val, u32 bytes)
 	memcpy(at, &val, bytes);
 }
 
+void hc_power_on(void)
+{
+	memset(fake_registers, 0, sizeof(fake_registers));
+	memset(hc.queue, 0, sizeof(hc.queue));
+	memset(hc.bell, 0, sizeof(hc.bell));
+	hc.held_count = 0;
+	fake_set(CAP, 1 << 24 | 0xff);		/* ready within a second */
+	fake_set(CAP + 4, 1 << 5);
+	fake_set(VS, 0x10400);
+}
+
 int nvme_fake_init(void **state)
 {
 	fake_disk_init();
 	memset(&hc, 0, sizeof(hc));
 	nvme = NULL;
-	fake_set(CAP, 1 << 24 | 0xff);		/* ready within a second */
-	fake_set(CAP + 4, 1 << 5);
-	fake_set(VS, 0x10400);
+	hc_power_on();
 	hc.fail_opcode = ~0u;
 	hc.fail_sector = ~0ul;
 	hc.admin_fail = ~0u;

@@ -52,6 +52,8 @@ extern struct nvme *nvme;
 /* A controller with namespace 1; then as long as is needed for the driver to run it. */
 int nvme_fake_init(void **state);
 void nvme_fake_probe(void);
+/* Its registers are as when it was switched on. */
+void hc_power_on(void);
 /* It works on what it was told. */
 void hc_run(void);
 void hc_post(u32 queue, u32 id, u32 status, u32 result);

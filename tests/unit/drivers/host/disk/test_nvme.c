@@ -385,6 +385,71 @@ static void gone_reads_zeros(void **state)
 	assert_true(nvme->state == NVME_RUNS && nvme->resets == 1);
 }
 
+/* Pulled under load, back with the same content, and then another drive in the same slot: the same memory serves. */
+static void comes_back(void **state)
+{
+	struct ask a;
+	u64 pages = fake_pages_left;
+	u32 queues = nvme->queues;
+
+	for (u32 n = 0; n < 3; n++) {
+		struct disk *d = fake_disk[fake_disks - 1];
+
+		d->owner = &a;			/* the block layer's */
+		assert_false(nvme_driver.is_free(nvme));
+		hc.hold = true;
+		ask_make(&a, BLOCK_READ, n, 1, back, 1);
+		assert_int_equal(ask(d, &a), 0);
+		turn(1);
+		fake_absent = true;
+		memset(fake_registers, 0xff, sizeof(fake_registers));
+		turn(200);
+		assert_int_equal(a.done * 100 + a.result * 10 + fake_gone, 100 + DISK_GONE * 10 + n + 1);
+		assert_false(nvme_driver.is_free(nvme));
+		d->owner = NULL;
+		assert_true(nvme_driver.is_free(nvme));
+		fake_absent = hc.hold = false;
+		hc_power_on();
+		hc.identify[4] = (u8)('A' + n);	/* its serial number */
+		assert_int_equal(nvme_driver.plug(&fake_function), 0);
+		turns(40, 1);
+		assert_int_equal(nvme->state, NVME_RUNS);
+		assert_int_equal(fake_disks, n + 2);
+		d = fake_disk[n + 1];
+		assert_int_equal(d->serial[0], 'A' + n);
+		ask_make(&a, BLOCK_WRITE, 5, 8, data, 1);
+		assert_int_equal(ask(d, &a), 0);
+		turns(6, 1);
+		assert_true(a.done == 1 && a.result == DISK_OK);
+		assert_memory_equal(hc.media + 5 * 512, data, 4096);
+	}
+	assert_int_equal(nvme->queues, queues);
+	assert_int_equal(fake_pages_left, pages);
+}
+
+static void reserved(void **state)
+{
+	struct nvme *n = nvme_driver.reserve(0x500);
+	u64 pages = fake_pages_left;
+
+	assert_non_null(n);
+	assert_true(nvme_driver.is_free(n));
+	fake_function.state = n;
+	nvme = n;
+	hc_power_on();
+	hc.ns[2].blocks = HC_SECTORS;
+	hc.ns[2].format = 9;
+	assert_int_equal(nvme_driver.plug(&fake_function), 0);
+	turns(60, 1);
+	assert_int_equal(n->state, NVME_RUNS);
+	assert_int_equal(n->queues, 1);
+	assert_int_equal(fake_disks, 3);		/* one of the controller before, two of this one */
+	assert_int_equal(fake_pages_left, pages);
+	assert_string_not_equal(fake_disk[0]->name, fake_disk[1]->name);
+	fake_pages_left = 0;
+	assert_null(nvme_driver.reserve(0x500));
+}
+
 static void does_not_come_back(void **state)
 {
 	struct ask a;
@@ -734,7 +799,7 @@ int main(void)
 		RUNNING(long_ones_in_parts), RUNNING(blocks_of_4096), RUNNING(queues_wrap), RUNNING(full_queue),
 		RUNNING(done_submits), RUNNING(errors_in_words), RUNNING(late_is_aborted), RUNNING(no_abort_so_reset),
 		RUNNING(given_up_after_tries), RUNNING(reset_and_submit_meanwhile), RUNNING(gone_in_mid_flight),
-		RUNNING(gone_reads_zeros), RUNNING(does_not_come_back), RUNNING(cannot_be_stopped), RUNNING(several_namespaces), RUNNING(one_queue_for_two),
+		RUNNING(gone_reads_zeros), RUNNING(comes_back), RUNNING(reserved), RUNNING(does_not_come_back), RUNNING(cannot_be_stopped), RUNNING(several_namespaces), RUNNING(one_queue_for_two),
 		RUNNING(version_without_lists), RUNNING(namespaces_come_and_go), RUNNING(health), RUNNING(events_without_end),
 		RUNNING(hostile_completions), RUNNING(refused_at_boot), RUNNING(slow_to_get_ready), RUNNING(admin_failures_end),
 		RUNNING(no_room_above), RUNNING(says_how_it_is), RUNNING(goes_down), RUNNING(at_random),

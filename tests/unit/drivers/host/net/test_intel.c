@@ -452,6 +452,29 @@ static void a_hang_ends_with_a_reset(void **state)
 	}
 }
 
+/* By the operator's hand, in the middle of a transfer. */
+static void a_reset_that_was_asked_for(void **state)
+{
+	FOR_EACH_CARD {
+		open_card(k);
+		assert_int_equal(send_bytes(1000, is_done), NET_HELD);
+		card.c->net.ops->reset(&card.c->net);
+		card.c->net.ops->reset(&card.c->net);
+		turn(0);
+		assert_int_equal(card.c->net.stats.resets, 1);
+		assert_int_equal(dones, 1);
+		assert_false(fake_master);
+		for (u32 i = 0; i < 5; i++)
+			turn(100);
+		assert_int_equal(card.c->state, INTEL_RUNS);
+		assert_true(card.c->net.link && fake_master);
+		assert_int_equal(send_bytes(1000, is_done), NET_HELD);
+		assert_true(card_send());
+		turn(1);
+		assert_int_equal(dones, 2);
+	}
+}
+
 static void nothing_is_sent_or_reached_during_a_reset(void **state)
 {
 	FOR_EACH_CARD {
@@ -596,6 +619,7 @@ int main(void)
 		cmocka_unit_test(nonsense_is_not_sent),
 		cmocka_unit_test(pieces_that_no_card_reaches_are_copied),
 		cmocka_unit_test(a_hang_ends_with_a_reset),
+		cmocka_unit_test(a_reset_that_was_asked_for),
 		cmocka_unit_test(nothing_is_sent_or_reached_during_a_reset),
 		cmocka_unit_test(a_card_that_is_gone_stays_so),
 		cmocka_unit_test(the_link_is_followed),

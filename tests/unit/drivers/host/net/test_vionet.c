@@ -304,6 +304,26 @@ static void a_hang_ends_with_a_reset(void **state)
 	assert_int_equal(dones, 2);
 }
 
+/* By the operator's hand, in the middle of a transfer. */
+static void a_reset_that_was_asked_for(void **state)
+{
+	open_dev(ALL);
+	assert_int_equal(send_bytes(1000, is_done), NET_HELD);
+	dev.c->net.ops->reset(&dev.c->net);
+	dev.c->net.ops->reset(&dev.c->net);
+	turn(0);
+	assert_int_equal(dones, 1);			/* who sent it has it back */
+	assert_int_equal(send_bytes(1000, is_done), NET_DOWN);
+	turn(1000);
+	turn(1);
+	assert_int_equal(dev.c->net.stats.resets, 1);
+	assert_int_equal(dev.c->state, VIONET_RUNS);
+	assert_int_equal(send_bytes(1000, is_done), NET_HELD);
+	assert_true(dev_send());
+	turn(0);
+	assert_int_equal(dones, 2);
+}
+
 static void link_and_health_are_followed(void **state)
 {
 	open_dev(ALL);
@@ -393,6 +413,7 @@ int main(void)
 		cmocka_unit_test(a_full_ring_takes_no_more),
 		cmocka_unit_test(offloads_are_passed_on),
 		cmocka_unit_test(a_hang_ends_with_a_reset),
+		cmocka_unit_test(a_reset_that_was_asked_for),
 		cmocka_unit_test(link_and_health_are_followed),
 		cmocka_unit_test(commands_go_one_by_one),
 		cmocka_unit_test(it_asks_to_be_called),

@@ -3,6 +3,8 @@
 /* Virtio: negotiation, both rings with a little driver, a disk's requests; and drivers that break the rules. */
 #include "fuzz/virtq_fixture.h"
 
+#include "../../../../../drivers/model/pci/vpci_int.h"
+
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define MODES 8u
 #define NEEDS_RESET 0x40u
@@ -411,6 +413,36 @@ static void test_erase_turns(void **state)
 	assert_int_equal(drv.b->d.errors, 0);
 }
 
+/* A disk of 4 KiB sectors says so, and takes nothing smaller nor in between. */
+static void test_large_sectors(void **state)
+{
+	const struct piece one[] = { { DATA + 0x1000, 512, D_WRITE } }, eight[] = { { DATA + 0x1000, 4096, D_WRITE } };
+	const struct piece out[] = { { DATA + 0x1000, 4096, 0 } };
+
+	assert_int_equal(drv_read(0x2014, 4), 512);
+	assert_int_equal(drv_read(0x2018, 4), 3 | 8 << 16);	/* 4 KiB are best written together */
+	assert_int_equal(drv_read(0x201c, 4), 128);
+	drv.b->store.logical_shift = 3;
+	drv.b->store.physical_shift = 4;
+	pc_reset(*state);
+	vpci_config_write(&drv.b->d.f, VPCI_COMMAND, 2, VPCI_CMD_MEMORY | VPCI_CMD_MASTER);
+	assert_int_equal(drv_read(0x2000, 8), IMAGE_SIZE / 512);	/* in sectors of 512 all the same */
+	assert_int_equal(drv_read(0x2014, 4), 4096);
+	assert_int_equal(drv_read(0x2018, 4), 1 | 2 << 16);
+	assert_int_equal(drv_read(0x201c, 4), 16);
+	assert_int_equal(drv_read(0x202c, 4), 16);		/* alignment of discards, in sectors */
+	drv_start(0, 8);
+	assert_int_equal(drv_request(BLK_IN, 8, eight, 1, 0), 0);
+	assert_int_equal(*ram(DATA + 0x1000), 9);
+	assert_int_equal(drv_request(BLK_OUT, 16, out, 1, 0), 0);
+	assert_int_equal(drv.image[16 * 512], 9);
+	assert_int_equal(drv_request(BLK_IN, 8, one, 1, 0), 1);
+	assert_int_equal(drv_request(BLK_IN, 9, eight, 1, 0), 1);
+	assert_int_equal(drv_request(BLK_OUT, 20, out, 1, 0), 1);
+	assert_int_equal(drv.image[20 * 512], 13);		/* of the one at 16 */
+	assert_int_equal(drv.image[24 * 512], 25);
+}
+
 static void test_no_bus_master(void **state)
 {
 	drv_start(0, 8);
@@ -484,6 +516,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_negotiation), T(test_registers), T(test_requests), T(test_disk_errors), T(test_suppression),
 		T(test_bad_split), T(test_bad_chains), T(test_bad_packed), T(test_bad_places), T(test_turns), T(test_erase_turns),
+		T(test_large_sectors),
 		T(test_no_bus_master), T(test_window), T(test_queue_reset), cmocka_unit_test(test_noise),
 	};
 

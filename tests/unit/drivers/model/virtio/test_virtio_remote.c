@@ -61,7 +61,7 @@ static void local_kick(struct virtio_device *d, u32 queue)
 }
 
 static const struct virtio_remote_kind remote_kind = { .name = "toy", .serve = serve, .taken = taken, .drop = drop,
-	.gap_ns = GAP_NS, .lazy_ns = LAZY_NS };
+	.gap_ns = GAP_NS, .gap_max_ns = 4 * GAP_NS, .lazy_ns = LAZY_NS };
 static const struct virtio_kind kind = { .pci = VIRTIO_PCI_DESC("toy", 1, 0x020000u, 3), .kicked = local_kick };
 
 static int setup(void **state)
@@ -429,6 +429,88 @@ static void test_seen_meanwhile(void **state)
 	assert_int_equal(t->r.wanted, 0);
 }
 
+static void put_many(u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		put();
+	drv_kick();
+	control();
+}
+
+/* How long after an interrupt the next one comes for n buffers, in steps. */
+static u32 steps_until_told(u32 n)
+{
+	u32 steps = 0;
+
+	for (put_many(n); !posted(1); steps++) {
+		assert_in_range(steps, 0, 100);
+		fake.now += NS(GAP_NS);
+		control();
+	}
+	return steps;
+}
+
+/* Much at once, again and again: ever fewer interrupts, to a limit; not where the queue runs full, nor once it is little, nor
+ * for who halts. */
+static void test_bulk(void **state)
+{
+	start(0);
+	stop();
+	vpci_config_write(&t->d.f, t->d.f.msix_cap + 2u, 2, 0x8000);
+	assert_int_equal(drv_start(0, 64), 0xf);
+	aim(1, 0);
+	drv_queue(0);
+	control();
+	assert_int_equal(steps_until_told(1), 0);
+	assert_int_equal(steps_until_told(16), 1);
+	assert_int_equal(steps_until_told(16), 2);
+	assert_int_equal(steps_until_told(16), 4);
+	assert_int_equal(steps_until_told(16), 4);
+	assert_int_equal(steps_until_told(32), 1);
+	assert_int_equal(steps_until_told(15), 4);
+	assert_int_equal(steps_until_told(15), 1);
+	assert_int_equal(steps_until_told(16), 1);
+	drv.g->vcpu[1].halted_since = 1;
+	assert_int_equal(steps_until_told(16), 0);
+	drv.g->vcpu[1].halted_since = 0;
+	assert_int_equal(steps_until_told(1), 1);
+}
+
+/* The same where few buffers are given back while much passes the device. */
+static void test_bulk_of_others(void **state)
+{
+	start(0);
+	assert_int_equal(steps_until_told(1), 0);
+	assert_int_equal(steps_until_told(1), 1);
+	t->d.bytes += 65536;
+	assert_int_equal(steps_until_told(1), 1);
+	t->d.bytes += 65535;
+	assert_int_equal(steps_until_told(1), 2);
+	assert_int_equal(steps_until_told(1), 1);
+}
+
+/* Things sent by a vcpu that runs: it looks by itself when it sends, so later than one that halts, and not for few. */
+static void test_lazy_runs(void **state)
+{
+	t->r.lazy = 1;
+	start(0);
+	put_many(1);
+	fake.now += NS(LAZY_NS);
+	control();
+	assert_false(posted(1));
+	fake.now += NS(4 * GAP_NS - LAZY_NS) - 1;
+	control();
+	assert_false(posted(1));
+	fake.now++;
+	control();
+	assert_true(posted(1));
+	put_many(1);
+	fake.now += NS(LAZY_NS);
+	drv.g->vcpu[1].halted_since = 1;
+	control();
+	assert_true(posted(1));
+}
+
 /* A queue of things sent: told late, whoever runs or halts, or when much of it has gathered. */
 static void test_lazy(void **state)
 {
@@ -550,7 +632,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_served), T(test_silence), T(test_left_alone), T(test_reset), T(test_queue_reset),
 		T(test_reset_unseen), T(test_broken), T(test_broken_and_reset), T(test_end), T(test_bus_master), T(test_interrupts),
-		T(test_seen_meanwhile), T(test_lazy), T(test_routes), T(test_route_moves), T(test_not_before), T(test_config) };
+		T(test_seen_meanwhile), T(test_bulk), T(test_bulk_of_others), T(test_lazy_runs), T(test_lazy), T(test_routes), T(test_route_moves), T(test_not_before), T(test_config) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,7 @@
 #define BUFFER_STEP 0x800u
 #define REPLY (DATA + 0x3f00)
 #define ALL (BIT(0) | BIT(1) | BIT(2) | BIT(5) | BIT(7) | BIT(8) | BIT(9) | BIT(11) | BIT(12) | BIT(13) | BIT(15) | BIT(16) | \
-	BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(23) | BIT(54) | BIT(55) | BIT(56))
+	BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(23) | BIT(54) | BIT(55) | BIT(56))
 
 static const u8 mac[NET_MAC] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
 #define TESTS 32u
@@ -230,7 +230,7 @@ static void test_config(void **state)
 	assert_int_equal(drv_read(0x2006, 2), 1);
 	assert_int_equal(drv_read(0x2008, 2), FAKE_VCPUS);
 	assert_int_equal(drv_read(0x200a, 2), 1500);
-	assert_int_equal(start(BIT(21), 8), 0x3);		/* not offered */
+	assert_int_equal(start(BIT(10), 8), 0x3);		/* not offered */
 	assert_int_equal(give(mac, 60, (struct net_offload){ 0 }), NET_DOWN);
 	assert_int_equal(start(ALL, 8), 0xf);
 	assert_true(card->port.up && card->port.takes_checksum && card->port.takes_gso4 && card->port.takes_gso6 &&
@@ -577,6 +577,34 @@ static void test_filter(void **state)
 	assert_memory_equal(card->port.mac, mac, 6);		/* the guard's stays */
 }
 
+/* The link behind the switch came back. */
+static void test_announce(void **state)
+{
+	u8 none = 0;
+	u64 generation;
+
+	start(ALL, 64);
+	generation = drv_read(0x15, 1);
+	assert_int_equal(command(3, 0, &none, 0), 0);		/* unasked does no harm */
+	card->port.ops->announce(&card->port);
+	control();
+	assert_int_equal(drv_read(0x2006, 2), 3);
+	assert_int_equal(drv_read(0x15, 1), generation + 1);
+	assert_int_not_equal(command(3, 1, &none, 0), 0);
+	assert_int_not_equal(command(3, 0, &none, 1), 0);
+	assert_int_equal(drv_read(0x2006, 2), 3);
+	assert_int_equal(command(3, 0, &none, 0), 0);
+	assert_int_equal(drv_read(0x2006, 2), 1);
+	card->port.ops->announce(&card->port);
+	start(ALL & ~BIT(21), 64);				/* a reset forgets it; this driver knows nothing of it */
+	card->port.ops->announce(&card->port);
+	assert_int_equal(drv_read(0x2006, 2), 1);
+	assert_int_equal(command(3, 0, &none, 0), 1);
+	stop();
+	card->port.ops->announce(&card->port);
+	assert_int_equal(drv_read(0x2006, 2), 1);
+}
+
 static void test_bad_commands(void **state)
 {
 	u8 table[400] = { 1, 0, 0, 0 }, two[2] = { 2, 0 }, on = 1;
@@ -826,7 +854,7 @@ static void test_described(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_config), T(test_sent), T(test_bad_headers), T(test_bad_chains), T(test_held), T(test_held_many),
-		T(test_received), T(test_together), T(test_backlog), T(test_merged), T(test_unmerged), T(test_offloads_change), T(test_filter), T(test_bad_commands),
+		T(test_received), T(test_together), T(test_backlog), T(test_merged), T(test_unmerged), T(test_offloads_change), T(test_filter), T(test_announce), T(test_bad_commands),
 		T(test_described), P(test_rss), P(test_bad_rss), P(test_flows), P(test_pairs_backlog), P(test_turns) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
