@@ -216,7 +216,7 @@ static void slot_start(struct vblk_slot *s)
 	}
 }
 
-int vblk_serve_one(struct vblk *b, u32 queue)
+static inline __attribute__((always_inline)) int serve_one(struct vblk *b, u32 queue)
 {
 	struct virtq *q = &b->d.queue[queue];
 	struct vblk_slot *s;
@@ -241,6 +241,11 @@ int vblk_serve_one(struct vblk *b, u32 queue)
 	return s->rq.more ? 2 : 1;
 }
 
+int vblk_serve_one(struct vblk *b, u32 queue)
+{
+	return serve_one(b, queue);
+}
+
 /* What is there, up to a turn's worth. True: the turn is over though there is more. */
 static bool serve_turn(struct vblk *b, u32 queue)
 {
@@ -251,7 +256,7 @@ static bool serve_turn(struct vblk *b, u32 queue)
 	do {
 		int got;
 
-		while ((got = vblk_serve_one(b, queue)) > 0) {
+		while ((got = serve_one(b, queue)) > 0) {
 			if (!--left || vblk_work(b) >= end)
 				return true;
 			if (got == 1)

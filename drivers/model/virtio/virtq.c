@@ -49,9 +49,14 @@ bool virtq_enable(struct virtq *q, u64 features)
 	return true;
 }
 
-bool virtq_waits(struct virtq *q)
+static inline __attribute__((always_inline)) bool waits(struct virtq *q)
 {
 	return q->packed ? packed_waits(q) : split_waits(q);
+}
+
+bool virtq_waits(struct virtq *q)
+{
+	return waits(q);
 }
 
 int virtq_take(struct virtq *q, struct virtq_chain *c)
@@ -60,7 +65,7 @@ int virtq_take(struct virtq *q, struct virtq_chain *c)
 
 	if (q->broken || !q->enabled)
 		return q->broken ? -E_INVAL : 0;
-	if (!virtq_waits(q))
+	if (!waits(q))
 		return 0;
 	c->readable = c->writable = 0;
 	c->read_bytes = c->write_bytes = 0;
@@ -140,7 +145,7 @@ bool virtq_news(struct virtq *q)
 	if (!q->too_little)
 		return true;
 	virtq_rewind(q, q->end);
-	q->too_little = !virtq_waits(q);
+	q->too_little = !waits(q);
 	virtq_rewind(q, mark);
 	return !q->too_little;
 }
