@@ -6,6 +6,7 @@
 #include <hv/core.h>
 #include <hv/guest.h>
 #include <hv/lib.h>
+#include <hv/own_apic.h>
 
 #include "vlapic_int.h"
 
@@ -51,6 +52,10 @@ static void post_vector(struct guest *g, u32 index, u8 vector, bool level)
 
 	if (this_core()->vcpu.pub == pub) {
 		vlapic_set_irr(&this_core()->vcpu, vector, level);
+		return;
+	}
+	if (!level && vector >= OWN_APIC_VECTOR_MIN && load_acquire(&pub->apic_enabled) & VLAPIC_PUB_OWNED) {
+		own_apic_send(g->core_of[index], vector);
 		return;
 	}
 	if (!!(load_relaxed(&pub->posted_level[word]) & bit) != level) {
