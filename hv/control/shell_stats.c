@@ -67,6 +67,9 @@ static void sums_of(const struct guest *g)
 	if (owned)
 		shell_print("  %lu of %u vcpus own their local APIC: interrupts and HLT without an exit, and not counted here\n",
 			    owned, g->vcpu_count);
+	if (load_acquire(&g->vcpu[0].running))
+		shell_print("  since its start: %lu ms\n",
+			    ticks_to_ns(now - g->tsc_start) / 1000000);
 }
 
 /* A row of the table by vcpu: name, then one cell for each of the vcpus from first on. */

@@ -201,6 +201,19 @@ static bool is_halted(const struct guest *g, u64 route)
 	return vcpu < 0 || load_relaxed(&g->vcpu[vcpu].halted_since);
 }
 
+/* One that owns its local APIC does not tell when it halts, and no interrupt costs it an exit: it is taken for halted until
+ * so much passes that its own time for interrupts counts. */
+static bool is_reachable(const struct virtio_remote *r, u32 queue)
+{
+	const struct virtq *q = &r->d->queue[queue];
+	u64 route = load_relaxed(&q->route);
+	s32 vcpu = vpci_route_vcpu(q->g, route);
+
+	if (vcpu >= 0 && load_relaxed(&q->g->vcpu[vcpu].apic_enabled) & VLAPIC_PUB_OWNED)
+		return r->gap[queue] == r->kind->gap_ns;
+	return is_halted(q->g, route);
+}
+
 /* Of a lazy queue. A vcpu that runs frees buffers when it adds some; one that halts may wait for just these. */
 static bool is_early_lazy(struct virtio_remote *r, u32 queue, u64 now, bool halted)
 {
@@ -223,7 +236,7 @@ static bool is_early(struct virtio_remote *r, u32 queue, u64 now)
 
 	if (!r->kind->gap_ns)
 		return false;
-	halted = is_halted(q->g, load_relaxed(&q->route));
+	halted = is_reachable(r, queue);
 	if (r->lazy >> queue & 1 && q->given < (halted ? LAZY_MANY : MAX(LAZY_MANY, q->size / 2u)))
 		return is_early_lazy(r, queue, now, halted);
 	until = r->told[queue] + ns_to_ticks(q->given < q->size / 2 ? r->gap[queue] : r->kind->gap_ns);
