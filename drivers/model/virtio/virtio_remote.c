@@ -7,6 +7,8 @@
 #include <hv/time.h>
 
 #define LINGER_NS 500000ul		/* who has had work twice within this time is looked at for as long before the core halts */
+#define BULK_LINGER_NS 2000000ul	/* ... whose work brought so much that its guest may take longer until the next */
+#define BULK_LINGER_BYTES 16384u
 #define ROUTE_TRIES 2u
 #define CLOSE_LOOK_NS 100000ul		/* are memory and requests of queues that were asked back done with? */
 #define LAZY_MANY 16u			/* buffers: no longer a reason to be late */
@@ -93,11 +95,13 @@ static bool may_look(const struct virtio_remote *r)
 /* Work that comes again and again is worth waiting for: no halt, no notification, no doorbell. */
 static void linger(struct virtio_remote *r, u64 now)
 {
-	u64 time = ns_to_ticks(LINGER_NS);
+	bool bulk = r->d->bytes - r->worked_bytes >= BULK_LINGER_BYTES;
+	u64 time = ns_to_ticks(bulk ? BULK_LINGER_NS : LINGER_NS);
 
 	if (now - r->worked < time)
 		control_work_linger(now + time);
 	r->worked = now;
+	r->worked_bytes = r->d->bytes;
 }
 
 bool virtio_remote_poll(void *remote, u64 now)
