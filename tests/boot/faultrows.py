@@ -63,6 +63,13 @@ class Pulled(Faulty):
     """In a slot that can be switched off; `nv` is what power_down() calls it. The slot itself tells who comes and goes, not ACPI."""
     bus = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off', '-device', 'pcie-root-port,id=rp4,addr=4,chassis=1']
     device = 'nvme,id=nv,serial=SICK,bus=rp4'
+    driver, model = 'nvme', 'QEMU NVMe Ctrl'
+
+
+class PulledVirtio(Pulled):
+    disk_name = 'vd1'       # bus 0 is looked at first
+    device = 'virtio-blk-pci,id=nv,serial=SICK,bus=rp4'
+    driver, model = 'virtio-blk', 'virtio-blk'
 
 
 MACHINE = '[machine]\ndisks = ["SICK", "OTHER"]\n'
@@ -215,8 +222,12 @@ def faults(m, plan):
 
 def put_back(m):
     """The drive is back in its slot, with all that it held."""
-    said = m.monitor(f'device_add {m.device},drive=well')
-    assert 'Error' not in said, said[-200:]
+    for _ in range(20):
+        said = m.monitor(f'device_add {m.device},drive=well')
+        if 'Error' not in said:
+            return
+        time.sleep(0.5)     # QEMU has not yet taken apart the one that was pulled
+    raise AssertionError(said[-200:])
 
 
 def pulled(m, plan):
@@ -231,10 +242,10 @@ def pulled(m, plan):
     assert others[-1][2] == others[-1][3] == 0, others
     gone = others[-1][0]
     view(m, '0')
-    shell(m, 'log', r'disk nvme0n1 is gone')
+    shell(m, 'log', rf'disk {m.disk_name} is gone')
     put_back(m)
-    m.expect(r'nvme takes what came', 20 * m.patience)
-    m.expect(r'disk nvme0n1: QEMU NVMe Ctrl', 20 * m.patience)
+    m.expect(rf'{m.driver} takes what came', 20 * m.patience)
+    m.expect(rf'disk {m.disk_name}: {m.model}', 20 * m.patience)
     time.sleep(3)
     back = left.look()
     time.sleep(6)
@@ -245,11 +256,11 @@ def pulled(m, plan):
     assert ended[-1][1] > back[-1][1] + 20 and ended[-1][2] == back[-1][2] and ended[-1][3] == 0, (lines[-1], back[-1], ended[-1])
     power_down(m)
     view(m, '0')
-    m.expect(r'disk nvme0n1 is gone', 20 * m.patience)
+    m.expect(rf'disk {m.disk_name} is gone', 20 * m.patience)
     shell(m, 'kill left', r'guest left: killed')
     shell(m, 'start left', r'no disk that the plan names has a volume "web"')
     put_back(m)
-    m.expect(r'disk nvme0n1: QEMU NVMe Ctrl', 20 * m.patience)
+    m.expect(rf'disk {m.disk_name}: {m.model}', 20 * m.patience)
     time.sleep(2)
     shell(m, 'start left', r'guest left: running', 30)
     shell(m, 'memory', r'Audit: every frame has one owner')

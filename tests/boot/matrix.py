@@ -220,6 +220,7 @@ def rows(which):
         Row(faultrows.Slow, None, 3, faultrows.fair, faultrows.two, ci=False),
         Row(volumes.QemuNvmeSystem, None, 3, pcguests.volume_moves, pcguests.on_volume, ci=False, memory=2560),
         Row(faultrows.Pulled, None, 3, faultrows.pulled, faultrows.two, ci=False, name='fault-pulled'),
+        Row(faultrows.PulledVirtio, None, 3, faultrows.pulled, faultrows.two, ci=False, name='fault-pulled-virtio'),
     ]
     # Long ones first: two run at a time.
     chosen = [r for r in table if r.ci or which == 'all']
