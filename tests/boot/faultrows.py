@@ -71,7 +71,8 @@ class FaultyVirtio(Faulty):
 
 class Pulled(Faulty):
     """In a slot that can be switched off; `nv` is what power_down() calls it. The slot itself tells who comes and goes, not ACPI."""
-    bus = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off', '-device', 'pcie-root-port,id=rp4,addr=4,chassis=1']
+    bus = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off', '-device', 'pcie-root-port,id=rp4,addr=4,chassis=1',
+           '-device', 'pcie-root-port,id=rp5,addr=5,chassis=2', '-blockdev', 'driver=null-co,node-name=zeros,size=64M,read-zeroes=on']
     device = 'nvme,id=nv,serial=SICK,bus=rp4'
     driver, model = 'nvme', 'QEMU NVMe Ctrl'
 
@@ -277,9 +278,23 @@ def pulled(m, plan):
     m.expect(rf'disk {m.disk_name}: {m.model}', 20 * m.patience)
     time.sleep(2)
     shell(m, 'start left', r'guest left: running', 30)
+    for what in ('nvme', 'virtio-blk-pci') if m.driver == 'nvme' else ('virtio-blk-pci', 'nvme'):
+        into_empty_slot(m, what)
     shell(m, 'memory', r'Audit: every frame has one owner')
     others = right.look()
     assert others[-1][2] == others[-1][3] == 0, others
+
+
+def into_empty_slot(m, what):
+    """A drive comes into a slot that was empty at boot, or had one of the other kind, and goes."""
+    word = what.removesuffix('-pci')
+    said = m.monitor(f'device_add {what},id=fresh,serial=FRESH,bus=rp5,drive=zeros')
+    assert 'Error' not in said, said[-200:]
+    m.expect(rf'{word} takes what came', 20 * m.patience)
+    name = m.expect(r'disk ([a-z0-9]+): [^\n]*64 MiB, serial FRESH', 20 * m.patience).group(1)
+    power_down(m, 5, 'fresh')
+    m.expect(rf'disk {name} is gone', 20 * m.patience)
+    time.sleep(2)
 
 
 def checked(m, plan):
