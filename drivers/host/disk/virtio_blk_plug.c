@@ -63,7 +63,7 @@ int vblk_plug(struct host_pci *p)
 	if (vio_open_begin(&b->vio, p, VBLK_FEATURES))
 		return give_up(b, p->why);
 	b->state = VBLK_COMES;
-	b->until = tsc_now() + ns_to_ticks(COME_NS);
+	b->until = 0;			/* from its first turn on */
 	return 0;
 }
 
@@ -106,6 +106,8 @@ void vblk_come_turn(struct vblk_disk *b, u64 now)
 	const char *why = NULL;
 	u32 len;
 
+	if (!b->until)
+		b->until = now + ns_to_ticks(COME_NS);
 	if (b->state == VBLK_COMES && vio_reset_done(&b->vio))
 		why = set_up(b);
 	else if (b->state == VBLK_ASKED && vio_queue_get(&b->queue, &len))
