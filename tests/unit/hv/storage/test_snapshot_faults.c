@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/depth.c hv/storage/queue.c hv/storage/disks.c hv/storage/volume.c hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/gpt_job.c hv/storage/gpt_change.c hv/storage/snap_format.c hv/storage/snap_map.c hv/storage/snap_store.c hv/storage/snap_load.c hv/storage/snap_log.c hv/storage/snap_gate.c hv/storage/snap_change.c hv/storage/snap_rollback.c hv/lib/format.c hv/lib/string.c */
+/* What a disk that fails costs: those snapshots that could not be kept, no others, no room; a rollback only itself. */
+#include "snap_fixture.h"
+
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define SECTORS 2048u			/* of "web": 16 extents */
+
+static u32 got[SECTORS];
+static struct storage_client guest;
+
+static int setup(void **state)
+{
+	make_disk(SECTORS * 512);
+	guest = (struct storage_client){ .name = "web.0" };
+	return volume_open(&guest, vol("web"));
+}
+
+static int teardown(void **state)
+{
+	unplug();
+	if (guest.open)
+		assert_int_equal(volume_close(&guest), 0);
+	settle();
+	fake.ordered = false;
+	return 0;
+}
+
+static void all_are(const char *name, u32 from, u32 to, u32 number)
+{
+	read_volume(name, got, SECTORS);
+	for (u32 i = from; i < to; i++)
+		if (got[i] != number)
+			fail_msg("%s: sector %u is %u, not %u", name, i, got[i], number);
+}
+
+/* Reads (of the volume), or writes of chunks, fail so many times after so many. */
+static void reads_fail(u32 skip, u32 times)
+{
+	u64 first = vol("web")->first;
+
+	fake.fail.op = BLOCK_READ;
+	fake.fail.from = first;
+	fake.fail.to = first + SECTORS;
+	fake.fail.skip = skip;
+	fake.fail.times = times;
+	fake.fail.result = DISK_MEDIUM;
+}
+
+static void chunks_fail(u32 skip, u32 times)
+{
+	const struct snap_store *t = snap_of(vol("web"));
+
+	reads_fail(skip, times);
+	fake.fail.op = BLOCK_WRITE;
+	fake.fail.from = t->first + t->super.data;
+	fake.fail.to = t->first + t->sectors;
+}
+
+static u32 used(void)
+{
+	const struct snap_map *m = &snap_of(vol("web"))->map;
+
+	return m->chunks - m->free;
+}
+
+/* Of two snapshots only the younger one lacks what could not be read: the older one has its own. */
+static void test_only_those_that_lack_it(void **state)
+{
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	put(&guest, 0, 10, 2);
+	WELL(snapshot("web", "two", 0));
+	assert_int_equal(used(), 1);
+	reads_fail(0, 1);
+	assert_int_equal(put(&guest, 5, 10, 3), BLOCK_OK);
+	assert_int_equal(fake.fail.times, 0);
+	assert_null(vol("two"));
+	assert_non_null(vol("one"));
+	all_are("one", 0, SECTORS, 1);
+	assert_int_equal(used(), 1);
+	assert_int_equal(put(&guest, 1000, 10, 4), BLOCK_OK);
+	all_are("one", 0, SECTORS, 1);
+	assert_int_equal(used(), 2);
+}
+
+/* Several extents of one request: all of them fail, or some, while the others are under way. The snapshot goes once. */
+static void test_several_at_once(void **state)
+{
+	for (u32 n = 1; n <= 16; n++) {
+		u32 bad = 1 + n % 4;
+		char name[8];
+
+		fake.ordered = n <= 4;
+		put(&guest, 0, SECTORS, n);
+		snprintf(name, sizeof(name), "s%u", n);
+		WELL(snapshot("web", name, 0));
+		reads_fail(0, 1000);
+		fake.fail.to = fake.fail.from + bad * EXTENT;
+		assert_int_equal(put(&guest, 0, 512, 100 + n), BLOCK_OK);
+		memset(&fake.fail, 0, sizeof(fake.fail));
+		assert_null(vol(name));
+		assert_int_equal(used(), 0);
+		numbers_of(&guest, got, SECTORS);
+		for (u32 i = 0; i < SECTORS; i++)
+			assert_int_equal(got[i], i < 512 ? 100 + n : n);
+	}
+	WELL(snapshot("web", "last", 0));
+	assert_int_equal(put(&guest, 0, 512, 7), BLOCK_OK);
+	all_are("last", 0, 512, 116);
+}
+
+/* A chunk that cannot be written is left, another one is taken: twice; then it is the disk. */
+static void test_bad_chunks(void **state)
+{
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	chunks_fail(0, 2);
+	assert_int_equal(put(&guest, 0, 10, 2), BLOCK_OK);
+	all_are("one", 0, SECTORS, 1);
+	assert_int_equal(used(), 3);		/* two of them are not used again before the next start */
+	chunks_fail(0, 1000);
+	assert_int_equal(put(&guest, 200, 10, 2), BLOCK_OK);
+	assert_int_equal(fake.fail.times, 1000 - 3);
+	assert_null(vol("one"));
+	assert_int_equal(used(), 5);
+	memset(&fake.fail, 0, sizeof(fake.fail));
+	unplug();
+	plug();
+	assert_int_equal(used(), 0);
+}
+
+/* What a clone writes cannot be copied: it hears of it. Nobody else loses anything. */
+static void test_clone_alone(void **state)
+{
+	struct storage_client c = { .name = "copy.0" };
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	WELL(clone("one", "copy"));
+	assert_int_equal(volume_open(&c, vol("copy")), 0);
+	reads_fail(0, 1);
+	assert_int_equal(put(&c, 0, 10, 2), BLOCK_FAILED);
+	assert_non_null(vol("one"));
+	assert_non_null(vol("copy"));
+	assert_int_equal(put(&c, 0, 10, 3), BLOCK_OK);
+	numbers_of(&c, got, SECTORS);
+	assert_int_equal(got[9], 3);
+	assert_int_equal(got[10], 1);
+	all_are("one", 0, SECTORS, 1);
+	assert_int_equal(volume_close(&c), 0);
+}
+
+/* A rollback that cannot keep what a younger snapshot needs ends, and takes nothing with it; asked again it is done. */
+static void test_rollback_loses_none(void **state)
+{
+	for (u32 n = 0; n < 2; n++) {
+		put(&guest, 0, SECTORS, 1);
+		WELL(snapshot("web", "one", 0));
+		put(&guest, 0, 512, 2);
+		WELL(snapshot("web", "two", 0));
+		assert_int_equal(volume_close(&guest), 0);
+		if (n)
+			chunks_fail(1, 1000);
+		else
+			reads_fail(1, 1);
+		assert_non_null(strstr(rollback("web", "one"), "could not be written"));
+		assert_non_null(vol("one"));
+		assert_non_null(vol("two"));
+		assert_int_equal(volume_open(&guest, vol("web")), -E_BUSY);
+		memset(&fake.fail, 0, sizeof(fake.fail));
+		all_are("two", 0, 512, 2);
+		WELL(rollback("web", "one"));
+		all_are("web", 0, SECTORS, 1);
+		all_are("two", 0, 512, 2);
+		all_are("two", 512, SECTORS, 1);
+		WELL(delete("one"));
+		WELL(delete("two"));
+		assert_int_equal(volume_open(&guest, vol("web")), 0);
+	}
+}
+
+/* Chunks that were lost leave no room in the midst of a rollback: it ends, no snapshot is dropped for it. */
+static void test_rollback_without_room(void **state)
+{
+	struct snap_store *t;
+	u32 chunk;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	put(&guest, 0, 512, 2);
+	WELL(snapshot("web", "two", 0));
+	assert_int_equal(volume_close(&guest), 0);
+	t = snap_of(vol("web"));
+	while (t->map.free > 5)
+		assert_int_equal(snap_map_take(&t->map, &chunk), 0);
+	chunks_fail(0, 2);
+	assert_non_null(strstr(rollback("web", "one"), "no room"));
+	assert_non_null(vol("one"));
+	assert_non_null(vol("two"));
+	all_are("two", 0, 512, 2);
+	unplug();
+	plug();			/* what was lost is there again, and it goes on */
+	all_are("web", 0, SECTORS, 1);
+	all_are("two", 0, 512, 2);
+	all_are("one", 0, SECTORS, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_only_those_that_lack_it), T(test_several_at_once), T(test_bad_chunks), T(test_clone_alone),
+		T(test_rollback_loses_none), T(test_rollback_without_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
