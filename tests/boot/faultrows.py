@@ -72,7 +72,7 @@ class FaultyVirtio(Faulty):
 class Pulled(Faulty):
     """In a slot that can be switched off; `nv` is what power_down() calls it. The slot itself tells who comes and goes, not ACPI."""
     bus = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off', '-device', 'pcie-root-port,id=rp4,addr=4,chassis=1',
-           '-device', 'pcie-root-port,id=rp5,addr=5,chassis=2', '-blockdev', 'driver=null-co,node-name=zeros,size=64M,read-zeroes=on']
+           '-device', 'pcie-root-port,id=rp5,addr=5,chassis=2', '-blockdev', 'driver=null-co,node-name=zeros,size=67108864,read-zeroes=on']
     device = 'nvme,id=nv,serial=SICK,bus=rp4'
     driver, model = 'nvme', 'QEMU NVMe Ctrl'
 
