@@ -322,7 +322,7 @@ def checked(m, plan):
 def read_only(m, plan):
     """A disk that takes no writes: whoever wants to write does not start, who only reads does; the table is not changed."""
     ready(m)
-    shell(m, 'start left', r'volume "web" cannot be opened for writing: its disk takes none')
+    shell(m, 'start left', r'volume "web" cannot be opened for writing: its disk takes no writes')
     shell(m, 'volume create more 1MiB on vd0', r'(?i)volume create more: [^\n]*(?:read-only|takes no|cannot be written)')
     shell(m, 'start right', r'guest right: running', 30)
     view(m, '2')
