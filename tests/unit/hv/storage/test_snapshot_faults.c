@@ -206,11 +206,141 @@ static void test_rollback_without_room(void **state)
 	all_are("one", 0, SECTORS, 1);
 }
 
+/* Nothing more can be written of what a rollback keeps: half of the volume is the old one, so nobody gets it before all of it is. */
+static void test_rollback_without_log(void **state)
+{
+	struct snap_store *t;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	put(&guest, 0, 512, 2);
+	WELL(snapshot("web", "two", 0));
+	assert_int_equal(volume_close(&guest), 0);
+	t = snap_of(vol("web"));
+	chunks_fail(1, 1);			/* that it is begun is written, that something is kept is not */
+	fake.fail.from = t->first;
+	fake.fail.to = t->first + t->super.data;
+	assert_non_null(end_of(volume_rollback(vol("web"), vol("one"), change_ended, NULL)));
+	assert_int_equal(fake.fail.times, 0);
+	assert_int_equal(t->state, SNAP_BROKEN);
+	assert_int_equal(volume_open(&guest, vol("web")), -E_INVAL);
+	unplug();
+	plug();
+	all_are("web", 0, SECTORS, 1);
+	all_are("two", 0, 512, 2);
+	all_are("two", 512, SECTORS, 1);
+}
+
+/* Somebody reads a snapshot that is lost meanwhile: its room is another's only after that. */
+static void test_room_of_what_is_read(void **state)
+{
+	struct storage_client reader = { .name = "see.0", .readonly = true };
+	struct ask r;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	put(&guest, 0, 10, 2);
+	assert_int_equal(volume_open(&reader, vol("one")), 0);
+	ask_begin(&r, &reader, BLOCK_READ, 10, 20, 0);
+	storage_poll(0);
+	assert_int_equal(fake.count, 1);
+	fake.hold_length = 20;
+	reads_fail(0, 1000);
+	fake.fail.from += 5 * EXTENT;
+	fake.fail.to = fake.fail.from + EXTENT;
+	assert_int_equal(put(&guest, 5 * EXTENT, 10, 3), BLOCK_OK);
+	memset(&fake.fail, 0, sizeof(fake.fail));
+	assert_null(vol("one"));
+	assert_int_equal(used(), 1);
+	WELL(snapshot("web", "two", 0));
+	for (u32 i = 6; i < 16; i++)
+		assert_int_equal(put(&guest, i * EXTENT, 10, 4), BLOCK_OK);
+	assert_int_equal(used(), 11);
+	fake.hold_length = 0;
+	settle();
+	for (u32 i = 0; i < 20 * 128; i++)
+		assert_int_equal(r.memory[i], 1);
+	ask_end(&r);
+	assert_int_equal(used(), 10);
+	assert_int_equal(volume_close(&reader), 0);
+}
+
+static u32 first_taken(const struct snap_store *t)
+{
+	u32 i = 0;
+
+	while (t->map.chunk[i].state != CHUNK_TAKEN)
+		i++;
+	return i;
+}
+
+static u64 discard(u64 sector, u64 sectors)
+{
+	u64 before = fake.discarded;
+	struct ask a;
+
+	ask_begin(&a, &guest, BLOCK_DISCARD, sector, sectors, 0);
+	settle();
+	assert_int_equal(ask_end(&a), BLOCK_OK);
+	return fake.discarded - before;
+}
+
+/* A discard while a snapshot is on its way to the medium, or while somebody still reads there, is none. */
+static void test_discard_at_the_wrong_time(void **state)
+{
+	struct storage_client reader = { .name = "see.0", .readonly = true };
+	struct snap_store *t;
+	struct ask r;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	put(&guest, 0, EXTENT, 1);			/* kept for that */
+	t = snap_of(vol("web"));
+	assert_null(volume_snapshot(vol("web"), "two", 0, change_ended, NULL));
+	while (t->log.at != LOG_WRITE)
+		if (!storage_poll(0))
+			fake_answer();
+	assert_int_equal(discard(0, EXTENT), 0);
+	all_are("two", 0, SECTORS, 1);
+	assert_int_equal(volume_open(&reader, vol("two")), 0);
+	ask_begin(&r, &reader, BLOCK_READ, 10, 20, 0);
+	storage_poll(0);
+	assert_int_equal(fake.count, 1);
+	fake.hold_length = 20;
+	snap_map_take(&t->map, &(u32){ 0 });
+	assert_int_equal(snap_map_apply(&t->map, &(struct snap_record){ .op = SNAP_MAP, .layer = t->map.newest,
+			 .chunk = first_taken(t) }), 0);
+	assert_int_equal(discard(0, EXTENT), 0);
+	fake.hold_length = 0;
+	settle();
+	for (u32 i = 0; i < 20 * 128; i++)
+		assert_int_equal(r.memory[i], 1);
+	ask_end(&r);
+	assert_int_equal(volume_close(&reader), 0);
+}
+
+/* When the last one is gone discards reach the disk again, and writes cost nothing. */
+static void test_after_the_last(void **state)
+{
+	u64 reads;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	assert_int_equal(discard(0, EXTENT), 0);
+	WELL(delete("one"));
+	assert_int_equal(discard(0, EXTENT), EXTENT);
+	reads = fake.reads;
+	assert_int_equal(put(&guest, 0, SECTORS, 2), BLOCK_OK);
+	assert_int_equal(fake.reads, reads);
+	assert_int_equal(used(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_only_those_that_lack_it), T(test_several_at_once), T(test_bad_chunks), T(test_clone_alone),
-		T(test_rollback_loses_none), T(test_rollback_without_room),
+		T(test_rollback_loses_none), T(test_rollback_without_room), T(test_rollback_without_log), T(test_room_of_what_is_read),
+		T(test_discard_at_the_wrong_time), T(test_after_the_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
