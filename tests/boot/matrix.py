@@ -21,6 +21,7 @@ import scenarios
 import screenrows
 import snapshots
 import volumes
+import webload
 import webrows
 import writelog
 
@@ -75,6 +76,7 @@ def rows(which):
         Row(Qemu, None, 3, netguests.switch, netguests.two),
         Row(Qemu, None, 5, webrows.web, plans.two_linux, card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 4, webrows.uploads, lifeguests.two, ci=False, name='web-uploads', card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 5, webload.many, plans.two_linux, ci=False, name='web-many', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 2, screenrows.screen, plans.display, ci=False, name='web-screen', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 3, pagerows.page_screen, plans.display, card='virtio-net-pci', ports=(443,), ci=False),
         Row(Qemu, None, 6, pagerows.page, pagerows.plan, card='virtio-net-pci', ports=(443,), ci=False),

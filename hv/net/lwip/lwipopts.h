@@ -17,14 +17,14 @@
 #define MEM_LIBC_MALLOC			0
 #define MEMP_MEM_MALLOC			0
 #define MEM_SIZE			(256 * 1024)
-#define MEMP_NUM_PBUF			64
+#define MEMP_NUM_PBUF			768	/* heads of what lies in rings on its way: 8 KiB of each client's */
 #define PBUF_POOL_SIZE			32	/* received frames have buffers of their own: host_port.c */
 #define PBUF_POOL_BUFSIZE		1600
 #define MEMP_NUM_RAW_PCB		4
 #define MEMP_NUM_UDP_PCB		24
-#define MEMP_NUM_TCP_PCB		128	/* 40 clients of the API, 64 on their way, some that end: hv/web/wire_tcp.c */
+#define MEMP_NUM_TCP_PCB		224	/* 108 clients of the API, 64 on their way, some that end: hv/web/wire_tcp.c */
 #define MEMP_NUM_TCP_PCB_LISTEN		8
-#define MEMP_NUM_TCP_SEG		512
+#define MEMP_NUM_TCP_SEG		1024
 #define MEMP_NUM_ARP_QUEUE		32
 #define MEMP_NUM_SYS_TIMEOUT		(LWIP_NUM_SYS_TIMEOUT_INTERNAL + 16)
 
