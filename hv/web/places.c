@@ -137,7 +137,8 @@ static u32 list_candidates(struct candidate list[WEB_CONNECTIONS])
 		struct web_conn *c = server_conn(i);
 
 		if (expendable(c))
-			list[n++] = (struct candidate){ c, attempts_source(c->wire.from), expendable(c), 0, server_is_admin_from(c) };
+			list[n++] = (struct candidate){ .c = c, .source = attempts_source(c->wire.from),
+				.expendable = expendable(c), .near = server_is_admin_from(c) };
 	}
 	for (u32 i = 0; i < n; i++)
 		for (u32 k = 0; k < n; k++)

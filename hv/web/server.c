@@ -327,7 +327,8 @@ static bool do_closing(struct web_conn *c, u64 now)
 static bool step(struct web_conn *c, u64 now)
 {
 	static bool (*const act[])(struct web_conn *c, u64 now) = {
-		[CONN_NEW] = do_new, [CONN_HANDSHAKE] = do_handshake, [CONN_HTTP] = do_http, [CONN_WAITING] = do_waiting, [CONN_STREAM] = do_stream, [CONN_CLOSING] = do_closing };
+		[CONN_NEW] = do_new, [CONN_HANDSHAKE] = do_handshake, [CONN_HTTP] = do_http,
+		[CONN_WAITING] = do_waiting, [CONN_STREAM] = do_stream, [CONN_CLOSING] = do_closing };
 
 	if (!c)
 		return false;

@@ -25,6 +25,7 @@ def size_of(m, what):
 
 def hypervisor_memory(m):
     """(MiB set aside, MiB in use): the image, and the pool with and without what of it is free."""
+    shell(m, 'web', r'stack \d+ of \d+ bytes', 60)     # the view has shown its past by then
     m.at = len(m.text)
     m.type('memory\r')
     image, pool, free = size_of(m, 'image'), size_of(m, 'pool'), size_of(m, 'free')
@@ -98,7 +99,6 @@ def many(m, _plan):
     metrics = clients[0].get('/metrics')
     connections = gauge(metrics, 'web_connections')
     assert connections >= VIEWERS + CLIENTS, metrics
-    view(m, '0')
     most_aside, busy = hypervisor_memory(m)
     for c in clients:
         assert '"left"' in c.get('/v1/guests')

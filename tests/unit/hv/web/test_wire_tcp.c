@@ -332,7 +332,7 @@ static void half_open_flood(void **state)
 			taken[c - conns] = false;
 		}
 	}
-	assert_true(half_open() <= 64);
+	assert_true(half_open() <= 240);
 	assert_int_equal(stack_restarts(), 0);
 }
 
