@@ -82,6 +82,17 @@ static void put_guest_schema(struct out *o)
 	out_text(o, "]}");
 }
 
+static void put_parameter(struct out *o, const char *name, size_t n, const char *in, bool must, const char *type)
+{
+	json_open(o, NULL, '{');
+	json_text_n(o, "name", name, n);
+	json_text(o, "in", in);
+	json_bool(o, "required", must);
+	out_text(o, ",\"schema\":");
+	schema_put_type(o, type);
+	json_close(o, '}');
+}
+
 /* What is in the path, and "name:type" of the query; "h": of the head; "!" before what must be there. */
 static void put_parameters(struct out *o, const struct api_route *r)
 {
@@ -89,20 +100,14 @@ static void put_parameters(struct out *o, const struct api_route *r)
 
 	json_open(o, "parameters", '[');
 	if (strchr(r->path, '*'))
-		out_text(o, "{\"name\":\"name\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}");
+		put_parameter(o, "name", 4, "path", true, "s");
 	for (const char *at = r->parameters ? r->parameters : ""; *at; at = end + (*end == ' ')) {
 		const char *colon = strchr(at, ':');
 		bool must = *at == '!', head = colon[1] == 'h';
 
 		end = colon + 2;
 		at += must;
-		json_open(o, NULL, '{');
-		json_text_n(o, "name", at, (size_t)(colon - at));
-		json_text(o, "in", head ? "header" : "query");
-		json_bool(o, "required", must);
-		out_text(o, ",\"schema\":");
-		schema_put_type(o, head ? "s" : colon + 1);
-		json_close(o, '}');
+		put_parameter(o, at, (size_t)(colon - at), head ? "header" : "query", must, head ? "s" : colon + 1);
 	}
 	json_close(o, ']');
 }

@@ -25,6 +25,7 @@ import webhostile
 import webload
 import webrows
 import webschema
+import webtools
 import writelog
 
 OUT = 'build/test'
@@ -80,6 +81,7 @@ def rows(which):
         Row(Qemu, None, 4, webrows.uploads, lifeguests.two, ci=False, name='web-uploads', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 5, webload.many, plans.two_linux, ci=False, name='web-many', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 4, webschema.schema, lifeguests.two, ci=False, name='web-schema', card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 2, webtools.tools, webtools.plan, ci=False, name='tls-tools', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 2, screenrows.screen, plans.display, ci=False, name='web-screen', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 3, pagerows.page_screen, plans.display, card='virtio-net-pci', ports=(443,), ci=False),
         Row(Qemu, None, 6, pagerows.page, pagerows.plan, card='virtio-net-pci', ports=(443,), ci=False),

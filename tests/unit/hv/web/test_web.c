@@ -5,8 +5,11 @@
 #include "web_fake.h"
 
 #include "hv/web/accounts_int.h"
+#include "hv/web/answer.h"
 
 #include <hv/datastore.h>
+
+#include <yyjson.h>
 
 #define PASSWORD "correct horse"
 
@@ -389,11 +392,32 @@ static void accounts_last(void **state)
 	assert_true(accounts_restore(accounts_keep(&n), n));
 }
 
+/* tests/boot/webschema.py looks at what it says; here, that it is JSON, and names every function. */
+static void the_description(void **state)
+{
+	yyjson_val *paths;
+	yyjson_doc *doc;
+	u32 n = 0;
+
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(web_client_ask(&client, "GET /openapi.json", "", NULL), 200);
+	doc = yyjson_read(strstr(client.text, "\r\n\r\n") + 4, strlen(strstr(client.text, "\r\n\r\n") + 4), 0);
+	if (!doc)
+		fail_msg("no JSON: %s", client.text);
+	paths = yyjson_obj_get(yyjson_doc_get_root(doc), "paths");
+	for (u32 i = 0; i < api_route_count; i++)
+		n += !i || strcmp(api_route[i].path, api_route[i - 1].path);
+	assert_true(n > 30 && yyjson_obj_size(paths) <= n);
+	assert_non_null(yyjson_obj_get(yyjson_obj_get(paths, "/v1/guests/{name}/console"), "get"));
+	yyjson_doc_free(doc);
+	web_client_close(&client);
+}
+
 static void everything_answers(void **state)
 {
 	static const char *const get[] = { "/v1/guests/web", "/v1/machine", "/v1/log", "/v1/log?from=0", "/metrics", "/v1/session",
 		"/v1/users", "/v1/tokens", "/v1/audit?from=1" };
-	char line[80];
+	char line[300];
 
 	assert_int_equal(as_admin(), 200);
 	for (u32 i = 0; i < ARRAY_COUNT(get); i++) {
@@ -406,6 +430,12 @@ static void everything_answers(void **state)
 	assert_int_equal(ask("GET /metrics", NULL), 200);
 	assert_non_null(strstr(client.text, "bulkhead_guest_disk_read_bytes_total{guest=\"web\"} 4096\n"));
 	assert_string_equal(client.text + client.length - 6, "# EOF\n");
+	assert_non_null(strstr(client.text, "text/plain; version=0.0.4"));
+	assert_non_null(strstr(client.text, "\n# TYPE bulkhead_guest_exits_total counter\n"));
+	snprintf(line, sizeof(line), "%sAccept: a/b, application/openmetrics-text;q=1\r\n", cookie);
+	assert_int_equal(web_client_ask(&client, "GET /metrics", line, NULL), 200);
+	assert_non_null(strstr(client.text, "application/openmetrics-text; version=1.0.0"));
+	assert_non_null(strstr(client.text, "\n# TYPE bulkhead_guest_exits counter\n"));
 	assert_int_equal(ask("POST /v1/guests/web/stop", "{\"seconds\":3601}"), 422);
 	assert_int_equal(ask("POST /v1/guests/web/stop", "{\"second\":1}"), 422);
 	assert_non_null(strstr(client.text, "\"key\":\"second\""));
@@ -714,7 +744,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(brute_force), TEST(accounts_last),
-		TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(a_flood_from_one_address), TEST(memory_of_connections), TEST(large_answers), TEST(no_memory), TEST(rubbish),
+		TEST(the_description), TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(a_flood_from_one_address), TEST(memory_of_connections), TEST(large_answers), TEST(no_memory), TEST(rubbish),
 		TEST(certificates), TEST(slow_hash),
 	};
 
