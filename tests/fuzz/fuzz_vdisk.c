@@ -6,6 +6,7 @@
 
 #undef assert
 #include "../unit/drivers/host/virtio/vio_device.h"
+#include "input.h"
 
 #include <drivers/host/disk/virtio_blk.h>
 #include <drivers/host/drivers.h>
@@ -86,20 +87,6 @@ void disk_gone(struct disk *d)
 bool driver_matches(const struct host_driver *d, const struct host_pci *p)
 {
 	return d == &virtio_blk_driver && p->vendor == 0x1af4;
-}
-
-struct input {
-	const u8 *at;
-	size_t left;
-};
-
-static u32 take(struct input *from, u32 bytes)
-{
-	u32 val = 0;
-
-	for (; bytes && from->left; bytes--, from->left--)
-		val = val << 8 | *from->at++;
-	return val;
 }
 
 /* --- the hardware --------------------------------------------------------------------------------------------------- */

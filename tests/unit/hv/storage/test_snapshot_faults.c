@@ -151,15 +151,21 @@ static void test_clone_alone(void **state)
 	assert_int_equal(volume_close(&c), 0);
 }
 
+/* In "one" all is 1, in "two" the first 512 sectors are 2; the guest is off. */
+static void two_versions(void)
+{
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	put(&guest, 0, 512, 2);
+	WELL(snapshot("web", "two", 0));
+	assert_int_equal(volume_close(&guest), 0);
+}
+
 /* A rollback that cannot keep what a younger snapshot needs ends, and takes nothing with it; asked again it is done. */
 static void test_rollback_loses_none(void **state)
 {
 	for (u32 n = 0; n < 2; n++) {
-		put(&guest, 0, SECTORS, 1);
-		WELL(snapshot("web", "one", 0));
-		put(&guest, 0, 512, 2);
-		WELL(snapshot("web", "two", 0));
-		assert_int_equal(volume_close(&guest), 0);
+		two_versions();
 		if (n)
 			chunks_fail(1, 1000);
 		else
@@ -186,11 +192,7 @@ static void test_rollback_without_room(void **state)
 	struct snap_store *t;
 	u32 chunk;
 
-	put(&guest, 0, SECTORS, 1);
-	WELL(snapshot("web", "one", 0));
-	put(&guest, 0, 512, 2);
-	WELL(snapshot("web", "two", 0));
-	assert_int_equal(volume_close(&guest), 0);
+	two_versions();
 	t = snap_of(vol("web"));
 	while (t->map.free > 5)
 		assert_int_equal(snap_map_take(&t->map, &chunk), 0);
@@ -211,11 +213,7 @@ static void test_rollback_without_log(void **state)
 {
 	struct snap_store *t;
 
-	put(&guest, 0, SECTORS, 1);
-	WELL(snapshot("web", "one", 0));
-	put(&guest, 0, 512, 2);
-	WELL(snapshot("web", "two", 0));
-	assert_int_equal(volume_close(&guest), 0);
+	two_versions();
 	t = snap_of(vol("web"));
 	chunks_fail(1, 1);			/* that it is begun is written, that something is kept is not */
 	fake.fail.from = t->first;
