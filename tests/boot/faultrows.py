@@ -270,6 +270,7 @@ def pulled(m, plan):
     assert middle(rates(others, begun + 1, gone)) * 2 > usual, (begun, gone, others)
     assert ended[-1][1] > back[-1][1] + 20 and ended[-1][2] == back[-1][2] and ended[-1][3] == 0, (lines[-1], back[-1], ended[-1])
     power_down(m)
+    time.sleep(3)           # it is looked at twice a second
     view(m, '0')
     m.expect(rf'disk {m.disk_name} is gone', 20 * m.patience)
     shell(m, 'kill left', r'guest left: killed')
