@@ -100,9 +100,14 @@ def up(m):
     m.at = len(m.text)
 
 
+def report(said):
+    """What iperf3 -J says; other words may stand before and behind."""
+    return json.JSONDecoder().raw_decode(said[said.index('{'):])[0]
+
+
 def rate(said):
     """Bits a second that arrived, of iperf3 -J."""
-    end = json.loads(said[said.index('{'):])['end']
+    end = report(said)['end']
     if 'sum_received' in end and end['sum_received']['bytes']:
         return end['sum_received']['bits_per_second']
     s = end['sum']
@@ -136,7 +141,7 @@ def card_reset(m):
     shell(m, 'net reset net0', r'net0 is being reset')
     m.expect(r'net0: reset: it was asked for', 20 * m.patience)
     said = m.end(out, 90)
-    steps = [s['sum']['bytes'] for s in json.loads(said[said.index('{'):])['intervals']]
+    steps = [s['sum']['bytes'] for s in report(said)['intervals']]
     assert sum(steps[-4:]) > 100000, f'the card was reset: {steps}'
 
 
@@ -150,7 +155,7 @@ def flap(m):
     m.monitor('set_link n0 on')
     wait(lambda: link(m) == 'up', 'the link does not come back')
     said = m.end(out, 90)
-    steps = [s['sum']['bytes'] for s in json.loads(said[said.index('{'):])['intervals']]
+    steps = [s['sum']['bytes'] for s in report(said)['intervals']]
     assert any(b == 0 for b in steps[2:]) and sum(steps[-4:]) > 100000, f'the link went: {steps}'
     card_reset(m)
     inside = m.begin('left', f'iperf3 -J -t 14 -c {RIGHT}')
@@ -158,7 +163,7 @@ def flap(m):
     m.ssh('right', 'cd /sys/class/net/eth0/device/driver; d=$(basename $(readlink /sys/class/net/eth0/device)); (sleep 1; echo $d >unbind; '
           f'sleep 1; echo $d >bind; ip link set eth0 up; ip addr add {RIGHT}/24 dev eth0) >/dev/null 2>&1 </dev/null &')
     said = m.end(inside, 90)
-    steps = [s['sum']['bytes'] for s in json.loads(said[said.index('{'):])['intervals']]
+    steps = [s['sum']['bytes'] for s in report(said)['intervals']]
     assert sum(steps[-4:]) > 100000, f"the guest's card was reset: {steps}"
 
 
