@@ -98,14 +98,13 @@ static u32 toeplitz(const struct vnet_steer *s, const u8 *bytes, u32 n)
 /* VIRTIO 1.2 "Hash calculation for incoming packets", "Hash reporting for incoming packets". */
 static struct vnet_report hash_of(const struct vnet_steer *s, const struct flow *w)
 {
-	u32 type = w->ported & s->types;
+	u32 type = w->ported & s->types, ports = type ? 4 : 0;
 
-	if (type)
-		return (struct vnet_report){ .hash = toeplitz(s, w->bytes, w->addresses + 4), .kind = (u16)__builtin_ffs((int)type) };
-	type = w->plain & s->types;
-	if (type)
-		return (struct vnet_report){ .hash = toeplitz(s, w->bytes, w->addresses), .kind = (u16)__builtin_ffs((int)type) };
-	return (struct vnet_report){ .kind = 0 };
+	if (!type)
+		type = w->plain & s->types;
+	if (!type)
+		return (struct vnet_report){ .kind = 0 };
+	return (struct vnet_report){ .hash = toeplitz(s, w->bytes, w->addresses + ports), .kind = (u16)__builtin_ffs((int)type) };
 }
 
 /* --- the flow's own queue ----------------------------------------------------------------------------------------- */

@@ -211,12 +211,8 @@ static void test_announced_again(void **state)
 
 	(void)state;
 	facts.card_count = 2;
-	build(GUEST("a") "net = [{ switch = "lan", vlan = 10 }]
-" GUEST("b") "net = [{ switch = "lan", vlan = 10 }]
-"
-	      "[switch.lan]
-uplink = "net1"
-");
+	build(GUEST("a") "net = [{ switch = \"lan\", vlan = 10 }]\n" GUEST("b") "net = [{ switch = \"lan\", vlan = 10 }]\n"
+	      "[switch.lan]\nuplink = \"00:04.0\"\n");
 	two_guests[0].pc = two_guests[1].pc = (void *)&two_guests[0];
 	two_guests[0].net_count = two_guests[1].net_count = 1;
 	mute = false;
