@@ -49,8 +49,8 @@ struct net_port *pc_net_port(struct guest *g, u32 index)
 {
 	struct net_port *p = &guest_port[g - two_guests][index];
 
+	p->up |= !p->ops;
 	p->ops = &guest_ops;
-	p->up = true;
 	return p;
 }
 
