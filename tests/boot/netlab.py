@@ -196,7 +196,7 @@ def drops(m, port):
     m.type(f'net {port}\r')
     m.expect(rf'port {port} of switch', 20 * m.patience)
     time.sleep(1.5)
-    return {w.strip(): int(n) for n, w in re.findall(r'dropped \w+: (\d+) ([^\r\n]+)', m.text[m.at:])}
+    return {w.strip(): int(n) for n, w in re.findall(r'dropped [\w ]+: (\d+) ([^\r\n]+)', m.text[m.at:])}
 
 
 ATTACKS = (('storm', 'eth0', 20000), ('unknown', 'eth0', 20000), ('arp', 'eth0', 20000), ('syn', 'eth0', 20000), ('dhcp', 'eth1', 5000),
