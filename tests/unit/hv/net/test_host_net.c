@@ -42,28 +42,11 @@ void host_services_begin(const struct plan_machine *m, struct host_port *host, c
 static void make_plan(enum plan_host_how how)
 {
 	net_fake_reset();
-	memset(&plan, 0, sizeof(plan));
-	memset(&rp, 0, sizeof(rp));
-	str_copy(plan.machine.name, sizeof(plan.machine.name), "box");
+	net_fake_plan(&plan, &rp, web_mac);
 	plan.machine.net.how = how;
-	plan.machine.net.address = HOST;
-	plan.machine.net.prefix = 24;
 	plan.machine.net.gateway = ROUTER;
-	plan.guest_count = 1;
-	str_copy(plan.guest[0].name, sizeof(plan.guest[0].name), "web");
-	plan.guest[0].net_count = 1;
-	plan.switch_count = 1;
-	plan.sw[0].nat = true;
 	plan.sw[0].forward_count = 1;
 	plan.sw[0].forward[0] = (struct plan_forward){ .port = 2201, .guest = "web", .guest_port = 22 };
-	rp.guest_count = 1;
-	rp.guest[0].plan = &plan.guest[0];
-	rp.guest[0].net[0].sw = 1;
-	memcpy(rp.guest[0].net[0].mac, web_mac, 6);
-	rp.switch_count = 2;
-	rp.sw[0] = (struct resolved_switch){ .outside = NO_CARD };
-	rp.sw[1] = (struct resolved_switch){ .plan = &plan.sw[0], .outside = 0, .address = GATEWAY, .prefix = 24, .card = NO_CARD };
-	rp.host = 0;
 	assert_int_equal(host_net_build(&plan, &rp), 0);
 	net_fake_turns(300);
 }
