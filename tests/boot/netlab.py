@@ -205,7 +205,7 @@ ATTACKS = (('storm', 'eth0', 20000), ('unknown', 'eth0', 20000), ('arp', 'eth0',
 
 def mac_of(m, address):
     """As the build host knows it, who has just had an answer from there."""
-    subprocess.run([*m.inside(), 'ping', '-c', '2', '-W', str(10 * m.patience), address], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*m.inside(), sys.executable, PEER, 'ping', address, str(20 * m.patience)], check=True, stdout=subprocess.DEVNULL)
     said = subprocess.run([*m.inside(), 'ip', 'neigh', 'show', address], check=True, stdout=subprocess.PIPE, text=True).stdout
     return re.search(r'lladdr (\S+)', said).group(1)
 
