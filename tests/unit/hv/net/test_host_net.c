@@ -128,6 +128,7 @@ static struct sent *take(u16 type)
 static void test_answers_arp_and_ping(void **state)
 {
 	struct sent *s;
+	u64 before;
 
 	assert_true(net_fake_logged("host address 192.0.2.5/24 (plan)"));
 	arp(OUT, 1, router_mac, ROUTER, NULL, HOST);
@@ -136,6 +137,17 @@ static void test_answers_arp_and_ping(void **state)
 	assert_ptr_equal(s->port, OUT);
 	assert_int_equal(get16(s->bytes + 20), 2);
 	assert_int_equal(get32(s->bytes + 28), HOST);
+
+	/* Cut off: the rest would be what was in the buffer before. */
+	put32(frame + 28, HOST);
+	before = host_ports[0].received;
+	net_fake_give(OUT, frame, 41, NULL);
+	assert_int_equal(host_ports[0].received, before);
+	net_fake_give(OUT, frame, 42, NULL);
+	assert_int_equal(host_ports[0].received, before + 1);
+	net_fake_turns(10);
+	while (net_fake_take())
+		;
 
 	ethernet(OUT->mac, router_mac, ETHER_IP4);
 	frame[34] = 8;

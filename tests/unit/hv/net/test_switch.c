@@ -319,6 +319,14 @@ static void test_leases(void **state)
 	/* Until it has an address a guest may use one that nobody has. */
 	send_plain(a, frame, make_udp4(frame, 2, 1, 0x0a000063, 0x0a000002, 9, 9, 10));
 	assert_int_equal(b->got, 1);
+	/* Answers that it did not ask for, or that others ask for, lease nothing. */
+	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000064, 5, 100));
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID + 1));
+	send_plain(b, frame, make_dhcp_request(frame, 2, DHCP_XID));
+	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000064, 5, 100));
+	assert_int_equal(state_of(&a->port)->guard.leased, 0);
+	a->got = b->got = 0;
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID));
 	len = make_dhcp(frame, 1, 50, 0x0a000064, 5, 100);
 	send_plain(up, frame, len);
 	assert_int_equal(a->got, 1);
@@ -341,15 +349,22 @@ static void test_leases(void **state)
 	/* A guest is no DHCP server. */
 	send_plain(a, frame, make_dhcp(frame, 2, 1, 0x0a000066, 5, 100));
 	assert_int_equal(state_of(&b->port)->guard.leased, 0x0a000065);
+	/* One answer to a question. */
+	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000068, 5, 100));
+	assert_int_equal(state_of(&a->port)->guard.leased, 0x0a000064);
 	/* The lease ends. */
 	fake_net_wait(200 * FAKE_HZ);
 	send_plain(a, frame, make_udp4(frame, 2, 1, 0x0a000063, 0x0a000002, 9, 9, 10));
 	assert_int_equal(b->got, 4);
 	/* NAK takes it away, the plan's word is above all. */
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID));
 	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000067, 5, 100));
+	assert_int_equal(state_of(&a->port)->guard.leased, 0x0a000067);
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID));
 	send_plain(up, frame, make_dhcp(frame, 1, 50, 0, 6, 100));
 	assert_int_equal(state_of(&a->port)->guard.leased, 0);
 	assert_int_equal(switch_bind_ip4(&a->port, 0x0a000001), 0);
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID));
 	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000067, 5, 100));
 	assert_int_equal(state_of(&a->port)->guard.leased, 0);
 }
