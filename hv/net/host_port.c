@@ -98,8 +98,8 @@ static bool wanted(const struct host_port *hp, const u8 *frame, u32 n)
 	u16 type = n >= ETHER_HEADER ? get16(frame + 12) : 0;
 
 	if (type == ETHER_ARP)
-		return n >= ARP_BYTES && (hp->address == 0 || get32(frame + 38) == hp->address || get32(frame + 28) == hp->address ||
-					  get32(frame + 28) == get32(frame + 38));
+		return n >= ARP_BYTES && (hp->address == 0 || get32(frame + 38) == hp->address ||
+					  get32(frame + 28) == hp->address || get32(frame + 28) == get32(frame + 38));
 	return type == ETHER_IP4 || (type == ETHER_IP6 && !hp->inside);
 }
 

@@ -12,7 +12,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
 
 import pcap
-from machine import Qemu
+from machine import Qemu, Qemu10
 from pcguests import RecipePlan
 from scenarios import linux_boots, shell, view
 
@@ -26,10 +26,10 @@ lab = RecipePlan('netlab')
 tcp_syslog = RecipePlan('netlab', 'netlab-hostile', lambda text: text.replace('"udp:', '"tcp:'))
 
 
-class QemuTap(Qemu):
-    """QEMU in a network namespace of its own: tap0 there has 10.99.0.1."""
+class OnTap:
+    """In a network namespace of its own: tap0 there has 10.99.0.1."""
     def network(self):
-        return ['-netdev', 'tap,id=n0,ifname=tap0,script=no,downscript=no', '-device', 'virtio-net-pci,netdev=n0']
+        return ['-netdev', 'tap,id=n0,ifname=tap0,script=no,downscript=no', '-device', f'{self.card or "virtio-net-pci"},netdev=n0']
 
     def start(self):
         self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE)
@@ -79,6 +79,14 @@ class QemuTap(Qemu):
             raise AssertionError(f'{p.args[-2:]}: no end within {seconds} s')
         assert p.returncode == 0, f'{p.args[-2:]}: {p.returncode} {said[-300:]}'
         return said
+
+
+class QemuTap(OnTap, Qemu):
+    pass
+
+
+class Qemu10Tap(OnTap, Qemu10):
+    pass
 
 
 def wait(what, why, seconds=60):
