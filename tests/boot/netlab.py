@@ -17,6 +17,7 @@ from pcguests import RecipePlan
 from scenarios import linux_boots, shell, view
 
 HOST, MACHINE, LEFT, RIGHT, THIRD = '10.99.0.1', '10.99.0.2', '10.99.0.10', '10.99.0.11', '10.99.0.12'
+FAR = '10.99.1.1'       # the build host's, too; guests have no route there but NAT's
 NAMES = ('left', 'right', 'third')
 WHERE = {'left': LEFT, 'right': RIGHT, 'third': THIRD}
 SCAPY = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'netscapy.py')
@@ -34,7 +35,7 @@ class OnTap:
     def start(self):
         self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE)
         self.holder.stdout.readline()
-        for words in ('link set lo up', 'tuntap add tap0 mode tap', 'link set tap0 up', f'addr add {HOST}/24 dev tap0',
+        for words in ('link set lo up', 'tuntap add tap0 mode tap', 'link set tap0 up', f'addr add {HOST}/24 dev tap0', f'addr add {FAR}/32 dev lo',
                       '-6 addr add fd99::1/64 dev tap0 nodad'):
             subprocess.run([*self.inside(), 'ip', *words.split()], check=True)
         self.peers = []
@@ -193,6 +194,8 @@ def lan(m, _plan):
     nat6 = m.ssh('third', 'iperf3 -6 -J -t 2 -c fd99::1; ping6 -c 2 -s 3000 fd99::1 >&2')
     seen += f', IPv6 by NAT {rate(nat6) / 1e6:.0f}'
     assert 'remote_host": "fd99::1"' in nat6.replace('\t', ' ') and '2 packets received' in nat6, nat6[-500:]
+    for what, words in (('NAT out', ''), ('NAT in', '-R')):
+        seen += f", {what} {rate(m.ssh('third', f'iperf3 -J -t 2 {words} -c {FAR}', 90)) / 1e6:.0f}"
     flap(m)
     shell(m, 'memory', r'Audit: every frame has one owner')
     return f'Mbit/s: {seen}; link and card went and came'
