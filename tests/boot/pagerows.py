@@ -31,9 +31,9 @@ def iso():
     out = os.path.abspath('build/test/disc.iso')
     esp = FatDisk('disc.img', {'startup.nsh': b'echo this is the disc\r\n'}, 34)
     os.makedirs('build/test/disc', exist_ok=True)
-    subprocess.run(['xorriso', '-as', 'mkisofs', '-quiet', '-o', out, '-partition_offset', '16', '-append_partition', '2', '0xef', os.fspath(esp),
-                    '-appended_part_as_gpt', '-e', '--interval:appended_partition_2:all::', '-no-emul-boot', '-boot-load-size', '1',
-                    'build/test/disc'], check=True, capture_output=True)
+    subprocess.run(['xorriso', '-as', 'mkisofs', '-quiet', '-o', out, '-V', 'DISC', '-r', '-J', '-partition_offset', '16', '-append_partition', '2',
+                    '0xef', os.fspath(esp), '-appended_part_as_gpt', '-e', '--interval:appended_partition_2:all::', '-no-emul-boot',
+                    '-boot-load-size', '1', 'build/test/disc'], check=True, capture_output=True)
     return out
 
 
@@ -60,7 +60,8 @@ def browse(m, script, *arguments):
     code = shell(m, 'web', r'enrolment code ([A-Z2-9-]{19})', 60).group(1)
     r = subprocess.run(['node', f'{TOOLS}/{script}.mjs', f'https://127.0.0.1:{m.ports[443]}', code, os.path.abspath(PICTURES), *arguments],
                        capture_output=True, text=True, timeout=900)
-    assert r.returncode == 0, f'{script}: {(re.findall(r"^\w*Error: [^\n]*(?:\n(?!    at )[^\n]*){0,4}", r.stderr, re.M) or [r.stderr[-300:]])[0]}'
+    why = re.findall(r'^\w*Error: [^\n]*(?:\n(?!    at )[^\n]*){0,4}', r.stderr, re.M) or [r.stderr[-300:]]
+    assert r.returncode == 0, f'{script}: {why[0]}'
     return r.stdout.strip().splitlines()[-1]
 
 

@@ -14,7 +14,7 @@ import lifeguests
 import plans
 from scenarios import linux_boots, ready, shell, view
 
-CYCLES = int(os.environ.get('CYCLES', 100))
+CYCLES = int(os.environ.get('CYCLES', 1000))
 PASSWORD = 'correct horse battery'
 
 
@@ -209,7 +209,7 @@ def cut(api, name):
 
 
 def cycles(m, _plan):
-    """A hundred guests made, started, ended and deleted through the API; nothing is left of them."""
+    """A thousand guests made, started, ended and deleted through the API; nothing is left of them."""
     ready(m)
     api = enter(m)
     guest = {'name': 'copy', 'cores': 1, 'memory': '32MiB', 'test_device': True, 'restart': 'never',
@@ -221,7 +221,7 @@ def cycles(m, _plan):
         while api.get('/v1/guests/copy')['state'] not in ('ended', 'clearing'):
             time.sleep(0.05)
         api.until('/v1/guests/copy', 200, 'DELETE')
-        if not i or i % 25 == 24:
+        if not i or i % 50 == 49:
             now = lifeguests.audit(m)
             before = before or now
             assert now == before, f'round {i}: {now}, after the first one {before}'

@@ -67,7 +67,7 @@ await step('a volume; a mistake stands beside its field', async () => {
 	await dialog.getByLabel('Name').fill('web');
 	await dialog.getByLabel('Size').fill('8 apples');
 	await button(dialog, 'Create').click();
-	await dialog.locator('.field', { has: dialog.getByLabel('Size') }).locator('.wrong', { hasText: /./ }).waitFor();
+	await dialog.locator('.field', { has: page.getByLabel('Size') }).locator('.wrong', { hasText: /./ }).waitFor();
 	await s.picture(page, 'more-volume-mistake');
 	await dialog.getByLabel('Size').fill('8MiB');
 	await button(dialog, 'Create').click();
@@ -180,7 +180,7 @@ await task('download the plan', async (t) => {
 		assert.ok(text.includes(part), `${part} is not in ${text}`);
 });
 await step('the plan is edited: a mistake, what would change, then the change', async () => {
-	const area = page.getByLabel('The plan');
+	const area = page.getByRole('dialog').locator('textarea');
 
 	await button(page, 'Edit …').click();
 	await until('its text', async () => (await area.inputValue()).includes('[guest.fw]'));
