@@ -198,14 +198,14 @@ await step('the plan is edited: a mistake, what would change, then the change', 
 	await button(page, 'Apply …').click();
 	const ask = page.getByRole('dialog', { name: 'Apply this plan?' });
 
-	await ask.getByText(/fw.*64MiB.*96MiB/).waitFor();
+	await ask.getByText(/fw: memory .*64MiB.* → .*96MiB/).waitFor();
 	await s.picture(page, 'more-plan-change');
 	await button(ask, 'Cancel').click();
 	assert.match(await page.evaluate(async () => (await (await fetch('/v1/guests/fw')).json()).plan.memory), /^64MiB$/);
 	await button(page, 'Apply …').click();
 	await button(ask, 'Apply').click();
-	await page.getByText('The plan is applied').waitFor();
-	await page.keyboard.press('Escape');
+	await page.getByText('The plan is being applied').waitFor();
+	await until('its window closes', async () => !(await page.getByRole('dialog').count()));
 	await go(page, '#/guests');
 	await until('fw has it', async () => (await row(page, 'fw').textContent()).includes('96 MiB'), 60);
 });
