@@ -45,6 +45,8 @@ struct api_route {
 	void (*handle)(struct answer *a);
 	const char *summary;		/* for /openapi.json */
 	const char *body;		/* names of the body's members, "!" before required ones; null: no body */
+	const char *parameters;		/* for /openapi.json, as those of api_schema.c: "from:i", h: of the head; or null */
+	const char *answers;		/* for it: "201 File 202 File": status, schema or media type */
 	bool audited;
 };
 extern const struct api_route api_route[];

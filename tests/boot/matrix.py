@@ -21,8 +21,12 @@ import scenarios
 import screenrows
 import snapshots
 import volumes
+import webhostile
 import weblasting
+import webload
 import webrows
+import webschema
+import webtools
 import writelog
 
 OUT = 'build/test'
@@ -76,6 +80,9 @@ def rows(which):
         Row(Qemu, None, 3, netguests.switch, netguests.two),
         Row(Qemu, None, 5, webrows.web, plans.two_linux, card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 4, webrows.uploads, lifeguests.two, ci=False, name='web-uploads', card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 5, webload.many, plans.two_linux, ci=False, name='web-many', card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 4, webschema.schema, lifeguests.two, ci=False, name='web-schema', card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 2, webtools.tools, webtools.plan, ci=False, name='tls-tools', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 2, screenrows.screen, plans.display, ci=False, name='web-screen', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 3, pagerows.page_screen, plans.display, card='virtio-net-pci', ports=(443,), ci=False),
         Row(Qemu, None, 6, pagerows.page, pagerows.plan, card='virtio-net-pci', ports=(443,), ci=False),
@@ -184,6 +191,7 @@ def rows(which):
         # A LAN of the test's own, in a network namespace: needs root.
         Row(netlab.QemuTap, None, 4, netlab.lan, netlab.lab, ci=False, name='net-lan'),
         Row(netlab.QemuTap, None, 4, netlab.hostile, netlab.tcp_syslog, ci=False, name='net-hostile'),
+        Row(netlab.QemuTap, None, 2, webhostile.hostile, webhostile.plan, ci=False, name='web-hostile'),
     ]
     table += [
         # Whole PCs. The medium is read into RAM: the machine needs its size beside the guests' RAM.

@@ -536,6 +536,8 @@ WEAK void pool_free(void *p, u64 count)
 	free(p);
 }
 
+WEAK u32 pool_arena(u32 arena) { return 0; }
+
 /* No datastore. */
 WEAK bool datastore_settled(const struct guest *g) { return true; }
 WEAK void datastore_add(const struct guest *g) { }
