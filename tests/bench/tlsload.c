@@ -28,7 +28,12 @@ struct pipe {
 	size_t at, end;
 };
 
+struct end {
+	struct pipe *to, *from;
+};
+
 static struct pipe to_server, to_client;
+static struct end server_end = { &to_client, &to_server }, client_end = { &to_server, &to_client };
 
 /* --- what hv/web/tls.c and mbedTLS ask for -------------------------------------------------------------------- */
 
@@ -138,28 +143,14 @@ static int take(struct pipe *p, unsigned char *to, size_t n)
 	return (int)n;
 }
 
-static int server_send(void *io, const unsigned char *from, size_t n)
+static int memory_send(void *io, const unsigned char *from, size_t n)
 {
-	(void)io;
-	return put(&to_client, from, n);
+	return put(((struct end *)io)->to, from, n);
 }
 
-static int server_receive(void *io, unsigned char *to, size_t n)
+static int memory_receive(void *io, unsigned char *to, size_t n)
 {
-	(void)io;
-	return take(&to_server, to, n);
-}
-
-static int client_send(void *io, const unsigned char *from, size_t n)
-{
-	(void)io;
-	return put(&to_server, from, n);
-}
-
-static int client_receive(void *io, unsigned char *to, size_t n)
-{
-	(void)io;
-	return take(&to_client, to, n);
+	return take(((struct end *)io)->from, to, n);
 }
 
 /* Hello to Finished, then the client's Finished: two steps of the server. */
@@ -170,10 +161,10 @@ static void shake(const mbedtls_ssl_config *config)
 
 	mbedtls_ssl_init(&client);
 	check(mbedtls_ssl_setup(&client, config), "set-up");
-	mbedtls_ssl_set_bio(&client, NULL, client_send, client_receive, NULL);
+	mbedtls_ssl_set_bio(&client, &client_end, memory_send, memory_receive, NULL);
 	theirs = mbedtls_ssl_handshake(&client);
 	MARK(1, 1);
-	check(tls_open(&server, NULL, server_send, server_receive), "server");
+	check(tls_open(&server, &server_end, memory_send, memory_receive), "server");
 	err = mbedtls_ssl_handshake(&server);
 	MARK(2, 1);
 	if (!is_want(theirs) || !is_want(err))

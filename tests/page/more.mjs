@@ -5,29 +5,13 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Session, terminalText, until } from './browser.mjs';
+import { button, go, row, Session, terminalText, until } from './browser.mjs';
 
 const CLICKS_MAX = 4;
 const [url, code, pictures, iso, large] = process.argv.slice(2);
 const s = await Session.begin({ url, code, pictures });
 const counted = [];
-let steps = 0;
-
-async function step(name, f) {
-	const began = Date.now();
-
-	try {
-		await f();
-	} catch (e) {
-		throw new Error(`${name}: ${e.message}`);
-	}
-	steps++;
-	console.log(`${name}: ${((Date.now() - began) / 1000).toFixed(1)} s`);
-}
-
-const go = (p, hash) => p.evaluate((h) => { location.hash = h; }, hash);
-const row = (p, guest) => p.locator(`tr[data-guest="${guest}"]`);
-const button = (where, name) => where.getByRole('button', { name, exact: true });
+const step = (name, f) => s.step(name, f);
 const link = (where, name) => where.getByRole('link', { name, exact: true });
 const badge = (p, guest) => row(p, guest).locator('.badge').textContent();
 const said = (what, text, seconds = 90) => until(`“${text}” in the console of ${what}`, async () => (await terminalText(page)).includes(text), seconds);
@@ -285,5 +269,5 @@ await step('narrow', async () => {
 // What was refused on purpose is told by the browser as well.
 assert.deepEqual(s.wrong.filter((w) => !/status of (401|404|405|409|412|422|426)/.test(w)), []);
 await s.end();
-console.log(`${steps} steps; clicks: ${counted.join(', ')}`);
+console.log(`${s.steps} steps; clicks: ${counted.join(', ')}`);
 process.exit(0);
