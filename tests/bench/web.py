@@ -6,8 +6,6 @@ and started by the API, bytes of the page, image and memory. Prints a Markdown t
 cannot count with icount and several cores at once: means differ a little from run to run."""
 import bisect
 import collections
-import http.client
-import json
 import os
 import re
 import socket
@@ -82,32 +80,6 @@ def machine(marks):
                   ports=(443,), keep=f'{OUT}/log/web.txt', extra=['-plugin', plugin])
 
 
-class Client:
-    """One connection that stays, with a token."""
-
-    def __init__(self, api, token):
-        self.context = ssl.create_default_context(cafile=api.ca)
-        self.context.check_hostname = False
-        self.http = http.client.HTTPSConnection('127.0.0.1', api.port, timeout=600, context=self.context)
-        self.headers = {'Authorization': f'Bearer {token}', 'Content-Type': 'application/json'}
-
-    def ask(self, method, path, body=None, want=200):
-        self.http.request(method, path, json.dumps(body) if body else None, self.headers)
-        answer = self.http.getresponse()
-        text = answer.read()
-        assert answer.status == want, f'{method} {path}: {answer.status} {text[:300]}'
-        return json.loads(text) if text else None
-
-    def until(self, method, path, want):
-        for _ in range(200):
-            try:
-                return self.ask(method, path, None, want)
-            except AssertionError as e:
-                last = e
-                time.sleep(0.3)
-        raise last
-
-
 def over_the_wire(api):
     """Bytes that come for the whole page over one TLS connection, its handshake included."""
     context = ssl.create_default_context(cafile=api.ca)
@@ -170,7 +142,7 @@ def drive(m):
     api = webrows.enter(m)
     token = api.get('/v1/tokens', {'name': 'bench', 'role': 'admin'}, want=201)['token']
     subprocess.run([f'{OUT}/tlsload', 'connect', '127.0.0.1', str(m.ports[443]), str(HANDSHAKES)], check=True, timeout=1800)
-    client = Client(api, token)
+    client = webrows.Client(api, token)
     client.ask('POST', '/v1/guests', MADE_KEYS, 201)
     for _ in range(LISTS + 1):
         assert len(client.ask('GET', '/v1/guests')) == GUESTS + 2
