@@ -28,6 +28,7 @@ struct answer {
 	u32 file_length;
 	bool is_file;			/* a browser may keep it, and asks by its ETag whether it is still right */
 	bool raw;			/* the handler has put everything by itself (a stream begins) */
+	bool only_looks;		/* nothing could change: no record of the audit log */
 	struct ticket *ticket;		/* the answer comes later */
 };
 

@@ -124,13 +124,13 @@ class Run:
         """Functions of the hypervisor, by instructions while a sample was open."""
         known = functions()
         seen, starts = collections.Counter(), [a for a, _ in known]
-        for at, n in re.findall(r'PROFILE ([0-9a-f]+) (\d+)', open(self.marks).read()):
+        for at, n in re.findall(r'PROFILE \d+ ([0-9a-f]+) (\d+)', open(self.marks).read()):
             seen[known[bisect.bisect_right(starts, int(at, 16) + 15) - 1][1]] += int(n)
         for name, n in seen.most_common(40):
             print(f'{n:12,} {name}', file=sys.stderr)
 
     def samples(self):
-        found = re.findall(r'SAMPLE id=(\d+) n=(\d+) all=(\d+)/(\d+) hv=(\d+)/(\d+) own=(\d+)/(\d+) ownhv=\d+/\d+ busy=(\d+)/(\d+)', open(self.marks).read())
+        found = re.findall(r'SAMPLE id=(\d+) n=(\d+) all=(\d+)/(\d+) hv=(\d+)/(\d+) own=(\d+)/(\d+) ownhv=\d+/\d+ ownlow=\d+/\d+ busy=(\d+)/(\d+)', open(self.marks).read())
         names = ('n', 'all', 'all_med', 'hv', 'hv_med', 'own', 'own_med', 'busy', 'busy_med')
         return {int(f[0]): dict(zip(names, map(int, f[1:]))) for f in found}
 

@@ -22,6 +22,7 @@ import screenrows
 import snapshots
 import volumes
 import webhostile
+import weblasting
 import webload
 import webrows
 import webschema
@@ -85,7 +86,10 @@ def rows(which):
         Row(Qemu, None, 2, screenrows.screen, plans.display, ci=False, name='web-screen', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 3, pagerows.page_screen, plans.display, card='virtio-net-pci', ports=(443,), ci=False),
         Row(Qemu, None, 6, pagerows.page, pagerows.plan, card='virtio-net-pci', ports=(443,), ci=False),
+        Row(volumes.QemuNvmeLarge, None, 5, pagerows.page_more, pagerows.more, card='virtio-net-pci', ports=(443,), ci=False, memory=2560),
         Row(Qemu, None, 4, webrows.cycles, lifeguests.two, ci=False, name='web-cycles', card='virtio-net-pci', ports=(443,)),
+        Row(Qemu, None, 3, weblasting.web_short, weblasting.one_linux, ci=False, card='virtio-net-pci', ports=(443,)),
+        Row(lasting.QemuVirtio, None, 4, weblasting.web_lasts, lifeguests.kept, ci=False, card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 3, natguests.nat, natguests.plan, card='virtio-net-pci', ports=(8081, 8082)),
         Row(Qemu, None, 5, natguests.guests_ssh, natguests.two_linux, card='virtio-net-pci', ports=(2201, 2202)),
         Row(lasting.QemuVirtio, None, 3, natguests.capture_file, natguests.on_disk, ci=False),
@@ -161,6 +165,7 @@ def rows(which):
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.check_report, plans.hello_check),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
         Row(Bochs, 'corei7_skylake_x', 5, natguests.guests_ssh, natguests.two_linux, ci=False, ports=(2201, 2202)),
+        Row(Bochs, 'corei7_skylake_x', 3, weblasting.web_short, weblasting.one_linux, ci=False, name='web-bochs', ports=(443,)),
         Row(Bochs, 'corei7_skylake_x', 3, scenarios.ovmf_shell, plans.ovmf_shell, ci=False),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.disks, plans.disks, ci=False),
         Row(Bochs, 'corei7_skylake_x', 5, netguests.switch_pairs, netguests.pairs, ci=False),
