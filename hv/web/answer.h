@@ -28,6 +28,7 @@ struct answer {
 	u32 file_length;
 	bool is_file;			/* a browser may keep it, and asks by its ETag whether it is still right */
 	bool raw;			/* the handler has put everything by itself (a stream begins) */
+	bool only_looks;		/* nothing could change: no record of the audit log */
 	struct ticket *ticket;		/* the answer comes later */
 };
 
@@ -44,6 +45,8 @@ struct api_route {
 	void (*handle)(struct answer *a);
 	const char *summary;		/* for /openapi.json */
 	const char *body;		/* names of the body's members, "!" before required ones; null: no body */
+	const char *parameters;		/* for /openapi.json, as those of api_schema.c: "from:i", h: of the head; or null */
+	const char *answers;		/* for it: "201 File 202 File": status, schema or media type */
 	bool audited;
 };
 extern const struct api_route api_route[];

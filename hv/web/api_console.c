@@ -62,7 +62,8 @@ static void put_people(struct web_conn *c)
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
 		const struct web_conn *other = server_conn(i);
 
-		n += other->stream == &ops && other->stream_guest == c->stream_guest && other->stream_port == c->stream_port;
+		n += other && other->stream == &ops && other->stream_guest == c->stream_guest &&
+		     other->stream_port == c->stream_port;
 	}
 	begin_note(&o, text, "people");
 	json_u64(&o, "viewers", n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /openapi.json: OpenAPI 3.0, made of the table of functions and of the one by which the plan is read. */
 #include "answer.h"
+#include "api_schema.h"
 #include "web_int.h"
 
 #include <hv/lib.h>
@@ -36,7 +37,7 @@ static void put_body(struct out *o, const char *names)
 				continue;
 			out_print(o, "%s\"%.*s\"%s", any ? "," : pass ? ",\"required\":[" : "",
 				(int)(end - at - required), at + required,
-				  pass ? "" : ":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"integer\"}]}");
+				  pass ? "" : ":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"integer\"},{\"type\":\"boolean\"}]}");
 			any = true;
 		}
 		out_text(o, pass ? any ? "]" : "" : "}");
@@ -81,6 +82,98 @@ static void put_guest_schema(struct out *o)
 	out_text(o, "]}");
 }
 
+static void put_parameter(struct out *o, const char *name, size_t n, const char *in, bool must, const char *type)
+{
+	json_open(o, NULL, '{');
+	json_text_n(o, "name", name, n);
+	json_text(o, "in", in);
+	json_bool(o, "required", must);
+	out_text(o, ",\"schema\":");
+	schema_put_type(o, type);
+	json_close(o, '}');
+}
+
+/* What is in the path, and "name:type" of the query; "h": of the head; "!" before what must be there. */
+static void put_parameters(struct out *o, const struct api_route *r)
+{
+	const char *end;
+
+	json_open(o, "parameters", '[');
+	if (strchr(r->path, '*'))
+		put_parameter(o, "name", 4, "path", true, "s");
+	for (const char *at = r->parameters ? r->parameters : ""; *at; at = end + (*end == ' ')) {
+		const char *colon = strchr(at, ':');
+		bool must = *at == '!', head = colon[1] == 'h';
+
+		end = colon + 2;
+		at += must;
+		put_parameter(o, at, (size_t)(colon - at), head ? "header" : "query", must, head ? "s" : colon + 1);
+	}
+	json_close(o, ']');
+}
+
+static void put_content(struct out *o, const char *type, const char *schema)
+{
+	out_print(o, "\"content\":{\"%s\":{\"schema\":%s}}", type, schema);
+}
+
+static void put_request(struct out *o, const char *body)
+{
+	if (!strcmp(body, BODY_FILE) || !strcmp(body, BODY_PLAN) || !strcmp(body, BODY_GUEST)) {
+		json_open(o, "requestBody", '{');
+		json_bool(o, "required", true);
+		out_text(o, ",");
+		if (body[1] == 'f')
+			put_content(o, "application/octet-stream", "{\"type\":\"string\",\"format\":\"binary\"}");
+		else if (body[1] == 'p')
+			put_content(o, "application/toml", "{\"type\":\"string\"}");
+		else
+			put_content(o, "application/json", "{\"$ref\":\"#/components/schemas/Guest\"}");
+		json_close(o, '}');
+	} else if (*body) {
+		put_body(o, body);
+	}
+}
+
+static const char *word_end(const char *at)
+{
+	while (*at && *at != ' ')
+		at++;
+	return at;
+}
+
+/* "201 File 202 File": each a status, and a schema or a media type. */
+static void put_answers(struct out *o, const char *answers)
+{
+	json_open(o, "responses", '{');
+	for (const char *at = answers, *end; *at; at = end + (*end == ' ')) {
+		char status[8], type[48];
+
+		end = word_end(at);
+		fmt_print(status, sizeof(status), "%.*s", (int)(end - at), at);
+		json_open(o, status, '{');
+		json_text(o, "description", http_reason((u32)(at[0] - '0') * 100 + (u32)(at[1] - '0') * 10 + (u32)(at[2] - '0')));
+		if (*end && (end[1] < '0' || end[1] > '9')) {
+			at = end + 1;
+			end = word_end(at);
+			fmt_print(type, sizeof(type), "%.*s", (int)(end - at), at);
+			if (strchr(type, '/')) {
+				out_text(o, ",");
+				put_content(o, type, "{}");
+			} else {
+				out_text(o, ",\"content\":{\"application/json\":{\"schema\":");
+				schema_put_type(o, type);
+				out_text(o, "}}");
+			}
+		}
+		json_close(o, '}');
+	}
+	out_text(o, ",\"default\":{\"description\":\"what is wrong\",");
+	put_content(o, "application/problem+json", "{\"$ref\":\"#/components/schemas/Problem\"}");
+	out_text(o, "}");
+	json_close(o, '}');
+}
+
 static void put_function(struct out *o, const struct api_route *r)
 {
 	char method[8];
@@ -91,26 +184,12 @@ static void put_function(struct out *o, const struct api_route *r)
 	json_open(o, method, '{');
 	json_text(o, "summary", r->summary);
 	json_text(o, "x-role", role_word[r->role]);
-	if (strchr(r->path, '*'))
-		out_text(o,
-			",\"parameters\":[{\"name\":\"name\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":\"string\"}}]");
-	if (r->body && !strcmp(r->body, BODY_FILE))
-		out_text(o, ",\"requestBody\":{\"required\":true,\"content\":{\"application/octet-stream\":{\"schema\":{"
-			    "\"type\":\"string\",\"format\":\"binary\"}}}}");
-	else if (r->body && !strcmp(r->body, BODY_PLAN))
-		out_text(o, ",\"requestBody\":{\"required\":true,\"content\":{\"application/toml\":{\"schema\":{"
-			    "\"type\":\"string\"}}}}");
-	else if (r->body && !strcmp(r->body, BODY_GUEST))
-		out_text(o, ",\"requestBody\":{\"required\":true,\"content\":{\"application/json\":{\"schema\":{"
-			    "\"$ref\":\"#/components/schemas/Guest\"}}}}");
-	else if (r->body && *r->body)
-		put_body(o, r->body);
+	put_parameters(o, r);
+	if (r->body)
+		put_request(o, r->body);
 	if (r->role == ROLE_NONE)
 		out_text(o, ",\"security\":[]");
-	out_text(o,
-		",\"responses\":{\"200\":{\"description\":\"done\"},\"default\":{\"description\":\"what is wrong\","
-		    "\"content\":{"
-		    "\"application/problem+json\":{\"schema\":{\"$ref\":\"#/components/schemas/Problem\"}}}}}");
+	put_answers(o, r->answers);
 	json_close(o, '}');
 }
 
@@ -133,10 +212,8 @@ void api_openapi(struct answer *a)
 		  "\"security\":[{\"token\":[]},{\"session\":[]}],\"components\":{\"securitySchemes\":{"
 		  "\"token\":{\"type\":\"http\",\"scheme\":\"bearer\"},"
 		  "\"session\":{\"type\":\"apiKey\",\"in\":\"cookie\",\"name\":\"__Host-session\"}},", build_version);
-	out_text(o, "\"schemas\":{\"Problem\":{\"type\":\"object\",\"required\":[\"title\",\"status\",\"detail\"],"
-		    "\"properties\":{\"title\":{\"type\":\"string\"},\"status\":{\"type\":\"integer\"},"
-		    "\"detail\":{\"type\":\"string\"},\"key\":{\"type\":\"string\"},\"errors\":{\"type\":\"array\","
-		    "\"items\":{\"type\":\"object\"}}}}");
+	out_text(o, "\"schemas\":{");
+	schema_put_all(o);
 	put_guest_schema(o);
 	out_text(o, "}}");
 	json_open(o, "paths", '{');

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine and the hypervisor: plan, log, metrics, the description of the API. */
+/* The machine and the hypervisor: cores, RAM, devices, log, audit. */
 #include "answer.h"
-#include "facts.h"
 #include "fiber.h"
-#include "heap.h"
-#include "server.h"
 #include "web_int.h"
 
 #include "hv/control/lifecycle.h"
@@ -200,96 +197,4 @@ void api_audit(struct answer *a)
 	json_open(&a->body, NULL, '[');
 	audit_show(&a->body, from);
 	json_close(&a->body, ']');
-}
-
-/* --- OpenMetrics 1.0 ----------------------------------------------------------------------------------------- */
-
-static void family(struct out *o, const char *name, const char *type, const char *help)
-{
-	out_print(o, "# TYPE bulkhead_%s %s\n# HELP bulkhead_%s %s\n", name, type, name, help);
-}
-
-struct metric {
-	const char *name, *help;
-	size_t offset;
-	bool ticks;			/* shown in seconds */
-};
-
-static const struct metric metrics[] = {
-	{ "guest_interrupts", "Interrupts delivered.", offsetof(struct guest_facts, interrupts), false },
-	{ "guest_halted_seconds", "Time that its processors were halted, added up.", offsetof(struct guest_facts,
-		halted), true },
-	{ "guest_network_received_bytes", "Bytes that its network cards received.", offsetof(struct guest_facts,
-		net_in), false },
-	{ "guest_network_sent_bytes", "Bytes that its network cards sent.", offsetof(struct guest_facts, net_out),
-		false },
-	{ "guest_disk_read_bytes", "Bytes read from volumes.", offsetof(struct guest_facts, disk_read), false },
-	{ "guest_disk_written_bytes", "Bytes written to volumes.", offsetof(struct guest_facts, disk_written), false },
-};
-
-static void put_metric(struct out *o, const struct metric *m, u64 now)
-{
-	struct guest_facts f;
-
-	family(o, m->name, "counter", m->help);
-	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g)) {
-		u64 v;
-
-		facts_of(g, now, &f);
-		v = *(const u64 *)((const char *)&f + m->offset);
-		if (m->ticks)
-			out_print(o, "bulkhead_%s_total{guest=\"%s\"} %lu.%03lu\n", m->name, g->name,
-				  ticks_to_ns(v) / NS_PER_S, ticks_to_ns(v) / 1000000 % 1000);
-		else
-			out_print(o, "bulkhead_%s_total{guest=\"%s\"} %lu\n", m->name, g->name, v);
-	}
-}
-
-static void put_states(struct out *o)
-{
-	family(o, "guest_running", "gauge", "Whether it runs.");
-	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
-		out_print(o, "bulkhead_guest_running{guest=\"%s\"} %u\n", g->name,
-			g->state == GUEST_RUNNING);
-	family(o, "guest_starts", "counter", "How often it was started.");
-	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
-		out_print(o, "bulkhead_guest_starts_total{guest=\"%s\"} %lu\n", g->name,
-			life_of(g)->starts);
-	family(o, "guest_exits", "counter", "Exits to the hypervisor.");
-	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g))
-		for (u32 k = 0; k < VMEXIT_KINDS; k++)
-			if (facts_exits(g, k))
-				out_print(o, "bulkhead_guest_exits_total{guest=\"%s\",kind=\"%s\"} %lu\n",
-					g->name,
-					  vmexit_name((enum vmexit_kind)k), facts_exits(g, k));
-}
-
-static void put_gauge(struct out *o, const char *name, const char *help, u64 v)
-{
-	family(o, name, "gauge", help);
-	out_print(o, "bulkhead_%s %lu\n", name, v);
-}
-
-static void put_counter(struct out *o, const char *name, const char *help, u64 v)
-{
-	family(o, name, "counter", help);
-	out_print(o, "bulkhead_%s_total %lu\n", name, v);
-}
-
-void api_metrics(struct answer *a)
-{
-	struct out *o = &a->body;
-
-	a->type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-	put_states(o);
-	for (u32 i = 0; i < ARRAY_COUNT(metrics); i++)
-		put_metric(o, &metrics[i], a->now);
-	put_gauge(o, "pool_bytes", "The hypervisor's own memory.", pool_total() * PAGE_SIZE);
-	put_gauge(o, "pool_free_bytes", "Of it, what nobody has.", pool_pages(POOL_FREE) * PAGE_SIZE);
-	put_gauge(o, "web_connections", "Connections of the web server.", server_counts.open);
-	put_gauge(o, "web_heap_bytes", "Memory that they use.", heap_use.used);
-	put_counter(o, "web_requests", "Requests answered.", server_counts.requests);
-	put_counter(o, "web_refused", "Connections refused for want of a place.",
-		server_counts.refused + server_counts.pushed_out);
-	out_text(o, "# EOF\n");
 }

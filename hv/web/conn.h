@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* A client: its wire, TLS, the request that is being read, the answer that is on its way. All but the wire belongs to
- * the web
+/* A client: its wire, TLS, the request that is being read, the answer that is on its way. All but the wire belongs to the web
  * fiber. */
 
 #include "accounts.h"
@@ -14,12 +13,11 @@
 
 #include <mbedtls/ssl.h>
 
-#define WEB_CONNECTIONS 40u
+#define WEB_CONNECTIONS 108u		/* 64 viewers, 32 clients of the API, places that are kept free, and these: */
 #define WEB_RESERVED 4u			/* of them for the address from which an administrator came last */
 #define CONN_PLAIN 2048u
 
 enum conn_state {
-	CONN_FREE,
 	CONN_NEW,			/* accepted */
 	CONN_HANDSHAKE,
 	CONN_HTTP,
@@ -77,6 +75,8 @@ struct web_conn {
 	struct ws_reader ws;
 	struct identity who;		/* of a stream: it ends when they may no longer do this; of a request that waits */
 };
+
+#define CONN_PAGES (ALIGN_UP(sizeof(struct web_conn), PAGE_SIZE) / PAGE_SIZE)
 
 /* Room for n bytes more of answer or stream; false: no memory, the connection is closed without a word. Fiber. */
 bool conn_room(struct web_conn *c, size_t n);

@@ -17,7 +17,7 @@ struct http_request {
 	enum http_method method;
 	char target[HTTP_TARGET_MAX + 1];	/* as sent: path and query */
 	char host[128], authorization[192], cookie[512], type[64], csrf[80], origin[160];
-	char upgrade[16], ws_key[32], ws_version[8], ws_protocol[128], match[80], last_event[24], accept[160], if_match[80];
+	char upgrade[16], ws_key[32], ws_version[8], ws_protocol[128], match[80], last_event[24], accept[256], if_match[80];
 	char range[64];
 	u8 body[HTTP_BODY_MAX];
 	u32 target_length, body_length;

@@ -10,7 +10,7 @@
 
 #define HANDSHAKE_S 10ul
 #define SPARE 6u			/* places that are kept free for who comes next */
-#define STREAMS_LEFT 12u		/* places that streams of others than administrators do not take */
+#define STREAMS_LEFT 36u		/* places that streams of others than administrators do not take */
 #define CROWD_MAX 8u			/* connections of one address without an account, when places are few */
 
 static struct {
@@ -39,16 +39,19 @@ bool server_is_admin_from(const struct web_conn *c)
 	return is_admin(c->wire.from);
 }
 
+/* It has shown no account, and is not about to go. */
+static bool is_stranger(const struct web_conn *c)
+{
+	return c && !c->known && !c->wire.abort;
+}
+
 /* Connections from there that have shown no account. */
 static u32 crowd_from(u64 source)
 {
 	u32 n = 0;
 
-	for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
-		const struct web_conn *c = server_conn(i);
-
-		n += c->state != CONN_FREE && !c->known && !c->wire.abort && attempts_source(c->wire.from) == source;
-	}
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		n += is_stranger(server_conn(i)) && attempts_source(server_conn(i)->wire.from) == source;
 	return n;
 }
 
@@ -57,7 +60,7 @@ static u32 places_taken(bool reserved)
 	u32 n = 0;
 
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		n += server_conn(i)->state != CONN_FREE && server_conn(i)->admin_from == reserved;
+		n += server_conn(i) && server_conn(i)->admin_from == reserved;
 	return n;
 }
 
@@ -65,7 +68,7 @@ struct web_conn *server_accept(const u8 from[16])
 {
 	bool admin = is_admin(from);
 	bool room = places_taken(false) < WEB_CONNECTIONS - WEB_RESERVED;
-	struct web_conn *c = NULL;
+	struct web_conn *c;
 
 	if ((!room && (!admin || places_taken(true) >= WEB_RESERVED)) ||
 	    (!admin && places_taken(false) + SPARE >= WEB_CONNECTIONS - WEB_RESERVED &&
@@ -73,13 +76,12 @@ struct web_conn *server_accept(const u8 from[16])
 		server_counts.refused++;
 		return NULL;
 	}
-	for (u32 i = 0; i < WEB_CONNECTIONS && !c; i++)
-		if (server_conn(i)->state == CONN_FREE)
-			c = server_conn(i);
-	if (!c)
+	c = conn_take(admin);
+	if (!c) {
+		server_counts.no_memory++;
+		server_counts.refused++;
 		return NULL;
-	memset(c, 0, offsetof(struct web_conn, wire.in));
-	memset(&c->state, 0, sizeof(*c) - offsetof(struct web_conn, state));
+	}
 	memcpy(c->wire.from, from, 16);
 	c->state = CONN_NEW;
 	c->admin_from = !room;
@@ -95,59 +97,80 @@ bool server_has_stream_place(enum role role)
 	u32 n = 0;
 
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		n += server_conn(i)->state == CONN_STREAM && server_conn(i)->role < ROLE_ADMIN;
+		n += server_conn(i) && server_conn(i)->state == CONN_STREAM && server_conn(i)->role < ROLE_ADMIN;
 	return role >= ROLE_ADMIN || n < WEB_CONNECTIONS - WEB_RESERVED - STREAMS_LEFT;
 }
 
 /* How little of a right to stay it has; 0: it stays. */
 static u32 expendable(const struct web_conn *c)
 {
-	if (c->state == CONN_FREE || c->admin_from || c->wire.abort)
+	if (!c || c->admin_from || c->wire.abort)
 		return 0;
 	if (!c->known)
 		return 2;
 	return c->state == CONN_HTTP && c->role < ROLE_ADMIN;
 }
 
-/* Whoever comes from where an administrator was goes last; then of those who are many the oldest goes. */
-static bool goes_before(const struct web_conn *a, const struct web_conn *b)
-{
-	bool near_a = server_is_admin_from(a), near_b = server_is_admin_from(b);
-	u32 crowd_a, crowd_b;
+/* What is asked of all of them, looked up once. */
+struct candidate {
+	struct web_conn *c;
+	u64 source;
+	u32 expendable, crowd;
+	bool near;			/* it comes from where an administrator was */
+};
 
-	if (expendable(a) != expendable(b))
-		return expendable(a) > expendable(b);
-	if (near_a != near_b)
-		return near_b;
-	crowd_a = crowd_from(attempts_source(a->wire.from));
-	crowd_b = crowd_from(attempts_source(b->wire.from));
-	return crowd_a != crowd_b ? crowd_a > crowd_b : a->born < b->born;
+/* Whoever comes from where an administrator was goes last; then of those who are many the oldest goes. */
+static bool goes_before(const struct candidate *a, const struct candidate *b)
+{
+	if (a->expendable != b->expendable)
+		return a->expendable > b->expendable;
+	if (a->near != b->near)
+		return b->near;
+	return a->crowd != b->crowd ? a->crowd > b->crowd : a->c->born < b->c->born;
 }
 
-/* false: there is nobody who has to go. */
-static bool push_out(void)
+static u32 list_candidates(struct candidate list[WEB_CONNECTIONS])
 {
-	struct web_conn *first = NULL;
+	u32 n = 0;
 
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
 		struct web_conn *c = server_conn(i);
 
-		if (expendable(c) && (!first || goes_before(c, first)))
-			first = c;
+		if (expendable(c))
+			list[n++] = (struct candidate){ .c = c, .source = attempts_source(c->wire.from),
+				.expendable = expendable(c), .near = server_is_admin_from(c) };
 	}
-	if (!first)
-		return false;
+	for (u32 i = 0; i < n; i++)
+		for (u32 k = 0; k < n; k++)
+			list[i].crowd += list[k].source == list[i].source && !list[k].c->known;
+	return n;
+}
+
+/* One of the list goes, and leaves it. */
+static void push_out(struct candidate *list, u32 n)
+{
+	struct candidate *first = list;
+
+	for (u32 i = 1; i < n; i++)
+		if (goes_before(&list[i], first))
+			first = &list[i];
+	for (u32 i = 0; i < n; i++)
+		list[i].crowd -= list[i].source == first->source && !first->c->known;
 	server_counts.pushed_out++;
-	first->wire.abort = true;
-	return true;
+	first->c->wire.abort = true;
+	*first = list[n - 1];
 }
 
 void places_keep_spare(void)
 {
-	u32 going = 0;
+	static struct candidate list[WEB_CONNECTIONS];
+	u32 going = 0, n;
 
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		going += server_conn(i)->state != CONN_FREE && server_conn(i)->wire.abort;
-	while (places_taken(false) + SPARE > WEB_CONNECTIONS - WEB_RESERVED + going && push_out())
-		going++;
+		going += server_conn(i) && server_conn(i)->wire.abort;
+	if (places_taken(false) + SPARE <= WEB_CONNECTIONS - WEB_RESERVED + going)
+		return;
+	n = list_candidates(list);
+	for (; n && places_taken(false) + SPARE > WEB_CONNECTIONS - WEB_RESERVED + going; n--, going++)
+		push_out(list, n);
 }

@@ -13,7 +13,6 @@
 #include "web_int.h"
 
 #include <hv/lib.h>
-#include <hv/pool.h>
 #include <hv/time.h>
 
 #define FIRST_REQUEST_S 10ul		/* after the handshake */
@@ -23,13 +22,9 @@
 #define STALL_S 30ul			/* in which something of an answer must arrive */
 #define WAITING_S 600ul			/* for what a request asked to be done */
 #define CLOSING_S 5ul
-#define LARGE (16 * KiB)		/* an answer or a stream's piece that others than administrators get only ... */
-#define HEAP_LEFT (512 * KiB)		/* ... while there is so much beside it */
 #define CONN_REQUESTS_MAX 10000u		/* of one connection */
-#define OUT_GRAIN 4096ul
 
 static struct {
-	struct web_conn *conn;
 	bool awake;
 	u32 turn;			/* who is first in the next round */
 } server;
@@ -43,18 +38,10 @@ static u64 in_seconds(u64 now, u64 s)
 
 int server_init(void)
 {
-	u64 pages = ALIGN_UP(WEB_CONNECTIONS * sizeof(struct web_conn), PAGE_SIZE) / PAGE_SIZE;
-
 	memset(&server, 0, sizeof(server));
 	memset(&server_counts, 0, sizeof(server_counts));
 	places_init();
-	server.conn = pool_alloc(pages, POOL_OTHER);
-	return server.conn ? 0 : -E_NOMEM;
-}
-
-struct web_conn *server_conn(u32 i)
-{
-	return server.conn ? &server.conn[i] : NULL;
+	return conns_init();
 }
 
 void server_wake(void)
@@ -65,58 +52,6 @@ void server_wake(void)
 bool server_is_awake(void)
 {
 	return server.awake;
-}
-
-/* --- output -------------------------------------------------------------------------------------------------- */
-
-bool conn_room(struct web_conn *c, size_t n)
-{
-	size_t want;
-	char *more;
-
-	if (c->out_at == c->out_length)
-		c->out_at = c->out_length = 0;
-	if (n <= c->out_size - c->out_length)
-		return true;
-	want = ALIGN_UP(c->out_length + n, OUT_GRAIN);
-	more = want > LARGE && c->role < ROLE_ADMIN && heap_use.size - heap_use.used < want + HEAP_LEFT ? NULL :
-		heap_alloc(want);
-	if (!more) {
-		server_counts.no_memory++;
-		return false;
-	}
-	if (c->out)
-		memcpy(more, c->out, c->out_length);
-	heap_free(c->out);
-	c->out = more;
-	c->out_size = want;
-	return true;
-}
-
-void conn_put(struct web_conn *c, const void *bytes, size_t n)
-{
-	assert(n <= c->out_size - c->out_length);
-	memcpy(c->out + c->out_length, bytes, n);
-	c->out_length += n;
-}
-
-void conn_put_file(struct web_conn *c, const u8 *bytes, u32 n)
-{
-	c->asset = bytes;
-	c->asset_left = n;
-}
-
-bool conn_drained(const struct web_conn *c)
-{
-	return c->out_at == c->out_length && !c->asset_left;
-}
-
-static void drop_output(struct web_conn *c)
-{
-	heap_free(c->out);
-	c->out = NULL;
-	c->out_size = c->out_length = c->out_at = 0;
-	c->asset_left = 0;
 }
 
 static int io_send(void *io, const unsigned char *bytes, size_t n)
@@ -139,9 +74,7 @@ static bool is_want(int err)
 	return err == MBEDTLS_ERR_SSL_WANT_READ || err == MBEDTLS_ERR_SSL_WANT_WRITE;
 }
 
-/* --- ends
- * -------------------------------------------------------------------------------------------------------------------
- * */
+/* --- ends ------------------------------------------------------------------------------------------------------- */
 
 static void end_stream(struct web_conn *c)
 {
@@ -157,11 +90,10 @@ static void release(struct web_conn *c)
 		ticket_leave(c->ticket);
 	c->ticket = NULL;
 	upload_end(c);
-	drop_output(c);
+	conn_drop_output(c);
 	if (c->has_ssl)
 		mbedtls_ssl_free(&c->ssl);
-	c->has_ssl = false;
-	c->state = CONN_FREE;
+	conn_give(c);
 }
 
 /* In order: what is on its way arrives, then TLS's own end, then TCP's. */
@@ -177,9 +109,7 @@ static void cut(struct web_conn *c)
 	c->wire.abort = true;
 }
 
-/* --- steps
- * --------------------------------------------------------------------------------------------------------------------
- * */
+/* --- steps ------------------------------------------------------------------------------------------------------ */
 
 static bool do_new(struct web_conn *c, u64 now)
 {
@@ -242,7 +172,7 @@ static bool pump(struct web_conn *c, u64 now)
 		c->deadline = in_seconds(now, STALL_S);
 	}
 	if (c->out && c->state != CONN_STREAM)
-		drop_output(c);
+		conn_drop_output(c);
 	return true;
 }
 
@@ -396,11 +326,11 @@ static bool do_closing(struct web_conn *c, u64 now)
 /* One piece of work; false: nothing more to do before something comes or goes. */
 static bool step(struct web_conn *c, u64 now)
 {
-	static bool (*const act[])(struct web_conn *c, u64 now) = { [CONN_NEW] = do_new, [CONN_HANDSHAKE] =
-		do_handshake,
-		[CONN_HTTP] = do_http, [CONN_WAITING] = do_waiting, [CONN_STREAM] = do_stream, [CONN_CLOSING] = do_closing };
+	static bool (*const act[])(struct web_conn *c, u64 now) = {
+		[CONN_NEW] = do_new, [CONN_HANDSHAKE] = do_handshake, [CONN_HTTP] = do_http,
+		[CONN_WAITING] = do_waiting, [CONN_STREAM] = do_stream, [CONN_CLOSING] = do_closing };
 
-	if (c->state == CONN_FREE)
+	if (!c)
 		return false;
 	if (c->wire.gone) {
 		release(c);
@@ -430,9 +360,9 @@ static u64 next_deadline(void)
 
 	server_counts.open = server_counts.streams = 0;
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
-		const struct web_conn *c = &server.conn[i];
+		const struct web_conn *c = server_conn(i);
 
-		if (c->state == CONN_FREE)
+		if (!c)
 			continue;
 		server_counts.open++;
 		server_counts.streams += c->state == CONN_STREAM;
@@ -452,7 +382,7 @@ u64 server_step(u64 now)
 	for (u32 round = 0; round < ROUNDS && any; round++) {
 		any = false;
 		for (u32 i = 0; i < WEB_CONNECTIONS; i++) {
-			any |= step(&server.conn[(server.turn + i) % WEB_CONNECTIONS], now);
+			any |= step(server_conn((server.turn + i) % WEB_CONNECTIONS), now);
 			fiber_breathe();
 		}
 		server.turn++;

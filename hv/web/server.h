@@ -4,10 +4,17 @@
 
 #include "conn.h"
 
-/* Memory for all connections. -E_NOMEM. Boot core. */
+/* -E_NOMEM. Boot core. */
 int server_init(void);
 
-struct web_conn *server_conn(u32 i);	/* null before server_init() */
+struct web_conn *server_conn(u32 i);	/* null: the place is free */
+
+/* conns.c: memory for a connection, all zero but for its rings, and a place; null: there is none. reserved: what was set aside
+ * for an administrator may be taken. Event loop. */
+struct web_conn *conn_take(bool reserved);
+void conn_give(struct web_conn *c);	/* fiber */
+int conns_init(void);			/* -E_NOMEM */
+void conn_drop_output(struct web_conn *c);
 
 /* Event loop. Somebody connects from this address; null: no place. */
 struct web_conn *server_accept(const u8 from[16]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of the server: it waits until it is known whether there is a datastore, takes its key and accounts from
- * there or makes
- * them, listens. All that may take long runs in the web fiber, a slice a round of the event loop. */
+/* The life of the server: it waits until it is known whether there is a datastore, takes its key and accounts from there or
+ * makes them, listens. All that may take long runs in the web fiber, a slice a round of the event loop. */
 #include <hv/web.h>
 
 #include "accounts.h"
@@ -27,7 +26,9 @@
 #include <hv/pool.h>
 #include <hv/time.h>
 
-#define HEAP_BYTES (2 * MiB)
+#define HEAP_BYTES (512 * KiB)		/* from the beginning, and what it grows by: TLS takes 24 KiB a connection */
+#define HEAP_BLOCKS 11u
+#define TIDY_NS 1000000000ul
 #define SLICE_NS 150000ul
 #define BEAT_NS 20000000ul		/* while there are streams */
 #define IDLE_NS 250000000ul
@@ -45,6 +46,7 @@ static struct {
 	char why[160];
 	const char *from;		/* where its certificate comes from */
 	u64 next;			/* TSC at which the fiber is to look again */
+	u64 tidy_at;			/* TSC at which memory that nobody uses goes back */
 	bool busy;			/* it was left in the middle of something */
 	bool said;			/* address and fingerprint, for this address */
 	bool want_code;			/* the operator asked for one while the fiber was at work */
@@ -143,6 +145,30 @@ static void keep_accounts(void)
 		log_error("error WEB-ACCOUNTS: there is no room to keep the accounts: they are gone with the next start");
 }
 
+/* --- memory that comes and goes ------------------------------------------------------------------------------ */
+
+static void *more_heap(u64 size)
+{
+	u32 arena = pool_arena(0);
+	void *p = pool_alloc(size / PAGE_SIZE, POOL_OTHER);
+
+	pool_arena(arena);
+	return p;
+}
+
+static void less_heap(void *base, u64 size)
+{
+	pool_free(base, size / PAGE_SIZE);
+}
+
+static void tidy(u64 now)
+{
+	if (now < web.tidy_at)
+		return;
+	web.tidy_at = now + ns_to_ticks(TIDY_NS);
+	heap_give_back();
+}
+
 static void in_fiber(void)
 {
 	if (web.phase == WEB_PREPARING) {
@@ -150,6 +176,7 @@ static void in_fiber(void)
 		return;
 	}
 	web.next = server_step(web_now());
+	tidy(web_now());
 	files_tick(web_now());
 	keep_accounts();
 }
@@ -248,6 +275,7 @@ int web_build(const struct plan *plan)
 	if (!heap || fiber_init() || server_init())
 		return -E_NOMEM;
 	heap_init(heap, HEAP_BYTES);
+	heap_grow_by(HEAP_BYTES, HEAP_BLOCKS, more_heap, less_heap);
 	web.phase = WEB_WAITING;
 	host_listen = wire_tcp_begin;
 	return control_work_add(&work);
@@ -261,7 +289,7 @@ void web_show(void (*print)(const char *fmt, ...) PRINTF_LIKE(1, 2))
 		[WEB_PREPARING] = "prepares",
 		[WEB_SERVING] = "serves", [WEB_FAILED] = "off" };
 	const struct server_counts *s = &server_counts;
-	char used[24], most[24], size[24];
+	char used[24], most[24], size[24], held[24];
 	u64 stack, stack_used;
 
 	print("https: %s%s%s\n", word[web.phase], web.why[0] ? ": " : "", web.why);
@@ -274,12 +302,11 @@ void web_show(void (*print)(const char *fmt, ...) PRINTF_LIKE(1, 2))
 	print("  accepted %lu, refused %lu, pushed out %lu, timed out %lu\n", s->accepted, s->refused, s->pushed_out,
 		s->timeouts);
 	print("  handshakes %lu, failed %lu; requests %lu; no memory %lu times\n", s->handshakes, s->handshake_errors,
-		s->requests,
-	      s->no_memory);
+	      s->requests, s->no_memory);
 	stack_used = fiber_stack_used(&stack);
-	print("  memory %s of %s, at most %s; stack %lu of %lu bytes\n", fmt_bytes(used, sizeof(used), heap_use.used),
-	      fmt_bytes(size, sizeof(size), heap_use.size), fmt_bytes(most, sizeof(most), heap_use.most), stack_used,
-		stack);
+	print("  memory %s of %s held, at most %s, may grow to %s; stack %lu of %lu bytes\n",
+	      fmt_bytes(used, sizeof(used), heap_use.used), fmt_bytes(held, sizeof(held), heap_use.held),
+	      fmt_bytes(most, sizeof(most), heap_use.most), fmt_bytes(size, sizeof(size), heap_use.size), stack_used, stack);
 }
 
 const char *web_enrol(void)

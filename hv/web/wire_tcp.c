@@ -12,7 +12,7 @@
 
 #include <lwip/tcp.h>
 
-#define BACKLOG 64u			/* half-open ones: more push out the oldest */
+#define BACKLOG 240u			/* half-open ones: more push out the oldest; at most 255 */
 #define KEEP_ALIVE_MS 30000u
 
 _Static_assert(WIRE_IN >= TCP_WND, "a wire takes what lwIP lets the peer send");

@@ -4,8 +4,8 @@
 set -eu
 BUILD="gcc make binutils libc6-dev gnu-efi python3 ca-certificates dpkg-dev xz-utils git"
 RUN="qemu-system-x86 ovmf openssh-client bochs bochsbios vgabios mtools dosfstools xorriso cpio busybox-static gzip acpica-tools debootstrap libcmocka-dev clang gdisk"
-# What some of the rows that only make test-all has look at networks and at the web page with.
-TEST="chromium tshark iperf3 iproute2 util-linux python3-scapy"
+# What some of the rows that only make test-all has look at networks, the web page, TLS and the API with (prometheus: its promtool).
+TEST="chromium tshark iperf3 iproute2 util-linux python3-scapy slowhttptest sslscan testssl.sh openapi-specification python3-jsonschema prometheus"
 # Only for the plans that build a disk or a CD of their own.
 DEBIAN="debootstrap gdisk dosfstools mtools e2fsprogs zstd"
 INSTALLER="xorriso mtools gdisk dosfstools"

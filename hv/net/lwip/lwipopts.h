@@ -17,21 +17,21 @@
 #define MEM_LIBC_MALLOC			0
 #define MEMP_MEM_MALLOC			0
 #define MEM_SIZE			(256 * 1024)
-#define MEMP_NUM_PBUF			64
+#define MEMP_NUM_PBUF			768	/* heads of what lies in rings on its way: 8 KiB of each client's */
 #define PBUF_POOL_SIZE			32	/* received frames have buffers of their own: host_port.c */
 #define PBUF_POOL_BUFSIZE		1600
 #define MEMP_NUM_RAW_PCB		4
 #define MEMP_NUM_UDP_PCB		24
-#define MEMP_NUM_TCP_PCB		128	/* 40 clients of the API, 64 on their way, some that end: hv/web/wire_tcp.c */
+#define MEMP_NUM_TCP_PCB		416	/* 108 clients of the API, 240 on their way, some that end: hv/web/wire_tcp.c */
 #define MEMP_NUM_TCP_PCB_LISTEN		8
-#define MEMP_NUM_TCP_SEG		512
-#define MEMP_NUM_ARP_QUEUE		32
+#define MEMP_NUM_TCP_SEG		1024
+#define MEMP_NUM_ARP_QUEUE		256
 #define MEMP_NUM_SYS_TIMEOUT		(LWIP_NUM_SYS_TIMEOUT_INTERNAL + 16)
 
 /* --- frames */
 #define ETH_PAD_SIZE			0
 #define LWIP_ARP			1
-#define ARP_TABLE_SIZE			64
+#define ARP_TABLE_SIZE			320	/* more than a /24 has: who asks for what nobody has pushes nobody out */
 #define ARP_QUEUEING			1	/* NAT's first packets wait there for their next hop, too */
 #define ARP_QUEUE_LEN			4
 #define ETHARP_SUPPORT_STATIC_ENTRIES	1

@@ -28,6 +28,8 @@ bool fake_button;
 int fake_poweroffs, fake_reboots;
 jmp_buf fake_halt;
 
+u32 fake_announced;
+
 static size_t serial_length, input_at;
 static struct plan_guest plan_guest[2];
 static struct console_ring console[2];
@@ -49,6 +51,11 @@ WEAK u64 guest_due = ~0ul;
 WEAK u64 guest_due_call(u64 now) { return guest_due; }
 WEAK const char build_version[] = "test";
 WEAK struct timebase timebase = { .tsc_hz = HZ };
+
+WEAK void net_announce_guest(struct guest *g)
+{
+	fake_announced += BIT32(8 * (g - fake_guest));
+}
 
 void fake_machine_init(void)
 {
@@ -537,6 +544,8 @@ WEAK void pool_free(void *p, u64 count)
 	fake_pool_used -= count;
 	free(p);
 }
+
+WEAK u32 pool_arena(u32 arena) { return 0; }
 
 /* No datastore. */
 WEAK bool datastore_settled(const struct guest *g) { return true; }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
 /* The server as clients see it: TLS, enrolment, log-in, roles, the API, limits. mbedTLS's own client is at the other end. */
 #define _GNU_SOURCE
 #include "web_fake.h"
 
 #include "hv/web/accounts_int.h"
+#include "hv/web/answer.h"
 
 #include <hv/datastore.h>
+
+#include <yyjson.h>
 
 #define PASSWORD "correct horse"
 
@@ -21,12 +24,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		if (server_conn(i)->state != CONN_FREE) {
-			server_conn(i)->wire.tcp = NULL;
-			server_conn(i)->wire.gone = true;
-		}
-	web_fake_turns(1);
 	web_fake_end();
 	return 0;
 }
@@ -395,11 +392,32 @@ static void accounts_last(void **state)
 	assert_true(accounts_restore(accounts_keep(&n), n));
 }
 
+/* tests/boot/webschema.py looks at what it says; here, that it is JSON, and names every function. */
+static void the_description(void **state)
+{
+	yyjson_val *paths;
+	yyjson_doc *doc;
+	u32 n = 0;
+
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(web_client_ask(&client, "GET /openapi.json", "", NULL), 200);
+	doc = yyjson_read(strstr(client.text, "\r\n\r\n") + 4, strlen(strstr(client.text, "\r\n\r\n") + 4), 0);
+	if (!doc)
+		fail_msg("no JSON: %s", client.text);
+	paths = yyjson_obj_get(yyjson_doc_get_root(doc), "paths");
+	for (u32 i = 0; i < api_route_count; i++)
+		n += !i || strcmp(api_route[i].path, api_route[i - 1].path);
+	assert_true(n > 30 && yyjson_obj_size(paths) <= n);
+	assert_non_null(yyjson_obj_get(yyjson_obj_get(paths, "/v1/guests/{name}/console"), "get"));
+	yyjson_doc_free(doc);
+	web_client_close(&client);
+}
+
 static void everything_answers(void **state)
 {
 	static const char *const get[] = { "/v1/guests/web", "/v1/machine", "/v1/log", "/v1/log?from=0", "/metrics", "/v1/session",
 		"/v1/users", "/v1/tokens", "/v1/audit?from=1" };
-	char line[80];
+	char line[300];
 
 	assert_int_equal(as_admin(), 200);
 	for (u32 i = 0; i < ARRAY_COUNT(get); i++) {
@@ -412,6 +430,12 @@ static void everything_answers(void **state)
 	assert_int_equal(ask("GET /metrics", NULL), 200);
 	assert_non_null(strstr(client.text, "bulkhead_guest_disk_read_bytes_total{guest=\"web\"} 4096\n"));
 	assert_string_equal(client.text + client.length - 6, "# EOF\n");
+	assert_non_null(strstr(client.text, "text/plain; version=0.0.4"));
+	assert_non_null(strstr(client.text, "\n# TYPE bulkhead_guest_exits_total counter\n"));
+	snprintf(line, sizeof(line), "%sAccept: a/b, application/openmetrics-text;q=1\r\n", cookie);
+	assert_int_equal(web_client_ask(&client, "GET /metrics", line, NULL), 200);
+	assert_non_null(strstr(client.text, "application/openmetrics-text; version=1.0.0"));
+	assert_non_null(strstr(client.text, "\n# TYPE bulkhead_guest_exits counter\n"));
 	assert_int_equal(ask("POST /v1/guests/web/stop", "{\"seconds\":3601}"), 422);
 	assert_int_equal(ask("POST /v1/guests/web/stop", "{\"second\":1}"), 422);
 	assert_non_null(strstr(client.text, "\"key\":\"second\""));
@@ -439,7 +463,7 @@ static void chunks_and_pipelines(void **state)
 	/* A request that is wrong is answered, and the connection ends. */
 	assert_int_equal(web_client_ask(&client, "GET /", "Host: b\r\n", NULL), 400);
 	web_fake_turns(3);
-	assert_int_equal(client.conn->state, CONN_FREE);
+	assert_false(web_client_is_there(&client));
 }
 
 static void slow_clients(void **state)
@@ -455,15 +479,15 @@ static void slow_clients(void **state)
 	assert_int_equal(server_conn(0)->state, CONN_HANDSHAKE);
 	web_fake_now += 2 * HZ;
 	web_fake_turns(3);
-	assert_int_equal(server_conn(0)->state, CONN_FREE);
-	assert_int_equal(other.conn->state, CONN_FREE);
+	assert_null(server_conn(0));
+	assert_false(web_client_is_there(&other));
 	web_fake_now += 5 * HZ;
 	web_fake_turns(3);
 	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
 	client.text[client.length] = 0;
 	assert_non_null(strstr(client.text, "408 Request Timeout"));
 	web_fake_turns(3);
-	assert_int_equal(client.conn->state, CONN_FREE);
+	assert_false(web_client_is_there(&client));
 }
 
 /* A flood takes all places; whoever has an account still comes in, and stays. */
@@ -491,7 +515,7 @@ static void a_flood(void **state)
 	/* All places are held by others who may: the last administrator's address has its own. */
 	web_client_close(&client);
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		if (server_conn(i)->state != CONN_FREE)
+		if (server_conn(i))
 			server_conn(i)->known = true;
 	while (server_accept((const u8[16]){ 9 }))
 		;
@@ -528,7 +552,7 @@ static void a_flood_from_one_address(void **state)
 	assert_int_equal(web_client_ask(&client, "GET /", "", NULL), 200);
 	/* Others' idle connections make room although they have an account, streams and administrators do not. */
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		if (server_conn(i)->state == CONN_HANDSHAKE || server_conn(i)->state == CONN_NEW) {
+		if (server_conn(i) && (server_conn(i)->state == CONN_HANDSHAKE || server_conn(i)->state == CONN_NEW)) {
 			server_conn(i)->known = true;
 			server_conn(i)->state = i % 2 ? CONN_STREAM : CONN_HTTP;
 			server_conn(i)->role = ROLE_VIEWER;
@@ -541,25 +565,58 @@ static void a_flood_from_one_address(void **state)
 	places_keep_spare();
 	assert_false(client.conn->wire.abort);
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		assert_false(server_conn(i)->state == CONN_STREAM && server_conn(i)->wire.abort);
+		assert_false(server_conn(i) && server_conn(i)->state == CONN_STREAM && server_conn(i)->wire.abort);
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		if (server_conn(i)->state != CONN_FREE)
+		if (server_conn(i))
 			server_conn(i)->state = CONN_STREAM, server_conn(i)->role = ROLE_VIEWER;
 	assert_false(server_has_stream_place(ROLE_OPERATOR));
 	assert_true(server_has_stream_place(ROLE_ADMIN));
 	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-		if (server_conn(i) != client.conn && server_conn(i) != other.conn)
-			memset(server_conn(i), 0, sizeof(struct web_conn));
-		else
+		if (server_conn(i)) {
 			server_conn(i)->state = CONN_HTTP;
+			server_conn(i)->wire.gone = server_conn(i) != client.conn && server_conn(i) != other.conn;
+		}
 	web_client_close(&other);
 	web_client_close(&client);
+}
+
+/* Memory comes with the connection and goes with it; an administrator's is there when there is no other. */
+static void memory_of_connections(void **state)
+{
+	u64 before = fake_pool_used;
+	struct web_conn *c;
+	u32 n = 0;
+
+	assert_int_equal(as_admin(), 200);
+	while (n < 64 && (c = server_accept((const u8[16]){ 40, (u8)n }))) {
+		c->wire.gone = true;
+		n++;
+	}
+	assert_true(n == 64 && fake_pool_used >= before + 60 * CONN_PAGES);
+	web_fake_turns(2);
+	assert_true(fake_pool_used <= before + 8 * CONN_PAGES);	/* some are kept for who comes next */
+	fake_pool_empty = true;
+	for (n = 0; n < 64 && (c = server_accept((const u8[16]){ 41, (u8)n })); n++)
+		c->wire.gone = true;
+	assert_true(n < 8 && server_counts.no_memory > 0);
+	web_client_close(&client);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", cookie, NULL), 200);
+	fake_pool_empty = false;
+	web_client_close(&client);
+	for (n = 0; n < 40 && (c = server_accept((const u8[16]){ 42, (u8)n })); n++) {
+		for (u32 k = 0; k < sizeof(c->plain); k++)
+			assert_int_equal(c->plain[k], 0);
+		for (u32 k = 0; k < sizeof(c->request); k++)
+			assert_int_equal(((u8 *)&c->request)[k], 0);
+		c->wire.gone = true;
+	}
 }
 
 /* The last of the memory is not for large answers to others than administrators. */
 static void large_answers(void **state)
 {
-	void *hog[40];
+	void *hog[80];
 	u32 n = 0;
 
 	assert_int_equal(as_admin(), 200);
@@ -581,7 +638,7 @@ static void large_answers(void **state)
 /* Without memory a connection ends; the others go on, nothing is lost. */
 static void no_memory(void **state)
 {
-	static void *hog[8000];
+	static void *hog[16000];
 	u32 n = 0;
 
 	assert_int_equal(as_admin(), 200);
@@ -621,20 +678,22 @@ static void rubbish(void **state)
 			memcpy(bytes, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
 		wire_receive(&c->wire, bytes, sizeof(bytes));
 		web_fake_turns(3);
-		if (c->state != CONN_FREE) {
+		if (server_conn(0) == c) {
 			c->wire.out_tail = c->wire.out_given = c->wire.out_head;
 			web_fake_turns(2);
+		}
+		if (server_conn(0) == c) {
 			c->wire.tcp = NULL;
 			c->wire.gone = true;
 			web_fake_turns(1);
 		}
-		assert_int_equal(c->state, CONN_FREE);
+		assert_null(server_conn(0));
 	}
 	assert_true(web_client_open(&client, 1, 0));
 	client.conn->wire.in[client.conn->wire.in_head % WIRE_IN] ^= 1;
 	assert_true(wire_receive(&client.conn->wire, bytes, 600));
 	web_fake_turns(4);
-	assert_true(client.conn->state == CONN_FREE || client.conn->state == CONN_CLOSING);
+	assert_true(!web_client_is_there(&client) || client.conn->state == CONN_CLOSING);
 	web_client_close(&client);
 }
 
@@ -685,7 +744,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(brute_force), TEST(accounts_last),
-		TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(a_flood_from_one_address), TEST(large_answers), TEST(no_memory), TEST(rubbish),
+		TEST(the_description), TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(a_flood_from_one_address), TEST(memory_of_connections), TEST(large_answers), TEST(no_memory), TEST(rubbish),
 		TEST(certificates), TEST(slow_hash),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
 /* Guests made, changed and deleted through the API: what JSON becomes, which errors come back, who is locked, two at once. The test is
  * the layer below: admission. */
 #define _GNU_SOURCE
@@ -151,6 +151,15 @@ static void has(const char *part)
 {
 	if (!strstr(client.text, part))
 		fail_msg("no %s in:\n%s", part, client.text);
+}
+
+static u32 times(const char *part)
+{
+	u32 n = 0;
+
+	for (const char *at = client.text; (at = strstr(at, part)); at++)
+		n++;
+	return n;
 }
 
 static void creating(void **state)
@@ -481,6 +490,11 @@ static void whole_plan(void **state)
 	assert_int_equal(web_client_ask(&client, "PUT /v1/plan?dry_run", operator, "x"), 403);
 	web_client_close(&client);
 	assert_true(web_client_open(&client, 1, 0));
+	/* Of these the audit log has what changed something and who may not: not the three looks. */
+	assert_int_equal(ask("GET /v1/audit", "", NULL), 200);
+	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"done\""), 1);
+	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"failed\""), 2);
+	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"refused\""), 1);
 	assert_int_equal(ask("PUT /v1/plan?dry_run", "Content-Length: 70000\r\n", NULL), 413);
 	machine_plan = NULL;
 	machine_resolved = NULL;

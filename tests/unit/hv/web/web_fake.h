@@ -13,7 +13,7 @@
 
 #include <mbedtls/ssl.h>
 
-#define WEB_FAKE_HEAP (2 * MiB)
+#define WEB_FAKE_HEAP (4 * MiB)
 
 extern u32 web_fake_files;		/* that have RAM: four at most, of 4 MiB */
 extern struct machine_facts web_fake_facts;
@@ -38,6 +38,7 @@ struct web_client {
 /* Connect from 192.0.2.last; tls: and shake hands, with at most this version (0: any). false: no place, or it failed. */
 bool web_client_open(struct web_client *c, u8 last, int version);
 void web_client_close(struct web_client *c);
+bool web_client_is_there(const struct web_client *c);	/* the server has not let go of it */
 
 /* Bytes under TLS; what came back so far. */
 bool web_client_send(struct web_client *c, const void *bytes, size_t n);
