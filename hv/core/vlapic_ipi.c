@@ -100,6 +100,15 @@ bool vlapic_post_own(struct guest *g, u32 dest, u8 vector)
 	return true;
 }
 
+bool vlapic_post_owner(struct guest *g, u32 dest, u8 vector)
+{
+	if (dest >= g->vcpu_count || vector < OWN_APIC_VECTOR_MIN || this_core()->vcpu.pub == &g->vcpu[dest] ||
+	    !(load_acquire(&g->vcpu[dest].apic_enabled) & VLAPIC_PUB_OWNED))
+		return false;
+	own_apic_send(g->core_of[dest], vector);
+	return true;
+}
+
 static void send_self(struct vcpu *v, const struct irq_message *m)
 {
 	if (m->delivery == DELIVER_FIXED)

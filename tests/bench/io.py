@@ -127,7 +127,7 @@ class Run:
         seen, starts = collections.Counter(), [a for a, _ in known]
         for at, n in re.findall(r'PROFILE \d+ ([0-9a-f]+) (\d+)', open(self.marks).read()):
             seen[known[bisect.bisect_right(starts, int(at, 16) + 15) - 1][1]] += int(n)
-        for name, n in seen.most_common(40):
+        for name, n in seen.most_common(int(os.environ.get("TOP", 40))):
             print(f'{n:12,} {name}', file=sys.stderr)
 
     def samples(self):

@@ -113,3 +113,7 @@ void vlapic_post(struct guest *g, u32 index, const struct irq_message *m);
 /* A vector, by an edge, to the vcpu with the id dest if that is the one of this core: at once, without a request. false: it
  * is not. One of the guest's cores. */
 bool vlapic_post_own(struct guest *g, u32 dest, u8 vector);
+
+/* The same to another core's vcpu that has its core's own local APIC. false: it has not, or it is this core's. One of the guest's
+ * cores, or the control core. */
+bool vlapic_post_owner(struct guest *g, u32 dest, u8 vector);

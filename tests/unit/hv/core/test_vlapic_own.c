@@ -175,6 +175,12 @@ static void test_posts(void **state)
 	assert_int_equal(fake_own_apic.sent_core, 7);
 	assert_int_equal(fake_own_apic.sent_vector, 0x55);
 	assert_int_equal(v->pub->requests & REQ_POSTED, 0);
+	assert_true(vlapic_post_owner(v->guest, 1, 0x56));
+	assert_int_equal(fake_own_apic.sent_vector, 0x56);
+	assert_false(vlapic_post_owner(v->guest, 1, 0x1f));
+	assert_false(vlapic_post_owner(v->guest, 0, 0x56));
+	assert_false(vlapic_post_owner(v->guest, v->guest->vcpu_count, 0x56));
+	fake_own_apic.sent = 1;
 	m.level = true;
 	vlapic_post(v->guest, 1, &m);
 	m = (struct irq_message){ .dest = 1, .vector = 0x1f };
