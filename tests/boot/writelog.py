@@ -13,6 +13,8 @@ plan = Plan('write-log', MACHINE + ''.join(f'[guest.{n}]\ncores = 1\nmemory = "1
 
 
 class QemuLogged(QemuNvme):
+    sectors = 32 * 2048
+
     def log_file(self):
         return f'{self.dir}/writes.log'
 
