@@ -42,6 +42,7 @@ struct web_conn {
 	struct wire wire;
 	enum conn_state state;
 	u64 born, deadline;		/* TSC */
+	bool late;			/* at the last step the deadline was over already */
 	u64 request_at;			/* TSC of the first byte of the request under way; 0: none */
 	u32 requests;
 	bool known;			/* a request of it was somebody's with an account: it is pushed out last */

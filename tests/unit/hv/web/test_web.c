@@ -332,6 +332,30 @@ static void guesses(void **state)
 	assert_int_equal(login("root", PASSWORD), 200);
 }
 
+/* Where a hash takes long, those who guess leave most of the time to others. */
+static void guesses_on_a_slow_machine(void **state)
+{
+	const struct account_caller by = { .source = 67 };
+	char secret[ACCOUNT_SECRET + 1], name[8];
+	struct identity who;
+	u64 before, hashes = 0;
+	u16 status;
+
+	before = web_fake_breaths;
+	accounts_login("first", PASSWORD, by, web_fake_now, &who, secret, &status);
+	assert_int_equal(status, 401);
+	assert_true(web_fake_breaths > before);
+	web_fake_breath_ticks = 3 * HZ / (web_fake_breaths - before);		/* three seconds a hash */
+	web_fake_now += 60 * HZ;
+	for (u64 begin = web_fake_now, n = 0; web_fake_now < begin + 400 * HZ; web_fake_now += HZ / 2) {
+		snprintf(name, sizeof(name), "m%lu", n++ % 100);
+		accounts_login(name, PASSWORD, by, web_fake_now, &who, secret, &status);
+		assert_true(status == 401 || status == 429);
+		hashes += status == 401;
+	}
+	assert_true(hashes > 20 && hashes < 40);	/* of the 130 that there is time for */
+}
+
 static void brute_force(void **state)
 {
 	assert_int_equal(as_admin(), 200);
@@ -488,6 +512,34 @@ static void slow_clients(void **state)
 	assert_non_null(strstr(client.text, "408 Request Timeout"));
 	web_fake_turns(3);
 	assert_false(web_client_is_there(&client));
+}
+
+/* The server was busy with others: what has come meanwhile is no fault of whoever sent it in time; but more of it is late. */
+static void late_but_there(void **state)
+{
+	static const u8 rest[] = "TP/1.1\r\nHost: a\r\n\r\n";
+
+	assert_true(web_client_open(&client, 1, 0));
+	assert_true(web_client_send(&client, "GET / HT", 8));
+	assert_true(mbedtls_ssl_write(&client.ssl, rest, 4) == 4);
+	web_fake_now += 20 * HZ;
+	assert_int_equal(wire_waiting(&client.conn->wire), 0);
+	web_fake_turns(1);
+	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
+	client.text[client.length] = 0;
+	assert_non_null(strstr(client.text, "408 Request Timeout"));
+	web_client_close(&client);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_true(web_client_send(&client, "GET / HT", 8));
+	web_fake_deaf = true;
+	assert_true(mbedtls_ssl_write(&client.ssl, rest, sizeof(rest) - 1) > 0);
+	web_fake_deaf = false;
+	assert_true(wire_waiting(&client.conn->wire) > 0);
+	web_fake_now += 20 * HZ;
+	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
+	client.text[client.length] = 0;
+	assert_non_null(strstr(client.text, "200 OK"));
+	web_client_close(&client);
 }
 
 /* A flood takes all places; whoever has an account still comes in, and stays. */
@@ -743,8 +795,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(brute_force), TEST(accounts_last),
-		TEST(the_description), TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(a_flood_from_one_address), TEST(memory_of_connections), TEST(large_answers), TEST(no_memory), TEST(rubbish),
+		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(guesses_on_a_slow_machine), TEST(brute_force), TEST(accounts_last),
+		TEST(the_description), TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(late_but_there), TEST(a_flood), TEST(a_flood_from_one_address), TEST(memory_of_connections), TEST(large_answers), TEST(no_memory), TEST(rubbish),
 		TEST(certificates), TEST(slow_hash),
 	};
 

@@ -21,7 +21,7 @@
 #include <psa/crypto.h>
 
 u64 web_fake_now;
-u64 web_fake_breaths;
+u64 web_fake_breaths, web_fake_breath_ticks;
 void (*web_fake_loop)(void);
 static u8 *arena;
 
@@ -88,7 +88,12 @@ WEAK void loop_forget(const struct guest *g) { }
 WEAK void hub_add(struct guest *g) { }
 WEAK void hub_drop(const struct guest *g) { }
 u64 web_now(void) { return web_fake_now++; }	/* it never stands still */
-void fiber_breathe(void) { web_fake_breaths++; }
+void fiber_breathe(void)
+{
+	web_fake_breaths++;
+	web_fake_now += web_fake_breath_ticks;
+}
+
 u64 wall_ns(u64 tsc) { return 1800000000ul * NS_PER_S + tsc; }
 char *wall_format(char to[WALL_TEXT], u64 ns) { fmt_print(to, WALL_TEXT, "T%lu", ns / NS_PER_S); return to; }
 u32 net_switch_count(void) { return 0; }
@@ -126,9 +131,11 @@ static void transport(struct web_conn *c)
 	}
 }
 
+bool web_fake_deaf;
+
 void web_fake_turns(u32 n)
 {
-	while (n--) {
+	while (n-- && !web_fake_deaf) {
 		requests_serve();
 		if (web_fake_loop)
 			web_fake_loop();
@@ -286,6 +293,7 @@ void web_fake_begin(void)
 			file_drop(file_at(i));
 	web_fake_files = 0;
 	web_fake_loop = NULL;
+	web_fake_breath_ticks = 0;
 	srand(1);
 	web_fake_now = 1000 * HZ;
 	arena = aligned_alloc(4096, WEB_FAKE_HEAP);
