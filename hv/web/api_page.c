@@ -20,6 +20,8 @@ static void put_file(struct answer *a, const struct page_file *f)
 	out_print(&a->head, "etag: %s\r\n", f->etag);
 	a->type = f->type;
 	a->is_file = true;
+	a->ranges = true;
+	str_copy(a->etag, sizeof(a->etag), f->etag);
 	if (names(a->r->match, f->etag)) {
 		a->status = 304;
 		return;

@@ -72,7 +72,7 @@ struct web_conn {
 	u64 stream_beat, stream_heard;	/* TSC of the last sign of life from here; of the last bytes from there */
 	void *stream_own;		/* the stream's, which frees it in end() */
 	bool eager;			/* it has more to do at once, though nothing was put */
-	char stream_name[32];
+	char stream_name[32], stream_path[64];
 	struct ws_reader ws;
 	struct identity who;		/* of a stream: it ends when they may no longer do this; of a request that waits */
 };

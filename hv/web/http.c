@@ -20,7 +20,7 @@ static const struct field fields[] = {
 	FIELD("accept", accept), { "content-length", 0, 0 }, { "transfer-encoding", 0, 0 }, { "content-encoding", 0,
 		0 },
 	{ "expect", 0, 0 }, FIELD("if-match", if_match), FIELD("content-range", range),
-	FIELD("sec-websocket-protocol", ws_protocol),
+	FIELD("sec-websocket-protocol", ws_protocol), FIELD("range", want_range), FIELD("if-range", if_range),
 };
 enum { FIELD_ACCEPT = 11, FIELD_CONTENT_ENCODING = 14, FIELD_EXPECT = 15 };
 
@@ -235,8 +235,8 @@ bool http_has_begun(const struct http_request *r)
 const char *http_reason(u32 status)
 {
 	static const struct { u16 status; const char *text; } reasons[] = {
-		{ 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204,
-			"No Content" },
+		{ 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
+		{ 204, "No Content" }, { 206, "Partial Content" },
 		{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404,
 			"Not Found" },
 		{ 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 409, "Conflict" },
