@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The web page: / and what it loads. Every browser takes gzip, so nothing else is kept. */
+/* The web page: / and what it loads. Every browser takes gzip, so what is larger than a packet is kept that way only. */
 #include "answer.h"
 #include "page.h"
 #include "web_int.h"
@@ -26,7 +26,8 @@ static void put_file(struct answer *a, const struct page_file *f)
 		a->status = 304;
 		return;
 	}
-	out_text(&a->head, "content-encoding: gzip\r\n");
+	if (f->packed)
+		out_text(&a->head, "content-encoding: gzip\r\n");
 	a->file = f->bytes;
 	a->file_length = f->length;
 }
