@@ -70,6 +70,10 @@ bench: check-setup all ## instruction counts beside the peers', as Markdown tabl
 bench-io: check-setup all ## what disk and network requests of a Linux guest cost, ONLY=ram,nvme,net,outside PROFILE=1
 	@tests/bench/io.py
 
+.PHONY: bench-web
+bench-web: check-setup all ## what the HTTPS server costs, beside its limits, PROFILE=1
+	@tests/bench/web.py
+
 -include $(sort $(foreach t,$(UNIT_C),$(patsubst %.o,%.d,$(call unit_objects,$(UNIT_OBJ),$(t)))))
 -include $(sort $(foreach t,$(FUZZ_C),$(patsubst %.o,%.d,$(call unit_objects,$(FUZZ_OBJ),$(t)))))
 

@@ -3,6 +3,7 @@
 #include "lifecycle.h"
 
 #include <hv/log.h>
+#include <hv/net_build.h>
 
 const char *life_pause(struct guest *g)
 {
@@ -28,6 +29,7 @@ const char *life_resume(struct guest *g)
 	store_release(&g->paused, 0u);
 	for (u32 i = 0; i < g->vcpu_count; i++)
 		vcpu_kick(g, i);
+	net_announce_guest(g);
 	log_notice("guest %s: goes on", g->name);
 	return NULL;
 }

@@ -97,6 +97,16 @@ void net_drop_guest(struct guest *g)
 	}
 }
 
+void net_announce_guest(struct guest *g)
+{
+	for (u32 k = 0; g->pc && k < g->net_count; k++) {
+		struct net_port *p = pc_net_port(g, k);
+
+		if (p && p->sw)
+			switch_announce_port(p);
+	}
+}
+
 /* At boot: guests are in the order of the plan. */
 static int build_ports(const struct resolved_plan *rp)
 {

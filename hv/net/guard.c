@@ -8,6 +8,7 @@ enum ip_protocol { IP_HOP_BY_HOP = 0, IP_IGMP = 2, IP_TCP = 6, IP_UDP = 17, IP_R
 	IP_ICMP6 = 58, IP_DESTINATION = 60, IP_MOBILITY = 135, IP_HIP = 139, IP_SHIM6 = 140 };
 enum icmp6_type { ICMP6_ROUTER_SOLICIT = 133, ICMP6_ROUTER = 134, ICMP6_NEIGHBOUR = 136, ICMP6_REDIRECT = 137 };
 enum udp_port { DHCP_SERVER = 67, DHCP6_SERVER = 547 };
+enum { BOOTP_XID = 4 };
 
 #define PASS NET_DROPS
 
@@ -31,6 +32,12 @@ static bool is_own4(const struct guard *g, u32 a)
 	return g->leased && a == g->leased;
 }
 
+/* Loopback, groups, broadcast; "this network". */
+static bool is_host4(u32 a)
+{
+	return a >> 24 && a >> 24 != 127 && a >> 28 < 14;
+}
+
 /* May the port use a as its address? 0 is for who has none yet: the caller knows where that is right. */
 static bool may_use4(struct guard *g, u32 a, const struct guard_others *others)
 {
@@ -38,8 +45,7 @@ static bool may_use4(struct guard *g, u32 a, const struct guard_others *others)
 		return is_own4(g, a);
 	if (a == g->good4)
 		return true;
-	/* Loopback, groups, broadcast; "this network". */
-	if (a >> 24 == 127 || a >> 28 >= 14 || a >> 24 == 0 || others->has4(others, a))
+	if (!is_host4(a) || others->has4(others, a))
 		return false;
 	g->good4 = a;
 	return true;
@@ -76,6 +82,19 @@ static bool may_be_nobody(const u8 *ip, u32 header, u32 len)
 	return ip[9] == IP_UDP && !(get16(ip + 6) & 0x1fff) && len >= header + UDP_SIZE && get16(ip + header + 2) == DHCP_SERVER;
 }
 
+/* Who asks for an address may be given one: by whom, its answer's number tells. */
+static enum net_drop check_udp4(struct guard *g, const u8 *udp, u32 len)
+{
+	/* RFC 1858 "Tiny Fragment Attack": ports must be where they can be read. */
+	if (len < UDP_SIZE)
+		return DROP_MALFORMED;
+	if (UNLIKELY(get16(udp + 2) == DHCP_SERVER) && len >= UDP_SIZE + BOOTP_XID + 4) {
+		g->asks = true;
+		g->asked = get32(udp + UDP_SIZE + BOOTP_XID);
+	}
+	return is_server(udp) ? DROP_SPOOF_IP : PASS;
+}
+
 static enum net_drop check_ip4(struct guard *g, const u8 *ip, u32 len, u32 whole, const struct guard_others *others)
 {
 	u32 header, from;
@@ -90,10 +109,7 @@ static enum net_drop check_ip4(struct guard *g, const u8 *ip, u32 len, u32 whole
 		return DROP_SPOOF_IP;
 	if (ip[9] != IP_UDP || (get16(ip + 6) & 0x1fff))
 		return PASS;
-	/* RFC 1858 "Tiny Fragment Attack": ports must be where they can be read. */
-	if (len < header + UDP_SIZE)
-		return DROP_MALFORMED;
-	return is_server(ip + header) ? DROP_SPOOF_IP : PASS;
+	return check_udp4(g, ip + header, len - header);
 }
 
 /* IPv6. */
@@ -260,17 +276,17 @@ static u32 read_options(const u8 *at, u32 len, u32 *seconds)
 	return type;
 }
 
-bool guard_read_lease(const u8 *udp, u32 len, const u8 mac[NET_MAC], u32 *address, u32 *seconds)
+bool guard_read_lease(const struct guard *g, const u8 *udp, u32 len, const u8 mac[NET_MAC], u32 *address, u32 *seconds)
 {
 	const u8 *b = udp + UDP_SIZE;
 	u32 type;
 
-	if (len < UDP_SIZE + DHCP_SIZE + DHCP_COOKIE || b[0] != 2 || b[1] != 1 || b[2] != NET_MAC ||
-	    memcmp(b + 28, mac, NET_MAC) != 0 || get32(b + DHCP_SIZE) != 0x63825363)
+	if (!g->asks || len < UDP_SIZE + DHCP_SIZE + DHCP_COOKIE || get32(b + BOOTP_XID) != g->asked || b[0] != 2 || b[1] != 1 ||
+	    b[2] != NET_MAC || memcmp(b + 28, mac, NET_MAC) != 0 || get32(b + DHCP_SIZE) != 0x63825363)
 		return false;
 	*seconds = 0xffffffff;
 	type = read_options(b + DHCP_SIZE + DHCP_COOKIE, len - UDP_SIZE - DHCP_SIZE - DHCP_COOKIE, seconds);
 	*address = type == DHCP_ACK ? get32(b + 16) : 0;
 	/* An answer to INFORM leases nothing. */
-	return type == DHCP_NAK || (type == DHCP_ACK && *address);
+	return type == DHCP_NAK || (type == DHCP_ACK && is_host4(*address));
 }

@@ -17,6 +17,8 @@ struct guard {
 	u8 ip6[SWITCH_BOUND_MAX][16];
 	u32 leased;			/* by a DHCP server that the switch saw; 0: none. Not where ip4_count > 0 */
 	u32 leased_until;		/* second */
+	bool asks;			/* a DHCP server, by this transaction's number, and has had no answer yet */
+	u32 asked;
 	u32 good4;			/* the last source that nobody else has: asked once */
 };
 
@@ -39,6 +41,7 @@ static inline bool guard_needs_more(const u8 *head)
 /* A sum that is filled in later must not change what was checked: it belongs to the TCP or UDP of this very frame. */
 bool guard_offload_fits(const u8 *head, u32 len, const struct net_offload *o);
 
-/* What a DHCP server says in a BOOTREPLY: what is leased to mac, and for how long. false: it is not for mac, or no answer
- * that leases or takes away (address 0). udp: from the UDP header on. RFC 2131. */
-bool guard_read_lease(const u8 *udp, u32 len, const u8 mac[NET_MAC], u32 *address, u32 *seconds);
+/* What a DHCP server says in a BOOTREPLY: what is leased to mac, and for how long. false: it is not for mac, or not what
+ * g has asked for, or no answer that leases or takes away (address 0). udp: from the UDP header on. RFC 2131. */
+bool guard_read_lease(const struct guard *g, const u8 *udp, u32 len, const u8 mac[NET_MAC], u32 *address,
+	u32 *seconds);

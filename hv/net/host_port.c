@@ -20,6 +20,7 @@
 #define BUFFERS 128u
 #define BUFFERS_EACH 64u		/* of one port: a flood on one does not starve the others */
 #define BUFFER_BYTES 1536u
+#define ARP_BYTES 42u
 #define HOST_MTU 1500
 #define TURN_FRAMES 32u
 #define PIECES_OUT 20u			/* lwIP's chains are short, and stacks are small */
@@ -90,14 +91,15 @@ static void keep_segment(void *arg, struct net_frame *f)
 	keep(arg, f);
 }
 
-/* What is there for lwIP at all: the rest of a busy LAN's broadcasts costs no buffer. */
+/* What is there for lwIP at all: the rest of a busy LAN's broadcasts costs no buffer. lwIP does not look whether all of an ARP
+ * frame is there. */
 static bool wanted(const struct host_port *hp, const u8 *frame, u32 n)
 {
 	u16 type = n >= ETHER_HEADER ? get16(frame + 12) : 0;
 
 	if (type == ETHER_ARP)
-		return hp->address == 0 || n < 42 || get32(frame + 38) == hp->address || get32(frame + 28) == hp->address ||
-		       get32(frame + 28) == get32(frame + 38);
+		return n >= ARP_BYTES && (hp->address == 0 || get32(frame + 38) == hp->address ||
+					  get32(frame + 28) == hp->address || get32(frame + 28) == get32(frame + 38));
 	return type == ETHER_IP4 || (type == ETHER_IP6 && !hp->inside);
 }
 

@@ -126,6 +126,9 @@ void switch_mirror(struct port_state *from, struct port_state *to);
 /* Behind `to`, which is up again, nobody may know where the other ports are: let them say so. */
 void switch_announce(struct net_port *to);
 
+/* The same of one port: its owner does if it can, else the switch sends a frame from its address that says nothing. */
+void switch_announce_port(struct net_port *p);
+
 /* st got something: it is flushed at the end of the burst. And: not any more. No frame is on its way. */
 void switch_mark(struct port_state *st);
 void switch_unmark(struct port_state *st);

@@ -191,8 +191,9 @@ void passage_lease(struct passage *c, struct port_state *to)
 	if (g->ip4_count || len < ETHER + 20)
 		return;				/* the plan has said it */
 	udp = ETHER + (bytes[ETHER] & 15u) * 4;
-	if (udp + UDP_SIZE > len || !guard_read_lease(bytes + udp, len - udp, to->port->mac, &address, &seconds))
+	if (udp + UDP_SIZE > len || !guard_read_lease(g, bytes + udp, len - udp, to->port->mac, &address, &seconds))
 		return;
+	g->asks = false;
 	g->leased = address;
 	g->leased_until = switch_second + MIN(seconds, 0x7fffffffu) + 1;
 	if (address)

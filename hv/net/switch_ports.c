@@ -10,6 +10,7 @@
 
 #define BURST_FRAMES 32u
 #define TRIES 16u
+enum { LEAST_FRAME = 60, TYPE_AT = 12 };
 
 /* Holds the place of a port that went, so that the others keep theirs. */
 static struct net_port nobody = { .kind = NET_PORT_GUEST };
@@ -184,6 +185,24 @@ void switch_detach(struct net_port *p)
 	p->switch_state = NULL;
 }
 
+/* Any frame tells switches where its sender is. The type is the configuration test's (IEEE 802.3 "Loopback" in old lists), with
+ * nothing to do in it: receivers ignore it. */
+static void send_empty(struct net_port *p)
+{
+	u8 bytes[LEAST_FRAME] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [TYPE_AT] = 0x90 };
+	struct net_piece piece = { .at = bytes, .len = sizeof(bytes) };
+	struct net_frame f = { .piece = &piece, .pieces = 1, .len = sizeof(bytes) };
+
+	memcpy(bytes + NET_MAC, p->mac, NET_MAC);
+	switch_input(p, &f);
+}
+
+void switch_announce_port(struct net_port *p)
+{
+	if (p->up && !(p->ops->announce && p->ops->announce(p)))
+		send_empty(p);
+}
+
 void switch_announce(struct net_port *to)
 {
 	struct net_switch *s = to->sw;
@@ -191,8 +210,8 @@ void switch_announce(struct net_port *to)
 	for (u32 i = 0; i < s->ports; i++) {
 		struct net_port *p = s->port[i].port;
 
-		if (p != to && p->up && p->ops->announce)
-			p->ops->announce(p);
+		if (p != to && p->kind == NET_PORT_GUEST)
+			switch_announce_port(p);
 	}
 }
 

@@ -288,7 +288,7 @@ void datastore_use(struct datastore_use *use)
 
 bool datastore_file(u32 n, struct datastore_file *f)
 {
-	static const char *const dir[] = { "vars", "log", "crash", "capture", "plan" };
+	static const char *const dir[] = { "vars", "log", "crash", "capture", "plan", "web" };
 	char name[FS_PATH_MAX];
 
 	for (u32 i = 0; d.state == DATASTORE_READY && i < ARRAY_COUNT(dir); i++) {

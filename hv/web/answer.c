@@ -356,7 +356,7 @@ static bool conclude(struct answer *a)
 {
 	bool sent;
 
-	if (a->route && a->route->audited)
+	if (a->route && a->route->audited && !a->only_looks)
 		audit_add(a, result_word(a->status));
 	if (a->raw)
 		return true;

@@ -30,6 +30,7 @@ struct answer {
 	bool ranges;			/* a part of the body may be asked for */
 	char etag[48];			/* as answer_tag() has put it, or "" */
 	bool raw;			/* the handler has put everything by itself (a stream begins) */
+	bool only_looks;		/* nothing could change: no record of the audit log */
 	struct ticket *ticket;		/* the answer comes later */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GET /v1/datastore/FOLDER/FILE: captures, the log, records of kills and plans, as they lie in the datastore. In pieces, as they may
- * be larger than an answer. Keys, accounts and guests' firmware variables are not shown to anybody. */
+/* GET /v1/datastore/FOLDER/FILE: captures, the log, records of kills and plans, as they lie in the datastore. In pieces, as
+ * they may be larger than an answer. Keys, accounts and guests' firmware variables are not shown to anybody. */
 #include "answer.h"
 #include "web_int.h"
 

@@ -103,6 +103,7 @@ void api_plan_put(struct answer *a)
 	bool dry = is_dry(a->r);
 	const char *why;
 
+	a->only_looks = dry;
 	if (!a->c->text || (!dry && !has_seen(a))) {
 		if (!a->c->text)
 			answer_problem(a, 400, NULL, "the body must be a plan");

@@ -28,6 +28,9 @@
 #define MBEDTLS_SHA1_C				/* WebSocket's handshake asks for it (RFC 6455); no signature, no TLS */
 #define MBEDTLS_SHA224_C
 #define MBEDTLS_SHA256_C
+#ifndef WEB_SHA256_PLAIN
+#define MBEDTLS_SHA256_PROCESS_ALT		/* hv/web/simd/sha256.c: the SHA extensions, else the library's own */
+#endif
 #define MBEDTLS_SHA384_C
 #define MBEDTLS_SHA512_C
 #define MBEDTLS_HKDF_C

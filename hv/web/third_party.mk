@@ -20,7 +20,11 @@ MBEDTLS_PARTS := aes aesni asn1parse asn1write base64 bignum bignum_core bignum_
 MBEDTLS_OBJS := $(MBEDTLS_PARTS:%=$(BUILD)/third_party/obj/web/mbedtls/%.o)
 YYJSON_OBJS := $(BUILD)/third_party/obj/web/yyjson.o
 HTTP_PARSER_OBJS := $(BUILD)/third_party/obj/web/http_parser.o
-WEB_OBJS := $(MBEDTLS_OBJS) $(YYJSON_OBJS) $(HTTP_PARSER_OBJS)
+# SHA-256 twice: by the SHA extensions (ours), and mbedTLS's own under another name, for processors without.
+SHA256_OBJS := $(BUILD)/third_party/obj/web/simd/sha256.o $(BUILD)/third_party/obj/web/simd/sha256_plain.o
+SHA256_PLAIN := -DWEB_SHA256_PLAIN -Dmbedtls_internal_sha256_process=web_sha256_plain
+SHA256_ALONE := $(OBJCOPY) --keep-global-symbol=web_sha256_plain
+WEB_OBJS := $(MBEDTLS_OBJS) $(SHA256_OBJS) $(YYJSON_OBJS) $(HTTP_PARSER_OBJS)
 WEB_HOST := $(BUILD)/host/libweb.a
 
 WEB_DEFINES := -DMBEDTLS_CONFIG_FILE='"hv/web/mbedtls_config.h"' -DYYJSON_DISABLE_NON_STANDARD -DYYJSON_DISABLE_UTILS \
@@ -45,6 +49,13 @@ WEB_HEADERS := hv/web/mbedtls_config.h $(wildcard hv/web/libc/*.h)
 $(MBEDTLS_OBJS): $(BUILD)/third_party/obj/web/mbedtls/%.o: $(WEB_STAMP) hv/web/third_party.mk $(WEB_HEADERS)
 	@mkdir -p $(@D)
 	$(Q)$(WEB_BUILD) -I$(MBEDTLS_DIR)/library -c $(MBEDTLS_DIR)/library/$*.c -o $@
+$(BUILD)/third_party/obj/web/simd/sha256.o: hv/web/simd/sha256.c $(WEB_STAMP) hv/web/third_party.mk $(WEB_HEADERS)
+	@mkdir -p $(@D)
+	$(Q)$(WEB_BUILD) -c $< -o $@
+$(BUILD)/third_party/obj/web/simd/sha256_plain.o: $(WEB_STAMP) hv/web/third_party.mk $(WEB_HEADERS)
+	@mkdir -p $(@D)
+	$(Q)$(WEB_BUILD) $(SHA256_PLAIN) -I$(MBEDTLS_DIR)/library -c $(MBEDTLS_DIR)/library/sha256.c -o $@
+	@$(SHA256_ALONE) $@
 $(YYJSON_OBJS): $(WEB_STAMP) hv/web/third_party.mk $(WEB_HEADERS)
 	@mkdir -p $(@D)
 	$(Q)$(WEB_BUILD) -c $(YYJSON_DIR)/src/yyjson.c -o $@
@@ -60,11 +71,28 @@ WEB_HOST_OBJS := $(WEB_HOST_PARTS:%=$(BUILD)/host/web/%.o)
 $(WEB_HOST_OBJS): $(BUILD)/host/web/%.o: $(WEB_STAMP) hv/web/third_party.mk hv/web/mbedtls_config.h
 	@mkdir -p $(@D)
 	$(Q)$(WEB_HOST_CC) -c $(MBEDTLS_DIR)/library/$*.c -o $@
-$(WEB_HOST): $(WEB_HOST_OBJS)
+$(WEB_HOST): $(WEB_HOST_OBJS) hv/web/simd/sha256.c
 	$(Q)$(WEB_HOST_CC) -c $(YYJSON_DIR)/src/yyjson.c -o $(BUILD)/host/web/yyjson.o
 	$(Q)$(WEB_HOST_CC) -c $(HTTP_PARSER_DIR)/http_parser.c -o $(BUILD)/host/web/http_parser.o
+	$(Q)$(WEB_HOST_CC) -c hv/web/simd/sha256.c -o $(BUILD)/host/web/simd.o
+	$(Q)$(WEB_HOST_CC) $(SHA256_PLAIN) -c $(MBEDTLS_DIR)/library/sha256.c -o $(BUILD)/host/web/sha256_plain.o
+	@$(SHA256_ALONE) $(BUILD)/host/web/sha256_plain.o
 	@rm -f $@
-	@ar rcs $@ $^ $(BUILD)/host/web/yyjson.o $(BUILD)/host/web/http_parser.o
+	@ar rcs $@ $(WEB_HOST_OBJS) $(addprefix $(BUILD)/host/web/,yyjson.o http_parser.o simd.o sha256_plain.o)
+
+# The same as a Linux process, to count beside the hypervisor's: tests/bench/tlsload.c.
+TLSLOAD_CC := gcc -std=gnu11 -O2 -fno-strict-aliasing -msse2 -DWEB_HOST_TEST -U__unix__ -U__linux__ -I. -Ihv/include $(WEB_CFLAGS)
+TLSLOAD_OBJS := $(WEB_HOST_PARTS:%=$(BUILD)/bench/tls/%.o)
+$(TLSLOAD_OBJS): $(BUILD)/bench/tls/%.o: $(WEB_STAMP) hv/web/third_party.mk hv/web/mbedtls_config.h
+	@mkdir -p $(@D)
+	$(Q)$(TLSLOAD_CC) -w -I$(MBEDTLS_DIR)/library -c $(MBEDTLS_DIR)/library/$*.c -o $@
+$(BUILD)/bench/tls/sha256_plain.o: $(WEB_STAMP) hv/web/third_party.mk hv/web/mbedtls_config.h
+	@mkdir -p $(@D)
+	$(Q)$(TLSLOAD_CC) -w $(SHA256_PLAIN) -I$(MBEDTLS_DIR)/library -c $(MBEDTLS_DIR)/library/sha256.c -o $@
+	@$(SHA256_ALONE) $@
+TLSLOAD_C := tests/bench/tlsload.c hv/web/tls.c hv/web/simd/sha256.c hv/lib/format.c
+$(BUILD)/bench/tlsload: $(TLSLOAD_C) hv/web/tls.h $(TLSLOAD_OBJS) $(BUILD)/bench/tls/sha256_plain.o
+	$(Q)$(TLSLOAD_CC) -Wall -Wextra -static -o $@ $(filter %.c %.o,$^)
 
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard hv/web/*.c)): HV_CFLAGS += $(WEB_CFLAGS)
 $(patsubst %.c,$(BUILD)/%.o,$(wildcard hv/web/*.c)): | $(WEB_STAMP)

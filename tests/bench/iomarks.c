@@ -3,14 +3,15 @@
  * measured program executes:  nopl 0x4d4b0000 + kind << 8 + id (%rax);  kind 1 begins, 2 ends a sample of id.
  * It tells apart what runs in the hypervisor: its code lies in the 16 MiB from 0xffffffff80000000, where no guest's kernel has
  * code (Linux without KASLR begins behind them). One line an id:
- *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median> ownhv=<min>/<median> busy=<min>/<median>
+ *	SAMPLE id=<n> n=<samples> all=<min>/<median> hv=<min>/<median> own=<min>/<median> ownhv=<min>/<median> busy=<min>/<median> ...
  * all: every core; hv: in the hypervisor, every core; own: everything on the core that executed the markers; ownhv: the hypervisor
- * there; busy: hv less those rounds of the control core's loop that found nothing to do, where round= and vain= give the addresses of
+ * there; ownlow: on that core below 128 TiB, where Linux has its processes; busy: hv less those rounds of the control core's loop that found nothing to do, where round= and vain= give the addresses of
  * what begins a round and of what is called in a round only when it had nothing. Minima come from different samples, so a line
  * BEST <id> by=<what> has all of the sample that is best in one. QEMU's "TCG Plugins"
  * documentation, API version 4; the few declarations are made here, so that no header is wanted. Arguments: out=FILE; profile=on adds
- * a line PROFILE <address> <instructions> for each 16 bytes of the hypervisor, executed while a sample was open; profile=<id>: one of
- * this id. */
+ * a line PROFILE 0 <address> <instructions> for each 16 bytes of the hypervisor, executed while a sample was open; profile=<id>, up to
+ * four times: one of this id, PROFILE <id> ...; at=<address>:<kind>:<id>: what is executed there is a marker, too; kind 3 ends one
+ * sample and begins the next. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,10 @@
 #define STEP 16u
 #define BEGIN 1
 #define END 2
+#define LAP 3
+#define PROFILES 4
+#define PLACES 16
+#define PROCESSES_END 0x800000000000ul
 
 struct tb;
 struct insn;
@@ -49,17 +54,21 @@ extern uint64_t qemu_plugin_u64_sum(struct u64 entry);
 PUB int qemu_plugin_version = 4;
 PUB int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
 
-enum what { ALL, HV, OWN, OWN_HV, BUSY, WHATS };
+enum what { ALL, HV, OWN, OWN_HV, OWN_LOW, BUSY, WHATS };
 
-static struct u64 all, hv;
+static struct u64 all, hv, low;
 static struct {
 	uint64_t from[WHATS], *value[WHATS];
 	int open, count;
 } sample[IDS];
 static FILE *out;
-static int profile, open_samples;
-static unsigned profiled;		/* id; 0: all */
-static uint64_t executed[HV_SIZE / STEP];
+static struct {
+	unsigned id;			/* 0: all */
+	int open;
+	uint64_t executed[HV_SIZE / STEP];
+} profile[PROFILES];
+static int profiles, places;
+static struct { uint64_t at; unsigned mark; } place[PLACES];
 static uint64_t round_at, vain_at;	/* addresses */
 static uint64_t round_begin, vain;	/* instructions of that core */
 static int in_vain;
@@ -89,31 +98,47 @@ static void read_now(unsigned cpu, uint64_t now[WHATS])
 	now[HV] = qemu_plugin_u64_sum(hv);
 	now[OWN] = qemu_plugin_u64_get(all, cpu);
 	now[OWN_HV] = qemu_plugin_u64_get(hv, cpu);
+	now[OWN_LOW] = qemu_plugin_u64_get(low, cpu);
 	now[BUSY] = now[HV] - __atomic_load_n(&vain, __ATOMIC_RELAXED);
 }
 
-static void on_mark(unsigned cpu, void *context)
+static void set_open(unsigned id, int open)
 {
-	unsigned mark = (unsigned)(uintptr_t)context, id = mark & 255;
-	uint64_t now[WHATS];
+	for (int i = 0; i < profiles; i++)
+		if (!profile[i].id || profile[i].id == id)
+			profile[i].open += open - sample[id].open;
+	sample[id].open = open;
+}
 
-	read_now(cpu, now);
-	if ((mark >> 8 & 255) == BEGIN) {
-		memcpy(sample[id].from, now, sizeof(now));
-		open_samples += !sample[id].open && (!profiled || profiled == id);
-		sample[id].open = 1;
-		return;
-	}
+static void begin(unsigned id, const uint64_t now[WHATS])
+{
+	memcpy(sample[id].from, now, sizeof(sample[id].from));
+	set_open(id, 1);
+}
+
+static void end(unsigned id, const uint64_t now[WHATS])
+{
 	if (!sample[id].open || sample[id].count == SAMPLES)
 		return;
-	sample[id].open = 0;
-	open_samples -= !profiled || profiled == id;
+	set_open(id, 0);
 	for (int w = 0; w < WHATS; w++) {
 		if (!sample[id].value[w])
 			sample[id].value[w] = calloc(SAMPLES, sizeof(uint64_t));
 		sample[id].value[w][sample[id].count] = now[w] - sample[id].from[w];
 	}
 	sample[id].count++;
+}
+
+static void on_mark(unsigned cpu, void *context)
+{
+	unsigned mark = (unsigned)(uintptr_t)context, kind = mark >> 8 & 255;
+	uint64_t now[WHATS];
+
+	read_now(cpu, now);
+	if (kind & END)
+		end(mark & 255, now);
+	if (kind & BEGIN)
+		begin(mark & 255, now);
 }
 
 static int is_marker(const struct insn *insn, unsigned *mark)
@@ -133,8 +158,16 @@ static void on_block(unsigned cpu, void *context)
 	uint64_t what = (uint64_t)(uintptr_t)context;
 
 	(void)cpu;
-	if (open_samples)
-		__atomic_fetch_add(&executed[(what & (HV_SIZE - 1)) / STEP], what >> 32, __ATOMIC_RELAXED);
+	for (int i = 0; i < profiles; i++)
+		if (profile[i].open)
+			__atomic_fetch_add(&profile[i].executed[(what & (HV_SIZE - 1)) / STEP], what >> 32, __ATOMIC_RELAXED);
+}
+
+static void on_places(struct insn *insn)
+{
+	for (int i = 0; i < places; i++)
+		if (qemu_plugin_insn_vaddr(insn) == place[i].at)
+			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, 0, (void *)(uintptr_t)place[i].mark);
 }
 
 static void on_translation(plugin_id id, struct tb *tb)
@@ -142,7 +175,7 @@ static void on_translation(plugin_id id, struct tb *tb)
 	uint64_t at = qemu_plugin_tb_vaddr(tb) - HV_BASE;
 
 	(void)id;
-	if (profile && at < HV_SIZE)
+	if (profiles && at < HV_SIZE)
 		qemu_plugin_register_vcpu_tb_exec_cb(tb, on_block, 0, (void *)(uintptr_t)(qemu_plugin_tb_n_insns(tb) << 32 | at));
 	for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
 		struct insn *insn = qemu_plugin_tb_get_insn(tb, i);
@@ -151,12 +184,15 @@ static void on_translation(plugin_id id, struct tb *tb)
 		qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, all, 1);
 		if (qemu_plugin_insn_vaddr(insn) - HV_BASE < HV_SIZE)
 			qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, hv, 1);
+		if (qemu_plugin_insn_vaddr(insn) < PROCESSES_END)
+			qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, low, 1);
 		if (qemu_plugin_insn_vaddr(insn) == round_at)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_round, 0, NULL);
 		if (qemu_plugin_insn_vaddr(insn) == vain_at)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_vain, 0, NULL);
 		if (is_marker(insn, &mark))
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, 0, (void *)(uintptr_t)mark);
+		on_places(insn);
 	}
 }
 
@@ -185,7 +221,7 @@ static void tell_best(int id, const char *const name[WHATS])
 
 static void on_exit_tell(plugin_id plugin, void *context)
 {
-	static const char *const name[WHATS] = { "all", "hv", "own", "ownhv", "busy" };
+	static const char *const name[WHATS] = { "all", "hv", "own", "ownhv", "ownlow", "busy" };
 
 	(void)plugin;
 	(void)context;
@@ -203,10 +239,23 @@ static void on_exit_tell(plugin_id plugin, void *context)
 		}
 		fprintf(out, "\n");
 	}
-	for (uint64_t i = 0; i < HV_SIZE / STEP; i++)
-		if (executed[i])
-			fprintf(out, "PROFILE %llx %llu\n", (unsigned long long)(HV_BASE + i * STEP), (unsigned long long)executed[i]);
+	for (int p = 0; p < profiles; p++)
+		for (uint64_t i = 0; i < HV_SIZE / STEP; i++)
+			if (profile[p].executed[i])
+				fprintf(out, "PROFILE %u %llx %llu\n", profile[p].id, (unsigned long long)(HV_BASE + i * STEP),
+					(unsigned long long)profile[p].executed[i]);
 	fflush(out);
+}
+
+static void take_place(const char *text)
+{
+	unsigned long long at;
+	unsigned kind, id;
+
+	if (places < PLACES && sscanf(text, "%llx:%u:%u", &at, &kind, &id) == 3) {
+		place[places].at = at;
+		place[places++].mark = kind << 8 | (id & 255);
+	}
 }
 
 int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
@@ -214,10 +263,10 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 	(void)info;
 	out = stderr;
 	for (int i = 0; i < argc; i++) {
-		if (!strncmp(argv[i], "profile=", 8)) {
-			profile = 1;
-			profiled = (unsigned)atoi(argv[i] + 8);
-		}
+		if (!strncmp(argv[i], "profile=", 8) && profiles < PROFILES)
+			profile[profiles++].id = (unsigned)atoi(argv[i] + 8);
+		if (!strncmp(argv[i], "at=", 3))
+			take_place(argv[i] + 3);
 		if (!strncmp(argv[i], "round=", 6))
 			round_at = strtoull(argv[i] + 6, NULL, 16);
 		if (!strncmp(argv[i], "vain=", 5))
@@ -227,6 +276,7 @@ int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 	}
 	all.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
 	hv.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
+	low.score = qemu_plugin_scoreboard_new(sizeof(uint64_t));
 	qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
 	qemu_plugin_register_atexit_cb(id, on_exit_tell, NULL);
 	return 0;

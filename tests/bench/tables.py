@@ -146,6 +146,6 @@ def start_budget(r):
 
 def budgets(r, peers):
     size = os.path.getsize('build/bulkhead.efi')
-    rows = exit_budgets(r, peers) + idle_budget(r) + [f'| bulkhead.efi on disk, bytes | {mark(size, 1 << 20)}'] + \
+    rows = exit_budgets(r, peers) + idle_budget(r) + [f'| bulkhead.efi on disk, bytes | {mark(size, 2 << 20)}'] + \
         memory_budgets(r) + start_budget(r)
     return '\n'.join(['| budget | measured | limit | |', '|---|---:|---:|---|', *rows]) + '\n'

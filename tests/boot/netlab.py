@@ -12,11 +12,12 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
 
 import pcap
-from machine import Qemu
+from machine import Qemu, Qemu10
 from pcguests import RecipePlan
 from scenarios import linux_boots, shell, view
 
 HOST, MACHINE, LEFT, RIGHT, THIRD = '10.99.0.1', '10.99.0.2', '10.99.0.10', '10.99.0.11', '10.99.0.12'
+FAR = '10.99.1.1'       # the build host's, too; guests have no route there but NAT's
 NAMES = ('left', 'right', 'third')
 WHERE = {'left': LEFT, 'right': RIGHT, 'third': THIRD}
 SCAPY = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'netscapy.py')
@@ -26,15 +27,15 @@ lab = RecipePlan('netlab')
 tcp_syslog = RecipePlan('netlab', 'netlab-hostile', lambda text: text.replace('"udp:', '"tcp:'))
 
 
-class QemuTap(Qemu):
-    """QEMU in a network namespace of its own: tap0 there has 10.99.0.1."""
+class OnTap:
+    """In a network namespace of its own: tap0 there has 10.99.0.1."""
     def network(self):
-        return ['-netdev', 'tap,id=n0,ifname=tap0,script=no,downscript=no', '-device', 'virtio-net-pci,netdev=n0']
+        return ['-netdev', 'tap,id=n0,ifname=tap0,script=no,downscript=no', '-device', f'{self.card or "virtio-net-pci"},netdev=n0']
 
     def start(self):
         self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE)
         self.holder.stdout.readline()
-        for words in ('link set lo up', 'tuntap add tap0 mode tap', 'link set tap0 up', f'addr add {HOST}/24 dev tap0',
+        for words in ('link set lo up', 'tuntap add tap0 mode tap', 'link set tap0 up', f'addr add {HOST}/24 dev tap0', f'addr add {FAR}/32 dev lo',
                       '-6 addr add fd99::1/64 dev tap0 nodad'):
             subprocess.run([*self.inside(), 'ip', *words.split()], check=True)
         self.peers = []
@@ -81,6 +82,14 @@ class QemuTap(Qemu):
         return said
 
 
+class QemuTap(OnTap, Qemu):
+    pass
+
+
+class Qemu10Tap(OnTap, Qemu10):
+    pass
+
+
 def wait(what, why, seconds=60):
     end = time.time() + seconds
     while True:
@@ -100,9 +109,14 @@ def up(m):
     m.at = len(m.text)
 
 
+def report(said):
+    """What iperf3 -J says; other words may stand before and behind."""
+    return json.JSONDecoder().raw_decode(said[said.index('{'):])[0]
+
+
 def rate(said):
     """Bits a second that arrived, of iperf3 -J."""
-    end = json.loads(said[said.index('{'):])['end']
+    end = report(said)['end']
     if 'sum_received' in end and end['sum_received']['bytes']:
         return end['sum_received']['bits_per_second']
     s = end['sum']
@@ -136,7 +150,7 @@ def card_reset(m):
     shell(m, 'net reset net0', r'net0 is being reset')
     m.expect(r'net0: reset: it was asked for', 20 * m.patience)
     said = m.end(out, 90)
-    steps = [s['sum']['bytes'] for s in json.loads(said[said.index('{'):])['intervals']]
+    steps = [s['sum']['bytes'] for s in report(said)['intervals']]
     assert sum(steps[-4:]) > 100000, f'the card was reset: {steps}'
 
 
@@ -150,7 +164,7 @@ def flap(m):
     m.monitor('set_link n0 on')
     wait(lambda: link(m) == 'up', 'the link does not come back')
     said = m.end(out, 90)
-    steps = [s['sum']['bytes'] for s in json.loads(said[said.index('{'):])['intervals']]
+    steps = [s['sum']['bytes'] for s in report(said)['intervals']]
     assert any(b == 0 for b in steps[2:]) and sum(steps[-4:]) > 100000, f'the link went: {steps}'
     card_reset(m)
     inside = m.begin('left', f'iperf3 -J -t 14 -c {RIGHT}')
@@ -158,7 +172,7 @@ def flap(m):
     m.ssh('right', 'cd /sys/class/net/eth0/device/driver; d=$(basename $(readlink /sys/class/net/eth0/device)); (sleep 1; echo $d >unbind; '
           f'sleep 1; echo $d >bind; ip link set eth0 up; ip addr add {RIGHT}/24 dev eth0) >/dev/null 2>&1 </dev/null &')
     said = m.end(inside, 90)
-    steps = [s['sum']['bytes'] for s in json.loads(said[said.index('{'):])['intervals']]
+    steps = [s['sum']['bytes'] for s in report(said)['intervals']]
     assert sum(steps[-4:]) > 100000, f"the guest's card was reset: {steps}"
 
 
@@ -180,6 +194,8 @@ def lan(m, _plan):
     nat6 = m.ssh('third', 'iperf3 -6 -J -t 2 -c fd99::1; ping6 -c 2 -s 3000 fd99::1 >&2')
     seen += f', IPv6 by NAT {rate(nat6) / 1e6:.0f}'
     assert 'remote_host": "fd99::1"' in nat6.replace('\t', ' ') and '2 packets received' in nat6, nat6[-500:]
+    for what, words in (('NAT out', ''), ('NAT in', '-R')):
+        seen += f", {what} {rate(m.ssh('third', f'iperf3 -J -t 2 {words} -c {FAR}', 90)) / 1e6:.0f}"
     flap(m)
     shell(m, 'memory', r'Audit: every frame has one owner')
     return f'Mbit/s: {seen}; link and card went and came'
@@ -191,7 +207,7 @@ def drops(m, port):
     m.type(f'net {port}\r')
     m.expect(rf'port {port} of switch', 20 * m.patience)
     time.sleep(1.5)
-    return {w.strip(): int(n) for n, w in re.findall(r'dropped \w+: (\d+) ([^\r\n]+)', m.text[m.at:])}
+    return {w.strip(): int(n) for n, w in re.findall(r'dropped [\w ]+: (\d+) ([^\r\n]+)', m.text[m.at:])}
 
 
 ATTACKS = (('storm', 'eth0', 20000), ('unknown', 'eth0', 20000), ('arp', 'eth0', 20000), ('syn', 'eth0', 20000), ('dhcp', 'eth1', 5000),
@@ -200,7 +216,7 @@ ATTACKS = (('storm', 'eth0', 20000), ('unknown', 'eth0', 20000), ('arp', 'eth0',
 
 def mac_of(m, address):
     """As the build host knows it, who has just had an answer from there."""
-    subprocess.run([*m.inside(), 'ping', '-c', '2', '-W', str(10 * m.patience), address], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*m.inside(), sys.executable, PEER, 'ping', address, str(20 * m.patience)], check=True, stdout=subprocess.DEVNULL)
     said = subprocess.run([*m.inside(), 'ip', 'neigh', 'show', address], check=True, stdout=subprocess.PIPE, text=True).stdout
     return re.search(r'lladdr (\S+)', said).group(1)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A server beside an emulated machine, on its network: netpeer.py syslog | sntp SECONDS_AHEAD | ra DEVICE PREFIX."""
+"""A server beside an emulated machine, on its network: netpeer.py syslog | sntp SECONDS_AHEAD | ra DEVICE PREFIX | ping ADDRESS SECONDS."""
 import socket
 import struct
 import sys
@@ -59,4 +59,21 @@ def ra(device, prefix):
         time.sleep(2)
 
 
-{'syslog': syslog, 'sntp': sntp, 'ra': ra}[sys.argv[1]](*sys.argv[2:])
+def ping(address, seconds):
+    """ICMP echo until one is answered."""
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    s.settimeout(1)
+    for n in range(int(seconds)):
+        body = struct.pack('>BBHHH', 8, 0, 0, 77, n)
+        s.sendto(body[:2] + struct.pack('>H', ~(0x0800 + 77 + n) & 0xffff) + body[4:], (address, 0))
+        try:
+            while True:
+                data, who = s.recvfrom(2048)
+                if who[0] == address and data[20] == 0:
+                    return say('answered')
+        except TimeoutError:
+            pass
+    sys.exit(f'{address} does not answer')
+
+
+{'syslog': syslog, 'sntp': sntp, 'ra': ra, 'ping': ping}[sys.argv[1]](*sys.argv[2:])

@@ -24,7 +24,7 @@ class WebSocket:
         self.at = b''
         self.closed = None
         self.pings = 0
-        raw = socket.create_connection(('127.0.0.1', api.port), timeout=60)
+        raw = socket.create_connection(('127.0.0.1', api.port), timeout=60 * api.patience)
         self.s = context.wrap_socket(raw)
         key = base64.b64encode(os.urandom(16)).decode()
         who = [f'Authorization: Bearer {token}'] if token else [f'Cookie: {self.cookie(api.jar)}', f'Origin: https://127.0.0.1:{api.port}']

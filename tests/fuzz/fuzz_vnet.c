@@ -173,7 +173,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	u32 how = take(&in_, 1);
 
 	features |= (how & 1 ? BIT(DRV_EVENT) : 0) | (how & 2 ? BIT(VNET_F_MRG_RXBUF) : 0) | (how & 8 ? BIT(DRV_PACKED) : 0);
-	drv_start(how & 4 ? features : features & ~(BIT(54) | BIT(55) | BIT(56)), 1u << (how >> 4 & 7));
+	drv_start(how & 4 ? features : features & ~(BIT(54) | BIT(55) | BIT(56) | BIT(VNET_F_HASH_REPORT)), 1u << (how >> 4 & 7));
 	control();
 	while (in_.left)
 		net_event(&in_);

@@ -59,6 +59,19 @@ export class Session {
 			throw new Error(`${what}: ${wide} pixels too wide`);
 	}
 
+	// A part of a test, with its name before whatever goes wrong in it.
+	async step(name, f) {
+		const began = Date.now();
+
+		try {
+			await f();
+		} catch (e) {
+			throw new Error(`${name}: ${e.message}`);
+		}
+		this.steps = (this.steps ?? 0) + 1;
+		console.log(`${name}: ${((Date.now() - began) / 1000).toFixed(1)} s`);
+	}
+
 	async end() {
 		await this.browser.close();
 	}
@@ -77,4 +90,7 @@ export async function until(what, f, seconds = 30) {
 	}
 }
 
+export const go = (page, hash) => page.evaluate((h) => { location.hash = h; }, hash);
+export const row = (page, guest) => page.locator(`tr[data-guest="${guest}"]`);
+export const button = (where, name) => where.getByRole('button', { name, exact: true });
 export const terminalText = (page) => page.evaluate(() => document.querySelector('.xterm-rows')?.innerText.replace(/\u00a0/g, ' ') ?? '');

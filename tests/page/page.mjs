@@ -2,29 +2,13 @@
 // page.mjs URL CODE FOLDER: what a user does with the page, on a machine with the Linux guests left and right. Pictures go to FOLDER.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import { PASSWORD, Session, terminalText, until } from './browser.mjs';
+import { button, go, PASSWORD, row, Session, terminalText, until } from './browser.mjs';
 
 const WIRE_MAX = 250_000;
 const [url, code, pictures] = process.argv.slice(2);
 const s = await Session.begin({ url, code, pictures });
 const token = `ci-${process.pid}`;
-let steps = 0;
-
-async function step(name, f) {
-	const began = Date.now();
-
-	try {
-		await f();
-	} catch (e) {
-		throw new Error(`${name}: ${e.message}`);
-	}
-	steps++;
-	console.log(`${name}: ${((Date.now() - began) / 1000).toFixed(1)} s`);
-}
-
-const go = (page, hash) => page.evaluate((h) => { location.hash = h; }, hash);
-const row = (page, guest) => page.locator(`tr[data-guest="${guest}"]`);
-const button = (where, name) => where.getByRole('button', { name, exact: true });
+const step = (name, f) => s.step(name, f);
 
 async function stateIs(page, guest, state) {
 	await until(`${guest} ${state}`, async () => (await row(page, guest).locator('.badge').textContent()) === state, 90);
@@ -252,5 +236,5 @@ await step('all of it weighs little, and comes once', async () => {
 const wrong = s.wrong.filter((w) => !/status of (401|404|405|409|422|426)/.test(w));
 assert.deepEqual(wrong, []);
 await s.end();
-console.log(`${steps} steps, page of ${bytes} bytes`);
+console.log(`${s.steps} steps, page of ${bytes} bytes`);
 process.exit(0);

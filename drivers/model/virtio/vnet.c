@@ -20,7 +20,8 @@ enum vnet_config { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_M
 	BIT(VNET_F_CTRL_RX) | BIT(VNET_F_CTRL_VLAN) | BIT(VNET_F_CTRL_RX_EXTRA) | BIT(VNET_F_CTRL_MAC) | \
 	BIT(VNET_F_HOST_USO) | BIT(VNET_F_GUEST_ANNOUNCE) | VNET_GUEST_OFFLOADS)
 
-#define PAIRS_FEATURES (BIT(VNET_F_MQ) | BIT(VNET_F_RSS))
+/* One vcpu has nothing to choose by a hash: it is spared the making of it. */
+#define PAIRS_FEATURES (BIT(VNET_F_MQ) | BIT(VNET_F_RSS) | BIT(VNET_F_HASH_REPORT))
 
 _Static_assert(sizeof(struct vnet_header) == 12, "as in the standard");
 
@@ -43,14 +44,15 @@ static void flush(struct net_port *p)
 }
 
 /* VIRTIO 1.2 "Gratuitous Packet Sending". */
-static void announce(struct net_port *p)
+static bool announce(struct net_port *p)
 {
 	struct vnet *n = p->owner;
 
 	if (!virtio_remote_has(&n->remote, VNET_RX) || !virtio_has(&n->d, VNET_F_GUEST_ANNOUNCE))
-		return;
+		return false;
 	store_relaxed(&n->d.config[CONFIG_STATUS], (u8)(LINK_UP | ANNOUNCE));
 	virtio_remote_config_changed(&n->remote);
+	return true;
 }
 
 void vnet_announced(struct vnet *n)
@@ -120,6 +122,7 @@ static void started(struct virtio_device *d)
 
 	/* All of them need the first. VIRTIO 1.2 "Feature bit requirements". */
 	n->offloads = has & BIT(VNET_F_GUEST_CSUM) ? has : 0;
+	n->header = (u32)(sizeof(struct vnet_header) + (virtio_has(d, VNET_F_HASH_REPORT) ? sizeof(struct vnet_report) : 0));
 	n->remote.lazy = 0xaaaaaaaau & (BIT32(control_queue(n)) - 1);	/* those that send */
 }
 

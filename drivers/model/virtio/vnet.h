@@ -19,7 +19,7 @@ enum vnet_feature { VNET_F_CSUM = 0, VNET_F_GUEST_CSUM = 1, VNET_F_GUEST_OFFLOAD
 	VNET_F_HOST_TSO6 = 12, VNET_F_HOST_ECN = 13, VNET_F_MRG_RXBUF = 15, VNET_F_STATUS = 16, VNET_F_CTRL_VQ = 17,
 	VNET_F_CTRL_RX = 18, VNET_F_CTRL_VLAN = 19, VNET_F_CTRL_RX_EXTRA = 20, VNET_F_GUEST_ANNOUNCE = 21,
 	VNET_F_MQ = 22, VNET_F_CTRL_MAC = 23, VNET_F_GUEST_USO4 = 54, VNET_F_GUEST_USO6 = 55, VNET_F_HOST_USO = 56,
-	VNET_F_RSS = 60 };
+	VNET_F_HASH_REPORT = 57, VNET_F_RSS = 60 };
 
 /* Of the first pair, and what follows it; with VNET_F_MQ or RSS the control queue is behind all pairs. */
 enum vnet_queue { VNET_RX, VNET_TX, VNET_CONTROL };
@@ -34,6 +34,12 @@ enum vnet_queue { VNET_RX, VNET_TX, VNET_CONTROL };
 struct vnet_header {
 	u8 flags, gso;
 	u16 header, gso_size, csum_start, csum_offset, buffers;
+} PACKED;
+
+/* Behind it with VNET_F_HASH_REPORT, in both directions; kind: the place of the hash type's bit, from 1 on; 0: none. */
+struct vnet_report {
+	u32 hash;
+	u16 kind, reserved;
 } PACKED;
 
 struct vnet_table {
@@ -60,7 +66,8 @@ struct vnet_steer {
 	u32 pairs;			/* that receive */
 	bool rss;			/* as the driver's table says, else where the flow was sent from */
 	u16 mask, unclassified;
-	u32 types;			/* that are hashed */
+	u32 types;			/* that are hashed: to choose a pair, to be reported */
+	struct vnet_report last;	/* of the frame that vnet_steer() was asked for last */
 	u16 table[VNET_TABLE];		/* pairs */
 	u32 toeplitz[72][16];		/* the key, made ready */
 	u8 flow[VNET_FLOWS];		/* pairs */
@@ -89,6 +96,7 @@ struct vnet {
 	struct net_port port;
 	u32 live;			/* (a) the driver runs */
 	u64 offloads;			/* what it takes from us: bits of VNET_GUEST_OFFLOADS */
+	u32 header;			/* bytes in front of each frame, either way */
 	u32 dirty;			/* queues that have got frames since the last flush, a bit each */
 	struct frame_ring backlog;	/* frames without a buffer */
 	u8 own_mac[NET_MAC];		/* the plan's */
@@ -117,8 +125,9 @@ int vnet_add(struct guest *g, struct vnet *n, const u8 mac[NET_MAC], u16 mtu, vo
 void vnet_port_update(struct vnet *n);
 void vnet_announced(struct vnet *n);
 
-/* vnet_steer.c: the pair that gets a frame; a frame was sent out of a pair; commands of the driver's; as after a reset. */
-u32 vnet_steer(const struct vnet *n, const struct net_frame *f);
+/* vnet_steer.c: the pair that gets a frame, its hash in n->steer.last; a frame was sent out of a pair; commands of the driver's; as
+ * after a reset. */
+u32 vnet_steer(struct vnet *n, const struct net_frame *f);
 void vnet_steer_sent(struct vnet *n, const struct net_frame *f, u32 pair);
 bool vnet_steer_command(struct vnet *n, u8 command, const struct virtq_chain *c);
 void vnet_steer_reset(struct vnet *n);

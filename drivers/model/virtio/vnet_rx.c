@@ -95,6 +95,8 @@ static void finish(struct vnet *n, u32 queue, const struct net_frame *f, u32 cou
 	struct virtq *q = &n->d.queue[queue];
 
 	virtq_copy_to(&n->first, 0, n->first.writable, 0, &h, HEADER);
+	if (n->header > HEADER)
+		virtq_copy_to(&n->first, 0, n->first.writable, HEADER, &n->steer.last, sizeof(n->steer.last));
 	virtq_hold(q);
 	for (u32 i = 0; i < count; i++) {
 		n->first.id = n->buffer[i].id;
@@ -107,12 +109,12 @@ static void finish(struct vnet *n, u32 queue, const struct net_frame *f, u32 cou
 	n->d.bytes += f->len;
 }
 
-/* The next buffer. 1: c is it. */
-static int next_buffer(struct virtq *q, struct virtq_chain *c, u32 count)
+/* The next buffer, of at least so many bytes. 1: c is it. */
+static int next_buffer(struct virtq *q, struct virtq_chain *c, u32 count, u32 least)
 {
 	int got = virtq_take(q, c);
 
-	if (got > 0 && (c->readable || c->write_bytes < (count ? 1 : HEADER)))
+	if (got > 0 && (c->readable || c->write_bytes < least))
 		return virtq_break(q, "no buffer for a frame");
 	if (got > 0 && count == VIRTQ_SIZE_MAX)
 		return virtq_break(q, "more buffers than places");
@@ -128,8 +130,8 @@ static enum outcome put_frame(struct vnet *n, u32 queue, const struct net_frame 
 
 	while (done < f->len) {
 		struct virtq_chain *c = count ? &n->more : &n->first;
-		u32 skip = count ? 0 : HEADER, part;
-		int got = next_buffer(q, c, count);
+		u32 skip = count ? 0 : n->header, part;
+		int got = next_buffer(q, c, count, MAX(skip, 1u));
 
 		if (got < 0)
 			return BROKEN;
@@ -225,8 +227,13 @@ static bool drain_one(struct vnet *n, const struct frame_record *r)
 	struct net_piece piece = { .at = (const u8 *)(r + 1), .len = r->len };
 	struct net_frame f = { .piece = &piece, .pieces = 1, .len = r->len, .offload = r->offload };
 	u32 queue = queue_of(n, r->queue / 2);
-	enum outcome out = virtq_news(&n->d.queue[queue]) ? receive(n, queue, &f) : WAITS;
+	enum outcome out = WAITS;
 
+	if (virtq_news(&n->d.queue[queue])) {
+		if (n->header > HEADER)
+			vnet_steer(n, &f);	/* for its hash */
+		out = receive(n, queue, &f);
+	}
 	if (out == WAITS)
 		virtio_remote_wake(&n->remote, queue);
 	return out != WAITS && out != BROKEN;

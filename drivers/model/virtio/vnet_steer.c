@@ -13,15 +13,12 @@
 #define UDP 17u
 #define FLOW_MAX 36u			/* two IPv6 addresses, two ports */
 #define COMMAND 2u
+#define RESERVED 8u			/* in CTRL_MQ_HASH_CONFIG, behind the types */
 
-/* As a driver's table and key begin and end. */
+/* As what says a driver's table and key begins. */
 struct rss_begin {
 	u32 types;
 	u16 mask, unclassified;
-} PACKED;
-struct rss_end {
-	u16 pairs;
-	u8 key_size;
 } PACKED;
 
 /* What a hash is made of: source, destination, and their ports where type says so. */
@@ -98,13 +95,16 @@ static u32 toeplitz(const struct vnet_steer *s, const u8 *bytes, u32 n)
 	return hash;
 }
 
-static u32 steer_rss(const struct vnet_steer *s, const struct flow *w)
+/* VIRTIO 1.2 "Hash calculation for incoming packets", "Hash reporting for incoming packets". */
+static struct vnet_report hash_of(const struct vnet_steer *s, const struct flow *w)
 {
-	if (w->ported & s->types)
-		return s->table[toeplitz(s, w->bytes, w->addresses + 4) & s->mask];
-	if (w->plain & s->types)
-		return s->table[toeplitz(s, w->bytes, w->addresses) & s->mask];
-	return s->unclassified;
+	u32 type = w->ported & s->types, ports = type ? 4 : 0;
+
+	if (!type)
+		type = w->plain & s->types;
+	if (!type)
+		return (struct vnet_report){ .kind = 0 };
+	return (struct vnet_report){ .hash = toeplitz(s, w->bytes, w->addresses + ports), .kind = (u16)__builtin_ffs((int)type) };
 }
 
 /* --- the flow's own queue ----------------------------------------------------------------------------------------- */
@@ -132,20 +132,34 @@ void vnet_steer_sent(struct vnet *n, const struct net_frame *f, u32 pair)
 	n->steer.flow[flow_place(&w) % VNET_FLOWS] = (u8)pair;
 }
 
-u32 vnet_steer(const struct vnet *n, const struct net_frame *f)
+u32 vnet_steer(struct vnet *n, const struct net_frame *f)
 {
-	const struct vnet_steer *s = &n->steer;
+	struct vnet_steer *s = &n->steer;
 	struct flow w;
 	u32 pair;
 
-	if (LIKELY(s->pairs == 1 && !s->rss))
+	if (LIKELY(s->pairs == 1 && !s->types))
 		return 0;
 	w = flow_of(f);
-	pair = s->rss ? steer_rss(s, &w) : s->flow[flow_place(&w) % VNET_FLOWS];
+	s->last = hash_of(s, &w);
+	if (s->rss)
+		pair = s->last.kind ? s->table[s->last.hash & s->mask] : s->unclassified;
+	else
+		pair = s->flow[flow_place(&w) % VNET_FLOWS];
 	return pair < s->pairs ? pair : 0;
 }
 
 /* --- commands ----------------------------------------------------------------------------------------------------- */
+
+/* What CTRL_MQ_RSS_CONFIG and CTRL_MQ_HASH_CONFIG end with, at `at`: a size and a key. The command ends there too. */
+static bool read_key(const struct virtq_chain *c, u64 at, u8 key[VNET_KEY])
+{
+	u8 size;
+
+	memset(key, 0, VNET_KEY);
+	return virtq_copy_from(c, 0, c->readable, at, &size, 1) == 1 && size <= VNET_KEY && c->read_bytes == at + 1 + size &&
+		virtq_copy_from(c, 0, c->readable, at + 1, key, size) == size;
+}
 
 void vnet_steer_reset(struct vnet *n)
 {
@@ -162,7 +176,9 @@ static bool set_pairs(struct vnet *n, const struct virtq_chain *c)
 		return false;
 	if (!pairs || pairs > n->pairs_max)
 		return false;
-	vnet_steer_reset(n);
+	if (n->steer.rss)
+		vnet_steer_reset(n);
+	memset(n->steer.flow, 0, sizeof(n->steer.flow));
 	n->steer.pairs = pairs;
 	return true;
 }
@@ -174,8 +190,8 @@ static bool set_rss(struct vnet *n, const struct virtq_chain *c)
 	static u8 key[VNET_KEY];
 	struct vnet_steer *s = &n->steer;
 	struct rss_begin begin;
-	struct rss_end end;
 	u64 at = COMMAND, size;
+	u16 pairs;
 
 	if (!virtio_has(&n->d, VNET_F_RSS) || virtq_copy_from(c, 0, c->readable, at, &begin, sizeof(begin)) != sizeof(begin))
 		return false;
@@ -184,15 +200,12 @@ static bool set_rss(struct vnet *n, const struct virtq_chain *c)
 		return false;
 	at += sizeof(begin);
 	if (virtq_copy_from(c, 0, c->readable, at, table, size) != size ||
-	    virtq_copy_from(c, 0, c->readable, at + size, &end, sizeof(end)) != sizeof(end))
+	    virtq_copy_from(c, 0, c->readable, at + size, &pairs, sizeof(pairs)) != sizeof(pairs))
 		return false;
-	at += size + sizeof(end);
-	memset(key, 0, sizeof(key));
-	if (!end.pairs || end.pairs > n->pairs_max || end.key_size > VNET_KEY || c->read_bytes != at + end.key_size ||
-	    virtq_copy_from(c, 0, c->readable, at, key, end.key_size) != end.key_size)
+	if (!pairs || pairs > n->pairs_max || !read_key(c, at + size + sizeof(pairs), key))
 		return false;
 	s->rss = true;
-	s->pairs = n->pairs_max;	/* which of them receive, the table says; end.pairs is for sending */
+	s->pairs = n->pairs_max;	/* which of them receive, the table says; `pairs` is for sending */
 	s->types = begin.types;
 	s->mask = begin.mask;
 	s->unclassified = begin.unclassified;
@@ -201,11 +214,30 @@ static bool set_rss(struct vnet *n, const struct virtq_chain *c)
 	return true;
 }
 
+/* What is reported of each frame; where it goes stays as it was, so RSS would end. VIRTIO 1.2 "Hash reporting". */
+static bool set_hash(struct vnet *n, const struct virtq_chain *c)
+{
+	static u8 key[VNET_KEY];
+	u32 types;
+
+	if (!virtio_has(&n->d, VNET_F_HASH_REPORT) ||
+	    virtq_copy_from(c, 0, c->readable, COMMAND, &types, sizeof(types)) != sizeof(types) || types & ~VNET_HASH_ALL ||
+	    !read_key(c, COMMAND + sizeof(types) + RESERVED, key))
+		return false;
+	if (n->steer.rss)
+		vnet_steer_reset(n);
+	n->steer.types = types;
+	n->steer.last = (struct vnet_report){ .kind = 0 };	/* nobody makes it where nothing is hashed */
+	key_prepare(&n->steer, key);
+	return true;
+}
+
 bool vnet_steer_command(struct vnet *n, u8 command, const struct virtq_chain *c)
 {
 	switch (command) {
 	case 0:		return set_pairs(n, c);
 	case 1:		return set_rss(n, c);
+	case 2:		return set_hash(n, c);
 	default:	return false;
 	}
 }

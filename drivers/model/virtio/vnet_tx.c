@@ -70,7 +70,7 @@ static bool make_frame(const struct vnet *n, struct vnet_sent *s)
 {
 	const struct virtq *q = &n->d.queue[s->queue];
 	const struct virtq_chain *c = &s->chain;
-	u32 skip = HEADER, pieces = 0;
+	u32 skip = n->header, pieces = 0;
 
 	for (u32 i = 0; i < c->readable; i++) {
 		u32 over = MIN(skip, c->piece[i].len);
@@ -84,7 +84,7 @@ static bool make_frame(const struct vnet *n, struct vnet_sent *s)
 		s->piece[pieces++] = (struct net_piece){ at, window_hpa(n->d.f.g, GPA((u64)(at - q->base)), c->piece[i].len - over),
 			c->piece[i].len - over };
 	}
-	s->frame = (struct net_frame){ .piece = s->piece, .pieces = pieces, .len = (u32)c->read_bytes - HEADER };
+	s->frame = (struct net_frame){ .piece = s->piece, .pieces = pieces, .len = (u32)c->read_bytes - n->header };
 	return true;
 }
 
@@ -117,7 +117,7 @@ static bool send_one(struct vnet *n, struct vnet_sent *s)
 	const struct virtq_chain *c = &s->chain;
 	struct vnet_header h;
 
-	if (c->read_bytes < HEADER + ETHER || c->read_bytes > HEADER + NET_GSO_MAX || virtq_head(c, &h, HEADER) != HEADER ||
+	if (c->read_bytes < n->header + ETHER || c->read_bytes > n->header + NET_GSO_MAX || virtq_head(c, &h, HEADER) != HEADER ||
 	    !make_frame(n, s) || !offload(n, &h, &s->frame)) {
 		n->bad++;
 		return false;

@@ -120,8 +120,8 @@ struct net_port_ops {
 	enum net_verdict (*deliver)(struct net_port *p, struct net_frame *f);
 	/* The last deliver() of a burst is over: interrupt, doorbell. Null: nothing to do. */
 	void (*flush)(struct net_port *p);
-	/* The network may have forgotten where the owner's addresses are: let it say so again. Null: it has no way to. */
-	void (*announce)(struct net_port *p);
+	/* The network may have forgotten where the owner's addresses are: let it say so again. false, or null: it has no way to. */
+	bool (*announce)(struct net_port *p);
 };
 
 enum net_port_kind { NET_PORT_GUEST, NET_PORT_UPLINK, NET_PORT_HOST, NET_PORT_NAT };

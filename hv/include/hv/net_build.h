@@ -17,6 +17,9 @@ struct resolved_guest;
 int net_add_guest(struct guest *g, const struct resolved_plan *rp, const struct resolved_guest *rg);
 void net_drop_guest(struct guest *g);
 
+/* The guest was silent for a while: switches outside may have forgotten where its addresses are, and are told again. */
+void net_announce_guest(struct guest *g);
+
 /* In the order of the plan, the implicit one last. */
 u32 net_switch_count(void);
 struct net_switch *net_switch_at(u32 index);

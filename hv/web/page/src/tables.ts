@@ -16,7 +16,7 @@ export function cell(value: unknown, key = ''): string {
 	if (typeof value === 'boolean')
 		return value ? 'yes' : 'no';
 	if (typeof value === 'number')
-		return /bytes$/.test(key) ? bytes(value) : Number.isInteger(value) && value < 100000 ? String(value) : count(value);
+		return /bytes$|^received$/.test(key) ? bytes(value) : Number.isInteger(value) && value < 100000 ? String(value) : count(value);
 	if (Array.isArray(value))
 		return value.length ? value.map((v) => cell(v)).join(', ') : '–';
 	if (typeof value === 'object')

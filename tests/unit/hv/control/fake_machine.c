@@ -28,6 +28,8 @@ bool fake_button;
 int fake_poweroffs, fake_reboots;
 jmp_buf fake_halt;
 
+u32 fake_announced;
+
 static size_t serial_length, input_at;
 static struct plan_guest plan_guest[2];
 static struct console_ring console[2];
@@ -47,6 +49,11 @@ WEAK const struct virt_report *machine_report;
 WEAK const struct virt_ops *virt;
 WEAK const char build_version[] = "test";
 WEAK struct timebase timebase = { .tsc_hz = HZ };
+
+WEAK void net_announce_guest(struct guest *g)
+{
+	fake_announced += BIT32(8 * (g - fake_guest));
+}
 
 void fake_machine_init(void)
 {

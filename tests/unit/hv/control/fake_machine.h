@@ -26,6 +26,7 @@
 #define HZ 1000000000ul		/* of the fake TSC */
 
 extern struct guest fake_guest[2];
+extern u32 fake_announced;		/* how often each was told to announce its cards, 8 bits each */
 extern char fake_serial[1 << 20];	/* everything sent, a string */
 extern u32 fake_serial_room;		/* bytes that the port's queue takes; UINT32_MAX: no limit */
 extern u32 fake_requests[2][2];		/* ORed requests by guest, vcpu */

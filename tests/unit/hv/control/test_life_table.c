@@ -170,8 +170,10 @@ static void test_pause(void **state)
 	life_tick(now);
 	assert_string_equal(life_state_word(web), "paused");
 	assert_int_equal(life_tick(now), ~0ul);
+	fake_announced = 0;
 	assert_null(life_resume(web));
 	assert_int_equal(web->paused, 0);
+	assert_int_equal(fake_announced, 1);
 	assert_string_equal(life_state_word(web), "running");
 	assert_null(life_pause(web));
 	assert_null(life_kill(web, now));

@@ -209,3 +209,24 @@ u64 mul_div(u64 ticks, u64 num, u64 den)
 {
 	return (u64)((unsigned __int128)ticks * num / den);
 }
+
+void net_fake_plan(struct plan *plan, struct resolved_plan *rp, const u8 mac[NET_MAC])
+{
+	memset(plan, 0, sizeof(*plan));
+	memset(rp, 0, sizeof(*rp));
+	str_copy(plan->machine.name, sizeof(plan->machine.name), "box");
+	plan->machine.net.address = 0xc0000205;
+	plan->machine.net.prefix = 24;
+	plan->guest_count = 1;
+	str_copy(plan->guest[0].name, sizeof(plan->guest[0].name), "web");
+	plan->guest[0].net_count = 1;
+	plan->switch_count = 1;
+	plan->sw[0].nat = true;
+	rp->guest_count = 1;
+	rp->guest[0].plan = &plan->guest[0];
+	rp->guest[0].net[0].sw = 1;
+	memcpy(rp->guest[0].net[0].mac, mac, NET_MAC);
+	rp->switch_count = 2;
+	rp->sw[0] = (struct resolved_switch){ .outside = NO_CARD };
+	rp->sw[1] = (struct resolved_switch){ .plan = &plan->sw[0], .outside = 0, .address = 0x0a4d0001, .prefix = 24, .card = NO_CARD };
+}

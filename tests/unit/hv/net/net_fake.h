@@ -20,4 +20,7 @@ struct net_port *net_fake_port(u32 sw, u32 index);
 enum net_verdict net_fake_give(struct net_port *p, const u8 *bytes, u32 len, const struct net_offload *o);
 void net_fake_turns(u32 ms);				/* poll the registered work for so long */
 bool net_fake_logged(const char *part);
+
+/* A machine "box", 192.0.2.5/24, with one guest "web" on its one switch with NAT (10.77.0.1/24) behind it. */
+void net_fake_plan(struct plan *plan, struct resolved_plan *rp, const u8 mac[NET_MAC]);
 extern u64 net_fake_now;				/* TSC of 1 GHz */

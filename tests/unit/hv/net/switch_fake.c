@@ -319,6 +319,7 @@ u32 make_dhcp(u8 *f, u32 to, u32 from, u32 address, u32 type, u32 seconds)
 	b[0] = 2;
 	b[1] = 1;
 	b[2] = 6;
+	put32be(b + 4, DHCP_XID);
 	put32be(b + 16, address);
 	put_mac(b + 28, to);
 	put32be(b + 236, 0x63825363);
@@ -331,6 +332,16 @@ u32 make_dhcp(u8 *f, u32 to, u32 from, u32 address, u32 type, u32 seconds)
 	put32be(b + 246, seconds);
 	b[250] = 255;
 	return 342;
+}
+
+u32 make_dhcp_request(u8 *f, u32 from, u32 xid)
+{
+	u32 len = make_udp4(f, 255, from, 0, 0xffffffff, 68, 67, 300);
+
+	memset(f + 42, 0, 300);
+	f[42] = f[43] = 1;
+	put32be(f + 46, xid);
+	return len;
 }
 
 u64 drops(const struct net_port *p)

@@ -55,6 +55,9 @@ u32 make_tcp4(u8 *f, u32 to, u32 from, u32 payload);
 u32 make_tcp6(u8 *f, u32 to, u32 from, u32 payload);
 /* A DHCP server's answer: to the client's port, type 5 is ACK. */
 u32 make_dhcp(u8 *f, u32 to, u32 from, u32 address, u32 type, u32 seconds);
+/* A client asks; DHCP_XID is the transaction that make_dhcp() answers. */
+#define DHCP_XID 0x1badcafeu
+u32 make_dhcp_request(u8 *f, u32 from, u32 xid);
 u64 drops(const struct net_port *p);		/* of all reasons, both ways */
 
 /* Sums right? Of a whole Ethernet frame with TCP or UDP over IPv4 or IPv6 without extensions. */

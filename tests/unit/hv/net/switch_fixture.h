@@ -55,6 +55,13 @@ static inline u32 plain(u32 to, u32 from)
 	return make_ether(frame, to, from, 0x88b5, 100);
 }
 
+/* A plain frame goes in at a port; who gets it. */
+static inline void expect_sent(struct fake_port *port, u32 to, u32 from, u32 in_a, u32 in_b, u32 in_c, u32 in_up, u32 in_host)
+{
+	send_plain(port, frame, plain(to, from));
+	expect_got(in_a, in_b, in_c, in_up, in_host);
+}
+
 static inline void vlan10(struct net_port *p)
 {
 	p->vlan = 10;

@@ -315,17 +315,23 @@ static bool read_lease(u32 len, u32 *address, u32 *seconds)
 
 	put_mac(mac, 1);
 	memcpy(copy, f + 34, len);
-	found = guard_read_lease(copy, len, mac, address, seconds);
+	found = guard_read_lease(&g, copy, len, mac, address, seconds);
 	free(copy);
 	return found;
 }
 
 static void test_leases(void **state)
 {
+	static const u32 nobody[] = { 0xffffffff, 0xe0000001, 0x7f000001, 5 };
 	u32 address, seconds;
 
 	(void)state;
 	make_dhcp(f, 1, 50, 0x0a000064, 5, 3600);
+	assert_false(read_lease(308, &address, &seconds));		/* not asked for */
+	g.asks = true;
+	g.asked = DHCP_XID + 1;
+	assert_false(read_lease(308, &address, &seconds));
+	g.asked = DHCP_XID;
 	assert_true(read_lease(308, &address, &seconds));
 	assert_int_equal(address, 0x0a000064);
 	assert_int_equal(seconds, 3600);
@@ -338,6 +344,10 @@ static void test_leases(void **state)
 	assert_false(read_lease(308, &address, &seconds));
 	make_dhcp(f, 2, 50, 0x0a000064, 5, 3600);
 	assert_false(read_lease(308, &address, &seconds));
+	for (u32 i = 0; i < ARRAY_COUNT(nobody); i++) {
+		make_dhcp(f, 1, 50, nobody[i], 5, 3600);
+		assert_false(read_lease(308, &address, &seconds));
+	}
 	for (u32 i = 0; i < 3; i++) {
 		make_dhcp(f, 1, 50, 0x0a000064, 5, 3600);
 		f[42 + i]++;

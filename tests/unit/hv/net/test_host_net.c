@@ -42,28 +42,11 @@ void host_services_begin(const struct plan_machine *m, struct host_port *host, c
 static void make_plan(enum plan_host_how how)
 {
 	net_fake_reset();
-	memset(&plan, 0, sizeof(plan));
-	memset(&rp, 0, sizeof(rp));
-	str_copy(plan.machine.name, sizeof(plan.machine.name), "box");
+	net_fake_plan(&plan, &rp, web_mac);
 	plan.machine.net.how = how;
-	plan.machine.net.address = HOST;
-	plan.machine.net.prefix = 24;
 	plan.machine.net.gateway = ROUTER;
-	plan.guest_count = 1;
-	str_copy(plan.guest[0].name, sizeof(plan.guest[0].name), "web");
-	plan.guest[0].net_count = 1;
-	plan.switch_count = 1;
-	plan.sw[0].nat = true;
 	plan.sw[0].forward_count = 1;
 	plan.sw[0].forward[0] = (struct plan_forward){ .port = 2201, .guest = "web", .guest_port = 22 };
-	rp.guest_count = 1;
-	rp.guest[0].plan = &plan.guest[0];
-	rp.guest[0].net[0].sw = 1;
-	memcpy(rp.guest[0].net[0].mac, web_mac, 6);
-	rp.switch_count = 2;
-	rp.sw[0] = (struct resolved_switch){ .outside = NO_CARD };
-	rp.sw[1] = (struct resolved_switch){ .plan = &plan.sw[0], .outside = 0, .address = GATEWAY, .prefix = 24, .card = NO_CARD };
-	rp.host = 0;
 	assert_int_equal(host_net_build(&plan, &rp), 0);
 	net_fake_turns(300);
 }
@@ -145,6 +128,7 @@ static struct sent *take(u16 type)
 static void test_answers_arp_and_ping(void **state)
 {
 	struct sent *s;
+	u64 before;
 
 	assert_true(net_fake_logged("host address 192.0.2.5/24 (plan)"));
 	arp(OUT, 1, router_mac, ROUTER, NULL, HOST);
@@ -153,6 +137,17 @@ static void test_answers_arp_and_ping(void **state)
 	assert_ptr_equal(s->port, OUT);
 	assert_int_equal(get16(s->bytes + 20), 2);
 	assert_int_equal(get32(s->bytes + 28), HOST);
+
+	/* Cut off: the rest would be what was in the buffer before. */
+	put32(frame + 28, HOST);
+	before = host_ports[0].received;
+	net_fake_give(OUT, frame, 41, NULL);
+	assert_int_equal(host_ports[0].received, before);
+	net_fake_give(OUT, frame, 42, NULL);
+	assert_int_equal(host_ports[0].received, before + 1);
+	net_fake_turns(10);
+	while (net_fake_take())
+		;
 
 	ethernet(OUT->mac, router_mac, ETHER_IP4);
 	frame[34] = 8;

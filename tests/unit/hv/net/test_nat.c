@@ -12,6 +12,7 @@
 
 #include "hv/net/inet.h"
 #include "hv/net/nat.h"
+#include "transport.h"
 
 #define OUTSIDE 0xc0000205u	/* 192.0.2.5 */
 #define GATEWAY 0x0a4d0001u
@@ -64,7 +65,7 @@ static u32 pseudo(const u8 *ip, u32 size)
 static void make(u8 proto, u32 from, u16 from_port, u32 to, u16 to_port, u32 data, u8 flags)
 {
 	u32 head = proto == IP_TCP ? 20 : 8, size = head + data;
-	u8 *l4 = bytes + 20, *sum = l4 + (proto == IP_TCP ? 16 : proto == IP_UDP ? 6 : 2);
+	u8 *l4 = bytes + 20, *sum;
 
 	memset(bytes, 0, sizeof(bytes));
 	bytes[0] = 0x45;
@@ -75,22 +76,7 @@ static void make(u8 proto, u32 from, u16 from_port, u32 to, u16 to_port, u32 dat
 	put32(bytes + 12, from);
 	put32(bytes + 16, to);
 	sum_header(bytes);
-	for (u32 i = 0; i < data; i++)
-		l4[head + i] = (u8)(i * 7);
-	if (proto == IP_ICMP) {
-		l4[0] = flags;
-		put16(l4 + 4, from_port);
-		put16(l4 + 6, to_port);
-	} else {
-		put16(l4, from_port);
-		put16(l4 + 2, to_port);
-	}
-	if (proto == IP_TCP) {
-		l4[12] = 0x50;
-		l4[13] = flags;
-	} else if (proto == IP_UDP) {
-		put16(l4 + 4, (u16)size);
-	}
+	sum = make_transport(l4, proto, from_port, to_port, data, flags);
 	put16(sum, (u16)~inet_fold(inet_sum(l4, size, proto == IP_ICMP ? 0 : pseudo(bytes, size))));
 	p = (struct nat_packet){ .ip = bytes, .have = MIN(20 + size, NAT_HEADERS_MAX), .len = 20 + size };
 }

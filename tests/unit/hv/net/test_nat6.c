@@ -13,6 +13,7 @@
 
 #include "hv/net/inet.h"
 #include "hv/net/nat6.h"
+#include "transport.h"
 
 #define FRAME (ETHER_HEADER + IP6_HEADER)
 enum { M_WEB, M_DB, ICMP6 = 58, SYN = 2, ACK = 16, RST = 4 };
@@ -56,7 +57,7 @@ static u32 sum_of(u32 at, u32 size)
 static void make(u8 proto, const u8 *from, u16 from_port, const u8 *to, u16 to_port, u32 data, u8 flags)
 {
 	u32 head = proto == IP_TCP ? 20 : 8, size = head + data;
-	u8 *l4 = bytes + 40, *sum = l4 + (proto == IP_TCP ? 16 : proto == IP_UDP ? 6 : 2);
+	u8 *l4 = bytes + 40, *sum;
 
 	memset(bytes, 0, sizeof(bytes));
 	bytes[0] = 0x60;
@@ -65,21 +66,7 @@ static void make(u8 proto, const u8 *from, u16 from_port, const u8 *to, u16 to_p
 	bytes[7] = 64;
 	memcpy(bytes + 8, from, 16);
 	memcpy(bytes + 24, to, 16);
-	for (u32 i = 0; i < data; i++)
-		l4[head + i] = (u8)(i * 7);
-	if (proto == ICMP6) {
-		l4[0] = flags;
-		put16(l4 + 4, from_port);
-	} else {
-		put16(l4, from_port);
-		put16(l4 + 2, to_port);
-	}
-	if (proto == IP_TCP) {
-		l4[12] = 0x50;
-		l4[13] = flags;
-	} else if (proto == IP_UDP) {
-		put16(l4 + 4, (u16)size);
-	}
+	sum = make_transport(l4, proto, from_port, to_port, data, flags);
 	put16(sum, (u16)~sum_of(40, size));
 	p = (struct nat_packet){ .ip = bytes, .have = MIN(40 + size, NAT_HEADERS_MAX), .len = 40 + size };
 }

@@ -50,26 +50,10 @@ static int setup(void **state)
 {
 	(void)state;
 	net_fake_reset();
-	memset(&plan, 0, sizeof(plan));
-	memset(&rp, 0, sizeof(rp));
-	str_copy(plan.machine.name, sizeof(plan.machine.name), "box");
+	net_fake_plan(&plan, &rp, web_mac);
 	plan.machine.net.how = HOST_NET_STATIC;
-	plan.machine.net.address = 0xc0000205;
-	plan.machine.net.prefix = 24;
 	plan.machine.net.ipv6 = HOST_IPV6_STATIC;
 	memcpy(plan.machine.net.address6, host, 16);
-	plan.guest_count = 1;
-	str_copy(plan.guest[0].name, sizeof(plan.guest[0].name), "web");
-	plan.guest[0].net_count = 1;
-	plan.switch_count = 1;
-	plan.sw[0].nat = true;
-	rp.guest_count = 1;
-	rp.guest[0].plan = &plan.guest[0];
-	rp.guest[0].net[0].sw = 1;
-	memcpy(rp.guest[0].net[0].mac, web_mac, 6);
-	rp.switch_count = 2;
-	rp.sw[0] = (struct resolved_switch){ .outside = NO_CARD };
-	rp.sw[1] = (struct resolved_switch){ .plan = &plan.sw[0], .outside = 0, .address = 0x0a4d0001, .prefix = 24, .card = NO_CARD };
 	assert_int_equal(host_net_build(&plan, &rp), 0);
 	net_fake_turns(500);
 	memcpy(web, nat6.prefix[0], 8);

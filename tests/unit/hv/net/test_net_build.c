@@ -35,9 +35,12 @@ static enum net_verdict guest_deliver(struct net_port *p, struct net_frame *f)
 
 static u32 announced;			/* a bit each: guest * PLAN_NETS_MAX + device */
 
-static void guest_announce(struct net_port *p)
+static bool mute;			/* the driver cannot announce anything */
+
+static bool guest_announce(struct net_port *p)
 {
 	announced |= BIT32(p - guest_port[0]);
+	return !mute;
 }
 
 static const struct net_port_ops guest_ops = { .deliver = guest_deliver, .announce = guest_announce };
@@ -46,8 +49,8 @@ struct net_port *pc_net_port(struct guest *g, u32 index)
 {
 	struct net_port *p = &guest_port[g - two_guests][index];
 
+	p->up |= !p->ops;
 	p->ops = &guest_ops;
-	p->up = true;
 	return p;
 }
 
@@ -201,6 +204,36 @@ static void test_all(void **state)
 	}
 }
 
+/* A guest goes on after a pause: its cards say where they are, or a frame of ours does, with their address, in their VLAN. */
+static void test_announced_again(void **state)
+{
+	static const u8 empty[60] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [12] = 0x90 };
+
+	(void)state;
+	facts.card_count = 2;
+	build(GUEST("a") "net = [{ switch = \"lan\", vlan = 10 }]\n" GUEST("b") "net = [{ switch = \"lan\", vlan = 10 }]\n"
+	      "[switch.lan]\nuplink = \"00:04.0\"\n");
+	two_guests[0].pc = two_guests[1].pc = (void *)&two_guests[0];
+	two_guests[0].net_count = two_guests[1].net_count = 1;
+	mute = false;
+	announced = sent = 0;
+	net_announce_guest(&two_guests[0]);
+	assert_int_equal(announced, BIT32(0));
+	assert_int_equal(sent, 0);
+	mute = true;
+	got_len[1][0] = 0;
+	net_announce_guest(&two_guests[0]);
+	assert_true(sent == 1 && sent_tag == 10 && sent_len == sizeof(empty) && got_len[1][0] == sizeof(empty));
+	assert_memory_equal(sent_bytes, empty, 6);
+	assert_memory_equal(sent_bytes + 6, guest_port[0][0].mac, NET_MAC);
+	assert_memory_equal(sent_bytes + 12, empty + 12, sizeof(empty) - 12);
+	guest_port[0][0].up = false;
+	net_announce_guest(&two_guests[0]);
+	assert_int_equal(sent, 1);
+	mute = false;
+	two_guests[0].pc = two_guests[1].pc = NULL;
+}
+
 static void test_without_cards(void **state)
 {
 	(void)state;
@@ -218,7 +251,7 @@ static void test_without_cards(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { ROW(test_all), ROW(test_without_cards) };
+	const struct CMUnitTest tests[] = { ROW(test_all), ROW(test_announced_again), ROW(test_without_cards) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,21 +38,16 @@ static void test_broadcast_and_unknown(void **state)
 {
 	(void)state;
 	make_all();
-	send_plain(a, frame, plain(255, 1));
-	expect_got(0, 1, 1, 1, 1);
+	expect_sent(a, 255, 1, 0, 1, 1, 1, 1);
 	/* Nobody knows it: it must be outside. Guests and the hypervisor have the addresses that they have. */
-	send_plain(a, frame, plain(50, 1));
-	expect_got(0, 0, 0, 1, 0);
+	expect_sent(a, 50, 1, 0, 0, 0, 1, 0);
 	assert_int_equal(sw->unknown, 1);
 	/* Once it has been heard it is known. */
-	send_plain(up, frame, plain(1, 50));
-	expect_got(1, 0, 0, 0, 0);
-	send_plain(a, frame, plain(50, 1));
-	expect_got(0, 0, 0, 1, 0);
+	expect_sent(up, 1, 50, 1, 0, 0, 0, 0);
+	expect_sent(a, 50, 1, 0, 0, 0, 1, 0);
 	assert_int_equal(sw->unknown, 1);
 	/* What a card hears of others' talk. */
-	send_plain(up, frame, plain(51, 50));
-	expect_got(0, 0, 0, 0, 0);
+	expect_sent(up, 51, 50, 0, 0, 0, 0, 0);
 	assert_int_equal(drops(&up->port), 0);
 	/* Bridges talk among themselves. */
 	plain(255, 1);
@@ -69,28 +64,22 @@ static void test_learning_and_ageing(void **state)
 	b = fake_port_new(sw, NET_PORT_GUEST, 2, unguarded);
 	c = fake_port_new(sw, NET_PORT_GUEST, 3, NULL);
 	up = host = NULL;
-	send_plain(b, frame, plain(9, 40));	/* unknown: only to who may have others behind it */
-	expect_got(1, 0, 0, 0, 0);
-	send_plain(c, frame, plain(40, 3));
-	expect_got(0, 1, 0, 0, 0);
+	/* Unknown: only to who may have others behind it */
+	expect_sent(b, 9, 40, 1, 0, 0, 0, 0);
+	expect_sent(c, 40, 3, 0, 1, 0, 0, 0);
 	/* It moves. */
-	send_plain(a, frame, plain(9, 40));
-	expect_got(0, 1, 0, 0, 0);
-	send_plain(c, frame, plain(40, 3));
-	expect_got(1, 0, 0, 0, 0);
+	expect_sent(a, 9, 40, 0, 1, 0, 0, 0);
+	expect_sent(c, 40, 3, 1, 0, 0, 0, 0);
 	/* A fixed one does not, and is refused where it is wrong. */
 	send_plain(a, frame, plain(9, 3));
 	assert_int_equal(a->port.stats.drop_in[DROP_SPOOF_MAC], 1);
-	send_plain(b, frame, plain(3, 2));
-	expect_got(0, 0, 1, 0, 0);
+	expect_sent(b, 3, 2, 0, 0, 1, 0, 0);
 	/* Old ones are forgotten, fixed ones never. */
 	for (u32 i = 0; i < MAC_AGE_SECONDS + 2; i++)
 		fake_net_wait(FAKE_HZ);
 	assert_null(switch_find(sw, frame + 100, 0));
-	send_plain(c, frame, plain(40, 3));
-	expect_got(1, 1, 0, 0, 0);
-	send_plain(b, frame, plain(3, 2));
-	expect_got(0, 0, 1, 0, 0);
+	expect_sent(c, 40, 3, 1, 1, 0, 0, 0);
+	expect_sent(b, 3, 2, 0, 0, 1, 0, 0);
 }
 
 /* However many addresses one port says it has, those of others stay. */
@@ -149,8 +138,7 @@ static void test_access_ports(void **state)
 	assert_memory_equal(up->bytes, frame, 12);
 	assert_memory_equal(up->bytes + 16, frame + 12, len - 12);
 	/* Another VLAN's address is unknown here: it goes outside only, with the tag. */
-	send_plain(a, frame, plain(3, 1));
-	expect_got(0, 0, 0, 1, 0);
+	expect_sent(a, 3, 1, 0, 0, 0, 1, 0);
 	/* From outside: each gets its own, without the tag. */
 	len = tagged(255, 50, 0xa00a);
 	send_plain(up, frame, len);
@@ -158,8 +146,7 @@ static void test_access_ports(void **state)
 	assert_int_equal(a->len, len - 4);
 	assert_memory_equal(a->bytes + 12, frame + 16, len - 16);
 	assert_int_equal(a->source_vlan, 10);
-	send_plain(up, frame, plain(255, 50));
-	expect_got(0, 0, 1, 0, 0);
+	expect_sent(up, 255, 50, 0, 0, 1, 0, 0);
 	send_plain(up, frame, tagged(255, 50, 11));
 	expect_got(0, 0, 0, 0, 0);
 	/* An access port may not say a VLAN, not even its own; priority alone is none. */
@@ -208,13 +195,11 @@ static void test_trunks(void **state)
 	expect_got(0, 1, 0, 0, 0);
 	assert_int_equal(b->len, 114);
 	/* Its address has been learnt in that VLAN; the answer comes tagged. */
-	send_plain(b, frame, plain(1, 2));
-	expect_got(1, 0, 0, 0, 0);
+	expect_sent(b, 1, 2, 1, 0, 0, 0, 0);
 	assert_int_equal(a->len, 118);
 	assert_int_equal(get32be(a->bytes + 12), 0x8100000a);
 	/* Untagged is its native VLAN, here none. */
-	send_plain(a, frame, plain(3, 1));
-	expect_got(0, 0, 1, 0, 0);
+	expect_sent(a, 3, 1, 0, 0, 1, 0, 0);
 	send_plain(a, frame, tagged(255, 1, 30));
 	send_plain(a, frame, tagged(255, 1, 0xfff));
 	expect_got(0, 0, 0, 0, 0);
@@ -247,18 +232,15 @@ static void test_isolation(void **state)
 	c = fake_port_new(sw, NET_PORT_GUEST, 3, NULL);
 	up = fake_port_new(sw, NET_PORT_UPLINK, 100, NULL);
 	host = fake_port_new(sw, NET_PORT_HOST, 101, NULL);
-	send_plain(a, frame, plain(255, 1));
-	expect_got(0, 0, 0, 1, 1);
+	expect_sent(a, 255, 1, 0, 0, 0, 1, 1);
 	send_plain(a, frame, plain(2, 1));
 	send_plain(a, frame, plain(3, 1));
-	send_plain(c, frame, plain(1, 3));
-	expect_got(0, 0, 0, 0, 0);
+	expect_sent(c, 1, 3, 0, 0, 0, 0, 0);
 	assert_int_equal(a->port.stats.drop_in[DROP_ISOLATED], 2);
 	assert_int_equal(c->port.stats.drop_in[DROP_ISOLATED], 1);
 	send_plain(a, frame, plain(101, 1));
 	send_plain(host, frame, plain(1, 101));
-	send_plain(up, frame, plain(2, 50));
-	expect_got(1, 1, 0, 0, 1);
+	expect_sent(up, 2, 50, 1, 1, 0, 0, 1);
 }
 
 /* Limits. */
@@ -285,8 +267,7 @@ static void test_storm(void **state)
 	assert_int_equal(a->port.stats.drop_in[DROP_STORM], 968);
 	/* What is for one goes on, and others are not touched. */
 	send_plain(a, frame, plain(2, 1));
-	send_plain(b, frame, plain(255, 2));
-	expect_got(1, 1, 0, 0, 0);
+	expect_sent(b, 255, 2, 1, 1, 0, 0, 0);
 	/* Ten seconds at twice the limit. */
 	for (u32 i = 0; i < 2000; i++) {
 		fake_net_wait(FAKE_HZ / 200);
@@ -338,6 +319,14 @@ static void test_leases(void **state)
 	/* Until it has an address a guest may use one that nobody has. */
 	send_plain(a, frame, make_udp4(frame, 2, 1, 0x0a000063, 0x0a000002, 9, 9, 10));
 	assert_int_equal(b->got, 1);
+	/* Answers that it did not ask for, or that others ask for, lease nothing. */
+	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000064, 5, 100));
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID + 1));
+	send_plain(b, frame, make_dhcp_request(frame, 2, DHCP_XID));
+	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000064, 5, 100));
+	assert_int_equal(state_of(&a->port)->guard.leased, 0);
+	a->got = b->got = 0;
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID));
 	len = make_dhcp(frame, 1, 50, 0x0a000064, 5, 100);
 	send_plain(up, frame, len);
 	assert_int_equal(a->got, 1);
@@ -360,15 +349,22 @@ static void test_leases(void **state)
 	/* A guest is no DHCP server. */
 	send_plain(a, frame, make_dhcp(frame, 2, 1, 0x0a000066, 5, 100));
 	assert_int_equal(state_of(&b->port)->guard.leased, 0x0a000065);
+	/* One answer to a question. */
+	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000068, 5, 100));
+	assert_int_equal(state_of(&a->port)->guard.leased, 0x0a000064);
 	/* The lease ends. */
 	fake_net_wait(200 * FAKE_HZ);
 	send_plain(a, frame, make_udp4(frame, 2, 1, 0x0a000063, 0x0a000002, 9, 9, 10));
 	assert_int_equal(b->got, 4);
 	/* NAK takes it away, the plan's word is above all. */
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID));
 	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000067, 5, 100));
+	assert_int_equal(state_of(&a->port)->guard.leased, 0x0a000067);
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID));
 	send_plain(up, frame, make_dhcp(frame, 1, 50, 0, 6, 100));
 	assert_int_equal(state_of(&a->port)->guard.leased, 0);
 	assert_int_equal(switch_bind_ip4(&a->port, 0x0a000001), 0);
+	send_plain(a, frame, make_dhcp_request(frame, 1, DHCP_XID));
 	send_plain(up, frame, make_dhcp(frame, 1, 50, 0x0a000067, 5, 100));
 	assert_int_equal(state_of(&a->port)->guard.leased, 0);
 }

@@ -153,6 +153,15 @@ static void has(const char *part)
 		fail_msg("no %s in:\n%s", part, client.text);
 }
 
+static u32 times(const char *part)
+{
+	u32 n = 0;
+
+	for (const char *at = client.text; (at = strstr(at, part)); at++)
+		n++;
+	return n;
+}
+
 static void creating(void **state)
 {
 	assert_int_equal(web_client_ask(&client, "POST /v1/guests", operator, "{}"), 403);
@@ -546,6 +555,11 @@ static void whole_plan(void **state)
 	assert_int_equal(web_client_ask(&client, "PUT /v1/plan?dry_run", operator, "x"), 403);
 	web_client_close(&client);
 	assert_true(web_client_open(&client, 1, 0));
+	/* Of these the audit log has what changed something and who may not: not the three looks. */
+	assert_int_equal(ask("GET /v1/audit", "", NULL), 200);
+	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"done\""), 1);
+	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"failed\""), 2);
+	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"refused\""), 1);
 	assert_int_equal(ask("PUT /v1/plan?dry_run", "Content-Length: 70000\r\n", NULL), 413);
 	machine_plan = NULL;
 	machine_resolved = NULL;

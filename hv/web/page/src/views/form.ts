@@ -117,6 +117,10 @@ class GuestForm {
 		this.node.classList.add('wide');
 	}
 
+	focus(): void {
+		this.fields.name.focus();
+	}
+
 	private showBoot(): void {
 		const type = this.fields.boot.value, { kernel, initrd, cmdline } = this.fields;
 
@@ -144,7 +148,14 @@ export function sayWhetherItLasts(body: unknown): void {
 export function newGuestView(): View {
 	const box = h('div');
 
-	void namesThere().then((names) => fill(box, new GuestForm(NEW, names, true, async (name, plan) => {
+	void namesThere().then((names) => {
+		const form = new GuestForm(NEW, names, true, create);
+
+		fill(box, form.node);
+		form.focus();
+	});
+
+	async function create(name: string, plan: GuestPlan): Promise<void> {
 		try {
 			sayWhetherItLasts((await ask('POST', '/v1/guests', { body: { name, ...plan } })).body);
 		} catch (e) {
@@ -152,7 +163,7 @@ export function newGuestView(): View {
 		}
 		await live.refresh();
 		location.hash = `#/guests/${name}`;
-	}).node));
+	}
 	return { title: 'New guest', node: h('section', {}, heading('New guest'), box) };
 }
 

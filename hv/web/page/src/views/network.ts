@@ -9,7 +9,7 @@ import { tableOf } from '../tables.ts';
 
 function card(s: Switch): Child {
 	const u = s.uplink;
-	const where = u ? `uplink ${u.name} (${u.kind}, ${u.mac}), ${u.link ? `${u.mbit} Mbit/s` : 'no link'}` : s.nat ? 'behind the hypervisor\'s address (NAT)' : 'private';
+	const where = u ? `uplink ${u.name} (${u.kind}, ${u.mac}), ${!u.link ? 'no link' : u.mbit ? `${u.mbit} Mbit/s` : 'link'}` : s.nat ? 'behind the hypervisor\'s address (NAT)' : 'private';
 
 	return h('section', { class: 'card' }, h('h2', {}, s.name, ' ', h('small', { class: 'faint' }, where)),
 		s.ports.length ? tableOf(s.ports.map((p) => ({ ...p, vlan: p.vlan || null }))) : empty('Nothing is plugged in.'));

@@ -54,10 +54,18 @@ function legend(guests: string[]): HTMLElement {
 	return h('p', { class: 'legend' }, [...guests, 'hypervisor', 'free'].map((o) => h('span', {}, h('span', { class: `dot ${colourOf(o, guests)}` }), ` ${o}`)));
 }
 
-interface Change { guest?: string; what?: string; from?: unknown; to?: unknown; [more: string]: unknown }
+interface Change { guest?: string; what?: string; key?: string | null; from?: unknown; to?: unknown; [more: string]: unknown }
+
+// "web: memory 64MiB → 96MiB", "web: new".
+export function changeText(c: Change): string {
+	const value = (v: unknown) => (v === null || v === undefined ? 'nothing' : String(v));
+
+	return `${c.guest ?? ''}: ${c.key ? `${c.key} ${value(c.from)} → ${value(c.to)}` : c.what ?? ''}`;
+}
 
 // A plan that is applied is shown as a difference first.
-async function apply(text: string, etag: string, complain: (s: string) => void): Promise<void> {
+async function apply(text: string, etag: string, complain: (s: string) => void, done: () => void): Promise<void> {
+	complain('');
 	try {
 		const diff = (await ask<{ changes?: Change[] }>('PUT', '/v1/plan?dry_run', { text, type: 'application/toml', match: etag })).body;
 		const changes = diff.changes ?? [];
@@ -66,11 +74,11 @@ async function apply(text: string, etag: string, complain: (s: string) => void):
 			complain('nothing would change');
 			return;
 		}
-		const words = changes.map((c) => `${c.guest ?? ''} ${c.what ?? ''}: ${c.from === undefined ? '' : `${String(c.from)} → `}${c.to === undefined ? '' : String(c.to)}`).join('; ');
-		if (!(await confirmed('Apply this plan?', words, 'Apply')))
+		if (!(await confirmed('Apply this plan?', changes.map(changeText).join('\n'), 'Apply')))
 			return;
 		await ask('PUT', '/v1/plan', { text, type: 'application/toml', match: etag });
-		notice('The plan is applied');
+		notice('The plan is being applied: the log says how it ends');
+		done();
 		await live.refresh();
 	} catch (e) {
 		const gone = e instanceof Problem && (e.status === 404 || e.status === 405);
@@ -85,8 +93,10 @@ function edit(): void {
 		const area = h('textarea', { class: 'code', rows: '20', spellcheck: 'false', 'aria-label': 'The plan', value: body });
 		const complaint = h('div', { class: 'wrong', role: 'alert' });
 
-		window_('The plan', area, complaint, h('div', { class: 'row end' },
-			button('Apply …', () => void apply(area.value, etag, (s) => say(complaint, s)), { class: 'primary' }))).classList.add('wide');
+		const dialog = window_('The plan', area, complaint, h('div', { class: 'row end' },
+			button('Apply …', () => void apply(area.value, etag, (s) => say(complaint, s), () => dialog.close()), { class: 'primary' })));
+
+		dialog.classList.add('wide');
 	});
 }
 

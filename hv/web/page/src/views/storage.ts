@@ -87,14 +87,14 @@ export function storageView(): View {
 			if (text === shown)		// what is focused stays
 				return;
 			shown = text;
-			const fileTools = may('admin') && offers('DELETE /v1/files/{name}') ? (r: Row) => button('Delete', () =>
+			const fileTools = may('admin') && offers('DELETE /v1/files/{name}') ? (r: Row) => !r.loaded && button('Delete', () =>
 				void drop(String(r.name), `/v1/files/${encodeURIComponent(String(r.name))}`, 'Guests that name it do not start from it again.', load), { class: 'small danger' }) : undefined;
 			const add = may('admin') && offers('POST /v1/volumes') ? button('New volume', () => newVolume(d ?? [], (f ?? []).map((x) => x.name),
 				(v ?? []).filter((x: Volume) => x.kind === 'volume').map((x) => x.name), load)) : null;
 
 			fill(volumes, part('Volumes', v, 'There are no volumes: the plan gives Bulkhead no disk ([machine] disks), or there is none on it yet.',
 				'This hypervisor does not show its volumes here; its shell does (volumes).', may('admin') ? (r) => volumeTools(r, load) : undefined, add, ['guid']));
-			fill(files, part('Files', f, 'There are no files.', 'This hypervisor does not show its files here.', fileTools));
+			fill(files, part('Files', f, 'There are no files.', 'This hypervisor does not show its files here.', fileTools, null, (f ?? []).every((x) => x.whole) ? ['received', 'whole'] : []));
 			fill(disks, part('Disks', d, 'There are no disks.', 'This hypervisor does not show its disks here; its shell does (disks).', undefined, null, ['largest_gap_bytes']));
 		} catch (e) {
 			fill(volumes, empty(textOf(e)));

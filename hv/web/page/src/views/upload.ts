@@ -29,10 +29,16 @@ export function uploadLine(file: File, done: (name: string) => void): HTMLElemen
 	return line;
 }
 
-// An area for files: chosen, or dropped onto it.
-export function uploadArea(done: (name: string) => void): HTMLElement {
+// An area for files: chosen, or dropped onto it. done() is told of each that is there, and how many are still on their way.
+export function uploadArea(done: (name: string, left: number) => void): HTMLElement {
 	const lines = h('div');
-	const take = (files: FileList | null) => lines.append(...[...(files ?? [])].map((f) => uploadLine(f, done)));
+	let left = 0;
+	const take = (files: FileList | null) => {
+		const list = [...(files ?? [])];
+
+		left += list.length;
+		lines.append(...list.map((f) => uploadLine(f, (name) => done(name, --left))));
+	};
 	const input = h('input', { type: 'file', multiple: true, 'aria-label': 'Files to upload', onchange: () => {
 		take(input.files);
 		input.value = '';
@@ -52,6 +58,11 @@ export function uploadArea(done: (name: string) => void): HTMLElement {
 	return area;
 }
 
+// It closes by itself when all of them are there; one that failed stays to be read.
 export function uploadWindow(done: (name: string) => void): void {
-	window_('Upload', uploadArea(done));
+	const w: HTMLDialogElement = window_('Upload', uploadArea((name, left) => {
+		done(name);
+		if (!left)
+			w.close();
+	}));
 }

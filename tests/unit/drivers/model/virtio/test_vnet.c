@@ -762,6 +762,98 @@ static void test_bad_rss(void **state)
 	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 0);
 }
 
+#define HASH BIT(57)
+
+static struct vnet_report report(u32 buffer)
+{
+	struct vnet_report r;
+
+	memcpy(&r, ram(BUFFER + buffer * BUFFER_STEP + HEADER), sizeof(r));
+	return r;
+}
+
+static u32 put_hash(u8 *to, u32 types, u8 key_size)
+{
+	memset(to, 0, 12);
+	memcpy(to, &types, 4);
+	to[12] = key_size;
+	memcpy(to + 13, key, key_size);
+	return 13u + key_size;
+}
+
+/* Headers are longer either way; hashes by the same examples, also of frames that had to wait, and none where none is wanted. */
+static void test_hash(void **state)
+{
+	static const u16 pairs = 2;
+	u8 bytes[60];
+	u32 len;
+
+	start(ALL | MQ | HASH, 8);
+	put_all();
+	memset(ram(BUFFER), 0xee, HEADER + sizeof(struct vnet_report));
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 0);		/* not told yet */
+	assert_true(!report(0).hash && !report(0).kind && !report(0).reserved);
+	assert_int_equal(*ram(BUFFER + HEADER + 8 + 12), 8);			/* the frame lies behind it */
+	assert_int_equal(command(4, 2, bytes, put_hash(bytes, 63, 40)), 0);
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 0);
+	assert_true(report(1).hash == 0x51ccc178 && report(1).kind == 2);
+	assert_int_equal(command(4, 0, &pairs, 2), 0);				/* what is reported stays */
+	assert_int_equal(steered(true, from6, to6, 2794, 1766, 17), 0);
+	assert_true(report(2).hash == 0x40207d3d && report(2).kind == 6);
+	assert_int_equal(steered(true, from6, to6, 2794, 1766, 99), 0);
+	assert_true(report(3).hash == 0x2cc18cd5 && report(3).kind == 4);
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 99);	/* waits */
+	drv_queue(VNET_RX);
+	drv_put(&(struct piece){ BUFFER, 2000, D_WRITE }, 1, 0);
+	drv_kick();
+	control();
+	assert_int_equal(came(&len), 1);
+	assert_int_equal(len, HEADER + 8 + 100);
+	assert_true(report(0).hash == 0x51ccc178 && report(0).kind == 2);
+	assert_int_equal(command(4, 2, bytes, put_hash(bytes, 0, 0)), 0);
+	assert_int_equal(command(4, 0, &(u16){ 1 }, 2), 0);
+	put_all();
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 0);
+	assert_true(!report(0).hash && !report(0).kind);
+	memset(ram(DATA), 0, 200);
+	drv_queue(VNET_TX);
+	drv_put(&(struct piece){ DATA, HEADER + 8 + 60, 0 }, 1, 0);
+	drv_kick();
+	control();
+	assert_true(came_out() == 1 && seen.len == 60 && !card->bad);
+}
+
+/* With a table as well: one hash for both. */
+static void test_hash_rss(void **state)
+{
+	u8 bytes[400];
+	u32 n;
+
+	start(ALL | MQ | RSS | HASH, 8);
+	put_all();
+	put_rss(bytes, 63, 128, key, 40);
+	assert_int_equal(command(4, 1, bytes, 11 + 256 + 40), 0);
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 17), 2);
+	assert_true(report(8).hash == 0x51ccc178 && report(8).kind == 3);
+	n = put_hash(bytes, 63, 40);
+	assert_int_equal(command(4, 2, bytes, n - 1), 1);
+	assert_int_equal(command(4, 2, bytes, n + 1), 1);
+	assert_int_equal(command(4, 2, bytes, 3), 1);
+	assert_int_equal(command(4, 2, bytes, 12), 1);
+	assert_int_equal(command(4, 2, bytes, put_hash(bytes, 64, 40)), 1);
+	n = put_hash(bytes, 63, 40);
+	bytes[12] = 41;
+	assert_int_equal(command(4, 2, bytes, n + 1), 1);
+	assert_true(card->steer.rss && card->bad_commands == 6);
+	start(ALL | MQ | HASH, 8);
+	drv_queue(VNET_RX);
+	drv_put(&(struct piece){ BUFFER, HEADER + 7, D_WRITE }, 1, 0);		/* too short for the header that was agreed on */
+	drv_kick();
+	control();
+	assert_int_equal(give(mac, 60, (struct net_offload){ 0 }), NET_DOWN);
+	assert_true(broken());
+}
+
 /* Without a table: where the flow's own frames come from. */
 static void test_flows(void **state)
 {
@@ -855,7 +947,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_config), T(test_sent), T(test_bad_headers), T(test_bad_chains), T(test_held), T(test_held_many),
 		T(test_received), T(test_together), T(test_backlog), T(test_merged), T(test_unmerged), T(test_offloads_change), T(test_filter), T(test_announce), T(test_bad_commands),
-		T(test_described), P(test_rss), P(test_bad_rss), P(test_flows), P(test_pairs_backlog), P(test_turns) };
+		T(test_described), P(test_rss), P(test_bad_rss), P(test_hash), P(test_hash_rss), P(test_flows), P(test_pairs_backlog), P(test_turns) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
