@@ -49,7 +49,7 @@ void drivers_probe(void)
 	hotplug_find();
 	for (u32 i = 0; i < pci_count(); i++)
 		offer(pci_at(i));
-	hotplug_reserve(&nvme_driver);	/* nothing else comes and goes in such slots */
+	hotplug_reserve(host_driver, ARRAY_COUNT(host_driver));
 	ps2_init();	/* last: firmware that imitates it for a USB keyboard has let go by now */
 }
 

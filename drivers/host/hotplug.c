@@ -11,6 +11,7 @@
 #include <hv/time.h>
 
 #define PORTS_MAX 16u
+#define TAKERS_MAX 4u			/* drivers whose devices come and go */
 #define WINDOW_MAX (64 * MiB)		/* of what firmware gave it, so much is mapped */
 #define LOOK_NS 250000000ul
 #define SETTLE_NS 1000000000ul		/* "Conventional Reset": what was switched on may be asked after that */
@@ -29,6 +30,12 @@ enum { CAP_FLAGS = 0x02, CAP_SLOT = 0x14, CAP_SLOT_CONTROL = 0x18, CAP_SLOT_STAT
 
 enum port_state { PORT_EMPTY, PORT_SETTLES, PORT_USED, PORT_LEFT };
 
+/* A driver that waits for what comes, and its memory for that. */
+struct taker {
+	const struct host_driver *driver;
+	void *kept;
+};
+
 struct port {
 	u16 bdf;			/* the port's own */
 	u16 slot;			/* the function behind it: device 0 of its bus */
@@ -36,9 +43,10 @@ struct port {
 	u64 base, size;			/* its window */
 	u8 state;			/* enum port_state */
 	u64 until;			/* TSC: it has settled */
-	u32 bar0;			/* as we have left it: another value, another device */
-	const struct host_driver *driver;	/* whose `kept` this is */
-	void *kept;
+	u32 bar, bar_value;		/* a register as firmware or we have left it: another value, another device */
+	struct taker taker[TAKERS_MAX];
+	u32 takers;
+	const struct taker *used_by;	/* whose device is in it; null: nobody's */
 };
 
 static struct port port[PORTS_MAX];
@@ -95,19 +103,44 @@ void hotplug_find(void)
 		port_add(pci_at(i));
 }
 
-void hotplug_reserve(const struct host_driver *d)
+/* The first register that holds the address of memory. */
+static void remember_bar(struct port *s)
+{
+	for (u32 n = 0; n < PCI_BARS; n++) {
+		s->bar = PCI_BAR0 + 4 * n;
+		s->bar_value = pci_read(s->slot, s->bar, 4);
+		if (s->bar_value & ~15u && !(s->bar_value & 1))
+			return;
+	}
+}
+
+static void reserve(struct port *s, const struct host_driver *d)
+{
+	const struct host_pci *p = function_at(s->slot);
+	struct taker *t = &s->taker[s->takers];
+	bool used = p && p->driver == d;
+
+	/* Of a driver that does not know of leaving: the slot is that one's. */
+	if ((p && p->driver && !p->driver->plug) || s->takers == TAKERS_MAX)
+		return;
+	*t = (struct taker){ d, used ? p->state : d->reserve(s->slot) };
+	if (!t->kept)
+		return;
+	s->takers++;
+	if (used) {
+		s->state = PORT_USED;
+		s->used_by = t;
+	}
+}
+
+void hotplug_reserve(const struct host_driver *const *driver, u32 count)
 {
 	for (u32 i = 0; i < ports; i++) {
-		struct port *s = &port[i];
-		struct host_pci *p = function_at(s->slot);
-
-		s->state = !is_there(s) ? PORT_EMPTY : p && p->driver == d ? PORT_USED : PORT_LEFT;
-		s->bar0 = pci_read(s->slot, PCI_BAR0, 4);
-		s->driver = d;
-		if (p && p->driver && p->driver != d)
-			s->driver = NULL;		/* its driver does not know of leaving: the slot is that one's */
-		else
-			s->kept = s->state == PORT_USED ? p->state : d->reserve(s->slot);
+		port[i].state = is_there(&port[i]) ? PORT_LEFT : PORT_EMPTY;
+		remember_bar(&port[i]);
+		for (u32 k = 0; k < count; k++)
+			if (driver[k]->plug)
+				reserve(&port[i], driver[k]);
 	}
 	if (ports)
 		log_info("pci: %u slots for devices that come and go", ports);
@@ -141,27 +174,38 @@ static void say(const struct port *s, const char *what, const char *why)
 	log_notice("pci: slot %02x:%02x.%u: %s%s", s->bdf >> 8, s->bdf >> 3 & 31, s->bdf & 7, what, why);
 }
 
+static const struct taker *taker_of(const struct port *s, const struct host_pci *p)
+{
+	for (u32 i = 0; i < s->takers; i++)
+		if (driver_matches(s->taker[i].driver, p))
+			return &s->taker[i];
+	return NULL;
+}
+
 static void take(struct port *s)
 {
 	struct host_pci *p = pci_function_came(s->slot, slot_id(s));
+	const struct taker *t = p ? taker_of(s, p) : NULL;
 	u32 command = pci_read(s->bdf, PCI_COMMAND, 2);
 
 	s->state = PORT_LEFT;
-	if (!p || !driver_matches(s->driver, p)) {
+	s->used_by = t;
+	if (!t) {
+		remember_bar(s);
 		say(s, "something came: ", p ? FOREIGN : "there are too many functions");
 		return;
 	}
 	pci_write(s->bdf, PCI_COMMAND, 2, command | PCI_CMD_MEMORY | PCI_CMD_MASTER);
 	place_bars(s, p);
-	s->bar0 = pci_read(s->slot, PCI_BAR0, 4);
-	p->state = s->kept;
-	p->driver = s->driver;		/* which tells of itself from now on, whatever comes of it */
-	if (s->driver->plug(p)) {
-		say(s, s->driver->name, p->why[0] ? p->why : " does not take it");
+	remember_bar(s);
+	p->state = t->kept;
+	p->driver = t->driver;		/* which tells of itself from now on, whatever comes of it */
+	if (t->driver->plug(p)) {
+		say(s, t->driver->name, p->why[0] ? p->why : " does not take it");
 		return;
 	}
 	s->state = PORT_USED;
-	say(s, s->driver->name, " takes what came");
+	say(s, t->driver->name, " takes what came");
 }
 
 /* Whoever put a card into a slot that is switched off wants it on. */
@@ -174,6 +218,12 @@ static void switch_on(const struct port *s)
 		return;
 	say(s, "is switched on", "");
 	pci_write(s->bdf, s->cap + CAP_SLOT_CONTROL, 2, (control & ~(CONTROL_INDICATORS | CONTROL_OFF)) | CONTROL_LIGHTS_ON);
+}
+
+/* Whoever had it has let go. */
+static bool is_free(const struct port *s)
+{
+	return !s->used_by || s->used_by->driver->is_free(s->used_by->kept);
 }
 
 static void look(struct port *s, u64 now)
@@ -198,7 +248,7 @@ static void look(struct port *s, u64 now)
 	case PORT_USED:
 	case PORT_LEFT:
 		/* Also one that was changed for another between two looks: it has no address. */
-		if ((!there || pci_read(s->slot, PCI_BAR0, 4) != s->bar0) && s->driver->is_free(s->kept))
+		if ((!there || pci_read(s->slot, s->bar, 4) != s->bar_value) && is_free(s))
 			s->state = PORT_EMPTY;
 		break;
 	}
@@ -210,7 +260,7 @@ bool hotplug_turn(u64 now)
 		return false;
 	next_look = now + ns_to_ticks(LOOK_NS);
 	for (u32 i = 0; i < ports; i++)
-		if (port[i].driver && port[i].kept)
+		if (port[i].takers)
 			look(&port[i], now);
 	return false;
 }

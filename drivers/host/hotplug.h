@@ -7,8 +7,8 @@
 /* Before the drivers look at functions: find the ports, map their windows (before the seal). */
 void hotplug_find(void);
 
-/* After that: d, which has plug(), gets memory for each slot that no other driver has. */
-void hotplug_reserve(const struct host_driver *d);
+/* After that: those of the drivers that have plug() get memory for each slot that none without has. */
+void hotplug_reserve(const struct host_driver *const *driver, u32 count);
 
 /* Be part of the event loop; one turn of it. */
 void hotplug_start(void);

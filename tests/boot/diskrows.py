@@ -102,18 +102,18 @@ def bad_reads(m, plan):
     shell(m, 'devices', r'nvme: runs|sata2: QEMU HARDDISK, runs')
 
 
-def power_down(m):
+def power_down(m, port=4, device='nv'):
     """The root port's slot loses its power, as when a card is pulled: QEMU takes the device away at once."""
     def config(off):
-        m.monitor(f'o /xw 0xcf8 {0x80002000 | off:#x}')
+        m.monitor(f'o /xw 0xcf8 {0x80000000 | port << 11 | off:#x}')
         return int(re.findall(r'= *(0x[0-9a-f]+)', m.monitor('i /xw 0xcfc'))[-1], 16)
     cap = config(0x34) & 0xfc
     while config(cap) & 0xff != 0x10:
         cap = config(cap) >> 8 & 0xfc
         assert cap, 'the root port has no PCI Express capability'
     control = config(cap + 0x18) & 0xffff
-    m.monitor('device_del nv')
-    m.monitor(f'o /xw 0xcf8 {0x80002000 | cap + 0x18:#x}')
+    m.monitor(f'device_del {device}')
+    m.monitor(f'o /xw 0xcf8 {0x80000000 | port << 11 | cap + 0x18:#x}')
     m.monitor(f'o /xh 0xcfc {control | 0x700:#x}')      # power controller and indicator off
 
 

@@ -46,7 +46,7 @@ class Row:
         self.log = f'{OUT}/log/{self.name.replace("/", "-")}.txt'
 
     def run(self):
-        if self.emulator is Qemu10 and not Qemu10.available():
+        if issubclass(self.emulator, Qemu10) and not Qemu10.available():
             raise Skip('QEMU 10 could not be had here')
         if self.emulator is netlab.QemuTap and os.geteuid():
             raise Skip('a network namespace with a tap needs root')
@@ -216,6 +216,8 @@ def rows(which):
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, volumes.volume, volumes.one, ci=False, name='volume-ide'),
         Row(volumes.QemuNvmeLarge, None, 3, volumes.volume_two, volumes.two, ci=False),
         Row(volumes.QemuNvmeLarge, None, 3, snapshots.snapshot, snapshots.plan, ci=False, name='volume-snapshot'),
+        Row(faultrows.BochsIdeLarge, 'corei7_skylake_x', 3, snapshots.snapshot, snapshots.plan, ci=False, name='volume-snapshot'),
+        Row(faultrows.BochsIdeLarge, 'corei7_skylake_x', 2, faultrows.checked, faultrows.checking, ci=False, name='volume-checked'),
         Row(volumes.QemuCached, None, 3, snapshots.snapshot_cut, snapshots.plan, ci=False),
         Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
         Row(volumes.QemuCached, None, 2, volumes.power_cut, volumes.cutting, ci=False),
@@ -227,12 +229,14 @@ def rows(which):
         # Disks that fail under guests.
         Row(faultrows.Faulty, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-nvme'),
         Row(faultrows.FaultyAhci, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-ahci'),
+        Row(faultrows.FaultyAhci10, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-ahci'),
         Row(faultrows.FaultyVirtio, None, 3, faultrows.faults, faultrows.two, ci=False, name='faults-virtio'),
         Row(faultrows.ReadOnly, None, 3, faultrows.read_only, faultrows.reading, ci=False),
         Row(faultrows.SlowCopies, None, 2, faultrows.import_cut, faultrows.importing, ci=False),
         Row(faultrows.Slow, None, 3, faultrows.fair, faultrows.two, ci=False),
         Row(volumes.QemuNvmeSystem, None, 3, pcguests.volume_moves, pcguests.on_volume, ci=False, memory=2560),
         Row(faultrows.Pulled, None, 3, faultrows.pulled, faultrows.two, ci=False, name='fault-pulled'),
+        Row(faultrows.PulledVirtio, None, 3, faultrows.pulled, faultrows.two, ci=False, name='fault-pulled-virtio'),
     ]
     # Long ones first: two run at a time.
     chosen = [r for r in table if r.ci or which == 'all']

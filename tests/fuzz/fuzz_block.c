@@ -303,19 +303,26 @@ static void make_disk(void)
 	hardware.dma_align = MIN(hardware.dma_align, 512u);
 }
 
+static bool any_busy(void)
+{
+	for (u32 i = 0; i < REQUESTS; i++)
+		if (ask[i].busy)
+			return true;
+	return false;
+}
+
 static void settle(void)
 {
-	for (u32 i = 0; i < 100000; i++) {
+	for (u32 i = 0; i < 10000; i++) {
 		room = SLOTS_MAX;
 		now += NS_PER_S;	/* no limit holds anything back for ever */
 		storage_poll(now);
-		if (!flying_count && !storage_answers)
+		if (!flying_count && !storage_answers && !any_busy())
 			break;
 		while (flying_count)
 			answer(0, DISK_OK);
 	}
-	for (u32 i = 0; i < REQUESTS; i++)
-		MUST(!ask[i].busy);
+	MUST(!any_busy());
 }
 
 static void event(void)

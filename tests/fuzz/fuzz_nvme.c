@@ -3,6 +3,7 @@
 /* A controller that says anything: what it is, what it completes, its registers, at any moment. Each request is answered
  * once, and never before done() may be called. */
 #include "../unit/drivers/host/disk/nvme_fake.h"
+#include "input.h"
 
 #include <stdio.h>
 
@@ -16,20 +17,6 @@ static u8 buffer[16 * 4096] __attribute__((aligned(4096)));
 size_t str_copy(char *to, size_t size, const char *s)
 {
 	return (size_t)snprintf(to, size, "%s", s);
-}
-
-struct input {
-	const u8 *at;
-	size_t left;
-};
-
-static u32 take(struct input *from, u32 bytes)
-{
-	u32 val = 0;
-
-	for (; bytes && from->left; bytes--, from->left--)
-		val = val << 8 | *from->at++;
-	return val;
 }
 
 static void submit(struct input *from)

@@ -72,8 +72,11 @@ static int refuse(struct host_pci *p, struct nvme *n, const char *why)
 static bool nvme_work(void *arg, u64 now)
 {
 	struct nvme *n = arg;
-	bool any = nvme_turn(n, now);
+	bool any;
 
+	if (UNLIKELY(n->state == NVME_DEAD))
+		return false;		/* also one that waits for its first device: it has no function yet */
+	any = nvme_turn(n, now);
 	if (n->state == NVME_DOWN || n->step != STEP_NONE)
 		control_work_by(now + ns_to_ticks(STEP_LOOK_NS));
 	else if (LIKELY(n->state == NVME_RUNS))

@@ -8,6 +8,8 @@
 #include "../virtio/vio.h"
 
 #define VBLK_DEPTH 32u
+#define VBLK_QUEUE_MAX 64u
+#define VBLK_QUEUE_MIN 4u
 #define VBLK_BYTES_MAX (1u << 20)
 #define VBLK_TRIES 2u
 #define VBLK_HEAD_AND_STATUS 2u		/* pieces of a request beside its data */
@@ -45,7 +47,8 @@ struct vblk_slot {
 	bool given;			/* the device has it */
 };
 
-enum vblk_state { VBLK_RUNS, VBLK_RESETS, VBLK_DEAD };
+/* What comes while the machine runs is reset, then asked for its serial number. */
+enum vblk_state { VBLK_RUNS, VBLK_RESETS, VBLK_COMES, VBLK_ASKED, VBLK_DEAD };
 
 struct vblk_disk {
 	struct disk disk;
@@ -60,12 +63,31 @@ struct vblk_disk {
 	u64 until;			/* TSC: a reset must be over */
 	u64 look_next;			/* TSC: of the next look at its status and its size */
 	u64 discard_max, zero_max;	/* sectors */
+	const char *why;		/* VBLK_DEAD: in words */
 };
 
 extern const struct disk_ops vblk_disk_ops;
 
 /* Everything that stands in features and config, into the disk. Null, or why it cannot be used. */
 const char *vblk_read_config(struct vblk_disk *b);
+
+/* Its serial number, as it lies in slot 0's memory now that the device has answered. */
+void vblk_take_id(struct vblk_disk *b);
+
+/* A name that no other has, unless it has one. */
+void vblk_name(struct vblk_disk *b);
+
+/* Hot plug, as struct host_driver says; and a turn of one that comes. virtio_blk_plug.c */
+void *vblk_reserve(u16 bdf);
+int vblk_plug(struct host_pci *p);
+bool vblk_is_free(const void *state);
+void vblk_come_turn(struct vblk_disk *b, u64 now);
+
+/* Memory that device and driver share, for all slots. -E_NOMEM. Boot core. */
+int vblk_get_memory(struct vblk_disk *b);
+
+/* Be part of the event loop: woken by messages of p. -E_NOMEM. Boot core, control core. */
+int vblk_work_add(struct vblk_disk *b, const struct host_pci *p);
 
 /* A chain for the request of slot i, or the device's id (request null). -E_NOSPC: no room. */
 int vblk_put(struct vblk_disk *b, u32 i);

@@ -174,6 +174,7 @@ static void die(struct vblk_disk *b)
 	log_notice("disk %s: it is gone", b->disk.name);
 	pci_set_master(b->vio.pci, false);
 	b->state = VBLK_DEAD;
+	b->why = "it is gone";
 	b->disk.gone = true;
 	for (u32 i = 0; i < VBLK_DEPTH; i++)
 		if (b->slot[i].request)
@@ -327,6 +328,8 @@ bool vblk_turn(struct vblk_disk *b, u64 now)
 		watch(b, now);
 	} else if (b->state == VBLK_RESETS) {
 		poll_reset(b, now);
+	} else if (b->state != VBLK_DEAD) {
+		vblk_come_turn(b, now);
 	} else {
 		for (u32 i = 0; i < VBLK_DEPTH && b->used; i++)
 			if (b->slot[i].request)

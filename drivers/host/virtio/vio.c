@@ -113,33 +113,44 @@ static int negotiate(struct vio *v)
 	return 0;
 }
 
-int vio_open(struct vio *v, struct host_pci *p, u64 wanted)
+static int refuse(const struct vio *v, const char *why)
 {
-	const char *why = "it has no modern virtio interface that can be reached";
+	if (v->common)
+		put8(v->common, STATUS, STATUS_FAILED);
+	str_copy(v->pci->why, sizeof(v->pci->why), why);
+	return -E_NODEV;
+}
 
+int vio_open_begin(struct vio *v, struct host_pci *p, u64 wanted)
+{
 	*v = (struct vio){ .pci = p, .wanted = wanted };
 	pci_set_master(p, false);
 	if (!find_registers(v))
-		goto refuse;
-	why = "it does not reset";
+		return refuse(v, "it has no modern virtio interface that can be reached");
 	put8(v->common, STATUS, 0);
-	for (u32 i = 0; get8(v->common, STATUS); i++) {
+	return 0;
+}
+
+int vio_open_end(struct vio *v)
+{
+	pci_prepare_messages(v->pci);
+	v->vector = v->pci->msix_table ? 0 : NO_VECTOR;
+	if (negotiate(v))
+		return refuse(v, "it does not agree on features");
+	pci_set_master(v->pci, true);
+	return 0;
+}
+
+int vio_open(struct vio *v, struct host_pci *p, u64 wanted)
+{
+	if (vio_open_begin(v, p, wanted))
+		return -E_NODEV;
+	for (u32 i = 0; !vio_reset_done(v); i++) {
 		if (i == RESET_MS)
-			goto refuse;
+			return refuse(v, "it does not reset");
 		wait_us(1000);
 	}
-	pci_prepare_messages(p);
-	v->vector = p->msix_table ? 0 : NO_VECTOR;
-	why = "it does not agree on features";
-	if (negotiate(v))
-		goto refuse;
-	pci_set_master(p, true);
-	return 0;
-refuse:
-	if (v->common)
-		put8(v->common, STATUS, STATUS_FAILED);
-	str_copy(p->why, sizeof(p->why), why);
-	return -E_NODEV;
+	return vio_open_end(v);
 }
 
 /* Tell the device where the ring is. The size that it once agreed to must still do. */
@@ -164,32 +175,59 @@ static int program_queue(struct vio_queue *q)
 	return 0;
 }
 
-int vio_queue_open(struct vio *v, struct vio_queue *q, u16 index, u16 max, u16 pieces)
+/* How many entries the device and we have room for; 0: it has no such queue, or its number makes no sense. */
+static u16 agree_size(const struct vio *v, u16 index, u16 max)
 {
-	u64 table;
 	u16 size;
-	u8 *page;
 
-	assert(max && max <= VIO_QUEUE_MAX && !(max & (max - 1)));
 	put16(v->common, QUEUE_SELECT, index);
 	size = get16(v->common, QUEUE_SIZE);	/* once: it could say another number each time */
 	size = MIN(size, max);
-	if (!size || size & (size - 1))
-		return -E_NODEV;
-	page = pool_alloc(3, POOL_OTHER);
-	*q = (struct vio_queue){ .v = v, .index = index, .size = size, .desc = (void *)page,
-		.avail = (void *)(page + PAGE_SIZE), .used = page + 2 * PAGE_SIZE };
+	return size & (size - 1) ? 0 : size;
+}
+
+int vio_queue_reserve(struct vio_queue *q, u16 room, u16 pieces)
+{
+	u64 table = (u64)room * pieces * sizeof(struct vio_desc);
+	u8 *page = pool_alloc(3, POOL_OTHER);
+
+	*q = (struct vio_queue){ .room = room, .desc = (void *)page, .avail = (void *)(page + PAGE_SIZE),
+		.used = page + 2 * PAGE_SIZE };
 	if (!page)
 		return -E_NOMEM;
-	if (pieces && v->features & VIO_F_INDIRECT) {
-		table = (u64)size * pieces * sizeof(struct vio_desc);
-		q->table = pool_alloc(ALIGN_UP(table, PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
-		q->table_pieces = pieces;
-		if (!q->table)
-			return -E_NOMEM;
-	}
+	if (!pieces)
+		return 0;
+	q->room_table = pool_alloc(ALIGN_UP(table, PAGE_SIZE) / PAGE_SIZE, POOL_OTHER);
+	q->room_pieces = pieces;
+	return q->room_table ? 0 : -E_NOMEM;
+}
+
+int vio_queue_setup(struct vio *v, struct vio_queue *q, u16 index)
+{
+	bool tables = v->features & VIO_F_INDIRECT && q->room_table;
+
+	q->v = v;
+	q->index = index;
+	q->size = agree_size(v, index, q->room);
+	if (!q->size)
+		return -E_NODEV;
+	q->table = tables ? q->room_table : NULL;
+	q->table_pieces = tables ? q->room_pieces : 0;
 	vio_queue_clear(q);
 	return program_queue(q);
+}
+
+int vio_queue_open(struct vio *v, struct vio_queue *q, u16 index, u16 max, u16 pieces)
+{
+	u16 size;
+	int ret;
+
+	assert(max && max <= VIO_QUEUE_MAX && !(max & (max - 1)));
+	size = agree_size(v, index, max);
+	if (!size)
+		return -E_NODEV;
+	ret = vio_queue_reserve(q, size, v->features & VIO_F_INDIRECT ? pieces : 0);
+	return ret ? ret : vio_queue_setup(v, q, index);
 }
 
 void vio_ready(struct vio *v)
@@ -224,7 +262,8 @@ enum vio_health vio_health(const struct vio *v)
 {
 	u8 status = get8(v->common, STATUS);
 
-	if (status == 0xff)
+	/* What was pulled out reads as ones in its config space; its registers read as anything. */
+	if (status == 0xff || (pci_read(v->pci->bdf, PCI_ID, 4) & 0xffff) == 0xffff)
 		return VIO_GONE;
 	return status & STATUS_NEEDS_RESET || !(status & STATUS_READY) ? VIO_NEEDS_RESET : VIO_WELL;
 }

@@ -52,6 +52,8 @@ struct vio_queue {
 	u8 *used;			/* flags, index, ring of (id, len), avail_event */
 	struct vio_desc *table;		/* indirect tables, one for each descriptor; null: not agreed on */
 	u16 table_pieces;
+	u16 room, room_pieces;		/* what there is memory for, whatever the device agrees to */
+	struct vio_desc *room_table;
 	volatile u16 *bell;
 	u16 next[VIO_QUEUE_MAX];	/* our own: what lies in desc[] the device could change */
 	struct vio_chain chain[VIO_QUEUE_MAX];
@@ -61,10 +63,20 @@ struct vio_queue {
  * where offered). Queues come next, then vio_ready(). Boot core; waits at most a second. 0, or -E_NODEV: p->why says it. */
 int vio_open(struct vio *v, struct host_pci *p, u64 wanted);
 
+/* The same in two steps that do not wait, for a device that comes while the machine runs: between them vio_reset_done() must
+ * have said yes. Control core. */
+int vio_open_begin(struct vio *v, struct host_pci *p, u64 wanted);
+int vio_open_end(struct vio *v);
+
 /* Memory for a queue of at most max entries (a power of two, at most VIO_QUEUE_MAX; the device may want fewer), and tell the
  * device. pieces: of an indirect table (0: none), used where the device agreed. v stays put. Boot core. 0; -E_NOMEM;
  * -E_NODEV: the device has no such queue, or its numbers make no sense. */
 int vio_queue_open(struct vio *v, struct vio_queue *q, u16 index, u16 max, u16 pieces);
+
+/* The same in two steps: memory (boot core; -E_NOMEM), which may serve one device after the other; then, control core too,
+ * the queue of this device, as large as both have room for, empty (-E_NODEV). */
+int vio_queue_reserve(struct vio_queue *q, u16 room, u16 pieces);
+int vio_queue_setup(struct vio *v, struct vio_queue *q, u16 index);
 
 /* Everything is set: the device may begin. */
 void vio_ready(struct vio *v);

@@ -18,7 +18,8 @@ struct timebase timebase = { .tsc_hz = 1000000000 };
 static struct fake_function *port, *card;
 static u64 now = 1ul << 50;
 static struct { u32 plugs, reserves; bool free, refuses; u64 bar; struct host_pci *p; } drv;
-static u8 kept;
+static struct { u32 plugs, reserves; bool free; } second;	/* another driver */
+static u8 kept, kept_second;
 
 void log_write(enum log_level level, const char *fmt, ...)
 {
@@ -62,9 +63,35 @@ static bool is_free(const void *state)
 static const struct host_driver driver = { .name = "disk", .class_code = 0x010802, .class_mask = 0xffffff, .reserve = reserve,
 	.plug = plug, .is_free = is_free };
 
+static void *reserve_second(u16 bdf)
+{
+	second.reserves++;
+	return &kept_second;
+}
+
+static int plug_second(struct host_pci *p)
+{
+	assert_ptr_equal(p->state, &kept_second);
+	assert_true(second.free);
+	second.plugs++;
+	second.free = false;
+	return 0;
+}
+
+static bool is_free_second(const void *state)
+{
+	assert_ptr_equal(state, &kept_second);
+	return second.free;
+}
+
+static const struct host_driver other = { .name = "other" };
+static const struct host_driver driver_second = { .name = "second", .class_code = 0x010000, .class_mask = 0xffffff,
+	.reserve = reserve_second, .plug = plug_second, .is_free = is_free_second };
+static const struct host_driver *const all[] = { &other, &driver, &driver_second };
+
 bool driver_matches(const struct host_driver *d, const struct host_pci *p)
 {
-	return d == &driver && p->class_rev >> 8 == d->class_code;
+	return d->class_mask && p->class_rev >> 8 == d->class_code;
 }
 
 /* A port with power on; slot empty. */
@@ -74,7 +101,8 @@ static int fresh(void **state)
 
 	fake_pci_init();
 	memset(&drv, 0, sizeof(drv));
-	drv.free = true;
+	memset(&second, 0, sizeof(second));
+	drv.free = second.free = true;
 	port = fake_add(PORT_BDF, 0x8086, 0x3420, 0x060400);
 	fake_put(port, PCI_HEADER, 1, 1);
 	fake_put(port, PCI_BUSES + 1, 1, 5);
@@ -94,7 +122,7 @@ static int fresh(void **state)
 	pci_init(&no_acpi);
 	assert_int_equal(pci_count(), 1);
 	hotplug_find();
-	hotplug_reserve(&driver);
+	hotplug_reserve(all, ARRAY_COUNT(all));
 	return 0;
 }
 
@@ -228,7 +256,7 @@ static void too_large(void **state)
 	pci_init(&no_acpi);
 	hotplug_find();
 	drv.plugs = 0;
-	hotplug_reserve(&driver);
+	hotplug_reserve(all, ARRAY_COUNT(all));
 	looks(20);
 	assert_int_equal(drv.plugs, 0);
 }
@@ -236,23 +264,90 @@ static void too_large(void **state)
 /* Whose driver knows nothing of leaving keeps its slot for ever. */
 static void of_another_driver(void **state)
 {
-	static const struct host_driver other = { .name = "other" };
 	static const struct boot_acpi no_acpi;
 
 	card->gone = false;
 	pci_init(&no_acpi);
 	assert_int_equal(pci_count(), 2);
 	pci_at(1)->driver = &other;
-	drv.reserves = 0;
+	drv.reserves = second.reserves = 0;
 	hotplug_find();
-	hotplug_reserve(&driver);
-	assert_int_equal(drv.reserves, 0);
+	hotplug_reserve(all, ARRAY_COUNT(all));
+	assert_int_equal(drv.reserves + second.reserves, 0);
 	card->gone = true;
 	looks(5);
 	card->gone = false;
 	power_up_again();
 	looks(20);
 	assert_int_equal(drv.plugs, 0);
+}
+
+/* One device, then one of another driver's, whose first BAR is not register 0, and the first again: each has its own memory, and is
+ * asked for it alone. */
+static void of_two_drivers(void **state)
+{
+	card->gone = false;
+	looks(6);
+	assert_int_equal(drv.plugs, 1);
+	card->gone = true;
+	drv.free = true;
+	looks(2);
+	fake_put(card, PCI_CLASS_REV, 4, 0x01000001);
+	fake_bar(card, 0, 0, 0);
+	fake_bar(card, 1, 0, 0);
+	fake_bar(card, 2, 4, 0xfffff000);
+	fake_bar(card, 3, 0, 0xffffffff);
+	fake_put(card, PCI_COMMAND, 2, 0);
+	card->gone = false;
+	looks(6);
+	assert_int_equal(second.plugs, 1);
+	assert_int_equal(fake_get(card, PCI_BAR0 + 8, 4), WINDOW | 4);
+	fake_put(card, PCI_BAR0 + 8, 4, 4);		/* changed for another between two looks */
+	looks(6);
+	assert_int_equal(second.plugs, 1);		/* its driver has not let go */
+	second.free = true;
+	looks(6);
+	assert_int_equal(second.plugs, 2);
+	card->gone = true;
+	second.free = true;
+	looks(2);
+	fake_put(card, PCI_CLASS_REV, 4, 0x01080201);
+	fake_bar(card, 0, 4, 0xffffc000);
+	fake_bar(card, 1, 0, 0xffffffff);
+	card->gone = false;
+	looks(6);
+	assert_int_equal(drv.plugs, 2);
+	assert_int_equal(second.plugs, 2);
+	assert_int_equal(drv.reserves + second.reserves, 2);
+}
+
+/* Was there at boot: its driver's memory is what probe() made; the other driver waits for what may follow. */
+static void there_at_boot(void **state)
+{
+	static const struct boot_acpi no_acpi;
+
+	card->gone = false;
+	fake_put(card, PCI_BAR0, 4, WINDOW | 4);
+	pci_init(&no_acpi);
+	pci_at(1)->driver = &driver_second;
+	pci_at(1)->state = &kept_second;
+	second.free = false;
+	drv.reserves = second.reserves = 0;
+	hotplug_find();
+	hotplug_reserve(all, ARRAY_COUNT(all));
+	assert_int_equal(drv.reserves, 1);
+	assert_int_equal(second.reserves, 0);
+	looks(10);
+	assert_int_equal(drv.plugs + second.plugs, 0);
+	card->gone = true;
+	looks(2);
+	card->gone = false;
+	power_up_again();
+	looks(10);
+	assert_int_equal(drv.plugs, 0);			/* the first has not let go */
+	second.free = true;
+	looks(10);
+	assert_int_equal(drv.plugs, 1);
 }
 
 #define T(test) cmocka_unit_test_setup(test, fresh)
@@ -262,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(comes_and_goes), T(changed_quickly), T(given_up_is_not_taken_again), T(refused), T(leaves_alone),
 		T(switches_the_slot_on), T(too_large), T(of_another_driver),
+		T(of_two_drivers), T(there_at_boot),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

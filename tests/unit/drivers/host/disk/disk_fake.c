@@ -13,6 +13,7 @@ bool fake_refuse_disks, fake_master, fake_absent;
 struct host_pci fake_function;
 u8 fake_registers[FAKE_REGISTERS] __attribute__((aligned(4096)));
 u64 now, fake_pages_left;
+struct control_work fake_work;
 void (*fake_wait)(void);
 struct core_public core_table[CORES_LIMIT];
 u32 control_core;
@@ -112,6 +113,7 @@ void wait_us(u32 us)
 
 int control_work_add(const struct control_work *w)
 {
+	fake_work = *w;
 	return 0;
 }
 

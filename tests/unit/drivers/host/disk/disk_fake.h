@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include <hv/control_work.h>
 #include <hv/disk.h>
 #include <hv/lib.h>
 #include <hv/pci.h>
@@ -30,6 +31,7 @@ extern struct host_pci fake_function;
 extern u8 fake_registers[FAKE_REGISTERS];
 extern u64 now;					/* TSC, a nanosecond a tick */
 extern void (*fake_wait)(void);			/* what the hardware does while a driver waits */
+extern struct control_work fake_work;		/* the last one that was added */
 extern u64 fake_pages_left;			/* of the pool */
 
 /* Begin anew; what the pool gave is taken back. */

@@ -434,6 +434,7 @@ static void reserved(void **state)
 
 	assert_non_null(n);
 	assert_true(nvme_driver.is_free(n));
+	assert_false(fake_work.poll(n, now));		/* an empty slot has its turns, too */
 	fake_function.state = n;
 	nvme = n;
 	hc_power_on();

@@ -40,6 +40,7 @@ enum vio_health vio_health(const struct vio *v) { return health; }
 void vio_reset_begin(struct vio *v) { resets++; seen = 0; }
 bool vio_reset_done(const struct vio *v) { return reset_obeyed; }
 void vio_ready(struct vio *v) { }
+void vblk_come_turn(struct vblk_disk *d, u64 at) { fail(); }
 
 u64 vio_config_get(const struct vio *v, u32 off, u32 size)
 {

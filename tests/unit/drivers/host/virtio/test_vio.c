@@ -125,6 +125,52 @@ static void nonsense_is_refused(void **state)
 	assert_int_equal(vio_queue_open(&v, &q, 0, 64, 0), -E_NODEV);
 }
 
+/* As one that comes while the machine runs: its reset takes a while, nothing waits; the memory serves one device after the other,
+ * which may have room for less or more than the one before, know tables or not. */
+static void a_device_that_comes(void **state)
+{
+	struct vio_desc *table;
+	u16 *avail;
+
+	assert_int_equal(vio_queue_reserve(&q, 32, 3), 0);
+	table = q.room_table;
+	avail = q.avail;
+	assert_non_null(table);
+	fake_mmio[0x14] = 4;
+	fake_waited_us = 0;
+	assert_int_equal(vio_open_begin(&v, &pci, VIO_F_INDIRECT), 0);
+	assert_int_equal(fake_mmio[0x14], 0);
+	fake_mmio[0x14] = 4;
+	assert_false(vio_reset_done(&v));
+	fake_mmio[0x14] = 0;
+	assert_true(vio_reset_done(&v));
+	assert_int_equal(vio_open_end(&v), 0);
+	assert_int_equal(vio_queue_setup(&v, &q, 1), 0);
+	assert_int_equal(q.size, 32);
+	assert_null(q.table);			/* it does not know them */
+	assert_int_equal(q.table_pieces, 0);
+	*reg16(0x1c) = 0;
+	*reg16(0x18) = 16;
+	*reg16(0x06) = 1u << 12;
+	assert_int_equal(vio_open_begin(&v, &pci, VIO_F_INDIRECT), 0);
+	assert_int_equal(vio_open_end(&v), 0);
+	assert_int_equal(vio_queue_setup(&v, &q, 1), 0);
+	assert_int_equal(q.size, 16);
+	assert_ptr_equal(q.table, table);
+	assert_int_equal(q.table_pieces, 3);
+	assert_ptr_equal(q.avail, avail);
+	assert_int_equal(q.free_count, 16);
+	*reg16(0x1c) = 0;
+	*reg16(0x18) = 24;
+	assert_int_equal(vio_queue_setup(&v, &q, 1), -E_NODEV);
+	*reg16(0x18) = 256;
+	assert_int_equal(vio_queue_setup(&v, &q, 1), 0);
+	assert_int_equal(q.size, 32);
+	assert_int_equal(fake_waited_us, 0);
+	f->gone = true;				/* whatever its registers read as */
+	assert_int_equal(vio_health(&v), VIO_GONE);
+}
+
 static void config_fields_stay_inside(void **state)
 {
 	assert_int_equal(vio_open(&v, &pci, 0), 0);
@@ -301,6 +347,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_device_is_opened_and_restarted, fresh),
 		cmocka_unit_test_setup(nonsense_is_refused, fresh),
+		cmocka_unit_test_setup(a_device_that_comes, fresh),
 		cmocka_unit_test_setup(config_fields_stay_inside, fresh),
 		cmocka_unit_test_setup(chains_come_back_in_any_order, fresh),
 		cmocka_unit_test_setup(a_full_ring_says_so, fresh),
