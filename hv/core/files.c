@@ -8,7 +8,10 @@
 
 #include "build.h"
 
+#define COPY_STEP (32 * KiB)
+
 static struct stored_file files[FILES_MAX];
+void (*files_breathe)(void);
 
 /* One part of a path, as any file system would take it. */
 static bool is_name(const char *name)
@@ -88,12 +91,30 @@ static const char *refusal(const char *name, u64 total, u16 *status)
 	return image && image->status != IMAGE_ABSENT ? "a file of this name was loaded when the machine started" : NULL;
 }
 
-struct stored_file *file_begin(const char *name, u64 total, u64 now, const char **why, u16 *status)
+/* RAM in one piece, which the control core sees. 0: there is none. */
+static u64 take(u64 room)
+{
+	u64 base = ram_take(room);
+
+	if (base && host_map_file(base, room, true)) {
+		ram_give(base, room);
+		return 0;
+	}
+	return base;
+}
+
+static void give(u64 base, u64 room)
+{
+	host_map_file(base, room, false);
+	ram_give(base, room);
+}
+
+static struct stored_file *begin(const char *name, u64 total, u64 room, u64 now, const char **why, u16 *status)
 {
 	struct stored_file *f = free_place();
-	u64 room = ALIGN_UP(total, BLOCK_SIZE), base;
+	u64 base;
 
-	*why = refusal(name, total, status);
+	*why = refusal(name, room, status);
 	if (*why)
 		return NULL;
 	*status = 507;
@@ -101,16 +122,23 @@ struct stored_file *file_begin(const char *name, u64 total, u64 now, const char 
 	if (!f)
 		return NULL;
 	*why = "no RAM is left for it that no guest has, in one piece";
-	base = ram_take(room);
+	room = ALIGN_UP(room, BLOCK_SIZE);
+	base = take(room);
 	if (!base)
 		return NULL;
-	if (host_map_file(base, room, true)) {
-		ram_give(base, room);
-		return NULL;
-	}
 	*f = (struct stored_file){ .base = base, .room = room, .total = total, .touched = now, .open = true };
 	str_copy(f->name, sizeof(f->name), name);
 	return f;
+}
+
+struct stored_file *file_begin(const char *name, u64 total, u64 now, const char **why, u16 *status)
+{
+	return begin(name, total, total, now, why, status);
+}
+
+struct stored_file *file_begin_open(const char *name, u64 now, const char **why, u16 *status)
+{
+	return begin(name, 0, BLOCK_SIZE, now, why, status);
 }
 
 static u8 *bytes_of(const struct stored_file *f)
@@ -118,9 +146,45 @@ static u8 *bytes_of(const struct stored_file *f)
 	return (u8 *)(size_t)host_file_ptr(f->base);
 }
 
+/* To where there is room for `need` bytes: twice as much as now, or else a little more than it takes. */
+static bool move(struct stored_file *f, u64 need)
+{
+	u64 room = ALIGN_UP(MIN(MAX(need, 2 * f->room), FILE_SIZE_MAX), BLOCK_SIZE), base;
+
+	if (need > FILE_SIZE_MAX)
+		return false;
+	base = take(room);
+	if (!base) {
+		room = ALIGN_UP(need + need / 8, BLOCK_SIZE);
+		base = take(room);
+	}
+	if (!base)
+		return false;
+	for (u64 at = 0; at < f->size; at += COPY_STEP) {
+		memcpy((u8 *)(size_t)host_file_ptr(base) + at, bytes_of(f) + at, MIN(COPY_STEP, f->size - at));
+		if (files_breathe)
+			files_breathe();
+	}
+	give(f->base, f->room);
+	f->base = base;
+	f->room = room;
+	return true;
+}
+
+void file_close(struct stored_file *f)
+{
+	u64 used = MAX(ALIGN_UP(f->size, BLOCK_SIZE), BLOCK_SIZE);
+
+	f->total = f->size;
+	if (used == f->room)
+		return;
+	give(f->base + used, f->room - used);
+	f->room = used;
+}
+
 bool file_append(struct stored_file *f, const void *bytes, size_t n, u64 now)
 {
-	if (n > f->total - f->size)
+	if (f->total ? n > f->total - f->size : n > f->room - f->size && !move(f, f->size + n))
 		return false;
 	memcpy(bytes_of(f) + f->size, bytes, n);
 	f->size += n;
@@ -150,8 +214,7 @@ void file_drop(struct stored_file *f)
 
 	if (image)
 		*image = (struct facts_image){ .name = "", .status = IMAGE_ABSENT };
-	host_map_file(f->base, f->room, false);
-	ram_give(f->base, f->room);
+	give(f->base, f->room);
 	memset(f, 0, sizeof(*f));
 }
 

@@ -15,6 +15,8 @@
 #define SLOW_BURST 4u			/* slow hashes for strangers at once, and how many more a second */
 #define SLOW_BURST_NEAR 8u		/* the same for the last administrator's address, which others may share */
 #define SLOW_A_SECOND 2ul
+#define SLOW_SHARE 2ul			/* but where a hash takes long, all of a bucket's may take this part of the time ... */
+#define SLOW_BURST_S 2ul		/* ... and so long at once, if that is more than one beside the newcomers' */
 #define SLOW_NEWCOMERS 2u		/* of the strangers' are for who has not failed of late */
 
 const char *const role_word[ROLES] = { "none", "viewer", "operator", "admin" };
@@ -341,13 +343,14 @@ const char *accounts_enrol(const char *code, const char *name, const char *passw
 static bool may_hash(struct account_caller by, u64 now)
 {
 	struct account_bucket *b = &accounts.slow[by.near];
-	u64 gained = ticks_to_ns(now - b->at) * SLOW_A_SECOND / NS_PER_S;
-	u32 most = by.near ? SLOW_BURST_NEAR : SLOW_BURST;
+	u64 each = MAX(timebase.tsc_hz / SLOW_A_SECOND, accounts.hash_ticks * SLOW_SHARE);
+	u64 gained = (now - b->at) / each;
+	u64 at_once = SLOW_BURST_S * timebase.tsc_hz / MAX(accounts.hash_ticks, 1ul);
+	u64 most = MIN(by.near ? SLOW_BURST_NEAR : SLOW_BURST, MAX(at_once, SLOW_NEWCOMERS + 1ul));
 
-	if (gained) {
-		b->left = (u32)MIN(b->left + gained, (u64)most);
+	b->left = (u32)MIN(b->left + gained, most);
+	if (gained)
 		b->at = now;
-	}
 	if (b->left <= (!by.near && attempts_suspect(by.source, now) ? SLOW_NEWCOMERS : 0))
 		return false;
 	b->left--;
@@ -371,12 +374,15 @@ const char *accounts_login(const char *name, const char *password, struct accoun
 	struct account *u = find_user(name);
 	u8 hash[32];
 	bool right;
+	u64 begun;
 
 	*status = 429;
 	if ((!by.near && attempts_locked(name, by.source, now)) || !may_hash(by, now))
 		return "too many attempts: wait, then try again";
+	begun = web_now();
 	tls_slow_hash(password, strlen(password), u ? u->salt : nobody, sizeof(nobody), u ? u->rounds : accounts_rounds,
 		hash);
+	accounts.hash_ticks = web_now() - begun;
 	u = find_user(name);		/* it may be gone, or another */
 	right = u && tls_same(hash, u->hash, sizeof(hash));
 	*status = 401;

@@ -47,6 +47,7 @@ struct accounts {
 	u32 code_failures;
 	u64 code_locked;
 	struct account_bucket slow[2];	/* of strangers; of the last administrator's address */
+	u64 hash_ticks;			/* how long the last slow hash took, with what else was done meanwhile */
 };
 extern struct accounts accounts;
 extern u32 accounts_rounds;		/* of PBKDF2, for passwords from now on */

@@ -67,7 +67,8 @@ void answer_problem_begin(struct answer *a, u16 status, const char *member, cons
 
 void answer_tag(struct answer *a, u64 tag)
 {
-	out_print(&a->head, "etag: \"%016lx\"\r\n", tag);
+	fmt_print(a->etag, sizeof(a->etag), "\"%016lx\"", tag);
+	out_print(&a->head, "etag: %s\r\n", a->etag);
 }
 
 bool answer_read_tag(const char *text, u64 *tag)
@@ -175,15 +176,21 @@ static bool send(struct answer *a)
 {
 	char text[HEAD_MAX], status[64];
 	bool has_body = a->status != 204 && a->status != 304;
+	u64 first = 0, n;
 	struct out head;
 
 	if (a->body.cut)
 		answer_problem(a, 500, NULL, "the answer is larger than it can be");
+	n = a->file ? a->file_length : a->body.at;
+	if (a->ranges && a->status == 200 && !answer_part(a, n, &first, &n)) {
+		a->file = NULL;
+		n = a->body.at;
+	}
 	out_init(&head, text, sizeof(text));
 	fmt_print(status, sizeof(status), "%u %s", a->status, http_reason(a->status));
 	put_status(&head, status, a->is_file);
 	if (has_body)
-		out_print(&head, "content-type: %s\r\ncontent-length: %lu\r\n", a->type, a->file ? a->file_length : a->body.at);
+		out_print(&head, "content-type: %s\r\ncontent-length: %lu\r\n", a->type, n);
 	if (a->c->last || !a->r->keep_alive)
 		out_text(&head, "connection: close\r\n");
 	out_bytes(&head, a->head.to, a->head.at);
@@ -191,13 +198,13 @@ static bool send(struct answer *a)
 	if (a->r->method == HTTP_HEAD)
 		has_body = false;
 	assert(!head.cut);
-	if (!conn_room(a->c, head.at + (has_body ? a->body.at : 0)))
+	if (!conn_room(a->c, head.at + (has_body && !a->file ? n : 0)))
 		return false;
 	conn_put(a->c, text, head.at);
 	if (has_body && a->file)
-		conn_put_file(a->c, a->file, a->file_length);
+		conn_put_file(a->c, a->file + first, (u32)n);
 	else if (has_body)
-		conn_put(a->c, a->body.to, a->body.at);
+		conn_put(a->c, a->body.to + first, n);
 	return true;
 }
 
@@ -206,6 +213,10 @@ bool answer_begin_stream(struct answer *a, const struct stream_ops *ops, const c
 	char text[HEAD_MAX];
 	struct out head;
 
+	if (a->r->method == HTTP_HEAD) {
+		answer_problem(a, 405, NULL, "this address has no HEAD: what it gives has no end");
+		return false;
+	}
 	out_init(&head, text, sizeof(text));
 	put_status(&head, status_line, false);
 	if (type)

@@ -27,6 +27,8 @@ struct answer {
 	const u8 *file;			/* instead of the body: bytes of the image itself */
 	u32 file_length;
 	bool is_file;			/* a browser may keep it, and asks by its ETag whether it is still right */
+	bool ranges;			/* a part of the body may be asked for */
+	char etag[48];			/* as answer_tag() has put it, or "" */
 	bool raw;			/* the handler has put everything by itself (a stream begins) */
 	bool only_looks;		/* nothing could change: no record of the audit log */
 	struct ticket *ticket;		/* the answer comes later */
@@ -67,6 +69,14 @@ void answer_problem_begin(struct answer *a, u16 status, const char *member, cons
 /* The version of what is answered, as ETag; and the one in an If-Match or If-None-Match: false: it is none of ours. */
 void answer_tag(struct answer *a, u64 tag);
 bool answer_read_tag(const char *text, u64 *tag);
+
+/* answer_range.c: which bytes of an answer's `length`; text is the header Range. Pure. */
+enum range_kind { RANGE_WHOLE, RANGE_PART, RANGE_NONE };
+enum range_kind range_of(const char *text, u64 length, u64 *first, u64 *n);
+
+/* The part that the request asks for, whole without a Range (or with one of another version, If-Range): status and head say so.
+ * false: there is no such part, which is answered (416). */
+bool answer_part(struct answer *a, u64 length, u64 *first, u64 *n);
 
 /* The client knows this version already: 304 is answered. */
 bool answer_unchanged(struct answer *a, u64 tag);

@@ -184,23 +184,51 @@ static void end(struct web_conn *c)
 
 static const struct stream_ops ops = { .more = more, .take = take, .end = end };
 
-void api_console(struct answer *a)
+/* ?port= or ?firmware= of a guest onto the connection. Null: said that there is none. */
+static struct guest *choose_port(struct answer *a)
 {
 	struct guest *g = answer_guest(a);
-	u64 port = 0, firmware = 0, notes = 0;
+	u64 port = 0, firmware = 0;
 
 	if (!g)
-		return;
+		return NULL;
 	if (!http_query_number(a->r, "port", g->port_count, &port)) {
 		answer_problem(a, 404, "port", "port: 0, the console, to %u", g->port_count);
-		return;
+		return NULL;
 	}
 	if (!http_query_number(a->r, "firmware", 1, &firmware) || (firmware && !g->firmware_log)) {
 		answer_problem(a, 404, "firmware", "firmware: 1 where the guest's firmware keeps a log");
-		return;
+		return NULL;
 	}
-	http_query_number(a->r, "notes", 1, &notes);
 	a->c->stream_port = firmware ? PORT_FIRMWARE : (u32)port;
+	return g;
+}
+
+/* All that is kept of it, at once: it is at most a quarter of an answer. */
+void api_record(struct answer *a)
+{
+	struct guest *g = choose_port(a);
+	u8 bytes[PIECE];
+	u64 at = 0;
+	size_t n;
+
+	if (!g)
+		return;
+	a->type = "application/octet-stream";
+	a->ranges = true;
+	while ((n = console_ring_read(record_of(a->c, g), &at, bytes, sizeof(bytes))))
+		out_bytes(&a->body, bytes, n);
+	answer_unchanged(a, (u64)life_of(g)->starts << 48 ^ at);
+}
+
+void api_console(struct answer *a)
+{
+	struct guest *g = choose_port(a);
+	u64 notes = 0;
+
+	if (!g)
+		return;
+	http_query_number(a->r, "notes", 1, &notes);
 	memset(a->c->stream_at, 0, sizeof(a->c->stream_at));
 	a->c->stream_at[AT_NOTES] = notes;
 	if (ws_stream_begin(a, &ops, g))

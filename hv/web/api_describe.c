@@ -7,13 +7,19 @@
 #include <hv/lib.h>
 #include <hv/machine.h>
 
-/* "/v1/guests/{name}/start": a * is a name. */
+static const char *const parts[ANSWER_PARAMETERS] = { "name", "file" };	/* what a * is called, the first, the second */
+
+/* "/v1/guests/{name}/start" */
 static void path_text(const char *path, char *to, size_t size)
 {
 	size_t at = 0;
+	u32 n = 0;
 
 	for (; *path && at + 8 < size; path++)
-		at += (size_t)fmt_print(to + at, size - at, *path == '*' ? "{name}" : "%c", *path);
+		if (*path == '*')
+			at += (size_t)fmt_print(to + at, size - at, "{%s}", parts[n++]);
+		else
+			to[at++] = *path;
 	to[at] = 0;
 }
 
@@ -97,10 +103,11 @@ static void put_parameter(struct out *o, const char *name, size_t n, const char 
 static void put_parameters(struct out *o, const struct api_route *r)
 {
 	const char *end;
+	u32 n = 0;
 
 	json_open(o, "parameters", '[');
-	if (strchr(r->path, '*'))
-		put_parameter(o, "name", 4, "path", true, "s");
+	for (const char *star = r->path; (star = strchr(star, '*')); star++, n++)
+		put_parameter(o, parts[n], strlen(parts[n]), "path", true, "s");
 	for (const char *at = r->parameters ? r->parameters : ""; *at; at = end + (*end == ' ')) {
 		const char *colon = strchr(at, ':');
 		bool must = *at == '!', head = colon[1] == 'h';

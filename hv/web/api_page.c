@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The web page: / and what it loads. Every browser takes gzip, so nothing else is kept. */
+/* The web page: / and what it loads. Every browser takes gzip, so what is larger than a packet is kept that way only. */
 #include "answer.h"
 #include "page.h"
 #include "web_int.h"
@@ -20,11 +20,14 @@ static void put_file(struct answer *a, const struct page_file *f)
 	out_print(&a->head, "etag: %s\r\n", f->etag);
 	a->type = f->type;
 	a->is_file = true;
+	a->ranges = true;
+	str_copy(a->etag, sizeof(a->etag), f->etag);
 	if (names(a->r->match, f->etag)) {
 		a->status = 304;
 		return;
 	}
-	out_text(&a->head, "content-encoding: gzip\r\n");
+	if (f->packed)
+		out_text(&a->head, "content-encoding: gzip\r\n");
 	a->file = f->bytes;
 	a->file_length = f->length;
 }

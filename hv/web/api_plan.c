@@ -26,6 +26,7 @@ void api_plan(struct answer *a)
 	if (answer_unchanged(a, api_plan_tag()))
 		return;
 	a->type = "application/toml";
+	a->ranges = true;
 	resolved_plan_show(machine_plan, machine_resolved, put_text, &a->body);
 }
 

@@ -42,6 +42,7 @@ struct web_conn {
 	struct wire wire;
 	enum conn_state state;
 	u64 born, deadline;		/* TSC */
+	bool late;			/* at the last step the deadline was over already */
 	u64 request_at;			/* TSC of the first byte of the request under way; 0: none */
 	u32 requests;
 	bool known;			/* a request of it was somebody's with an account: it is pushed out last */
@@ -71,7 +72,7 @@ struct web_conn {
 	u64 stream_beat, stream_heard;	/* TSC of the last sign of life from here; of the last bytes from there */
 	void *stream_own;		/* the stream's, which frees it in end() */
 	bool eager;			/* it has more to do at once, though nothing was put */
-	char stream_name[32];
+	char stream_name[32], stream_path[64];
 	struct ws_reader ws;
 	struct identity who;		/* of a stream: it ends when they may no longer do this; of a request that waits */
 };

@@ -17,10 +17,10 @@ static const struct field fields[] = {
 	FIELD("x-csrf-token", csrf), FIELD("origin", origin), FIELD("upgrade", upgrade), FIELD("sec-websocket-key",
 		ws_key),
 	FIELD("sec-websocket-version", ws_version), FIELD("if-none-match", match), FIELD("last-event-id", last_event),
-	FIELD("accept", accept), { "content-length", 0, 0 }, { "transfer-encoding", 0, 0 }, { "content-encoding", 0,
+	FIELD("accept", accept), { "content-length", 0, 0 }, FIELD("transfer-encoding", coding), { "content-encoding", 0,
 		0 },
 	{ "expect", 0, 0 }, FIELD("if-match", if_match), FIELD("content-range", range),
-	FIELD("sec-websocket-protocol", ws_protocol),
+	FIELD("sec-websocket-protocol", ws_protocol), FIELD("range", want_range), FIELD("if-range", if_range),
 };
 enum { FIELD_ACCEPT = 11, FIELD_CONTENT_ENCODING = 14, FIELD_EXPECT = 15 };
 
@@ -120,6 +120,16 @@ static int on_value(http_parser *p, const char *at, size_t n)
 	return 0;
 }
 
+static bool is_chunked(const struct http_request *r)
+{
+	static const char word[] = "chunked";
+	u32 i = 0;
+
+	while (word[i] && lower(r->coding[i]) == word[i])
+		i++;
+	return !word[i] && !r->coding[i];
+}
+
 /* RFC 9112 "Message Body Length": both lengths, or a coding that we do not have, are somebody's trick. */
 static int on_head(http_parser *p)
 {
@@ -135,11 +145,13 @@ static int on_head(http_parser *p)
 		return refuse(r, 400);
 	if (r->seen & BIT32(FIELD_CONTENT_ENCODING))
 		return refuse(r, 415);
-	if (p->flags & F_TRANSFER_ENCODING && (!(p->flags & F_CHUNKED) || p->flags & F_CONTENTLENGTH))
+	if (r->coding[0] && (!(p->flags & F_CHUNKED) || p->flags & F_CONTENTLENGTH))
 		return refuse(r, 400);
+	if (r->coding[0] && !is_chunked(r))
+		return refuse(r, 501);
 	r->has_length = p->flags & F_CONTENTLENGTH;
 	r->length = r->has_length ? p->content_length : 0;
-	if (r->stop_at_head && (r->length || p->flags & F_TRANSFER_ENCODING) && r->method != HTTP_CONNECT) {
+	if (r->stop_at_head && (r->length || r->coding[0]) && r->method != HTTP_CONNECT) {
 		http_parser_pause(p, 1);
 		return 0;
 	}
@@ -235,8 +247,8 @@ bool http_has_begun(const struct http_request *r)
 const char *http_reason(u32 status)
 {
 	static const struct { u16 status; const char *text; } reasons[] = {
-		{ 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" }, { 204,
-			"No Content" },
+		{ 101, "Switching Protocols" }, { 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
+		{ 204, "No Content" }, { 206, "Partial Content" },
 		{ 304, "Not Modified" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 403, "Forbidden" }, { 404,
 			"Not Found" },
 		{ 405, "Method Not Allowed" }, { 408, "Request Timeout" }, { 409, "Conflict" },

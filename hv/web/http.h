@@ -18,7 +18,7 @@ struct http_request {
 	char target[HTTP_TARGET_MAX + 1];	/* as sent: path and query */
 	char host[128], authorization[192], cookie[512], type[64], csrf[80], origin[160];
 	char upgrade[16], ws_key[32], ws_version[8], ws_protocol[128], match[80], last_event[24], accept[256], if_match[80];
-	char range[64];
+	char coding[24], range[64], want_range[64], if_range[48];
 	u8 body[HTTP_BODY_MAX];
 	u32 target_length, body_length;
 	u32 headers, head_bytes;

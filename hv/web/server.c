@@ -329,6 +329,7 @@ static bool step(struct web_conn *c, u64 now)
 	static bool (*const act[])(struct web_conn *c, u64 now) = {
 		[CONN_NEW] = do_new, [CONN_HANDSHAKE] = do_handshake, [CONN_HTTP] = do_http,
 		[CONN_WAITING] = do_waiting, [CONN_STREAM] = do_stream, [CONN_CLOSING] = do_closing };
+	bool late;
 
 	if (!c)
 		return false;
@@ -338,7 +339,9 @@ static bool step(struct web_conn *c, u64 now)
 	}
 	if (c->wire.abort)
 		return false;
-	if (now >= c->deadline) {
+	/* What came in time, while others were served, is looked at once before it is said that it came too late. */
+	late = now >= c->deadline;
+	if (late && (c->late || c->state > CONN_HTTP || !wire_waiting(&c->wire))) {
 		server_counts.timeouts++;
 		if (c->state == CONN_HTTP && c->request_at && conn_drained(c) && !c->request.status) {
 			c->request.status = 408;
@@ -351,6 +354,7 @@ static bool step(struct web_conn *c, u64 now)
 		cut(c);
 		return false;
 	}
+	c->late = late;
 	return act[c->state](c, now);
 }
 

@@ -52,7 +52,11 @@ static bool take_file(struct http_request *r, const void *bytes, size_t n)
 {
 	struct web_conn *c = r->sink_of;
 
-	return c->upload && file_append(c->upload, bytes, n, web_now());
+	if (c->upload && file_append(c->upload, bytes, n, web_now()))
+		return true;
+	if (c->upload && !c->upload->total)
+		r->status = 507;	/* it was not said how long it is, and now there is no room for it */
+	return false;
 }
 
 static const char *number(const char *at, u64 *v)
@@ -97,8 +101,8 @@ void upload_begin_file(struct answer *a)
 	u16 status;
 
 	c->in_pieces = a->r->range[0];
-	if (!a->r->has_length) {
-		answer_problem(a, 411, NULL, "a file's length must be known: send Content-Length");
+	if (c->in_pieces && !a->r->has_length) {
+		answer_problem(a, 411, NULL, "the length of a piece must be known: send Content-Length");
 		return;
 	}
 	if (c->in_pieces && (!read_range(a->r->range, &first, &last, &total) || last - first + 1 != a->r->length)) {
@@ -112,7 +116,8 @@ void upload_begin_file(struct answer *a)
 	if (first) {
 		c->upload = go_on(a, first, total);
 	} else {
-		c->upload = file_begin(a->param[0], total, a->now, &why, &status);
+		c->upload = a->r->has_length ? file_begin(a->param[0], total, a->now, &why, &status) :
+			file_begin_open(a->param[0], a->now, &why, &status);
 		if (!c->upload)
 			answer_problem(a, status, NULL, "%s", why);
 	}
@@ -137,10 +142,12 @@ void api_file_put(struct answer *a)
 {
 	struct stored_file *f = a->c->upload;
 
-	if (!f) {
+	if (!f || !f->size) {
 		answer_problem(a, 400, NULL, "a file has at least one byte");
 		return;
 	}
+	if (!f->total)
+		file_close(f);
 	if (f->size == f->total && !file_end(f)) {
 		answer_problem(a, 507, NULL, "there are too many files");
 		return;

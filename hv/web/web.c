@@ -278,6 +278,7 @@ int web_build(const struct plan *plan)
 	heap_grow_by(HEAP_BYTES, HEAP_BLOCKS, more_heap, less_heap);
 	web.phase = WEB_WAITING;
 	host_listen = wire_tcp_begin;
+	files_breathe = fiber_breathe;
 	return control_work_add(&work);
 }
 

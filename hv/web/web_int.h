@@ -43,6 +43,8 @@ void api_switches(struct answer *a);
 void api_disks(struct answer *a);
 void api_volumes(struct answer *a);
 void api_datastore(struct answer *a);
+/* api_kept.c: */
+void api_datastore_file(struct answer *a);
 void api_volume_create(struct answer *a);
 void api_volume_delete(struct answer *a);
 void api_volume_rename(struct answer *a);
@@ -74,4 +76,5 @@ void api_token_remove(struct answer *a);
 /* api_events.c, api_console.c, api_screen.c: */
 void api_events(struct answer *a);
 void api_console(struct answer *a);
+void api_record(struct answer *a);
 void api_screen(struct answer *a);

@@ -207,6 +207,10 @@ def uploads(m, _plan):
         api.until('/v1/guests/copy', 200, 'DELETE')
         api.get(f'/v1/files/{name}', method='DELETE', want=204)
     cut(api, 'cut.iso')
+    data = os.urandom(11 << 20)      # in chunks: it moves three times
+    assert upload(api, 'chunks', data, 201, '-H', 'Transfer-Encoding: chunked')['bytes'] == len(data)
+    api.get('/v1/files/chunks', method='DELETE', want=204)
+    parts(api)
     upload(api, 'large', os.urandom(24 << 20), 201)
     lifeguests.audit(m)
     api.get('/v1/files/large', method='DELETE', want=204)
@@ -215,6 +219,17 @@ def uploads(m, _plan):
     assert 0 <= lost <= 8 << 20, f'{lost} bytes are not free again'     # the pool may have grown
     after = lifeguests.audit(m)
     return f'{before} before, {after} after'
+
+
+def parts(api):
+    """A console's record in two parts is the record."""
+    whole = api.ask('/v1/guests/tick/record')[1]
+    tag = api.tag('/v1/guests/tick/record')
+    first = api.ask('/v1/guests/tick/record', None, None, '-H', 'Range: bytes=0-9')
+    rest = api.ask('/v1/guests/tick/record', None, None, '-H', 'Range: bytes=10-', '-H', f'If-Range: {tag}')
+    assert first == (206, whole[:10]) and rest[0] in (200, 206), f'{first} {rest[0]}'
+    assert rest[1].startswith(whole[10:] if rest[0] == 206 else whole), 'another record'     # it may have grown
+    assert api.ask('/v1/guests/tick/record', None, None, '-H', 'Range: bytes=999999-')[0] == 416
 
 
 def cut(api, name):

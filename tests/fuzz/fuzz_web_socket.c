@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/web/websocket.c hv/lib/format.c web */
+/* SOURCES: tests/fuzz/support.c tests/fuzz/web_support.c hv/web/websocket.c hv/lib/format.c web */
 /* Frames of a WebSocket's client, cut in two ways, taken by a reader that wants more or less of them: what comes out, and whether
  * it is refused, is the same. */
 #include <stdlib.h>
 #include <string.h>
+
+#include "support.h"
 
 #include "hv/web/websocket.h"
 #include "hv/web/tls.h"
@@ -17,22 +19,7 @@ struct taken {
 	u32 length, most;		/* most: bytes that are wanted at once */
 };
 
-void assert_failed(const char *what, const char *file, int line) { abort(); }
 void tls_sha1(const void *bytes, size_t n, u8 to[20]) { memset(to, 1, 20); }
-void *web_calloc(size_t count, size_t size) { return calloc(count, size); }
-void web_free(void *p) { free(p); }
-int web_snprintf(char *to, size_t size, const char *format, ...) { return 0; }
-void mbedtls_platform_zeroize(void *p, size_t n) { memset(p, 0, n); }
-psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context, uint8_t *to, size_t size, size_t *length)
-{
-	return -1;
-}
-
-static void must(bool right)
-{
-	if (!right)
-		abort();
-}
 
 static void note(struct taken *t, const u8 *bytes, u32 n)
 {

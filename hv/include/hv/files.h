@@ -13,7 +13,7 @@
 struct stored_file {
 	char name[FILE_NAME_SIZE];	/* "": free */
 	u64 base, room;			/* RAM, whole blocks */
-	u64 size, total;		/* came; will be */
+	u64 size, total;		/* came; will be (0: nobody knows yet) */
 	bool whole;			/* all of it came: guests may use it */
 	bool open;			/* somebody writes it */
 	u64 touched;			/* TSC of the last byte */
@@ -22,7 +22,15 @@ struct stored_file {
 /* A new file of total bytes. Null: why says in words; *status is what HTTP calls it. */
 struct stored_file *file_begin(const char *name, u64 total, u64 now, const char **why, u16 *status);
 
-/* n bytes more. false: more than were announced. */
+/* The same for a file whose length nobody knows: it moves to a larger place when it has to, for which there must be room beside the
+ * old one, and has as much as it needs when file_close() says that it is all. */
+struct stored_file *file_begin_open(const char *name, u64 now, const char **why, u16 *status);
+void file_close(struct stored_file *f);
+
+/* Called now and then while a file moves, for others: null does nothing. */
+extern void (*files_breathe)(void);
+
+/* n bytes more. false: more than were announced, or than there is room for. */
 bool file_append(struct stored_file *f, const void *bytes, size_t n, u64 now);
 
 /* All of it came: guests may have it from now on. false: there is no room in the list. */

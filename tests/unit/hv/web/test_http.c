@@ -117,6 +117,10 @@ static void what_is_refused(void **state)
 	is_refused(text, 400);
 	head("Transfer-Encoding: gzip, chunked\r\nContent-Encoding: gzip", "0\r\n\r\n");
 	is_refused(text, 415);
+	head("Transfer-Encoding: gzip, chunked", "0\r\n\r\n");
+	is_refused(text, 501);
+	head("Transfer-Encoding: chunked, chunked", "0\r\n\r\n");
+	is_refused(text, 400);
 	head("Transfer-Encoding: chunked", "ffffffffffffffff\r\n");
 	is_refused(text, 400);
 	head("Transfer-Encoding: chunked", "1\r\na\r\n0\r\nAuthorization: Bearer x\r\n\r\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/answer_range.c hv/web/api_kept.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
 /* The server as clients see it: TLS, enrolment, log-in, roles, the API, limits. mbedTLS's own client is at the other end. */
 #define _GNU_SOURCE
 #include "web_fake.h"
@@ -88,7 +88,7 @@ static void both_versions(void **state)
 	assert_string_equal(mbedtls_ssl_get_version(&client.ssl), "TLSv1.2");
 	assert_int_equal(web_client_ask(&client, "GET /", "", NULL), 200);
 	assert_non_null(strstr(client.text, "strict-transport-security"));
-	assert_non_null(strstr(client.text, "\r\ncontent-encoding: gzip\r\n\r\nan index"));
+	assert_non_null(strstr(client.text, "\r\naccept-ranges: bytes\r\n\r\nan index"));
 	assert_int_equal(web_client_ask(&client, "HEAD /", "", NULL), 200);
 	assert_null(strstr(client.text, "an index"));
 	web_client_close(&client);
@@ -332,6 +332,30 @@ static void guesses(void **state)
 	assert_int_equal(login("root", PASSWORD), 200);
 }
 
+/* Where a hash takes long, those who guess leave most of the time to others. */
+static void guesses_on_a_slow_machine(void **state)
+{
+	const struct account_caller by = { .source = 67 };
+	char secret[ACCOUNT_SECRET + 1], name[8];
+	struct identity who;
+	u64 before, hashes = 0;
+	u16 status;
+
+	before = web_fake_breaths;
+	accounts_login("first", PASSWORD, by, web_fake_now, &who, secret, &status);
+	assert_int_equal(status, 401);
+	assert_true(web_fake_breaths > before);
+	web_fake_breath_ticks = 3 * HZ / (web_fake_breaths - before);		/* three seconds a hash */
+	web_fake_now += 60 * HZ;
+	for (u64 begin = web_fake_now, n = 0; web_fake_now < begin + 400 * HZ; web_fake_now += HZ / 2) {
+		snprintf(name, sizeof(name), "m%lu", n++ % 100);
+		accounts_login(name, PASSWORD, by, web_fake_now, &who, secret, &status);
+		assert_true(status == 401 || status == 429);
+		hashes += status == 401;
+	}
+	assert_true(hashes > 50 && hashes < 75);	/* of the 130 that there is time for */
+}
+
 static void brute_force(void **state)
 {
 	assert_int_equal(as_admin(), 200);
@@ -390,6 +414,111 @@ static void accounts_last(void **state)
 	assert_false(accounts_restore(accounts_keep(&n), n));
 	accounts.kept.tokens[3].role = ROLE_VIEWER;
 	assert_true(accounts_restore(accounts_keep(&n), n));
+}
+
+static void which_range(void **state)
+{
+	static const struct { const char *text; enum range_kind kind; u64 first, n; } of[] = {
+		{ "bytes=0-99", RANGE_PART, 0, 100 }, { "bytes=0-0", RANGE_PART, 0, 1 }, { "bytes=999-", RANGE_PART, 999, 1 },
+		{ "bytes=1000-", RANGE_NONE, 0, 0 }, { "bytes=990-5000", RANGE_PART, 990, 10 }, { "bytes=-10", RANGE_PART, 990, 10 },
+		{ "bytes=-5000", RANGE_PART, 0, 1000 }, { "bytes=-0", RANGE_NONE, 0, 0 }, { "bytes=5-4", RANGE_WHOLE, 0, 0 },
+		{ "bytes=0-1,5-6", RANGE_WHOLE, 0, 0 }, { "bytes=", RANGE_WHOLE, 0, 0 }, { "bytes=-", RANGE_WHOLE, 0, 0 },
+		{ "lines=0-1", RANGE_WHOLE, 0, 0 }, { "bytes=99999999999999999999-", RANGE_WHOLE, 0, 0 }, { "bytes=1-x", RANGE_WHOLE, 0, 0 },
+		{ "bytes=0-18446744073709551615", RANGE_WHOLE, 0, 0 },
+	};
+	u64 first, n;
+
+	for (u32 i = 0; i < ARRAY_COUNT(of); i++) {
+		if (range_of(of[i].text, 1000, &first, &n) != of[i].kind)
+			fail_msg("%s", of[i].text);
+		if (of[i].kind == RANGE_PART)
+			assert_true(first == of[i].first && n == of[i].n);
+	}
+	assert_int_equal(range_of("bytes=0-", 0, &first, &n), RANGE_NONE);
+	assert_int_equal(range_of("bytes=-1", 0, &first, &n), RANGE_NONE);
+}
+
+static const char *body(void)
+{
+	return strstr(client.text, "\r\n\r\n") + 4;
+}
+
+/* Of the page, of a console's record: with another version's If-Range the whole; HEAD and mistakes have no part of it. */
+static void ranges(void **state)
+{
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(web_client_ask(&client, "GET /", "Range: bytes=3-7\r\n", NULL), 206);
+	assert_string_equal(body(), "index");
+	assert_non_null(strstr(client.text, "\r\ncontent-range: bytes 3-7/8\r\n"));
+	assert_non_null(strstr(client.text, "\r\ncontent-length: 5\r\n"));
+	assert_int_equal(web_client_ask(&client, "GET /", "Range: bytes=3-7\r\nIf-Range: \"0123\"\r\n", NULL), 206);
+	assert_int_equal(web_client_ask(&client, "GET /", "Range: bytes=3-7\r\nIf-Range: \"4567\"\r\n", NULL), 200);
+	assert_string_equal(body(), "an index");
+	assert_int_equal(web_client_ask(&client, "HEAD /", "Range: bytes=3-7\r\n", NULL), 200);
+	assert_non_null(strstr(client.text, "\r\ncontent-length: 8\r\n"));
+	assert_int_equal(web_client_ask(&client, "GET /", "Range: bytes=8-\r\n", NULL), 416);
+	assert_non_null(strstr(client.text, "\r\ncontent-range: bytes */8\r\n"));
+	assert_non_null(strstr(client.text, "application/problem+json"));
+	assert_null(strstr(client.text, "content-encoding"));
+	assert_int_equal(web_client_ask(&client, "GET /page/app.js", "Range: bytes=-1\r\n", NULL), 206);
+	assert_non_null(strstr(client.text, "\r\ncontent-encoding: gzip\r\n"));
+	assert_string_equal(body(), "q");
+	assert_int_equal(web_client_ask(&client, "GET /openapi.json", "Range: bytes=0-0\r\n", NULL), 200);
+	web_client_close(&client);
+}
+
+static struct datastore_file kept[] = { { "capture/lan", 10000 }, { "web/accounts", 100 }, { "log/0", 0 } };
+static u32 kept_readable = 10000;
+
+bool datastore_file(u32 n, struct datastore_file *f)
+{
+	if (n < ARRAY_COUNT(kept))
+		*f = kept[n];
+	return n < ARRAY_COUNT(kept);
+}
+
+int datastore_read(const char *path, u32 offset, void *to, u32 size)
+{
+	if (strcmp(path, "capture/lan"))
+		return -E_NOENT;
+	if (offset > kept_readable)
+		return 0;
+	size = MIN(size, kept_readable - offset);
+	for (u32 i = 0; i < size; i++)
+		((char *)to)[i] = (char)('a' + (offset + i) % 26);
+	return (int)size;
+}
+
+/* Files of the datastore go out in pieces, whole or a part; those with secrets do not. */
+static void kept_files(void **state)
+{
+	char headers[300];
+
+	assert_int_equal(as_admin(), 200);
+	assert_int_equal(ask("GET /v1/datastore/web/accounts", NULL), 404);
+	assert_int_equal(ask("GET /v1/datastore/capture/none", NULL), 404);
+	assert_int_equal(ask("GET /v1/datastore/capture/%2e%2e", NULL), 400);
+	assert_int_equal(ask("GET /v1/datastore/log/0", NULL), 200);
+	assert_string_equal(body(), "");
+	assert_int_equal(ask("HEAD /v1/datastore/capture/lan", NULL), 200);
+	assert_non_null(strstr(client.text, "\r\ncontent-length: 10000\r\n"));
+	snprintf(headers, sizeof(headers), "%sRange: bytes=5000-5003\r\n", cookie);
+	assert_int_equal(web_client_ask(&client, "GET /v1/datastore/capture/lan", headers, NULL), 206);
+	assert_non_null(strstr(client.text, "content-range: bytes 5000-5003/10000\r\n"));
+	assert_memory_equal(body(), "ijkl", 5);
+	web_client_close(&client);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(ask("GET /v1/datastore/capture/lan", NULL), 200);
+	assert_int_equal(strlen(body()), 10000);
+	assert_true(body()[9999] == 'a' + 9999 % 26);
+	web_client_close(&client);
+	/* It gets shorter while it is on its way. */
+	kept_readable = 6000;
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(ask("GET /v1/datastore/capture/lan", NULL), 200);
+	assert_true(strlen(body()) <= 6000);
+	kept_readable = 10000;
+	web_client_close(&client);
 }
 
 /* tests/boot/webschema.py looks at what it says; here, that it is JSON, and names every function. */
@@ -488,6 +617,34 @@ static void slow_clients(void **state)
 	assert_non_null(strstr(client.text, "408 Request Timeout"));
 	web_fake_turns(3);
 	assert_false(web_client_is_there(&client));
+}
+
+/* The server was busy with others: what has come meanwhile is no fault of whoever sent it in time; but more of it is late. */
+static void late_but_there(void **state)
+{
+	static const u8 rest[] = "TP/1.1\r\nHost: a\r\n\r\n";
+
+	assert_true(web_client_open(&client, 1, 0));
+	assert_true(web_client_send(&client, "GET / HT", 8));
+	assert_true(mbedtls_ssl_write(&client.ssl, rest, 4) == 4);
+	web_fake_now += 20 * HZ;
+	assert_int_equal(wire_waiting(&client.conn->wire), 0);
+	web_fake_turns(1);
+	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
+	client.text[client.length] = 0;
+	assert_non_null(strstr(client.text, "408 Request Timeout"));
+	web_client_close(&client);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_true(web_client_send(&client, "GET / HT", 8));
+	web_fake_deaf = true;
+	assert_true(mbedtls_ssl_write(&client.ssl, rest, sizeof(rest) - 1) > 0);
+	web_fake_deaf = false;
+	assert_true(wire_waiting(&client.conn->wire) > 0);
+	web_fake_now += 20 * HZ;
+	client.length = web_client_receive(&client, client.text, sizeof(client.text) - 1);
+	client.text[client.length] = 0;
+	assert_non_null(strstr(client.text, "200 OK"));
+	web_client_close(&client);
 }
 
 /* A flood takes all places; whoever has an account still comes in, and stays. */
@@ -743,8 +900,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(brute_force), TEST(accounts_last),
-		TEST(the_description), TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(a_flood), TEST(a_flood_from_one_address), TEST(memory_of_connections), TEST(large_answers), TEST(no_memory), TEST(rubbish),
+		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(guesses_on_a_slow_machine), TEST(brute_force), TEST(accounts_last),
+		TEST(which_range), TEST(ranges), TEST(kept_files), TEST(the_description), TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(late_but_there), TEST(a_flood), TEST(a_flood_from_one_address), TEST(memory_of_connections), TEST(large_answers), TEST(no_memory), TEST(rubbish),
 		TEST(certificates), TEST(slow_hash),
 	};
 

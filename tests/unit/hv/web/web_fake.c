@@ -21,7 +21,7 @@
 #include <psa/crypto.h>
 
 u64 web_fake_now;
-u64 web_fake_breaths;
+u64 web_fake_breaths, web_fake_breath_ticks;
 void (*web_fake_loop)(void);
 static u8 *arena;
 
@@ -30,16 +30,32 @@ struct machine_facts web_fake_facts;
 const struct machine_facts *machine_facts = &web_fake_facts;
 u32 web_fake_files;			/* that have RAM */
 static u8 file_room[4][4 * MiB];
+static bool file_taken[4];
 
 u64 ram_take(u64 size)
 {
-	if (web_fake_files == 4 || size > sizeof(file_room[0]))
+	u32 i = 0;
+
+	while (i < 4 && file_taken[i])
+		i++;
+	if (i == 4 || size > sizeof(file_room[0]))
 		return 0;
-	memset(file_room[web_fake_files], 0xee, sizeof(file_room[0]));
-	return (u64)file_room[web_fake_files++];
+	memset(file_room[i], 0xee, sizeof(file_room[0]));
+	file_taken[i] = true;
+	web_fake_files++;
+	return (u64)file_room[i];
 }
 
-void ram_give(u64 base, u64 size) { web_fake_files--; }
+/* The rest of a piece may come back before the piece. */
+void ram_give(u64 base, u64 size)
+{
+	for (u32 i = 0; i < 4; i++)
+		if (base == (u64)file_room[i]) {
+			file_taken[i] = false;
+			web_fake_files--;
+		}
+}
+
 int host_map_file(u64 base, u64 size, bool there) { return 0; }
 const void *host_file_ptr(u64 hpa) { return (void *)hpa; }
 WEAK bool port_is_nobody(const struct port_state *st) { return false; }
@@ -88,7 +104,12 @@ WEAK void loop_forget(const struct guest *g) { }
 WEAK void hub_add(struct guest *g) { }
 WEAK void hub_drop(const struct guest *g) { }
 u64 web_now(void) { return web_fake_now++; }	/* it never stands still */
-void fiber_breathe(void) { web_fake_breaths++; }
+void fiber_breathe(void)
+{
+	web_fake_breaths++;
+	web_fake_now += web_fake_breath_ticks;
+}
+
 u64 wall_ns(u64 tsc) { return 1800000000ul * NS_PER_S + tsc; }
 char *wall_format(char to[WALL_TEXT], u64 ns) { fmt_print(to, WALL_TEXT, "T%lu", ns / NS_PER_S); return to; }
 u32 net_switch_count(void) { return 0; }
@@ -98,8 +119,8 @@ void guest_volumes_bytes(const struct guest *g, u64 *read, u64 *written) { *read
 u64 pool_pages(enum pool_owner owner) { return 10; }
 static const u8 page[100000] = { 0x1f, 0x8b, 'p', [99999] = 'q' };
 const struct page_file page_files[] = {
-	{ "index.html", "text/html", "\"0123\"", (const u8 *)"an index", 8 },
-	{ "app.js", "text/javascript", "\"4567\"", page, sizeof(page) },
+	{ "index.html", "text/html", "\"0123\"", (const u8 *)"an index", 8, false },
+	{ "app.js", "text/javascript", "\"4567\"", page, sizeof(page), true },
 };
 const u32 page_file_count = 2;
 u64 pool_total(void) { return 100; }
@@ -126,9 +147,11 @@ static void transport(struct web_conn *c)
 	}
 }
 
+bool web_fake_deaf;
+
 void web_fake_turns(u32 n)
 {
-	while (n--) {
+	while (n-- && !web_fake_deaf) {
 		requests_serve();
 		if (web_fake_loop)
 			web_fake_loop();
@@ -152,7 +175,10 @@ static int client_send(void *io, const unsigned char *bytes, size_t n)
 	struct web_client *c = io;
 	u32 part = (u32)MIN(n, (size_t)1000);
 
-	if (!web_client_is_there(c))
+	for (u32 i = 0; i < 20 && web_client_is_there(c) && WIRE_IN - wire_waiting(&c->conn->wire) < part; i++)
+		web_fake_turns(1);
+	/* A server that reads no more has a closed window: whoever waits for it waits for ever. */
+	if (!web_client_is_there(c) || WIRE_IN - wire_waiting(&c->conn->wire) < part)
 		return MBEDTLS_ERR_SSL_CONN_EOF;
 	assert_true(wire_receive(&c->conn->wire, bytes, part));
 	web_fake_turns(1);
@@ -285,7 +311,9 @@ void web_fake_begin(void)
 		if (file_at(i))
 			file_drop(file_at(i));
 	web_fake_files = 0;
+	memset(file_taken, 0, sizeof(file_taken));
 	web_fake_loop = NULL;
+	web_fake_breath_ticks = 0;
 	srand(1);
 	web_fake_now = 1000 * HZ;
 	arena = aligned_alloc(4096, WEB_FAKE_HEAP);

@@ -19,6 +19,9 @@ extern u32 web_fake_files;		/* that have RAM: four at most, of 4 MiB */
 extern struct machine_facts web_fake_facts;
 extern u64 web_fake_now;		/* TSC */
 extern u64 web_fake_breaths;		/* calls of fiber_breathe() */
+extern u64 web_fake_breath_ticks;	/* that go by at each */
+
+extern bool web_fake_deaf;		/* turns do nothing: the server is busy elsewhere */
 
 /* The rest of the event loop's turn; null: nothing but requests_serve(). */
 extern void (*web_fake_loop)(void);
