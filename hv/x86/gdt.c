@@ -20,7 +20,6 @@ extern const u8 stray_entry[];
 static struct idt_gate idt[256] __attribute__((section(".sealed")));
 static struct idt_gate idt_stray[256] __attribute__((section(".sealed")));
 
-#define VECTOR_SENT_MIN 16u	/* local APICs deliver none below */
 #define GATE_INTERRUPT 0x8e	/* present, DPL 0, 64-bit interrupt gate */
 #define TSS_AVAILABLE 0x89ul
 
@@ -72,7 +71,7 @@ void idt_init(void)
 	idt[VEC_DF].ist = IST_DF;
 	idt[VEC_MC].ist = IST_MC;
 	for (unsigned int v = 0; v < 256; v++)
-		idt_stray[v] = v < VECTOR_SENT_MIN ? idt[v] : gate_to((u64)stray_entry);
+		idt_stray[v] = v < VECTOR_NOT_SENT ? idt[v] : gate_to((u64)stray_entry);
 }
 
 static void idt_use(const struct idt_gate *table)

@@ -16,6 +16,7 @@ enum { TPR = X2(0x08), EOI = X2(0x0b), SVR = X2(0x0f), ISR = X2(0x10), IRR = X2(
 	INITIAL = X2(0x38), DIVIDE = X2(0x3e), SELF_IPI = X2(0x3f) };
 #define LVT_MASKED BIT32(16)
 #define LVT_MODE_DEADLINE BIT32(18)
+#define SVR_ENABLE BIT32(8)
 #define WORDS 8u		/* ISR and IRR are eight registers each */
 #define ROUNDS 512u		/* more than there are vectors */
 
@@ -46,18 +47,29 @@ static u8 highest(u32 first)
 
 /* Interrupts are let in through a table of their own, where every vector that a guest can send leads to an EOI: in the usual
  * one some are exceptions. */
-void own_apic_drain(void)
+static void take_strays(void)
 {
-	if (!lapic_is_x2())
-		return;
-	for (u32 i = 0; i < ROUNDS && highest(ISR); i++)
-		wrmsr(EOI, 0);
-	if (!highest(IRR))
-		return;
 	idt_load_stray();
 	for (u32 i = 0; i < ROUNDS && highest(IRR); i++)
 		core_take_interrupts();
 	idt_load();
+}
+
+/* Meanwhile the vector of spurious interrupts is one that nobody can send: an EOI does not end that one in Bochs, even if it
+ * was sent. */
+void own_apic_drain(void)
+{
+	u64 svr;
+
+	if (!lapic_is_x2() || !(highest(ISR) | highest(IRR)))
+		return;
+	svr = rdmsr(SVR);
+	wrmsr(SVR, SVR_ENABLE | VECTOR_NOT_SENT);
+	for (u32 i = 0; i < ROUNDS && highest(ISR); i++)
+		wrmsr(EOI, 0);
+	if (highest(IRR))
+		take_strays();
+	wrmsr(SVR, svr);
 }
 
 /* A count of the 1 GHz timer that the guest has had so far, in those of the machine's. */
