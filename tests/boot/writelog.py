@@ -13,6 +13,8 @@ plan = Plan('write-log', MACHINE + ''.join(f'[guest.{n}]\ncores = 1\nmemory = "1
 
 
 class QemuLogged(QemuNvme):
+    sectors = 32 * 2048
+
     def log_file(self):
         return f'{self.dir}/writes.log'
 
@@ -32,12 +34,19 @@ def states(said, word):
 
 
 def write_log(m, plan):
-    """Volumes made, renamed, grown, deleted, a datastore made and used. At each cut there is the table before or the one after;
-    the datastore, once it is made, opens, and its log is a beginning of what it became."""
+    """Volumes made, renamed, grown, deleted, snapshots and a clone taken and deleted, a datastore made and used. At each cut there is
+    the table before or the one after; the snapshots before or after each change of theirs; the datastore, once it is made, opens, and its
+    log is a beginning of what it became."""
     ready(m)
     change(m, f'disk init {m.disk_name}')
     for command in ('volume create a 4MiB', 'volume create b 2MiB', 'volume rename b c', 'volume grow c 3MiB', 'volume delete a'):
         change(m, command)
+    change(m, 'volume snapshot c as one 8MiB')
+    change(m, 'volume snapshot c as two')
+    m.type('volume clone one copy cow\r')
+    m.expect(r'volume clone copy: done', 30 * m.patience)
+    for name in ('two', 'copy', 'one'):
+        change(m, f'volume delete {name}')
     shell(m, f'datastore init on {m.disk_name}', r'bulkhead: datastore: it is made', 30)
     shell(m, 'datastore', r'datastore: ready', 30)
     m.expect(r'guest one: [\s\S]*?guest one: [\s\S]*?guest one: ', 60 * m.patience)
@@ -46,9 +55,12 @@ def write_log(m, plan):
     r = subprocess.run(['build/host/replay', m.log_file(), str(m.sectors)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     said = r.stdout.decode(errors='replace')
     assert r.returncode == 0, said[-1000:]
-    tables = [re.sub(r'(\S+):\d+\+(\d+)', lambda t: f'{t.group(1)} {int(t.group(2)) // 2048}', t) for t in states(said, 'TABLE')]
-    assert len(tables) == 8 and tables[:7] == ['none', '', 'a 4', 'a 4 b 2', 'a 4 c 2', 'a 4 c 3', 'c 3'], tables
-    assert re.fullmatch(r'c 3 bulkhead-datastore \d+|bulkhead-datastore \d+ c 3', tables[7]), tables
+    tables = [' '.join(sorted(re.sub(r'(-\w{8})?:\d+\+', ':', t).split())) for t in states(said, 'TABLE')]
+    tables = [re.sub(r':(\d+)', lambda t: f' {int(t.group(1)) // 2048}', t) for t in tables]
+    assert len(tables) == 9 and tables[:8] == ['none', '', 'a 4', 'a 4 b 2', 'a 4 c 2', 'a 4 c 3', 'c 3', 'c 3 snapshots 8'], tables
+    assert re.fullmatch(r'bulkhead-datastore \d+ c 3 snapshots 8', tables[8]), tables
+    snaps = states(said, 'SNAPS')
+    assert snaps == ['none', 'empty', '', 'one', 'one two', 'one two copy', 'one copy', 'one', ''], snaps
     store = states(said, 'STORE')
     assert store[-1] == 'ready' and store.count('ready') == 1 and not any(s.startswith('wrong') for s in store), store
     writes, cuts = map(int, re.search(r'REPLAYED (\d+) writes, (\d+) cuts, [1-9]', said).groups())

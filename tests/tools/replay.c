@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/media.c hv/storage/datastore_fs.c hv/storage/littlefs.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/snap_format.c hv/storage/snap_map.c hv/storage/media.c hv/storage/datastore_fs.c hv/storage/littlefs.c hv/lib/format.c hv/lib/string.c */
 /* replay LOG SECTORS: what a disk of zeros held after each write that QEMU's blklogwrites recorded, and after each sector of it, with
  * that sector torn in the middle, too. The hypervisor's own code reads the partition table and the datastore. Prints a line for each
  * state that is another than the one before:
  *	TABLE none | NAME:FIRST+SECTORS ...		what a start of the hypervisor would find
+ *	SNAPS none | empty | damaged | NAME ...		the snapshots and clones that its partition keeps, the oldest first
  *	STORE none | unreadable WHY | ready | wrong WHAT	the files of the datastore are beginnings of what they are in the end
  * and at last REPLAYED n writes, n cuts. */
 #include <stdio.h>
@@ -18,6 +19,7 @@
 
 #include <hv/storage/datastore_fs.h>
 #include <hv/storage/gpt.h>
+#include <hv/storage/snap_map.h>
 
 #define SECTOR 512u
 #define LOG_MAGIC 0x6a736677736872ul		/* Linux, "dm-log-writes.rst" */
@@ -31,7 +33,9 @@ static u64 sectors, log_size, cuts;
 static struct media media;
 static u64 store_first, store_sectors;	/* 0: there is none */
 static char final_text[TEXT_MAX], text[TEXT_MAX];
-static char table_said[4096], store_said[300];
+static u64 snap_first, snap_sectors;	/* likewise */
+static u8 snap_guid[16];
+static char table_said[4096], store_said[300], snaps_said[300];
 static bool first_pass;
 
 u64 mul_div(u64 ticks, u64 num, u64 den) { return (u64)((unsigned __int128)ticks * num / den); }
@@ -69,7 +73,7 @@ static void look_at_table(void)
 	struct gpt_part part;
 	int used = 5;
 
-	store_sectors = 0;
+	store_sectors = snap_sectors = 0;
 	if (!gpt_mbr_is_protective(disk)) {
 		say(table_said, "TABLE none");
 		return;
@@ -90,9 +94,87 @@ static void look_at_table(void)
 		if (part.kind[15] == 2) {
 			store_first = part.first;
 			store_sectors = part.last - part.first + 1;
+		} else if (part.kind[15] == 3) {
+			snap_first = part.first;
+			snap_sectors = part.last - part.first + 1;
+			memcpy(snap_guid, part.guid, sizeof(snap_guid));
 		}
 	}
 	say(table_said, now);
+}
+
+/* Snapshots */
+
+static const u8 *snap_block(u64 block)
+{
+	return disk + snap_first * SECTOR + block * SNAP_BLOCK;
+}
+
+static bool choose_super(struct snap_super *found)
+{
+	struct snap_super s;
+
+	found->seq = 0;
+	for (u32 i = 0; i < 2; i++)
+		if (snap_super_read(&s, snap_block(i), snap_sectors, snap_guid) && (s.seq & 1) == i && s.seq > found->seq)
+			*found = s;
+	for (u32 i = SNAP_TOMBS_AT; found->seq && i < SNAP_HEAD_BLOCKS; i++)
+		if (snap_tomb_is(found, snap_block(i)))
+			return false;
+	return found->seq;
+}
+
+/* Each record of the log, up to the first block that is none of it. false: it contradicts itself, or its beginning is not there. */
+static bool read_snaps(struct snap_map *m, const struct snap_super *s)
+{
+	for (u32 i = 0; i < s->half; i++) {
+		const u8 *block = snap_block(SNAP_HEAD_BLOCKS + (s->seq & 1) * s->half + i);
+		u32 used = snap_block_check(block, s, i), at = SNAP_BLOCK_HEAD;
+		struct snap_record r;
+		int more;
+
+		if (!used)
+			return i >= s->begin;
+		while ((more = snap_block_next(block, used, &at, &r)) > 0)
+			if (snap_map_apply(m, &r))
+				return false;
+		if (more)
+			return false;
+	}
+	return true;
+}
+
+static void list_snaps(const struct snap_map *m, char *to, size_t size)
+{
+	char *end = to + size;
+	struct snap_record r;
+
+	for (u32 k = 0; end - to > 32 && snap_map_record(m, &k, &r);)
+		if (r.op == SNAP_LAYER)
+			to += snprintf(to, (size_t)(end - to), " %.20s", r.name);
+}
+
+static void look_at_snaps(void)
+{
+	struct snap_super s;
+	struct snap_map m;
+	char now[300] = "SNAPS";
+	void *memory;
+
+	if (!snap_sectors || !choose_super(&s)) {
+		say(snaps_said, snap_sectors ? "SNAPS empty" : "SNAPS none");
+		return;
+	}
+	memory = calloc(1, snap_map_bytes(&s));
+	snap_map_init(&m, &s, memory);
+	if (read_snaps(&m, &s)) {
+		snap_map_ready(&m);
+		list_snaps(&m, now + 5, sizeof(now) - 5);
+	} else {
+		str_copy(now, sizeof(now), "SNAPS damaged");
+	}
+	free(memory);
+	say(snaps_said, now);
 }
 
 /* The datastore */
@@ -153,13 +235,22 @@ static bool holds_table(u64 sector, u64 count)
 	return sector < 34 || sector + count > sectors - 34;
 }
 
-/* Where a cut can show: the table's sectors, the datastore's. */
+static bool overlap(u64 sector, u64 count, u64 first, u64 sectors_there)
+{
+	return sectors_there && sector < first + sectors_there && sector + count > first;
+}
+
+/* Where a cut can show: the table's sectors, the datastore's, those that keep snapshots. */
 static void look(u64 sector, u64 count)
 {
+	bool table = holds_table(sector, count);
+
 	cuts++;
-	if (holds_table(sector, count))
+	if (table)
 		look_at_table();
-	if (store_sectors && (holds_table(sector, count) || (sector < store_first + store_sectors && sector + count > store_first)))
+	if (table || overlap(sector, count, snap_first, snap_sectors))
+		look_at_snaps();
+	if (store_sectors && (table || overlap(sector, count, store_first, store_sectors)))
 		look_at_store();
 }
 
@@ -244,7 +335,7 @@ int main(int argc, char **argv)
 	look_at_table();
 	look_at_store();
 	first_pass = false;
-	*table_said = *store_said = 0;
+	*table_said = *store_said = *snaps_said = 0;
 	writes = replay();
 	printf("REPLAYED %lu writes, %lu cuts, %zu bytes of the log\n", writes, cuts, strlen(final_text));
 	return 0;
