@@ -176,6 +176,30 @@ def flap(m):
     assert sum(steps[-4:]) > 100000, f"the guest's card was reset: {steps}"
 
 
+def record(m, name):
+    """All that passes at the tap from now on: the name of a file."""
+    wire = f'{m.dir}/{name}.pcap'
+    m.peer('tshark', '-i', 'tap0', '-w', wire)
+    time.sleep(3)
+    return wire
+
+
+def recorded(wire, what):
+    """How many frames of a kind there are by now. The file may end within one."""
+    out = subprocess.run(['tshark', '-r', wire, '-Y', what], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+    return len(out.splitlines())
+
+
+def announced(m):
+    """Who goes on after a pause says where it is."""
+    wire = record(m, 'announced')
+    view(m, '0')
+    m.at = len(m.text)
+    shell(m, 'pause right', r'guest right: paused')
+    shell(m, 'resume right', r'guest right: goes on')
+    wait(lambda: recorded(wire, f'arp.isgratuitous && arp.src.proto_ipv4 == {RIGHT}'), 'right did not announce itself after its pause')
+
+
 def lan(m, _plan):
     """Time, log, ssh, IPv4 and IPv6, TCP and UDP, links that go and come."""
     log, clock = m.peer(sys.executable, PEER, 'syslog'), m.peer(sys.executable, PEER, 'sntp', '86400')
@@ -196,6 +220,7 @@ def lan(m, _plan):
     assert 'remote_host": "fd99::1"' in nat6.replace('\t', ' ') and '2 packets received' in nat6, nat6[-500:]
     for what, words in (('NAT out', ''), ('NAT in', '-R')):
         seen += f", {what} {rate(m.ssh('third', f'iperf3 -J -t 2 {words} -c {FAR}', 90)) / 1e6:.0f}"
+    announced(m)
     flap(m)
     shell(m, 'memory', r'Audit: every frame has one owner')
     return f'Mbit/s: {seen}; link and card went and came'
@@ -266,9 +291,7 @@ def hostile(m, _plan):
 
 def isolated(m):
     """What the third guest says in VLAN 20 is on the wire with its tag, and not at the first one's port."""
-    wire = f'{m.dir}/wire.pcap'
-    m.peer('tshark', '-i', 'tap0', '-w', wire)
-    time.sleep(3)
+    wire = record(m, 'wire')
     view(m, '0')
     shell(m, 'net capture left.0 serial count 4 snap 100', r'BEGIN PCAP left\.0')
     assert '50 sent' in m.ssh('third', 'ip link set eth2 up; frames storm eth2 50 100')
@@ -279,6 +302,5 @@ def isolated(m):
     types = {f[12:14].hex() for _, f, _ in pcap.frames(data)}
     assert '88b5' not in types and '8100' not in types, f'VLAN 20 was heard in no VLAN: {types}'
     time.sleep(1)
-    out = subprocess.run(['tshark', '-r', wire, '-Y', 'vlan.id == 20 && eth.dst == ff:ff:ff:ff:ff:ff'], stdout=subprocess.PIPE,
-                         stderr=subprocess.DEVNULL, text=True).stdout
-    assert len(out.splitlines()) >= 50, f'{len(out.splitlines())} frames of VLAN 20 on the wire'
+    count = recorded(wire, 'vlan.id == 20 && eth.dst == ff:ff:ff:ff:ff:ff')
+    assert count >= 50, f'{count} frames of VLAN 20 on the wire'

@@ -802,25 +802,27 @@ static void test_hash(void **state)
 	assert_true(report(2).hash == 0x40207d3d && report(2).kind == 6);
 	assert_int_equal(steered(true, from6, to6, 2794, 1766, 99), 0);
 	assert_true(report(3).hash == 0x2cc18cd5 && report(3).kind == 4);
-	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 99);	/* waits */
-	drv_queue(VNET_RX);
-	drv_put(&(struct piece){ BUFFER, 2000, D_WRITE }, 1, 0);
-	drv_kick();
-	control();
-	assert_int_equal(came(&len), 1);
-	assert_int_equal(len, HEADER + 8 + 100);
+	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 99);	/* two that wait */
+	assert_int_equal(steered(true, from6, to6, 2794, 1766, 99), 99);
+	put_buffers(0, 2, 2000);
+	for (u32 i = 0; i < 2; i++) {
+		assert_int_equal(came(&len), 1);
+		assert_int_equal(len, HEADER + 8 + 100);
+	}
 	assert_true(report(0).hash == 0x51ccc178 && report(0).kind == 2);
+	assert_true(report(1).hash == 0x2cc18cd5 && report(1).kind == 4);
 	assert_int_equal(command(4, 2, bytes, put_hash(bytes, 0, 0)), 0);
 	assert_int_equal(command(4, 0, &(u16){ 1 }, 2), 0);
 	put_all();
 	assert_int_equal(steered(false, from4, to4, 2794, 1766, 6), 0);
 	assert_true(!report(0).hash && !report(0).kind);
 	memset(ram(DATA), 0, 200);
+	*ram(DATA + HEADER + 8) = 0x42;
 	drv_queue(VNET_TX);
 	drv_put(&(struct piece){ DATA, HEADER + 8 + 60, 0 }, 1, 0);
 	drv_kick();
 	control();
-	assert_true(came_out() == 1 && seen.len == 60 && !card->bad);
+	assert_true(came_out() == 1 && seen.len == 60 && seen.bytes[0] == 0x42 && !card->bad);
 }
 
 /* With a table as well: one hash for both. */
