@@ -217,7 +217,7 @@ def rows(which):
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, volumes.volume, volumes.one, ci=False, name='volume-ide'),
         Row(volumes.QemuNvmeLarge, None, 3, volumes.volume_two, volumes.two, ci=False),
         Row(volumes.QemuNvmeLarge, None, 3, snapshots.snapshot, snapshots.plan, ci=False, name='volume-snapshot'),
-        Row(faultrows.BochsIdeLarge, 'corei7_skylake_x', 3, snapshots.snapshot, snapshots.plan, ci=False, name='volume-snapshot'),
+        Row(faultrows.BochsIdeLarge, 'corei7_skylake_x', 3, snapshots.snapshot_short, snapshots.plan, ci=False, name='volume-snapshot'),
         Row(faultrows.BochsIdeLarge, 'corei7_skylake_x', 2, faultrows.checked, faultrows.checking, ci=False, name='volume-checked'),
         Row(volumes.QemuCached, None, 3, snapshots.snapshot_cut, snapshots.plan, ci=False),
         Row(volumes.QemuNvme, None, 2, volumes.volume_import, volumes.importing, ci=False),
