@@ -32,13 +32,32 @@ u64 api_guest_tag(const struct guest *g)
 	return h;
 }
 
+/* Of a plan's text what is no remark: how much RAM is left changes with every connection of the server's own. */
+struct plan_tag {
+	u64 hash;
+	bool inside, remark;		/* of a line; the line is one */
+};
+
+static void add_to_tag(void *tag, const char *text)
+{
+	struct plan_tag *t = tag;
+
+	for (; *text; text++) {
+		if (!t->inside)
+			t->remark = *text == '#';
+		t->inside = *text != '\n';
+		if (!t->remark)
+			t->hash = (t->hash ^ (u8)*text) * 0x100000001b3ul;
+	}
+}
+
 u64 api_plan_tag(void)
 {
-	u64 h = 0xcbf29ce484222325ul;
+	struct plan_tag t = { .hash = 0xcbf29ce484222325ul };
 
 	if (machine_plan && machine_resolved)
-		resolved_plan_show(machine_plan, machine_resolved, add_hash, &h);
-	return h;
+		resolved_plan_show(machine_plan, machine_resolved, add_to_tag, &t);
+	return t.hash;
 }
 
 static const char *guest_is_as_seen(void *ticket)

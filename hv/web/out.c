@@ -66,19 +66,34 @@ static size_t utf8_length(const u8 *s, size_t n)
 	return need;
 }
 
+/* How many bytes from s on stand for themselves in a JSON string. '<' does not: harmless inside of a page, too. */
+static size_t plain_length(const u8 *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && s[i] >= ' ' && s[i] < 0x7f && s[i] != '"' && s[i] != '\\' && s[i] != '<')
+		i++;
+	return i;
+}
+
 static void quoted(struct out *o, const u8 *s, size_t n)
 {
 	size_t part;
 
 	out_text(o, "\"");
 	for (size_t i = 0; i < n; i += part) {
+		part = plain_length(s + i, n - i);
+		if (part) {
+			out_bytes(o, s + i, part);
+			continue;
+		}
 		part = utf8_length(s + i, n - i);
 		if (!part) {
 			out_text(o, "\xef\xbf\xbd");
 			part = 1;
 		} else if (s[i] == '"' || s[i] == '\\') {
 			out_print(o, "\\%c", s[i]);
-		} else if (s[i] < ' ' || s[i] == 0x7f || s[i] == '<') {	/* '<': harmless inside of a page, too */
+		} else if (part == 1) {
 			out_print(o, "\\u%04x", s[i]);
 		} else {
 			out_bytes(o, s + i, part);
@@ -124,8 +139,15 @@ void json_text(struct out *o, const char *key, const char *text)
 
 void json_u64(struct out *o, const char *key, u64 value)
 {
+	char text[20];			/* of 2^64 - 1 */
+	size_t at = sizeof(text);
+
 	begin(o, key);
-	out_print(o, "%lu", value);
+	do {
+		text[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	out_bytes(o, text + at, sizeof(text) - at);
 }
 
 void json_bool(struct out *o, const char *key, bool value)

@@ -66,6 +66,9 @@ export class Session {
 		try {
 			await f();
 		} catch (e) {
+			const pages = this.browser.contexts().flatMap((c) => c.pages());
+
+			await Promise.allSettled(pages.map((p, i) => this.picture(p, `failed-${i}`)));
 			throw new Error(`${name}: ${e.message}`);
 		}
 		this.steps = (this.steps ?? 0) + 1;

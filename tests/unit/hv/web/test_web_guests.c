@@ -541,11 +541,15 @@ static void whole_plan(void **state)
 	cut_tag(tag);
 	assert_int_equal(ask("PUT /v1/plan", "", "x"), 428);
 	assert_int_equal(ask("PUT /v1/plan", "If-Match: \"0000000000000000\"\r\n", "x"), 412);
+	resolved.free_count = 1;			/* how much RAM is left is no part of the version */
+	resolved.free[0].size = 64 * MiB;
 	assert_int_equal(ask("PUT /v1/plan", tag, "x"), 202);
 	assert_string_equal(plan_text, "x");
 	assert_false(plan_dry);
 	has("{\"dry_run\":false,\"lasting\":false,\"changes\":[{\"guest\":\"web\",\"what\":\"change\",\"key\":\"memory\","
 	    "\"from\":\"1\",\"to\":null}]}");
+	resolved.control = 1;				/* but what is in force is */
+	assert_int_equal(ask("PUT /v1/plan", tag, "x"), 412);
 	assert_int_equal(ask("PUT /v1/plan?dry_run", "", "[guest.x]"), 200);
 	assert_true(plan_dry);
 	assert_int_equal(ask("PUT /v1/plan?dry_run=1", "", "bad"), 422);
@@ -558,7 +562,7 @@ static void whole_plan(void **state)
 	/* Of these the audit log has what changed something and who may not: not the three looks. */
 	assert_int_equal(ask("GET /v1/audit", "", NULL), 200);
 	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"done\""), 1);
-	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"failed\""), 2);
+	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"failed\""), 3);
 	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"refused\""), 1);
 	assert_int_equal(ask("PUT /v1/plan?dry_run", "Content-Length: 70000\r\n", NULL), 413);
 	machine_plan = NULL;
