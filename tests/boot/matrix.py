@@ -166,6 +166,7 @@ def rows(which):
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_b, ci=False, name='test-guests-b'),
         Row(Bochs, 'corei7_skylake_x', 5, natguests.guests_ssh, natguests.two_linux, ci=False, ports=(2201, 2202)),
         Row(Bochs, 'corei7_skylake_x', 3, weblasting.web_short, weblasting.one_linux, ci=False, name='web-bochs', ports=(443,)),
+        Row(Bochs, 'corei7_icelake_u', 3, weblasting.web_short, weblasting.one_linux, ci=False, name='web-bochs-sha', ports=(443,)),
         Row(Bochs, 'corei7_skylake_x', 3, scenarios.ovmf_shell, plans.ovmf_shell, ci=False),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.disks, plans.disks, ci=False),
         Row(Bochs, 'corei7_skylake_x', 5, netguests.switch_pairs, netguests.pairs, ci=False),
