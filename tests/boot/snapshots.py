@@ -89,6 +89,21 @@ def snapshot(m, _):
     return f'snapshots at {one} and {two} records, {last} flushed, clone {copy} then {again}'
 
 
+def snapshot_short(m, _):
+    """Where a guest takes minutes to start: a snapshot while it writes, and the way back to it."""
+    ready(m)
+    volumes.change(m, f'disk init {m.disk_name}')
+    volumes.change(m, 'volume create web 20MiB')
+    assert running(m, 'left', '1', 5) == 0, 'a new volume holds a journal'
+    one = snapshot_while_it_writes(m, 'one')
+    m.expect(rf'flushed {one[1] + 20}\s', 60 * m.patience)
+    off(m, 'left')
+    volumes.change(m, 'volume rollback web to one')
+    held = running(m, 'left', '1', 1)
+    between('the volume rolled back', one[0], held, one[1])
+    return f'a snapshot at {one} records, {held} found'
+
+
 def snapshot_cut(m, _):
     """Killed at any moment after a snapshot was begun, while the guest writes: it is not there, or is what it was to be."""
     seed = random.randrange(1 << 30)

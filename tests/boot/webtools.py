@@ -71,9 +71,10 @@ def comes_in(api, seconds):
 
 
 def slow(m, port, api, kind, *words):
-    """While slowhttptest holds as many connections as it gets, the API answers; and it cannot hold them for long."""
+    """While slowhttptest holds as many connections as it gets, the API answers. Eight more a second: this is about connections that are
+    held, and an emulator has no time for more handshakes."""
     out = f'{m.dir}/slow-{kind}'
-    p = subprocess.Popen(['slowhttptest', f'-{kind}', '-c', '200', '-r', '50', '-l', '45', '-p', '3', '-g', '-o', out, *words,
+    p = subprocess.Popen(['slowhttptest', f'-{kind}', '-c', '200', '-r', '8', '-l', '40', '-p', '3', '-g', '-o', out, *words,
                           '-u', f'https://127.0.0.1:{port}/v1/login'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     worst = 0
     try:
@@ -94,10 +95,12 @@ def tools(m, _plan):
     api = webrows.enter(m)
     port = api.port
     said = [sslscan(m, port), testssl(m, port)]
+    time.sleep(15)       # what they have left behind is gone by then
+    alone = max(comes_in(api, 30) for _ in range(3))
     for kind, *words in (('H', '-i', '5'), ('B', '-i', '5', '-s', '8192', '-t', 'POST'), ('X', '-k', '3', '-w', '10', '-y', '20', '-n', '5', '-z', '32'),
                          ('R',)):
         text, worst = slow(m, port, api, kind, *words)
         said.append(text)
-        assert worst < 5 * m.patience, said
+        assert worst < max(5, 5 * alone), f'alone {alone:.1f} s; {said}'
     assert os.path.getsize(f'{m.dir}/testssl.json') > 0
     return '; '.join(said)

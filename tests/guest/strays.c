@@ -23,12 +23,14 @@ static void on_any(struct trap *t)
 /* With interrupts off all that comes stays pending, until the next INIT. */
 static void ap(u32 i)
 {
+	bool takes = open;	/* of its own round */
+
 	(void)i;
 	wrmsr(0x1b, rdmsr(0x1b) | 0xc00);
 	apic_write(APIC_SVR, 0x1ff);
 	__atomic_fetch_add(&ready, 1, __ATOMIC_SEQ_CST);
 	for (;;) {
-		if (open)
+		if (takes)
 			sti();
 		pause();
 	}

@@ -317,6 +317,54 @@ static void test_discard_at_the_wrong_time(void **state)
 	assert_int_equal(volume_close(&reader), 0);
 }
 
+/* A write waits with half of it kept for one snapshot, then another is taken: all of it is kept for that. */
+static void test_taken_while_a_write_is_held(void **state)
+{
+	struct ask w;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	put(&guest, 0, EXTENT, 1);			/* kept for that */
+	fake.hold_length = EXTENT;
+	ask_begin(&w, &guest, BLOCK_WRITE, 0, 2 * EXTENT, 2);
+	settle();
+	assert_int_equal(w.rq.given, EXTENT);
+	WELL(snapshot("web", "two", 0));
+	assert_int_equal(w.ended, 0);
+	fake.hold_length = 0;
+	settle();
+	assert_int_equal(ask_end(&w), BLOCK_OK);
+	all_are("one", 0, SECTORS, 1);
+	all_are("two", 0, SECTORS, 1);
+	numbers_of(&guest, got, SECTORS);
+	assert_int_equal(got[2 * EXTENT - 1], 2);
+}
+
+/* Others have taken the volume away and left what keeps its snapshots: it is of nobody, and may be deleted. */
+static void test_origin_is_gone(void **state)
+{
+	struct snap_store *t;
+	struct snap_super s;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	t = snap_of(vol("web"));
+	s = t->super;
+	s.origin[0] ^= 0xff;
+	snap_super_write(&s, fake.bytes + snap_block_at(t, s.seq & 1) * 512);
+	unplug();
+	plug();
+	assert_null(vol("one"));
+	assert_null(snap_of(vol("web")));
+	assert_int_equal(put(&guest, 0, 8, 2), BLOCK_OK);
+	for (u32 i = 0; i < VOLUMES_MAX; i++)
+		if (volume_at(i)->disk && volume_at(i)->type == VOLUME_STORE) {
+			assert_int_equal(snap_on(volume_at(i))->state, SNAP_EMPTY);
+			WELL(end_of(volume_delete(volume_at(i), change_ended, NULL)));
+		}
+	WELL(snapshot("web", "two", 0));
+}
+
 /* When the last one is gone discards reach the disk again, and writes cost nothing. */
 static void test_after_the_last(void **state)
 {
@@ -338,7 +386,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_only_those_that_lack_it), T(test_several_at_once), T(test_bad_chunks), T(test_clone_alone),
 		T(test_rollback_loses_none), T(test_rollback_without_room), T(test_rollback_without_log), T(test_room_of_what_is_read),
-		T(test_discard_at_the_wrong_time), T(test_after_the_last),
+		T(test_discard_at_the_wrong_time), T(test_taken_while_a_write_is_held), T(test_origin_is_gone), T(test_after_the_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
