@@ -59,7 +59,7 @@ def linux_sees_what_it_owns(m, digit, name, cores, mib):
     assert 'COMPLAINT' not in seen, f'{name}: the kernel complains: {seen}'
 
 
-def linux_boots(m, names):
+def linux_boots(m, names, seconds=150):
     ready(m)
     started = m.at
     for name in names:
@@ -67,7 +67,7 @@ def linux_boots(m, names):
         m.expect(rf'guest {name}: running', 30 * m.patience)
     for i, name in enumerate(names, 1):
         view(m, str(i))
-        m.expect(rf'{name}: shell ready', 150 * m.patience)
+        m.expect(rf'{name}: shell ready', seconds * m.patience)
 
 
 def in_guest(m, digit, name, command, expect, seconds=60):

@@ -446,7 +446,7 @@ static int put_chunks(const char *name, u32 n, u32 piece, bool whole)
 static void files_in_chunks(void **state)
 {
 	const u8 *at;
-	u64 size;
+	u64 size, given;
 
 	for (u32 i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (u8)(i * 7 + i / 256);
@@ -454,16 +454,18 @@ static void files_in_chunks(void **state)
 	at = file_bytes("c.elf", &size);
 	assert_true(at && size == 10000 && !memcmp(at, bytes, 10000));
 	assert_int_equal(file_find("c.elf")->room, 2 * MiB);
-	/* Three moves' worth: each piece is the same 1000 bytes. */
-	assert_int_equal(put_chunks("d.elf", 3500000, 70000, true), 201);
+	/* Two moves, and what is too much in the end goes back; each piece is the same. */
+	given = web_fake_given;
+	assert_int_equal(put_chunks("d.elf", 5600000, 70000, true), 201);
+	assert_int_equal(web_fake_given - given, (2 + 4 + 2) * MiB);
 	at = file_bytes("d.elf", &size);
-	assert_true(at && size == 3500000);
+	assert_true(at && size == 5600000);
 	for (u32 i = 0; i < size; i += 70000)
 		assert_memory_equal(at + i, bytes, 70000);
-	assert_int_equal(file_find("d.elf")->room, 4 * MiB);
+	assert_int_equal(file_find("d.elf")->room, 6 * MiB);
 	assert_int_equal(web_fake_files, 2);
 	/* Longer than any piece of RAM; cut; empty; in pieces. */
-	assert_int_equal(put_chunks("e.elf", 5000000, 70000, true), 507);
+	assert_int_equal(put_chunks("e.elf", 9100000, 70000, true), 507);
 	again();
 	web_fake_turns(3);
 	assert_null(file_find("e.elf"));

@@ -29,7 +29,8 @@ static u8 *arena;
 struct machine_facts web_fake_facts;
 const struct machine_facts *machine_facts = &web_fake_facts;
 u32 web_fake_files;			/* that have RAM */
-static u8 file_room[4][4 * MiB];
+static u8 file_room[4][8 * MiB];
+u64 web_fake_given;
 static bool file_taken[4];
 
 u64 ram_take(u64 size)
@@ -49,6 +50,7 @@ u64 ram_take(u64 size)
 /* The rest of a piece may come back before the piece. */
 void ram_give(u64 base, u64 size)
 {
+	web_fake_given += size;
 	for (u32 i = 0; i < 4; i++)
 		if (base == (u64)file_room[i]) {
 			file_taken[i] = false;

@@ -15,7 +15,8 @@
 
 #define WEB_FAKE_HEAP (4 * MiB)
 
-extern u32 web_fake_files;		/* that have RAM: four at most, of 4 MiB */
+extern u32 web_fake_files;		/* that have RAM: four at most, of 8 MiB */
+extern u64 web_fake_given;		/* bytes of it that came back, ever */
 extern struct machine_facts web_fake_facts;
 extern u64 web_fake_now;		/* TSC */
 extern u64 web_fake_breaths;		/* calls of fiber_breathe() */
