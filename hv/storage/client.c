@@ -61,6 +61,7 @@ int storage_bind(struct storage_client *c, struct storage_disk *d, u64 first, u6
 	c->first = d ? first : 0;
 	c->sectors = d ? sectors : 0;
 	c->served = d ? d->served : 0;
+	c->starved = false;	/* of buffers for another disk: this one's turns would not know of it */
 	if (!d)
 		storage_fail_queued(c);
 	return 0;

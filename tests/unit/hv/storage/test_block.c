@@ -277,6 +277,30 @@ static void test_crooked_memory_is_copied(void **state)
 	assert_int_equal(a.stats.bounced, 1);
 }
 
+/* It waits for a buffer when its disk goes: it is served by the disk that comes back, which knows nothing of that. */
+static void test_starved_when_its_disk_went(void **state)
+{
+	struct storage_disk back = sd;
+	u8 *taken[BOUNCES];
+	u32 n = 0;
+
+	while (n < BOUNCES && (taken[n] = bounce_take(&sd)))
+		n++;
+	ask(&a, 0, BLOCK_READ, 0, 8, 2);
+	queue_run(&sd, 0);
+	assert_int_equal(count, 0);
+	assert_true(a.starved);
+	while (n)
+		bounce_give(&sd, taken[--n]);
+	back.clients = NULL;
+	assert_int_equal(storage_bind(&a, &back, 1000, 2000), 0);
+	queue_run(&back, 0);
+	assert_int_equal(count, 1);
+	asked[0]->done(asked[0], DISK_OK);
+	storage_answer_all();
+	assert_int_equal(ok, 1);
+}
+
 /* One that came while another was under way is answered by the next only. */
 static void test_flush(void **state)
 {
@@ -383,7 +407,7 @@ int main(void)
 		T(test_range_is_the_clients), T(test_failed_flushes_are_said_rarely), T(test_neighbours_are_one),
 		T(test_alone_at_once), T(test_alone_and_failed), T(test_not_at_once), T(test_no_way_past_others), T(test_long_is_cut), T(test_crooked_memory_is_copied),
 		T(test_flush), T(test_fua), T(test_tried_again_and_given_up), T(test_shares),
-		T(test_a_flush_gets_its_slot), T(test_what_it_does_not_reach_is_copied),
+		T(test_a_flush_gets_its_slot), T(test_what_it_does_not_reach_is_copied), T(test_starved_when_its_disk_went),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
