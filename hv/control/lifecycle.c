@@ -211,7 +211,7 @@ static void send_clear(struct life *l)
 	core_ring_doorbell(core);
 }
 
-/* The guest is gone for now: so is what it had in RAM. Not when the machine goes down: that need not wait. */
+/* The guest is off: so is what it had in RAM. Not when the machine goes down: that need not wait. */
 static void rest(struct life *l)
 {
 	if (held)

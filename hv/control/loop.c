@@ -227,12 +227,19 @@ u64 loop_turn(u64 now)
 	return MIN(until, now + ns_to_ticks(poll));
 }
 
+static inline u64 guests_due(u64 now)
+{
+	u64 due = load_relaxed(&guest_due);
+
+	return UNLIKELY(due <= now) ? guest_due_call(now) : due;
+}
+
 /* Work that has a reason on every round; all of it, and the rest, which costs some thousand instructions, when its time has
  * come. */
 bool loop_round(u64 now, u64 *until)
 {
 	bool all = now >= turn_next, any;
-	u64 deadline;
+	u64 deadline, due;
 
 	if (all)
 		control_work_look_all();
@@ -240,6 +247,8 @@ bool loop_round(u64 now, u64 *until)
 	if (all || turn_is_wanted())
 		turn_next = loop_turn(now);
 	deadline = control_work_deadline();
+	due = guests_due(now);
+	deadline = MIN(deadline, due);
 	*until = MIN(turn_next, deadline);
 	return any;
 }

@@ -43,9 +43,15 @@ static void sum_row(const struct guest *g, u32 kind)
 		shell_print("  %-14s %14lu %16lu %16lu\n", vmexit_name((enum vmexit_kind)kind), count, cycles / count, worst);
 }
 
+/* Such a vcpu takes its interrupts and halts without us. */
+static bool owns_apic(const struct vcpu_public *v)
+{
+	return load_relaxed(&v->apic_enabled) & VLAPIC_PUB_OWNED;
+}
+
 static void sums_of(const struct guest *g)
 {
-	u64 injected = 0, halted = 0, now = tsc_now();
+	u64 injected = 0, halted = 0, owned = 0, now = tsc_now();
 	char idle[24];
 
 	shell_print("guest %s\n  %-14s %14s %16s %16s\n", g->name, "EXIT", "COUNT", "MEAN CYCLES", "WORST CYCLES");
@@ -54,9 +60,16 @@ static void sums_of(const struct guest *g)
 	for (u32 v = 0; v < g->vcpu_count; v++) {
 		injected += load_relaxed(&g->vcpu[v].injected);
 		halted += vcpu_halted(&g->vcpu[v], now);
+		owned += owns_apic(&g->vcpu[v]);
 	}
 	shell_print("  interrupts delivered %lu, all vcpus together halted %s\n", injected,
 		    text_duration(idle, sizeof(idle), halted));
+	if (owned)
+		shell_print("  %lu of %u vcpus own their local APIC: interrupts and HLT without an exit, and not counted here\n",
+			    owned, g->vcpu_count);
+	if (load_acquire(&g->vcpu[0].running))
+		shell_print("  since its start: %lu ms\n",
+			    ticks_to_ns(now - g->tsc_start) / 1000000);
 }
 
 /* A row of the table by vcpu: name, then one cell for each of the vcpus from first on. */
@@ -90,6 +103,12 @@ static void cell_injected(char *to, size_t size, const struct vcpu_public *v, u6
 	fmt_print(to, size, "%lu", load_relaxed(&v->injected));
 }
 
+static void cell_apic(char *to, size_t size, const struct vcpu_public *v, u64 arg)
+{
+	(void)arg;
+	fmt_print(to, size, "%s", owns_apic(v) ? "owned" : "virtual");
+}
+
 static void cell_halted(char *to, size_t size, const struct vcpu_public *v, u64 arg)
 {
 	text_duration(to, size, vcpu_halted(v, arg));
@@ -105,6 +124,7 @@ static void vcpus_of(const struct guest *g)
 			if (exit_count(g, k))
 				vcpu_row(g, first, vmexit_name((enum vmexit_kind)k), cell_count, k);
 		}
+		vcpu_row(g, first, "local APIC", cell_apic, 0);
 		vcpu_row(g, first, "interrupts", cell_injected, 0);
 		vcpu_row(g, first, "halted", cell_halted, now);
 	}

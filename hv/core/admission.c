@@ -320,6 +320,22 @@ void admit_images(struct admission *a)
 		admit_guest_images(a, &a->plan->guest[i], &a->resolved->guest[i]);
 }
 
+/* Who wants its cores' local APICs in any case. A CPUID with Hyper-V's leaves offers EOIs and timers of its own. */
+static void admit_apics(struct admission *a)
+{
+	char key[64];
+
+	for (u32 i = 0; i < a->plan->guest_count; i++) {
+		const struct plan_guest *g = &a->plan->guest[i];
+
+		if (g->apic != PLAN_APIC_OWNED || (a->facts->x2apic && !g->hyperv))
+			continue;
+		plan_error_add(a->errors, "PLAN-APIC", g->line[PLAN_KEY_APIC], admission_key(key, sizeof(key), g, "apic"),
+			       "\"virtual\" or \"auto\": %s", g->hyperv ? "not together with hyperv = true" :
+			       "this machine's cores do not run in x2APIC mode");
+	}
+}
+
 /* All of it. */
 
 static int admit_all(struct admission *a)
@@ -341,6 +357,7 @@ static int admit_all(struct admission *a)
 	admit_images(a);
 	admit_disks(a);
 	admit_nets(a);
+	admit_apics(a);
 	if (errors->count + errors->lost == before)
 		admit_devices(a);
 	if (errors->count + errors->lost == before &&

@@ -8,6 +8,7 @@
 #include <hv/lib.h>
 #include <hv/load.h>
 #include <hv/log.h>
+#include <hv/own_apic.h>
 #include <hv/machine.h>
 #include <hv/net.h>
 #include <hv/pool.h>
@@ -53,6 +54,7 @@ static int no_memory(const char *what)
 static void facts_cores(struct machine_facts *f)
 {
 	f->core_count = core_count;
+	f->x2apic = own_apic_possible();
 	for (u32 i = 0; i < core_count; i++)
 		f->core_usable[i] = i == this_core()->index || core_table[i].state == CORE_IDLE;
 }

@@ -10,6 +10,7 @@
 #include <hv/host.h>
 #include <hv/host_net.h>
 #include <hv/lib.h>
+#include <hv/own_apic.h>
 #include <hv/machine.h>
 #include <hv/net_build.h>
 #include <hv/pc.h>
@@ -167,6 +168,11 @@ static const char *build_parts(struct guest *g, const struct resolved_guest *r)
 	return host_build_guest(g) ? "the page tables of a guest" : NULL;
 }
 
+static bool apic_is_owned(const struct plan_guest *plan)
+{
+	return plan->apic == PLAN_APIC_OWNED || (plan->apic == PLAN_APIC_AUTO && own_apic_possible() && !plan->hyperv);
+}
+
 /* Its own copy of what the plan says: the plan changes while it is there. */
 static struct guest *alloc_guest(u32 slot, const struct plan_guest *plan)
 {
@@ -180,6 +186,7 @@ static struct guest *alloc_guest(u32 slot, const struct plan_guest *plan)
 	g->plan = own;
 	g->name = own->name;
 	g->device_deadline = ~0ul;
+	g->apic_owned = apic_is_owned(own);
 	return g;
 }
 

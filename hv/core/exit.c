@@ -38,7 +38,8 @@ const char *vmexit_name(enum vmexit_kind kind)
 
 static enum verdict exit_event(struct vcpu *v)
 {
-	core_take_interrupts();
+	if (!v->lapic.owned)	/* else they are the guest's */
+		core_take_interrupts();
 	v->look = true;
 	return AGAIN;
 }

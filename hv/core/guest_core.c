@@ -9,6 +9,7 @@
 #include <hv/load.h>
 #include <hv/lock.h>
 #include <hv/log.h>
+#include <hv/own_apic.h>
 #include <hv/pc.h>
 #include <hv/policy.h>
 #include <hv/time.h>
@@ -102,7 +103,7 @@ static void reset_vcpu(struct vcpu *v, struct guest *g, u32 index)
 	v->index = index;
 	v->pub = &g->vcpu[index];
 	v->decode = g->decode[index];
-	v->tsc_offset = 0 - g->tsc_start;
+	v->tsc_offset = g->apic_owned ? 0 : 0 - g->tsc_start;	/* the TSC deadline runs natively only without one */
 	v->exit.rflags = RFLAGS_FIXED;
 	v->activity = index ? VCPU_WAIT_SIPI : VCPU_RUNNABLE;
 	v->xcr0 = 1;
@@ -118,6 +119,7 @@ static void run_guest(struct guest *g, u32 index)
 	struct core_public *me = this_core()->pub;
 
 	host_reload_tables();	/* the control core changed which guest this core sees, and sealed the rest */
+	own_apic_drain();	/* of what a former guest sent late */
 	reset_vcpu(v, g, index);
 	store_release(&me->state, CORE_GUEST);
 	store_release(&v->pub->running, 1);

@@ -148,12 +148,12 @@ static void read_balloon(struct plan_reader *r, void *object, const struct toml_
 
 static void read_apic(struct plan_reader *r, void *object, const struct toml_node *n)
 {
-	static const char *const words[] = { "owned", "virtual" };
+	static const char *const words[] = { "auto", "owned", "virtual" };
+	struct plan_guest *g = object;
 	int found = plan_read_word(r, n, words, ARRAY_COUNT(words));
 
-	(void)object;	/* read_guest() set the only mode that there is */
-	if (found == PLAN_APIC_OWNED)
-		plan_bad(r, "PLAN-NOT-YET", n, "\"virtual\": this version has no local APIC owned by guests yet");
+	if (found >= 0)
+		g->apic = (enum plan_apic)found;
 }
 
 static const struct plan_rule guest_rules[] = {
@@ -191,7 +191,6 @@ void plan_read_guest_table(struct plan_reader *r, struct plan_guest *g, const st
 	g->line[PLAN_KEY_SELF] = n->line;
 	g->autostart = true;
 	g->restart = PLAN_RESTART_ON_FAILURE;
-	g->apic = PLAN_APIC_VIRTUAL;
 	plan_read_table(r, n, guest_rules, ARRAY_COUNT(guest_rules), g, g->line);
 	plan_require(r, n, "cores", "a number of cores, or a list of their indexes");
 	plan_require(r, n, "memory", "a size such as \"512MiB\"");

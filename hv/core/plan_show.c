@@ -306,6 +306,7 @@ static void show_places(const struct show *s, const struct resolved_guest *rg)
 static void show_keys(const struct show *s, const struct plan_guest *g, const struct resolved_guest *rg)
 {
 	static const char *const restart[] = { "never", "on-failure", "always" };
+	static const char *const apic[] = { "auto", "owned", "virtual" };
 	char text[24];
 
 	if (!rg && !g->cores.is_list)
@@ -324,7 +325,7 @@ static void show_keys(const struct show *s, const struct plan_guest *g, const st
 	show_nets(s, g, rg);
 	show(s, "autostart = %s\nrestart = \"%s\"\ntest_device = %s\nhyperv = %s\napic = \"%s\"\n",
 	     g->autostart ? "true" : "false", restart[g->restart], g->test_device ? "true" : "false",
-	     g->hyperv ? "true" : "false", g->apic == PLAN_APIC_OWNED ? "owned" : "virtual");
+	     g->hyperv ? "true" : "false", apic[g->apic]);
 }
 
 static void show_guest(const struct show *s, const struct resolved_guest *rg)

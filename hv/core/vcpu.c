@@ -4,6 +4,7 @@
 
 #include <hv/core.h>
 #include <hv/lock.h>
+#include <hv/own_apic.h>
 #include <hv/pc.h>
 #include <hv/policy.h>
 #include <hv/time.h>
@@ -69,8 +70,12 @@ static void stay_paused(struct vcpu *v)
 		fence_full();
 		if (!load_acquire(&v->guest->paused) || load_relaxed(&v->pub->requests) & REQ_PARK)
 			break;
-		core_idle(~0ul);
-		core_take_interrupts();
+		if (v->lapic.owned) {
+			own_apic_idle();	/* interrupts are the guest's, for later */
+		} else {
+			core_idle(~0ul);
+			core_take_interrupts();
+		}
 	}
 	store_release(&v->pub->paused, 0u);
 	policy_was_paused(v);
@@ -106,6 +111,12 @@ static bool take_requests(struct vcpu *v)
 	return true;
 }
 
+/* Whose core has no timer left: the control core keeps the time of its guest's models. */
+static bool deadline_is_told(const struct vcpu *v)
+{
+	return v->lapic.owned && virt->deadline_by_apic;
+}
+
 /* Let timers fire that are due, and find the next. */
 static void run_timers(struct vcpu *v, u64 now)
 {
@@ -119,7 +130,11 @@ static void run_timers(struct vcpu *v, u64 now)
 		v->extint_pending = pc_pic_output(g);
 	}
 	v->deadline = vlapic_timer_next(v);
-	if (v->index == 0)
+	if (v->index != 0)
+		return;
+	if (deadline_is_told(v))
+		guest_due_tell(load_relaxed(&g->device_deadline));
+	else
 		v->deadline = MIN(v->deadline, load_relaxed(&g->device_deadline));
 }
 
@@ -208,7 +223,7 @@ static bool service(struct vcpu *v)
 		if (load_relaxed(&v->pub->requests) && !take_requests(v))
 			return false;
 		now = tsc_now();
-		if (now >= v->deadline)
+		if (now >= v->deadline || (v->deadline != ~0ul && deadline_is_told(v)))
 			run_timers(v, now);
 		if (load_relaxed(&v->pub->requests) && !doorbell_pending())
 			continue;	/* our own models have asked: nobody rings for that */
@@ -222,6 +237,8 @@ static bool service(struct vcpu *v)
 		v->pub->halted_cycles += tsc_now() - now;
 		store_release(&v->pub->halted_since, 0ul);	/* after the sum: a reader relies on it */
 	}
+	if (vlapic_settle_owner(v))
+		run_timers(v, tsc_now());
 	deliver(v);
 	return true;
 }
@@ -231,4 +248,5 @@ void vcpu_loop(struct vcpu *v)
 	v->look = true;
 	while (service(v))
 		virt->run(v);
+	vlapic_disown(v);
 }

@@ -26,9 +26,12 @@ static bool bits_test(const u64 bits[4], u8 n)
 
 void vlapic_publish(struct vcpu *v)
 {
-	const struct vlapic *l = &v->lapic;
+	struct vlapic *l = &v->lapic;
 	u32 mode = 0;
 
+	l->takes = vlapic_is_on(l) && l->svr & SVR_ENABLE && !l->owned;
+	if (l->owned)
+		mode |= VLAPIC_PUB_OWNED;
 	if (vlapic_is_on(l))
 		mode |= VLAPIC_PUB_ON;
 	if (l->svr & SVR_ENABLE)
@@ -55,6 +58,7 @@ static void vlapic_clear(struct vcpu *v)
 {
 	struct vlapic *l = &v->lapic;
 
+	vlapic_disown(v);
 	eoi_disarm(l);
 	l->tpr = l->esr = l->esr_pending = 0;
 	l->icr = 0;
@@ -181,6 +185,10 @@ void vlapic_settle_eoi(struct vcpu *v)
 
 void vlapic_eoi(struct vcpu *v)
 {
+	if (UNLIKELY(v->lapic.owned)) {
+		vlapic_own_eoi(v);
+		return;
+	}
 	vlapic_settle_eoi(v);
 	end_service(v);
 }
@@ -230,5 +238,6 @@ bool vlapic_write_base(struct vcpu *v, u64 val)
 		l->ldr = (l->id >> 4) << 16 | BIT32(l->id & 15);
 		vlapic_publish(v);
 	}
+	v->look = true;		/* it may have its core's own now: vlapic_settle_owner() */
 	return true;
 }

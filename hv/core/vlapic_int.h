@@ -57,13 +57,23 @@ static inline void vlapic_bit_put(u64 bits[4], u8 n, bool on)
 		bits[n >> 6] &= ~BIT(n & 63);
 }
 
+/* vlapic_own.c. A vector for an APIC that is owned, or takes none; EOI, SVR and the deadline where they exit all the same. */
+void vlapic_own_put(struct vcpu *v, u8 vector, bool level);
+void vlapic_own_eoi(struct vcpu *v);
+void vlapic_own_svr(struct vcpu *v);
+void vlapic_own_tsc_moved(struct vcpu *v, u64 by);
+void vlapic_own_write_deadline(struct vcpu *v, u64 val);
+u64 vlapic_own_read_deadline(const struct vcpu *v);
+
 /* vlapic_set_irr(), in line. */
 static inline void vlapic_put_irr(struct vcpu *v, u8 vector, bool level)
 {
 	struct vlapic *l = &v->lapic;
 
-	if (!vlapic_is_on(l) || !(l->svr & SVR_ENABLE))
+	if (UNLIKELY(!l->takes)) {
+		vlapic_own_put(v, vector, level);
 		return;
+	}
 	if (vector < VECTOR_MIN) {
 		vlapic_record_error(v, ESR_RECEIVE_ILLEGAL);
 		return;

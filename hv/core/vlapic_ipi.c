@@ -6,6 +6,7 @@
 #include <hv/core.h>
 #include <hv/guest.h>
 #include <hv/lib.h>
+#include <hv/own_apic.h>
 
 #include "vlapic_int.h"
 
@@ -53,6 +54,10 @@ static void post_vector(struct guest *g, u32 index, u8 vector, bool level)
 		vlapic_set_irr(&this_core()->vcpu, vector, level);
 		return;
 	}
+	if (!level && vector >= OWN_APIC_VECTOR_MIN && load_acquire(&pub->apic_enabled) & VLAPIC_PUB_OWNED) {
+		own_apic_send(g->core_of[index], vector);
+		return;
+	}
 	if (!!(load_relaxed(&pub->posted_level[word]) & bit) != level) {
 		if (level)
 			fetch_or(&pub->posted_level[word], bit);
@@ -92,6 +97,15 @@ bool vlapic_post_own(struct guest *g, u32 dest, u8 vector)
 	if (dest >= g->vcpu_count || v->pub != &g->vcpu[dest])
 		return false;
 	vlapic_put_irr(v, vector, false);
+	return true;
+}
+
+bool vlapic_post_owner(struct guest *g, u32 dest, u8 vector)
+{
+	if (dest >= g->vcpu_count || vector < OWN_APIC_VECTOR_MIN || this_core()->vcpu.pub == &g->vcpu[dest] ||
+	    !(load_acquire(&g->vcpu[dest].apic_enabled) & VLAPIC_PUB_OWNED))
+		return false;
+	own_apic_send(g->core_of[dest], vector);
 	return true;
 }
 

@@ -98,12 +98,15 @@ static void write_svr(struct vcpu *v, u32 val)
 	struct vlapic *l = &v->lapic;
 
 	if ((l->svr & ~val) & SVR_ENABLE) {
-		vlapic_timer_write_lvt(v, l->lvt[LVT_TIMER] | LVT_MASKED);
+		if (!l->owned)
+			vlapic_timer_write_lvt(v, l->lvt[LVT_TIMER] | LVT_MASKED);
 		for (u32 i = 0; i < LVT_COUNT; i++)
 			l->lvt[i] |= LVT_MASKED;
 	}
 	l->svr = val;
 	vlapic_publish(v);
+	if (l->owned)
+		vlapic_own_svr(v);
 }
 
 static void write_lvt(struct vcpu *v, u32 reg, u32 val)
@@ -204,7 +207,10 @@ bool vlapic_msr_write(struct vcpu *v, u32 msr, u64 val)
 		return vlapic_write_base(v, val);
 	if (msr != MSR_TSC_DEADLINE)
 		return false;
-	vlapic_timer_write_deadline(v, val);
+	if (v->lapic.owned)
+		vlapic_own_write_deadline(v, val);
+	else
+		vlapic_timer_write_deadline(v, val);
 	return true;
 }
 
@@ -222,7 +228,7 @@ bool vlapic_msr_read(struct vcpu *v, u32 msr, u64 *val)
 	if (msr == MSR_APIC_BASE)
 		*val = l->base;
 	else if (msr == MSR_TSC_DEADLINE)
-		*val = l->tsc_deadline;
+		*val = l->owned ? vlapic_own_read_deadline(v) : l->tsc_deadline;
 	else
 		return false;
 	return true;

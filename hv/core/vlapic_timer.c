@@ -155,9 +155,11 @@ void vlapic_timer_write_deadline(struct vcpu *v, u64 val)
 	arm_tsc_deadline(v);
 }
 
-void vlapic_tsc_moved(struct vcpu *v)
+void vlapic_tsc_moved(struct vcpu *v, u64 by)
 {
-	if (timer_mode(&v->lapic) == LVT_MODE_DEADLINE)
+	if (v->lapic.owned)
+		vlapic_own_tsc_moved(v, by);
+	else if (timer_mode(&v->lapic) == LVT_MODE_DEADLINE)
 		arm_tsc_deadline(v);
 }
 

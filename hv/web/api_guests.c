@@ -39,6 +39,7 @@ static void put_brief(struct out *o, const struct guest *g, u64 now)
 	json_u64(o, "exits", f.exits);
 	json_u64(o, "interrupts", f.interrupts);
 	json_u64(o, "halted_ms", ticks_to_ns(f.halted) / 1000000);
+	json_u64(o, "owned_apics", f.owned_apics);
 	json_u64(o, "network_in_bytes", f.net_in);
 	json_u64(o, "network_out_bytes", f.net_out);
 	json_u64(o, "disk_read_bytes", f.disk_read);

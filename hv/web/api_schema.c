@@ -6,7 +6,7 @@
 #include <hv/lib.h>
 
 #define GUEST "name:s state:s cores:[i memory:i locked:b display:b starts:i uptime_ms:i exits:i interrupts:i halted_ms:i " \
-	"network_in_bytes:i network_out_bytes:i disk_read_bytes:i disk_written_bytes:i"
+	"owned_apics:i network_in_bytes:i network_out_bytes:i disk_read_bytes:i disk_written_bytes:i"
 
 static const struct { const char *name, *members; } schemas[] = {
 	{ "Problem", "title:s status:i detail:s key?:s errors?:[Mistake" },

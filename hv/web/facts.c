@@ -43,6 +43,7 @@ void facts_of(const struct guest *g, u64 now, struct guest_facts *f)
 		const struct vcpu_public *p = &g->vcpu[v];
 		u64 since = load_acquire(&p->halted_since);
 
+		f->owned_apics += !!(load_relaxed(&p->apic_enabled) & VLAPIC_PUB_OWNED);
 		f->interrupts += load_relaxed(&p->injected);
 		f->halted += load_relaxed(&p->halted_cycles) + (since && now > since ? now - since : 0);
 	}

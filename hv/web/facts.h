@@ -5,7 +5,8 @@
 #include <hv/guest.h>
 
 struct guest_facts {
-	u64 exits, interrupts, halted;	/* of all vcpus; ticks */
+	u64 exits, interrupts, halted;	/* of all vcpus; ticks. The last two are not known of those that own their local APIC: */
+	u32 owned_apics;
 	u64 net_in, net_out;		/* bytes, as the guest sees it */
 	u64 disk_read, disk_written;	/* bytes of volumes; images in RAM are not counted */
 };

@@ -35,6 +35,14 @@ void core_ring_doorbell(u32 index)
 	lapic_send(c->apic_id, ICR_NMI);
 }
 
+void core_nmi_self(void)
+{
+	struct core_public *c = this_core()->pub;
+
+	store_release(&c->nmi_expected, 1);
+	lapic_send(c->apic_id, ICR_NMI);
+}
+
 bool doorbell_pending(void)
 {
 	return load_relaxed(&this_core()->pub->doorbell) != 0;

@@ -28,6 +28,10 @@ _Static_assert(sizeof(struct core_arch) <= PAGE_SIZE, "one page is mapped for it
 /* Build and load this core's GDT, TSS and the common IDT. */
 void gdt_load(void);
 void idt_load(void);
+
+/* Use the table in which all vectors that a local APIC can deliver are ended and forgotten; NMIs and faults are as usual. */
+#define VECTOR_NOT_SENT 15u	/* the highest that no local APIC delivers, and no exception: in that table it is ended too */
+void idt_load_stray(void);
 /* Fill the common IDT; once, boot core. */
 void idt_init(void);
 

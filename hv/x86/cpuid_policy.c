@@ -5,6 +5,7 @@
 #include "policy.h"
 
 #include <hv/lib.h>
+#include <hv/own_apic.h>
 #include <hv/pool.h>
 #include <hv/time.h>
 
@@ -80,6 +81,7 @@ static const struct policy_row policy[] = {
 #define ARCH_CAPABILITIES_PASS (BIT(0) | BIT(1) | BIT(2) | BIT(3) | BIT(4) | BIT(5) | BIT(6) | BIT(8) | BIT(13) | BIT(14) | \
 	BIT(15) | BIT(17) | BIT(20) | BIT(24) | BIT(26) | BIT(27) | BIT(28))
 
+#define KVM_PV_EOI B(6)
 #define KVM_FEATURES (B(1) | B(3) | B(6) | B(15) | B(24))	/* NOP_IO_DELAY CLOCKSOURCE2 PV_EOI MSI_EXT_DEST_ID
 								 * CLOCKSOURCE_STABLE */
 
@@ -276,13 +278,14 @@ void tsc_ratio(u64 hz, u32 *p, u32 *q)
 	*q = q1 ? (u32)q1 : 1;
 }
 
-/* The APIC timer counts 1 GHz, the TSC what boot measured: leaves 15H, 16H and 40000010H say the same. */
-static void frequencies_set(struct cpuid_table *t, u64 tsc_hz)
+/* The APIC timer counts 1 GHz, the TSC what boot measured: leaves 15H, 16H and 40000010H say the same. A guest that will own
+ * its APIC has that timer before, and another one after: it is told nothing and has to measure. */
+static void frequencies_set(struct cpuid_table *t, u64 tsc_hz, bool apic_owned)
 {
 	u32 p, q, mhz = (u32)(tsc_hz / 1000000);
 
-	t->kvm[0x10].r = (struct cpuid_regs){ (u32)(tsc_hz / 1000), VLAPIC_TIMER_HZ / 1000, 0, 0 };
-	if (t->amd)
+	t->kvm[0x10].r = (struct cpuid_regs){ (u32)(tsc_hz / 1000), apic_owned ? 0 : VLAPIC_TIMER_HZ / 1000, 0, 0 };
+	if (t->amd || apic_owned)
 		return;
 	tsc_ratio(tsc_hz, &p, &q);
 	t->basic[0x15].r = (struct cpuid_regs){ q, p, VLAPIC_TIMER_HZ, 0 };
@@ -352,8 +355,10 @@ void cpuid_table_build(struct cpuid_table *t, const struct cpuid_host *h, u32 vc
 	/* "KVMKVMKVM": kernels then take x2APIC without remapping and the paravirtual clock. */
 	t->kvm_base = 0x40000000;
 	t->kvm[0].r = (struct cpuid_regs){ 0x40000010, 0x4b4d564b, 0x564b4d56, 0x4d };
-	t->kvm[1].r = (struct cpuid_regs){ KVM_FEATURES, 0, 0, 0 };
-	frequencies_set(t, h->tsc_hz);
+	t->kvm[1].r = (struct cpuid_regs){ h->apic_owned ? KVM_FEATURES & ~KVM_PV_EOI : KVM_FEATURES, 0, 0, 0 };
+	if (h->apic_owned && h->no_deadline)
+		t->basic[1].r.ecx &= ~B(24);
+	frequencies_set(t, h->tsc_hz, h->apic_owned);
 	consequences_set(t, h);
 }
 
@@ -374,7 +379,8 @@ const struct cpuid_table *policy_build_cpuid(struct guest *g)
 {
 	struct cpuid_table *t = pool_alloc((sizeof(*t) + PAGE_SIZE - 1) / PAGE_SIZE, POOL_GUEST);
 	struct cpuid_regs zero = cpuid(0, 0);
-	struct cpuid_host h = { .cpuid = cpuid, .tsc_hz = timebase.tsc_hz, .xsavec_broken = !xsavec_sound() };
+	struct cpuid_host h = { .cpuid = cpuid, .tsc_hz = timebase.tsc_hz, .xsavec_broken = !xsavec_sound(),
+		.apic_owned = g->apic_owned, .no_deadline = !own_apic_has_deadline() };
 
 	if (!t)
 		return NULL;

@@ -40,9 +40,15 @@ ap_entry:
 	/* void idle_wait(const u32 *doorbell): halt unless the doorbell word is set. An NMI or a failed check between
 	 * compare and HLT must not be slept through: the NMI handler moves RIP from this window to idle_out. STI
 	 * keeps interrupts out until HLT has begun. */
-	.globl idle_wait, idle_begin, idle_out
-idle_wait:
+	.globl idle_wait, idle_begin, idle_out, idle_wait_closed
+	/* void idle_wait_closed(const u32 *doorbell): the same, and interrupts stay out: only an NMI ends it. */
 idle_begin:
+idle_wait_closed:
+	cmpl $0, (%rdi)
+	jne idle_out
+	hlt
+	jmp idle_out
+idle_wait:
 	cmpl $0, (%rdi)
 	jne idle_out
 	sti

@@ -16,7 +16,9 @@ struct PACKED idt_gate {
 };
 
 extern const u64 trap_entry[256];
+extern const u8 stray_entry[];
 static struct idt_gate idt[256] __attribute__((section(".sealed")));
+static struct idt_gate idt_stray[256] __attribute__((section(".sealed")));
 
 #define GATE_INTERRUPT 0x8e	/* present, DPL 0, 64-bit interrupt gate */
 #define TSS_AVAILABLE 0x89ul
@@ -55,24 +57,38 @@ void gdt_load(void)
 		:: "m"(gdtr), "i"(HOST_CS), "i"(HOST_DS), "i"(HOST_TSS) : "rax", "memory");
 }
 
+static struct idt_gate gate_to(u64 f)
+{
+	return (struct idt_gate){ .offset_low = (u16)f, .selector = HOST_CS, .type = GATE_INTERRUPT,
+		.offset_mid = (u16)(f >> 16), .offset_high = (u32)(f >> 32) };
+}
+
 void idt_init(void)
 {
-	for (unsigned int v = 0; v < 256; v++) {
-		u64 f = trap_entry[v];
-
-		idt[v] = (struct idt_gate){ .offset_low = (u16)f, .selector = HOST_CS, .type = GATE_INTERRUPT,
-			.offset_mid = (u16)(f >> 16), .offset_high = (u32)(f >> 32) };
-	}
+	for (unsigned int v = 0; v < 256; v++)
+		idt[v] = gate_to(trap_entry[v]);
 	idt[VEC_NMI].ist = IST_NMI;
 	idt[VEC_DF].ist = IST_DF;
 	idt[VEC_MC].ist = IST_MC;
+	for (unsigned int v = 0; v < 256; v++)
+		idt_stray[v] = v < VECTOR_NOT_SENT ? idt[v] : gate_to((u64)stray_entry);
+}
+
+static void idt_use(const struct idt_gate *table)
+{
+	struct table_register idtr = { sizeof(idt) - 1, (u64)table };
+
+	__asm__ volatile("lidt %0" :: "m"(idtr));
 }
 
 void idt_load(void)
 {
-	struct table_register idtr = { sizeof(idt) - 1, (u64)idt };
+	idt_use(idt);
+}
 
-	__asm__ volatile("lidt %0" :: "m"(idtr));
+void idt_load_stray(void)
+{
+	idt_use(idt_stray);
 }
 
 void host_state_get(struct host_state *h)

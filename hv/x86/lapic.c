@@ -11,7 +11,7 @@
 #define APIC_PHYSICAL 0xfee00000ul
 #define SEALED __attribute__((section(".sealed")))
 
-enum reg { REG_ID = 0x20, REG_TPR = 0x80, REG_EOI = 0xb0, REG_SVR = 0xf0, REG_ESR = 0x280, REG_ICR = 0x300,
+enum reg { REG_ID = 0x20, REG_TPR = 0x80, REG_EOI = 0xb0, REG_SVR = 0xf0, REG_ISR = 0x100, REG_ESR = 0x280, REG_ICR = 0x300,
 	REG_ICR_HIGH = 0x310, REG_LVT_TIMER = 0x320, REG_LVT_THERMAL = 0x330, REG_LVT_PERF = 0x340, REG_LVT_LINT0 = 0x350,
 	REG_LVT_LINT1 = 0x360, REG_LVT_ERROR = 0x370, REG_TIMER_INITIAL = 0x380, REG_TIMER_CURRENT = 0x390,
 	REG_TIMER_DIVIDE = 0x3e0 };
@@ -66,6 +66,12 @@ void lapic_enable(void)
 	if (this_core()->is_control)
 		thermal_lvt = read_reg(REG_LVT_THERMAL);
 	write_reg(REG_LVT_THERMAL, thermal_lvt ? thermal_lvt : LVT_MASKED);
+	lapic_reset();
+	this_core()->x2apic = x2;
+}
+
+void lapic_reset(void)
+{
 	write_reg(REG_LVT_PERF, LVT_MASKED);
 	write_reg(REG_LVT_LINT0, LVT_MASKED);
 	write_reg(REG_LVT_LINT1, LVT_MASKED | 0x400);
@@ -76,7 +82,6 @@ void lapic_enable(void)
 	write_reg(REG_TPR, 0);
 	write_reg(REG_SVR, 0x100 | VECTOR_SPURIOUS);
 	this_core()->timer_armed = ~0ul;
-	this_core()->x2apic = x2;
 }
 
 void lapic_timer_measure(void)
@@ -149,4 +154,19 @@ void lapic_timer_arm(u64 deadline)
 bool lapic_is_x2(void)
 {
 	return x2;
+}
+
+bool lapic_has_deadline(void)
+{
+	return has_deadline;
+}
+
+u64 lapic_timer_hz(void)
+{
+	return timer_hz;
+}
+
+bool lapic_in_service(u8 vector)
+{
+	return read_reg((enum reg)(REG_ISR + vector / 32 * 0x10)) >> (vector & 31) & 1;
 }

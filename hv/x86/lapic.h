@@ -27,3 +27,13 @@ void lapic_send(u32 apic_id, u32 low);
 void lapic_timer_arm(u64 deadline);
 
 bool lapic_is_x2(void);
+
+/* The timer has the TSC-deadline mode / counts this often a second, undivided. */
+bool lapic_has_deadline(void);
+u64 lapic_timer_hz(void);
+
+/* This core's registers as lapic_enable() leaves them; its thermal entry stays. Own core. */
+void lapic_reset(void);
+
+/* vector is in service on this core. */
+bool lapic_in_service(u8 vector);

@@ -53,7 +53,7 @@ static void tsc_move(struct vcpu *v, u64 by)
 {
 	v->tsc_offset += by;
 	v->tsc_adjust += by;
-	vlapic_tsc_moved(v);
+	vlapic_tsc_moved(v, by);
 	pvclock_update(v);
 	if (by)
 		hyperv_tsc_moved(v);

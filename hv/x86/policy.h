@@ -65,6 +65,8 @@ struct cpuid_host {
 	u64 arch_capabilities;	/* MSR 10AH; 0 where there is none */
 	u32 microcode;
 	u64 tsc_hz;
+	bool apic_owned;	/* the guest gets its cores' local APICs: no PV EOI, their timers count at their own rate */
+	bool no_deadline;	/* ... and those have no TSC-deadline mode */
 	bool xsavec_broken;	/* XSAVEC is there but loses state; false on every real processor that is known */
 };
 

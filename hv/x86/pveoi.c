@@ -21,7 +21,7 @@ bool pveoi_write(struct vcpu *v, u32 msr, u64 val)
 	u32 *word = NULL;
 
 	(void)msr;
-	if (val & 2)
+	if (val & 2 || v->guest->apic_owned)	/* not in its CPUID */
 		return false;
 	if (val & PVEOI_ENABLE) {
 		word = gmem_ptr(v->guest, GPA(val & ~PVEOI_ENABLE), sizeof(*word));

@@ -54,6 +54,21 @@ trap_common:
 	addq $16, %rsp
 	iretq
 
+	/* An interrupt that a guest's APIC left behind: x2APIC mode, so the EOI is MSR 80BH. */
+	.globl stray_entry
+stray_entry:
+	pushq %rax
+	pushq %rcx
+	pushq %rdx
+	movl $0x80b, %ecx
+	xorl %eax, %eax
+	xorl %edx, %edx
+	wrmsr
+	popq %rdx
+	popq %rcx
+	popq %rax
+	iretq
+
 	.section .rodata
 	.balign 8
 	.globl trap_entry

@@ -72,7 +72,8 @@ void trap(struct trap_frame *f)
 	if (f->vector == VEC_NMI) {
 		handle_nmi(f);
 	} else if (f->vector >= 32) {
-		if (f->vector != VECTOR_SPURIOUS)
+		/* A guest that owned this core's APIC may have sent any vector, that of spurious interrupts too. */
+		if (f->vector != VECTOR_SPURIOUS || lapic_in_service(VECTOR_SPURIOUS))
 			lapic_eoi();
 		if (f->vector == VECTOR_TIMER)
 			this_core()->timer_armed = ~0ul;

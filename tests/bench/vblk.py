@@ -22,7 +22,7 @@ LIMITS = {'one': (1.0, 1500), 'batch': (0.1, 1500)}       # exits, instructions 
 
 
 def plan():
-    text = ''.join(plans.elf_guest(name, 'vblkbench', cmdline=words, extra=f'autostart = false\ndisk = [{{ image = "{name}.img" }}]')
+    text = ''.join(plans.elf_guest(name, 'vblkbench', cmdline=words, extra=f'autostart = false\napic = "virtual"\ndisk = [{{ image = "{name}.img" }}]')
                    for name, words in GUESTS.items())
     return plans.Plan('bench-vblk', text, {'vblkbench.elf': f'{plans.GUEST}/vblkbench.elf'} | {f'{n}.img': bytes(65536) for n in GUESTS})
 

@@ -152,6 +152,8 @@ def rows(which):
     table += [
         # Bochs: VMX, and SVM with NRIPS
         Row(Bochs, 'corei7_skylake_x', 5, scenarios.two_linux, plans.two_linux),
+        Row(Bochs, 'corei7_skylake_x', 7, scenarios.local_apics, plans.guests_apic),
+        Row(Qemu10, 'EPYC-Rome,+svm,+npt,+x2apic', 7, scenarios.local_apics, plans.guests_apic, ci=False),
         Row(Bochs, 'corei7_skylake_x', 8, scenarios.test_guests, plans.guests_a, name='test-guests-a'),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.test_guests, plans.guests_time, name='test-guests-time'),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.hyperv, plans.hyperv),

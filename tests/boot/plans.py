@@ -54,7 +54,8 @@ def linux_guest(name, cores, memory, cmdline='', extra='', panic='panic=1 '):
             f'cmdline = "console=ttyS0 quiet {panic}bulkhead.name={name} {cmdline}" }}\n{extra}\n')
 
 
-two_linux = Plan('two-linux', linux_guest('left', 2, '192MiB') + linux_guest('right', 2, '192MiB'), linux=True)
+# One guest with its cores' own local APICs where that can be, one without.
+two_linux = Plan('two-linux', linux_guest('left', 2, '192MiB') + linux_guest('right', 2, '192MiB', extra='apic = "virtual"'), linux=True)
 three_cores = Plan('three-cores', linux_guest('left', 1, '160MiB') + linux_guest('right', 1, '160MiB'), linux=True)
 panic = Plan('panic', linux_guest('left', 1, '128MiB', extra='restart = "on-failure"', panic=''), linux=True)
 
@@ -176,10 +177,14 @@ hyperv = elf_plan('hyperv', [
     ('hyperv', dict(cores=2, extra='hyperv = true')),
     ('hvcrash', dict(file='hyperv', cmdline='crash', extra='hyperv = true')),
 ])
+# Both ways to have a local APIC, side by side.
+guests_apic = elf_plan('guests-apic', [
+    ('strays', dict(cores=2)), ('smp', dict(cores=2)), ('virtual', dict(file='smp', cores=2, extra='apic = "virtual"')),
+])
 # Time is judged only where it is exact: Bochs, and QEMU 10 with icount.
 guests_time = elf_plan('guests-time', [('timer', {}), ('tick', dict(cmdline='n=2')), ('storm', dict(cmdline='n=0'))])
 guests_retire = elf_plan('guests-retire', [('retire', dict(cores=2, cmdline='n=16 us=100'))])
-guests_small = elf_plan('guests-small', [('badinsn', {}), ('timer', {})])
+guests_small = elf_plan('guests-small', [('badinsn', {}), ('timer', dict(extra='apic = "virtual"'))])
 
 # What a test guest's end must look like: result of the test device, or the id of the kill.
 KILLED = {'wildfetch': 'GUEST-FETCH', 'triple': 'GUEST-TRIPLE-FAULT', 'hvcrash': 'GUEST-PANIC'}

@@ -189,6 +189,8 @@ def two_linux(m, plan):
     view(m, '0')
     shell(m, 'guests', r'left .*running')
     shell(m, 'stats left', r'cpuid +\d+')
+    if m.name == 'bochs':
+        m.expect(r'2 of 2 vcpus own their local APIC', 20 * m.patience)
     shell(m, 'memory', r'Audit: every frame has one owner')
     in_guest(m, '2', 'right', 'ticks > /dev/ttyS0 &', r'TICKS second=\d')
     in_guest(m, '1', 'left', 'poweroff -f', r'guest left: powered off')
@@ -319,6 +321,15 @@ def test_guests(m, plan):
             time.sleep(0.5)
     assert not bad, '; '.join(bad)
     shell(m, 'memory', r'Audit: every frame has one owner')
+
+
+def local_apics(m, plan):
+    """Guests with their cores' own local APICs and one without; cores on which such a guest left interrupts pending run the next."""
+    test_guests(m, plan)
+    for _ in range(2):
+        shell(m, 'start strays', r'guest strays: ended result=0\s', 120)
+    shell(m, 'start virtual', r'guest virtual: ended result=0\s', 120)
+    shell(m, 'cores', r'control')
 
 
 def hyperv(m, plan):

@@ -149,6 +149,12 @@ static void fake_inject(struct vcpu *v, const struct event *e)
 	fake.event = *e;
 }
 
+static void fake_own_apic_op(struct vcpu *v, bool on)
+{
+	(void)v;
+	fake.owns_apic = on;
+}
+
 static void fake_want_window(struct vcpu *v, u32 windows)
 {
 	(void)v;
@@ -305,6 +311,10 @@ static void fake_trap_msr(struct vcpu *v, u32 msr, bool on_read, bool on_write)
 {
 	(void)v;
 	note(FAKE_TRAP_MSR, msr, on_read, on_write);
+	if (msr - 0x800 < ARRAY_COUNT(fake.x2apic_native))
+		fake.x2apic_native[msr - 0x800] = (u8)((on_read ? 0 : 1) | (on_write ? 0 : 2));
+	else if (msr == 0x6e0)
+		fake.deadline_native = !on_read && !on_write;
 }
 
 static void fake_flush(struct vcpu *v)
@@ -330,7 +340,7 @@ const struct virt_ops fake_ops = {
 	.vcpu_init = fake_vcpu_init, .nested_max_leaf = fake_nested_max_leaf, .vcpu_reset = fake_vcpu_reset,
 	.run = fake_run, .set_rip = fake_set_rip, .get_state = fake_get_state, .set_state = fake_set_state,
 	.code_key = fake_code_key, .inject = fake_inject, .want_window = fake_want_window, .trap_io = fake_trap_io,
-	.trap_msr = fake_trap_msr, .flush = fake_flush, .dump = fake_dump,
+	.own_apic = fake_own_apic_op, .trap_msr = fake_trap_msr, .flush = fake_flush, .dump = fake_dump,
 };
 
 void fake_play_count(const struct fake_step *steps, u32 count)

@@ -48,6 +48,9 @@ struct fake_virt {
 	u32 windows;			/* what want_window() last asked */
 	bool shadow, nmi_blocked;
 	bool rip_moved;			/* since the last exit */
+	bool owns_apic;			/* as own_apic() was last asked */
+	u8 x2apic_native[0x40];		/* by register: 1 reads, 2 writes run without an exit */
+	bool deadline_native;		/* MSR 6E0H does */
 	bool hit;			/* the present step ends in the delivery of an event */
 	u32 windows_in_a_row;
 

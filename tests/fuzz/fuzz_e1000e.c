@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/model/e1000e/frame_ring.c drivers/model/e1000e/ve1000e.c drivers/model/e1000e/ve1000e_phy.c drivers/model/e1000e/ve1000e_rx.c drivers/model/e1000e/ve1000e_tx.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
+/* SOURCES: drivers/model/e1000e/frame_ring.c drivers/model/e1000e/ve1000e.c drivers/model/e1000e/ve1000e_phy.c drivers/model/e1000e/ve1000e_rx.c drivers/model/e1000e/ve1000e_tx.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_own.c tests/fake/fake_own_apic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
 /* The 82574L model under any sequence of register writes, ring contents and frames from the switch: nothing outside of the
  * guest's RAM and of the rings is touched (ASan), and every frame that comes out can be what it says: its offloads lie in it. */
 #include "../unit/drivers/model/pc_fake.h"

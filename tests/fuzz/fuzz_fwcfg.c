@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/drivers/model/pc_fake.c tests/unit/drivers/model/uefi_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models drivers/model/acpi.c drivers/model/acpi_pci.c drivers/model/aml.c */
+/* SOURCES: tests/unit/drivers/model/pc_fake.c tests/unit/drivers/model/uefi_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_own.c tests/fake/fake_own_apic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models drivers/model/acpi.c drivers/model/acpi_pci.c drivers/model/aml.c */
 /* The firmware configuration device under any sequence of port accesses and transfers, with requests anywhere in RAM and
  * beyond its end: items stay what they are, nothing outside of RAM is touched (ASan). */
 #include "../unit/drivers/model/uefi_fake.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/drivers/model/pc_fake.c tests/unit/drivers/model/uefi_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
+/* SOURCES: tests/unit/drivers/model/pc_fake.c tests/unit/drivers/model/uefi_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_own.c tests/fake/fake_own_apic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
 /* Flash under any sequence of accesses: the code never changes, a read gives contents in array mode and nothing else may be
  * mapped, no command reaches beyond the chip (ASan sees the ends of its memory). Three bytes and data an access. */
 #include "../unit/drivers/model/uefi_fake.h"

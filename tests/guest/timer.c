@@ -91,6 +91,15 @@ static void test_pit(void)
 	check(near(ioapic_ticks, 200), "the same through IOAPIC pin 2: %u", ioapic_ticks);
 }
 
+/* The software APIC counts 1 GHz and says so in KVM's leaf; the machine's own, in x2APIC mode, says nothing. */
+static bool is_software(const char *mode)
+{
+	u32 r[4];
+
+	cpuid(0x40000010, 0, r);
+	return under_hypervisor() && (r[1] || mode[1] == 'a');
+}
+
 static void test_lapic(const char *mode)
 {
 	u32 hz, r[4];
@@ -101,7 +110,7 @@ static void test_lapic(const char *mode)
 	delay_us(50000);
 	hz = (0xffffffff - apic_read(APIC_CURRENT)) / 50 * 1000;
 	check(hz > 1000000, "%s: timer counts %u a second", mode, hz);
-	if (under_hypervisor())
+	if (is_software(mode))
 		check(near(hz, 1000000000), "%s: that is 1 GHz", mode);
 
 	lapic_ticks = 0;

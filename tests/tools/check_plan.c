@@ -110,6 +110,7 @@ static void imagine_machine(const struct options *o)
 
 	facts.check_image = load_check;
 	facts.any_card = true;
+	facts.x2apic = true;
 	facts.core_count = o->cores;
 	for (u32 i = 0; i < o->cores; i++)
 		facts.core_usable[i] = true;

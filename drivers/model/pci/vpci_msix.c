@@ -132,12 +132,22 @@ static struct irq_message route_message(u64 route)
 	return message_of(route >> ROUTE_ADDRESS & 0xfffff, route & 0xffff);
 }
 
-void vpci_route_send(struct guest *g, u64 route)
+static NOINLINE void route_send_any(struct guest *g, u64 route)
 {
 	struct irq_message m = route_message(route);
 
-	if (route & VPCI_ROUTE_SENDS)
-		irq_message_send(g, &m);
+	irq_message_send(g, &m);
+}
+
+/* The usual one, as in message_send(), to a vcpu that has its core's own local APIC. */
+void vpci_route_send(struct guest *g, u64 route)
+{
+	u32 address = route >> ROUTE_ADDRESS & 0xfffff, data = route & 0xffff;
+
+	if (!(route & VPCI_ROUTE_SENDS))
+		return;
+	if ((address & 0xfff) || data > 0xff || !vlapic_post_owner(g, address >> 12, (u8)data))
+		route_send_any(g, route);
 }
 
 s32 vpci_route_vcpu(const struct guest *g, u64 route)

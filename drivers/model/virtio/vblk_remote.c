@@ -144,7 +144,7 @@ static void pause(struct vblk *b, u64 now)
 	control_work_stay(r->work, r->linger);
 }
 
-/* The store has no more ends to tell of for now. */
+/* The store has told all ends that there are. */
 static void settled(struct block_store *store)
 {
 	struct vblk *b = container_of(store, struct vblk, store);

@@ -7,6 +7,8 @@
 #include <hv/time.h>
 
 #define LINGER_NS 500000ul		/* who has had work twice within this time is looked at for as long before the core halts */
+#define BULK_LINGER_NS 2000000ul	/* ... whose work brought so much that its guest may take longer until the next */
+#define BULK_LINGER_BYTES 16384u
 #define ROUTE_TRIES 2u
 #define CLOSE_LOOK_NS 100000ul		/* are memory and requests of queues that were asked back done with? */
 #define LAZY_MANY 16u			/* buffers: no longer a reason to be late */
@@ -93,11 +95,13 @@ static bool may_look(const struct virtio_remote *r)
 /* Work that comes again and again is worth waiting for: no halt, no notification, no doorbell. */
 static void linger(struct virtio_remote *r, u64 now)
 {
-	u64 time = ns_to_ticks(LINGER_NS);
+	bool bulk = r->d->bytes - r->worked_bytes >= BULK_LINGER_BYTES;
+	u64 time = ns_to_ticks(bulk ? BULK_LINGER_NS : LINGER_NS);
 
 	if (now - r->worked < time)
 		control_work_linger(now + time);
 	r->worked = now;
+	r->worked_bytes = r->d->bytes;
 }
 
 bool virtio_remote_poll(void *remote, u64 now)
@@ -201,6 +205,19 @@ static bool is_halted(const struct guest *g, u64 route)
 	return vcpu < 0 || load_relaxed(&g->vcpu[vcpu].halted_since);
 }
 
+/* One that owns its local APIC does not tell when it halts, and no interrupt costs it an exit: it is taken for halted until
+ * so much passes that its own time for interrupts counts. */
+static bool is_reachable(const struct virtio_remote *r, u32 queue)
+{
+	const struct virtq *q = &r->d->queue[queue];
+	u64 route = load_relaxed(&q->route);
+	s32 vcpu = vpci_route_vcpu(q->g, route);
+
+	if (vcpu >= 0 && load_relaxed(&q->g->vcpu[vcpu].apic_enabled) & VLAPIC_PUB_OWNED)
+		return r->gap[queue] == r->kind->gap_ns;
+	return is_halted(q->g, route);
+}
+
 /* Of a lazy queue. A vcpu that runs frees buffers when it adds some; one that halts may wait for just these. */
 static bool is_early_lazy(struct virtio_remote *r, u32 queue, u64 now, bool halted)
 {
@@ -223,7 +240,7 @@ static bool is_early(struct virtio_remote *r, u32 queue, u64 now)
 
 	if (!r->kind->gap_ns)
 		return false;
-	halted = is_halted(q->g, load_relaxed(&q->route));
+	halted = is_reachable(r, queue);
 	if (r->lazy >> queue & 1 && q->given < (halted ? LAZY_MANY : MAX(LAZY_MANY, q->size / 2u)))
 		return is_early_lazy(r, queue, now, halted);
 	until = r->told[queue] + ns_to_ticks(q->given < q->size / 2 ? r->gap[queue] : r->kind->gap_ns);

@@ -67,6 +67,7 @@ struct virtio_remote {
 	u32 wanted;			/* given back to, and the driver wants to hear of it */
 	bool stopped;			/* a rule was broken: nothing is looked at until all are back */
 	u64 worked;			/* TSC of the last work */
+	u64 worked_bytes;		/* virtio_device.bytes at that time */
 	u64 linger;			/* WORK_ON_CALL: TSC, until then the core does not halt for awake queues; the kind's */
 	u64 told[VIRTIO_QUEUES_MAX];	/* TSC of the last interrupt */
 	u64 told_bytes[VIRTIO_QUEUES_MAX];	/* d->bytes then */

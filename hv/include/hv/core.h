@@ -59,6 +59,9 @@ hpa_t core_private_hpa(const void *p);
 /* Ring core's doorbell: word, then NMI. Any core. Returns at once. */
 void core_ring_doorbell(u32 index);
 
+/* An NMI to this core, without ringing. Own core. */
+void core_nmi_self(void);
+
 /* Halt this core until its doorbell rings, a host interrupt comes, or the TSC passes deadline (U64_MAX: no limit).
  * Returns at once if the doorbell word is set already. Own core, interrupts off. */
 void core_idle(u64 deadline);

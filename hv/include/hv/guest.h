@@ -153,7 +153,8 @@ struct guest {
 	u32 events;			/* (a) enum guest_event bits from the control core for vcpu 0 */
 	u32 paused;			/* (a) the control core wants all vcpus to stay out of the guest */
 	u32 balloon_pages;		/* (a) of 4 KiB, that the control core wants in its balloon */
-	u64 tsc_start;			/* (b) host TSC that the guest's TSC 0 stands for */
+	bool apic_owned;		/* (b) its vcpus get their cores' local APICs; then its TSC is the host's */
+	u64 tsc_start;			/* (b) host TSC that the guest's TSC 0, and its clocks' 0, stand for */
 	u64 device_deadline;		/* (d) next TSC at which models want attention; U64_MAX none */
 
 	struct guest_end_record record;	/* see above */
@@ -168,6 +169,13 @@ struct guest {
 
 	enum guest_state state;		/* (c) */
 };
+
+/* The models' deadlines of guests whose vcpu 0 cannot keep them (virt_ops.deadline_by_apic): host TSC at which the control
+ * core has to call one of them, U64_MAX none. guest_due_tell(): due may be earlier; on vcpu 0's core. guest_due_call(): call
+ * those whose time has come; the next one. Control core. */
+extern u64 guest_due;
+void guest_due_tell(u64 due);
+u64 guest_due_call(u64 now);
 
 enum guest_event {
 	GUEST_EVENT_INPUT = 1,		/* bytes wait in the input ring */

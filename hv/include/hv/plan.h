@@ -76,7 +76,7 @@ enum plan_key {
 
 enum plan_serial { PLAN_SERIAL_AUTO, PLAN_SERIAL_COM1, PLAN_SERIAL_COM2, PLAN_SERIAL_NONE };
 enum plan_restart { PLAN_RESTART_NEVER, PLAN_RESTART_ON_FAILURE, PLAN_RESTART_ALWAYS };
-enum plan_apic { PLAN_APIC_OWNED, PLAN_APIC_VIRTUAL };
+enum plan_apic { PLAN_APIC_AUTO, PLAN_APIC_OWNED, PLAN_APIC_VIRTUAL };	/* auto: owned where that is possible */
 enum boot_type { BOOT_LINUX, BOOT_ELF, BOOT_UEFI, BOOT_UEFI_VARS /* of check_image only */ };
 
 /* An IP address: what a guest's port is held to, servers of ours. */
@@ -323,6 +323,7 @@ struct facts_card {
 struct machine_facts {
 	u32 core_count;			/* indexes 0.. that the machine lists */
 	bool core_usable[PLAN_CORES_MAX];
+	bool x2apic;			/* its cores run in x2APIC mode */
 	u32 ram_count;			/* sorted, disjoint: what is left for guests */
 	struct facts_ram ram[FACTS_RAM_MAX];
 	u32 image_count;

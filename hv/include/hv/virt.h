@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The virtualisation seam: everything that differs between VMX and SVM, 17 functions. `virt` is chosen once at boot
+/* The virtualisation seam: everything that differs between VMX and SVM, 18 functions. `virt` is chosen once at boot
  * and sealed; all slots are set. Each call concerns the core that makes it, except probe. */
 
 #include <hv/paging.h>
@@ -74,6 +74,13 @@ struct virt_ops {
 
 	/* Exit on RDMSR / WRMSR of msr, or let it through. Default: both exit for every MSR. */
 	void (*trap_msr)(struct vcpu *v, u32 msr, bool on_read, bool on_write);
+
+	/* Let v use the local APIC of its core (hv/own_apic.h): interrupts go to the guest, HLT and CR8 run natively. Or not,
+	 * which is how vcpu_init() leaves it. */
+	void (*own_apic)(struct vcpu *v, bool on);
+
+	/* run() keeps v->deadline by this core's local APIC timer: where a vcpu owns that, v->deadline must be U64_MAX. */
+	bool deadline_by_apic;
 
 	/* Drop cached guest-physical translations of this vcpu. */
 	void (*flush)(struct vcpu *v);

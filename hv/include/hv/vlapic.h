@@ -20,6 +20,7 @@ struct vcpu;
 #define VLAPIC_PUB_SOFT 2u	/* SVR bit 8: takes vectors */
 #define VLAPIC_PUB_X2 4u
 #define VLAPIC_PUB_CLUSTER 8u	/* xAPIC with DFR in the cluster model, else flat */
+#define VLAPIC_PUB_OWNED 16u	/* it has its core's own local APIC: edges are sent by the hardware */
 
 struct vlapic {
 	u64 base;		/* IA32_APIC_BASE as the guest sees it */
@@ -34,12 +35,16 @@ struct vlapic {
 	u64 tsc_deadline;	/* MSR 6E0H in guest ticks; 0 not armed */
 	u8 isrv;		/* highest vector in service; 0 none */
 	u8 irrv;		/* highest vector pending; 0 none */
+	bool takes;		/* on, enabled by SVR, and in software: vlapic_publish() */
+	bool owned;		/* the vcpu has its core's own: hv/core/vlapic_own.c */
 	bool eoi_armed;		/* isrv is the only one in service, and the guest may end it in *eoi_word */
 	u32 *eoi_word;		/* in guest RAM; null: every EOI is an access */
 
 	/* Set at power-on from the timebase: 1 GHz counts to ticks and back, as fractions of 2^32. */
 	u64 tick_mul, count_mul;
 	u64 period_min;		/* ticks: a periodic timer may not be faster */
+
+	u64 level[4];		/* owned: level-triggered vectors that wait for their EOI */
 };
 
 /* Power-on state (init = false) or what INIT leaves (true: the APIC id and base survive). */
@@ -80,8 +85,14 @@ void vlapic_set_cr8(struct vcpu *v, u64 cr8);
 void vlapic_timer_run(struct vcpu *v, u64 now);
 u64 vlapic_timer_next(const struct vcpu *v);
 
-/* v->tsc_offset has changed: an armed TSC deadline is moved with it. */
-void vlapic_tsc_moved(struct vcpu *v);
+/* v->tsc_offset has grown by that much: an armed TSC deadline is moved with it. */
+void vlapic_tsc_moved(struct vcpu *v, u64 by);
+
+/* Give v its core's own local APIC as soon as that may be: its guest is made for it (guest.apic_owned), it runs in x2APIC
+ * mode, nothing is in service. true: it has it from now on, and the deadline of its timer is its own. Before an entry. / Take
+ * it back: nothing that was pending is kept. INIT, the end of a run, a guest that switches it off. */
+bool vlapic_settle_owner(struct vcpu *v);
+void vlapic_disown(struct vcpu *v);
 
 /* The clock of this file, host TSC; unit tests bring their own. */
 u64 vlapic_now(void);
@@ -102,3 +113,7 @@ void vlapic_post(struct guest *g, u32 index, const struct irq_message *m);
 /* A vector, by an edge, to the vcpu with the id dest if that is the one of this core: at once, without a request. false: it
  * is not. One of the guest's cores. */
 bool vlapic_post_own(struct guest *g, u32 dest, u8 vector);
+
+/* The same to another core's vcpu that has its core's own local APIC. false: it has not, or it is this core's. One of the guest's
+ * cores, or the control core. */
+bool vlapic_post_owner(struct guest *g, u32 dest, u8 vector);

@@ -115,7 +115,10 @@ static void nmi_window(struct svm_vcpu *s, struct vmcb *b)
 	if ((s->special & SPECIAL_NMI_SERVICE) && !iret)
 		return;
 	if ((b->eventinj & EVT_VALID) || (!iret && !(b->shadow & 1))) {
-		core_timer_set(1);	/* long past; 0 would disarm */
+		if (s->owned)
+			s->special |= SPECIAL_CALL_BACK;
+		else
+			core_timer_set(1);	/* long past; 0 would disarm */
 		return;
 	}
 	if (b->rflags & RFLAGS_TF)

@@ -241,6 +241,14 @@ static bool not_entered(void)
 	return false;
 }
 
+/* With GIF clear an NMI of our own is held: the guest comes back as soon as what is queued has been delivered. */
+static bool call_back_soon(void)
+{
+	svm_state()->special &= ~SPECIAL_CALL_BACK;
+	core_nmi_self();
+	return entry_ready();
+}
+
 /* The check is made before the entry because QEMU overwrites the block when it refuses; it only finds the words, whether
  * the state is good is for the processor to say. */
 static bool entry_prepare(void)
@@ -253,14 +261,17 @@ static bool entry_prepare(void)
 		b->tsc_offset = v->tsc_offset;
 		dirty_once(b, CLEAN_INTERCEPTS);
 	}
-	core_timer_set(v->deadline);
+	if (!s->owned)
+		core_timer_set(v->deadline);
 	if (s->special & SPECIAL_CHECK) {
 		s->special &= ~SPECIAL_CHECK;
 		s->doubt = vmcb_check(b, s->phys_bits);
 	}
 	svm_event_prepare();
 	svm_clgi();
-	return doorbell() ? not_entered() : entry_ready();
+	if (doorbell() || (s->owned && v->deadline != U64_MAX))
+		return not_entered();
+	return s->special & SPECIAL_CALL_BACK ? call_back_soon() : entry_ready();
 }
 
 static NOINLINE bool entry_rare(void)
@@ -364,6 +375,21 @@ static void svm_set_rip(struct vcpu *v, u64 rip)
 	}
 }
 
+/* APM 2 "Virtualizing APIC.TPR", "Interrupt Masking (V_INTR_MASKING)": without it RFLAGS.IF of the guest rules interrupts of
+ * the machine, and CR8 is that of the machine's APIC. */
+static void svm_own_apic(struct vcpu *v, bool on)
+{
+	const u32 one = INTERCEPT1_INTR | INTERCEPT1_HLT, cr = CR_INTERCEPT_READ(8) | CR_INTERCEPT_WRITE(8);
+	struct vmcb *b = svm_vmcb();
+
+	(void)v;
+	svm_state()->owned = on;
+	b->intercept1 = on ? b->intercept1 & ~one : b->intercept1 | one;
+	b->cr_intercept = on ? b->cr_intercept & ~cr : b->cr_intercept | cr;
+	b->vintr = on ? b->vintr & ~V_INTR_MASKING : b->vintr | V_INTR_MASKING;
+	dirty_once(b, CLEAN_INTERCEPTS | CLEAN_VINTR);
+}
+
 static void svm_code_key(struct vcpu *v, struct code_key *k)
 {
 	(void)v;
@@ -431,6 +457,8 @@ const struct virt_ops svm_ops = {
 	.want_window = svm_want_window,
 	.trap_io = svm_trap_io,
 	.trap_msr = svm_trap_msr,
+	.own_apic = svm_own_apic,
+	.deadline_by_apic = true,
 	.flush = svm_flush,
 	.dump = svm_dump,
 };

@@ -25,6 +25,8 @@ enum svm_page { PAGE_HSAVE = 0, PAGE_VMCB = 1, PAGE_HOST = 2, PAGE_IOPM = 3, PAG
 
 #define SPECIAL_ONCE 128u		/* TLB_CONTROL and clean bits that are good for one entry */
 
+#define SPECIAL_CALL_BACK 256u		/* an NMI of our own is to end the next entry at once */
+
 /* What the VMCB has no place for. */
 struct svm_vcpu {
 	u64 vmcb_hpa;		/* first: enter.h */
@@ -34,6 +36,7 @@ struct svm_vcpu {
 	u64 step_rip, step_dr6;
 	u32 features;		/* CPUID 8000_000A EDX of this core */
 	u32 phys_bits;
+	bool owned;		/* the guest has this core's local APIC: its timer is not ours to set */
 	const char *doubt;	/* what vmcb_check() said about the state that was set last */
 };
 

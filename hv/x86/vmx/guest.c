@@ -119,6 +119,18 @@ static void bitmaps_reset(struct vcpu *v)
 		vmx_trap_msr(v, MSR_TSC_AUX, false, false);
 }
 
+/* Without external-interrupt exiting interrupts go through the guest's own IDT. SDM 3C "Pin-Based VM-Execution Controls" */
+void vmx_own_apic(struct vcpu *v, bool on)
+{
+	const u32 proc = PROC_HLT | PROC_CR8_LOAD | PROC_CR8_STORE;
+	struct vmx *m = this_vmx();
+
+	(void)v;
+	m->proc = on ? m->proc & ~proc : m->proc | proc;
+	vmwrite(PROC_CONTROLS, m->proc);
+	vmwrite(PIN_CONTROLS, vmx_control_adjust(vmx_caps.pin, on ? PIN_WANTED & ~PIN_EXTERNAL_INTERRUPT : PIN_WANTED));
+}
+
 int vmx_vcpu_init(struct vcpu *v)
 {
 	struct vmx *m = this_vmx();

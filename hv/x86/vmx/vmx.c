@@ -203,6 +203,7 @@ const struct virt_ops vmx_ops = {
 	.want_window	= vmx_want_window,
 	.trap_io	= vmx_trap_io,
 	.trap_msr	= vmx_trap_msr,
+	.own_apic	= vmx_own_apic,
 	.flush		= vmx_flush,
 	.dump		= vmx_dump,
 };

@@ -162,6 +162,7 @@ void vmx_vmcs_unload(void);
 int vmx_vcpu_init(struct vcpu *v);
 void vmx_vcpu_reset(struct vcpu *v);
 void vmx_trap_io(struct vcpu *v, u16 first, u32 count, bool trap);
+void vmx_own_apic(struct vcpu *v, bool on);
 void vmx_trap_msr(struct vcpu *v, u32 msr, bool on_read, bool on_write);
 void vmx_flush(struct vcpu *v);
 void vmx_flush_linear(void);	/* ... and linear ones of this core's VPID */

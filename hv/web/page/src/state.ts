@@ -11,6 +11,7 @@ export interface Guest {
 	exits: number;
 	interrupts: number;
 	halted_ms: number;
+	owned_apics: number;
 	network_in_bytes: number;
 	network_out_bytes: number;
 	disk_read_bytes: number;

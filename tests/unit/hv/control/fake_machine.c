@@ -47,6 +47,8 @@ WEAK const struct plan *machine_plan;
 WEAK const struct resolved_plan *machine_resolved;
 WEAK const struct virt_report *machine_report;
 WEAK const struct virt_ops *virt;
+WEAK u64 guest_due = ~0ul;
+WEAK u64 guest_due_call(u64 now) { return guest_due; }
 WEAK const char build_version[] = "test";
 WEAK struct timebase timebase = { .tsc_hz = HZ };
 

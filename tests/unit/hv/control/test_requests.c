@@ -360,7 +360,6 @@ static void test_put(void **state)
 	plan.guest[0].cores.count = 2;
 	str_copy(plan.guest[0].boot.kernel, PLAN_PATH_SIZE, "k");
 	plan.guest[0].boot.type = BOOT_ELF;
-	plan.guest[0].apic = PLAN_APIC_VIRTUAL;
 	assert_null(put_plan(wanted, true, &errors));
 	assert_string_equal(told, "change guest.web memory: \"512MiB\" > \"64MiB\"\ndelete guest.database :  > \n"
 			    "create guest.new :  > \n");

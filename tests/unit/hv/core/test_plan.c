@@ -126,7 +126,7 @@ static void test_defaults(void **state)
 	assert_int_equal(g->restart, PLAN_RESTART_ON_FAILURE);
 	assert_false(g->test_device);
 	assert_false(g->hyperv);
-	assert_int_equal(g->apic, PLAN_APIC_VIRTUAL);
+	assert_int_equal(g->apic, PLAN_APIC_AUTO);
 	assert_false(g->cores.is_list);
 	assert_string_equal(g->boot.initrd, "");
 	assert_string_equal(g->boot.cmdline, "");
@@ -161,8 +161,7 @@ static const struct {
 	{ GUEST("a") "\x01", "error PLAN-TEXT: bulkhead.toml:5: -: ", "control characters" },
 	{ GUEST("a") "\xff", "error PLAN-TEXT: bulkhead.toml:5: -: ", "UTF-8" },
 	{ GUEST("a") "x = [[[[[[[[[1]]]]]]]]]", "error PLAN-LIMIT: bulkhead.toml:5: guest.a.x: ", "at most 8" },
-	{ GUEST("a") "apic = \"owned\"", "error PLAN-NOT-YET: bulkhead.toml:5: guest.a.apic: ", "owned by guests" },
-	{ GUEST("a") "apic = \"x2\"", "error PLAN-VALUE: bulkhead.toml:5: guest.a.apic: ", "\"owned\", \"virtual\"" },
+	{ GUEST("a") "apic = \"x2\"", "error PLAN-VALUE: bulkhead.toml:5: guest.a.apic: ", "\"auto\", \"owned\", \"virtual\"" },
 	{ GUEST("a") "locked = 1", "error PLAN-TYPE: bulkhead.toml:5: guest.a.locked: ", "true or false" },
 	{ GUEST("a") "display = 1",
 	  "error PLAN-TYPE: bulkhead.toml:5: guest.a.display: ", "true or false, not a number" },

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/core/vcpu_fake.c tests/fake/fake_virt.c tests/fake/fake_core.c tests/unit/hv/core/exit_on_fake_clock.c hv/core/guest.c hv/core/guest_call.c hv/core/bus.c hv/core/sync.c hv/core/message.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: tests/unit/hv/core/vcpu_fake.c tests/fake/fake_virt.c tests/fake/fake_core.c tests/unit/hv/core/exit_on_fake_clock.c hv/core/guest.c hv/core/guest_call.c hv/core/bus.c hv/core/sync.c hv/core/message.c hv/core/vlapic.c hv/core/vlapic_own.c tests/fake/fake_own_apic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c hv/lib/string.c */
 /* Delivery: what waits reaches the guest once, in the right order, and only when it can take it. */
 #include "vcpu_fake.h"
 

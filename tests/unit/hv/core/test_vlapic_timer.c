@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
+/* SOURCES: tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_own.c tests/fake/fake_own_apic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
 /* The local APIC's timer: 1 GHz counts, three modes, masks, limits, and the deadline that the core must keep. */
 #include "../../drivers/model/pc_fake.h"
 
@@ -195,12 +195,12 @@ static void test_offset_moves_a_deadline(void **state)
 	lvt(DEADLINE | 0x41);
 	vlapic_msr_write(v, 0x6e0, fake.now + 9000);
 	v->tsc_offset += 4000;
-	vlapic_tsc_moved(v);
+	vlapic_tsc_moved(v, 4000);
 	assert_true(vlapic_timer_next(v) == fake.now + 5000);
 	lvt(0x41);
 	start(1000);
 	v->tsc_offset += 4000;
-	vlapic_tsc_moved(v);
+	vlapic_tsc_moved(v, 4000);
 	assert_true(vlapic_timer_next(v) == fake.now + 1000 * TICKS_PER_COUNT);
 }
 

@@ -14,6 +14,11 @@ struct vcpu *v;
 
 /* Handlers and models that the loop reaches */
 
+void guest_due_tell(u64 due)
+{
+	pc_fake.told_due = due;
+}
+
 u32 insn_length(struct vcpu *t)
 {
 	return 2;

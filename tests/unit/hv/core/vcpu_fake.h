@@ -25,6 +25,7 @@ struct pc_fake {
 	u64 next_deadline;	/* what pc_run() leaves, once */
 	void (*handler)(void);	/* in the handler of VMEXIT_CPUID */
 	u64 handler_ticks;	/* how long it takes */
+	u64 told_due;		/* by guest_due_tell() */
 };
 extern struct pc_fake pc_fake;
 extern struct guest *g;

@@ -246,7 +246,7 @@ static void changing(void **state)
 	*strrchr(body, '}') = 0;
 	assert_string_equal(body, "{\"cores\":2,\"memory\":\"512MiB\",\"boot\":{\"type\":\"linux\",\"kernel\":\"vmlinuz\","
 			    "\"cmdline\":\"console=ttyS0 \\\"x\\\\y\\\"\"},\"autostart\":true,\"restart\":\"on-failure\",\"test_device\":false,"
-			    "\"hyperv\":false,\"apic\":\"owned\"}");
+			    "\"hyperv\":false,\"apic\":\"auto\"}");
 	str_copy(body, sizeof(body), plan);
 	assert_int_equal(ask("PUT /v1/guests/web", "", body), 428);
 	assert_int_equal(ask("PUT /v1/guests/web", "If-Match: \"0000000000000000\"\r\n", body), 412);

@@ -223,7 +223,12 @@ bool vlapic_msr_write(struct vcpu *v, u32 msr, u64 val)
 	return w->vlapic_ok;
 }
 
-void vlapic_tsc_moved(struct vcpu *v)
+bool own_apic_has_deadline(void)
+{
+	return false;
+}
+
+void vlapic_tsc_moved(struct vcpu *v, u64 by)
 {
 	w->tsc_moves++;
 }

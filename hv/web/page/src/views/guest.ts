@@ -52,7 +52,8 @@ function overviewTab(name: string): Tab {
 
 			say(problem, '');
 			fill(facts, pair('Cores', ranges(g.cores)), pair('Memory', bytes(g.memory)), pair('Up', g.uptime_ms ? duration(g.uptime_ms) : '–'),
-				pair('Starts', g.starts), pair('Starts by itself', g.autostart ? 'yes' : 'no'), pair('Halted', duration(g.halted_ms)),
+				pair('Starts', g.starts), pair('Starts by itself', g.autostart ? 'yes' : 'no'),
+				pair('Halted', g.owned_apics ? 'not counted: it owns its local APICs' : duration(g.halted_ms)),
 				pair('Interrupts', count(g.interrupts)),
 				pair('Network', `${bytes(g.network_in_bytes)} in, ${bytes(g.network_out_bytes)} out`),
 				pair('Volumes', `${bytes(g.disk_read_bytes)} read, ${bytes(g.disk_written_bytes)} written`));

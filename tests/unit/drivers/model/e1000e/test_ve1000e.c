@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/model/e1000e/frame_ring.c drivers/model/e1000e/ve1000e.c drivers/model/e1000e/ve1000e_phy.c drivers/model/e1000e/ve1000e_rx.c drivers/model/e1000e/ve1000e_tx.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
+/* SOURCES: drivers/model/e1000e/frame_ring.c drivers/model/e1000e/ve1000e.c drivers/model/e1000e/ve1000e_phy.c drivers/model/e1000e/ve1000e_rx.c drivers/model/e1000e/ve1000e_tx.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_own.c tests/fake/fake_own_apic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
 /* The 82574L with a little driver: registers as real drivers check them, frames in both directions in every descriptor
  * format, interrupts of the three kinds, and drivers that write nonsense. */
 #include "../pc_fake.h"

@@ -9,7 +9,7 @@ import { colourOf, memoryBy, ownerOf, packagesOf } from '../../../../../hv/web/p
 import { fieldFor } from '../../../../../hv/web/page/src/keys.ts';
 
 const guest = (name: string, more: Partial<Guest> = {}): Guest => ({ name, state: 'running', cores: [1], memory: 1 << 20, starts: 1, uptime_ms: 1,
-	exits: 0, interrupts: 0, halted_ms: 0, network_in_bytes: 0, network_out_bytes: 0, disk_read_bytes: 0, disk_written_bytes: 0, ...more });
+	exits: 0, interrupts: 0, halted_ms: 0, owned_apics: 0, network_in_bytes: 0, network_out_bytes: 0, disk_read_bytes: 0, disk_written_bytes: 0, ...more });
 
 test('sizes, counts and times', () => {
 	assert.deepEqual([0, 1023, 1024, 1536, 192 * 2 ** 20, 2 ** 40].map(bytes), ['0 B', '1023 B', '1 KiB', '1.5 KiB', '192 MiB', '1 TiB']);
