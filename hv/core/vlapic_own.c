@@ -99,8 +99,9 @@ static void timer_state(const struct vlapic *l, struct own_apic *a)
 		a->deadline = l->timer_deadline == ~0ul ? 0 : l->timer_deadline;
 		return;
 	}
-	a->left = vlapic_timer_current(l);
-	a->initial = mode == LVT_MODE_PERIODIC ? l->timer_initial : a->left;
+	a->initial = vlapic_timer_current(l);
+	if (a->initial && mode == LVT_MODE_PERIODIC)
+		a->initial = l->timer_initial;
 }
 
 /* From here on other cores send to the hardware; what they posted before is taken by the request that came with it. */

@@ -17,6 +17,7 @@ u32 lapic_id(void);
 void lapic_eoi(void);
 
 /* ICR write: low is delivery mode and vector bits (SDM 3A "Interrupt Command Register (ICR)"). */
+#define ICR_FIXED 0x4000u
 #define ICR_NMI 0x4400u
 #define ICR_INIT 0x4500u
 #define ICR_INIT_DEASSERT 0x8500u

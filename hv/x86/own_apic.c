@@ -72,19 +72,18 @@ void own_apic_drain(void)
 	wrmsr(SVR, svr);
 }
 
-/* A count of the 1 GHz timer that the guest has had so far, in those of the machine's. */
-static u32 count_of(u64 ticks, u64 hz)
+/* A count of the 1 GHz timer that the guest has had so far, in those of the machine's; both are divided alike. */
+static u32 count_of(u64 count)
 {
-	u64 count = mul_div(ticks, hz, VLAPIC_TIMER_HZ);
+	u64 ours = mul_div(count, lapic_timer_hz(), VLAPIC_TIMER_HZ);
 
-	return ticks == 0 ? 0 : (u32)MIN(MAX(count, 1ul), 0xfffffffful);
+	return count == 0 ? 0 : (u32)MIN(MAX(ours, 1ul), 0xfffffffful);
 }
 
 /* The mode first, which stops the timer, then its start. */
 static void give_timer(const struct own_apic *a)
 {
-	u32 lvt = a->lvt_timer, shift = ((a->divide & 3) | (a->divide >> 1 & 4)) + 1;
-	u64 hz = lapic_timer_hz() >> (shift & 7);
+	u32 lvt = a->lvt_timer;
 
 	if (lvt & LVT_MODE_DEADLINE && !lapic_has_deadline())
 		lvt = LVT_MASKED | (u8)lvt;	/* its CPUID does not have it; the processor would refuse */
@@ -93,7 +92,7 @@ static void give_timer(const struct own_apic *a)
 	if (lvt & LVT_MODE_DEADLINE)
 		own_apic_set_deadline(a->deadline);
 	else
-		wrmsr(INITIAL, count_of(a->left ? a->initial ? : a->left : 0, hz));
+		wrmsr(INITIAL, count_of(a->initial));
 }
 
 void own_apic_give(const struct own_apic *a)
@@ -119,7 +118,7 @@ void own_apic_raise(u8 vector)
 
 void own_apic_send(u32 core, u8 vector)
 {
-	lapic_send(core_table[core].apic_id, vector);
+	lapic_send(core_table[core].apic_id, ICR_FIXED | vector);
 }
 
 u8 own_apic_eoi(void)

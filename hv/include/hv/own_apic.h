@@ -14,7 +14,7 @@
 struct own_apic {
 	u32 tpr, svr, lvt_timer;
 	u32 divide;		/* divide configuration register */
-	u64 initial, left;	/* counts of the timer at VLAPIC_TIMER_HZ, undivided; left 0: it does not run */
+	u32 initial;		/* count to start the timer with, at VLAPIC_TIMER_HZ divided by that; 0: it does not run */
 	u64 deadline;		/* host TSC; 0: none */
 };
 
