@@ -28,14 +28,19 @@ tcp_syslog = RecipePlan('netlab', 'netlab-hostile', lambda text: text.replace('"
 
 
 class OnTap:
-    """In a network namespace of its own: tap0 there has 10.99.0.1."""
+    """In a network namespace of its own: tap0 there has 10.99.0.1. pairs: of queues of a virtio card."""
+    pairs = 1
+
     def network(self):
-        return ['-netdev', 'tap,id=n0,ifname=tap0,script=no,downscript=no', '-device', f'{self.card or "virtio-net-pci"},netdev=n0']
+        card, many = self.card or 'virtio-net-pci', ('', '')
+        if self.pairs > 1 and card == 'virtio-net-pci':
+            many = f',queues={self.pairs}', ',mq=on'
+        return ['-netdev', f'tap,id=n0,ifname=tap0,script=no,downscript=no{many[0]}', '-device', f'{card},netdev=n0{many[1]}']
 
     def start(self):
         self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE)
         self.holder.stdout.readline()
-        for words in ('link set lo up', 'tuntap add tap0 mode tap', 'link set tap0 up', f'addr add {HOST}/24 dev tap0', f'addr add {FAR}/32 dev lo',
+        for words in ('link set lo up', 'tuntap add tap0 mode tap' + (' multi_queue' if self.pairs > 1 else ''), 'link set tap0 up', f'addr add {HOST}/24 dev tap0', f'addr add {FAR}/32 dev lo',
                       '-6 addr add fd99::1/64 dev tap0 nodad'):
             subprocess.run([*self.inside(), 'ip', *words.split()], check=True)
         self.peers = []
@@ -83,7 +88,7 @@ class OnTap:
 
 
 class QemuTap(OnTap, Qemu):
-    pass
+    pairs = 4
 
 
 class Qemu10Tap(OnTap, Qemu10):
@@ -204,6 +209,7 @@ def lan(m, _plan):
     """Time, log, ssh, IPv4 and IPv6, TCP and UDP, links that go and come."""
     log, clock = m.peer(sys.executable, PEER, 'syslog'), m.peer(sys.executable, PEER, 'sntp', '86400')
     up(m)
+    shell(m, 'devices', rf'{m.pairs} pairs of queues')
     wait(lambda: 'answered' in open(clock).read(), 'the time server was not asked')
     wait(lambda: re.search(r'<\d+>1 \d{4}-\d\d-\d\dT\S+Z? \S+ bulkhead \S+ \S+ - \S*bulkhead: ready|ready', open(log).read()), 'no syslog')
     tomorrow = time.strftime('%Y-%m-%d', time.gmtime(time.time() + 86400))
@@ -222,6 +228,7 @@ def lan(m, _plan):
         seen += f", {what} {rate(m.ssh('third', f'iperf3 -J -t 2 {words} -c {FAR}', 90)) / 1e6:.0f}"
     announced(m)
     flap(m)
+    shell(m, 'devices', rf'{m.pairs} pairs of queues')      # after a reset of the card, too
     shell(m, 'memory', r'Audit: every frame has one owner')
     return f'Mbit/s: {seen}; link and card went and came'
 

@@ -8,7 +8,7 @@
 
 #define FRAMES 16
 #define ALL (BIT(NET_F_CSUM) | BIT(NET_F_MRG_RXBUF) | BIT(NET_F_HOST_TSO4) | BIT(NET_F_STATUS) | BIT(NET_F_CTRL_VQ) | \
-	BIT(NET_F_CTRL_RX) | VIO_F_EVENT_IDX | VIO_F_INDIRECT)
+	BIT(NET_F_CTRL_RX) | BIT(NET_F_MQ) | VIO_F_EVENT_IDX | VIO_F_INDIRECT)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -54,7 +54,7 @@ static void answer_any(struct vio_queue *q, const u8 *p)
 
 	if (!fake_master)
 		return;
-	if (q == &dev.c->rx && q->chain[id].token)
+	if (!(q->index & 1) && q != &dev.c->control && q->chain[id].token)
 		memcpy(q->chain[id].token, &h, sizeof(h));
 	device_give(q, p[0] & 1 ? p[7] : id, p[8] | (u32)p[9] << 8);
 	if (p[0] & 2 && p[0] & 4 && p[0] & 8)
@@ -65,19 +65,20 @@ static void answer_any(struct vio_queue *q, const u8 *p)
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
-	if (size < 2 || dev_open(data[0] & 1 ? ALL : data[0] & 2 ? BIT(NET_F_MRG_RXBUF) : 0, data[1] & 1 ? 256 : 4))
+	if (size < 2 || dev_open_config(data[0] & 1 ? ALL : data[0] & 2 ? BIT(NET_F_MRG_RXBUF) : 0, data[1] & 1 ? 256 : 4, data[1] >> 4))
 		return 0;
 	memset(out, 0, sizeof(out));
 	turn(1);
 	for (size_t at = 2; at + 48 <= size && at < 48 * 100; at += 48) {
 		const u8 *p = data + at;
-		struct vio_queue *q[] = { &dev.c->rx, &dev.c->rx, &dev.c->tx, &dev.c->control };
+		struct vionet_pair *pair = &dev.c->pair[p[44] % dev.c->pairs];
+		struct vio_queue *q[] = { &pair->rx, &dev.c->pair->rx, &pair->tx, &dev.c->control };
 
 		if (p[0] & 1)
 			send_any(p[1] % FRAMES, p + 2);
 		if (q[p[0] >> 1 & 3]->v)
 			answer_any(q[p[0] >> 1 & 3], p + 16);
-		answer_any(&dev.c->rx, p + 30);
+		answer_any(&pair->rx, p + 30);
 		dev.config[6] = p[45] & 1;
 		dev.health = p[46] == 1 ? VIO_NEEDS_RESET : VIO_WELL;
 		if (p[0] & 128)

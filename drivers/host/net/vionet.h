@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* A virtio network card of the machine's (we may run nested). "Virtual I/O Device (VIRTIO) Version 1.2", "Network Device"
- * (5.1). One queue each way and the control queue. What the device says is checked, here and in vio_ring.c; one that breaks
- * the rules, or does not go on, is reset. Boot core in probe(), then control core. */
+ * (5.1). One queue each way, or several pairs of them, and the control queue. What the device says is checked, here and in
+ * vio_ring.c; one that breaks the rules, or does not go on, is reset. Boot core in probe(), then control core. */
 
 #include <drivers/host/virtio/vio.h>
 #include <hv/net.h>
@@ -14,14 +14,12 @@
 #define VIONET_DATA (VIONET_BUFFER - VIONET_HEADER)
 #define VIONET_RX_PIECES 5u		/* of the longest frame that is taken */
 #define VIONET_TX_PIECES 72u		/* a frame's, its header, the copied part */
-#define VIONET_RX_QUEUE 0
-#define VIONET_TX_QUEUE 1
-#define VIONET_CONTROL_QUEUE 2
+#define VIONET_PAIRS_MAX 4u		/* that are used: all are the one control core's, but the other side may have more */
 
 /* "Feature bits" (5.1.3). */
 enum { NET_F_CSUM = 0, NET_F_GUEST_CSUM = 1, NET_F_MTU = 3, NET_F_MAC = 5, NET_F_HOST_TSO4 = 11, NET_F_HOST_TSO6 = 12,
 	NET_F_HOST_ECN = 13, NET_F_MRG_RXBUF = 15, NET_F_STATUS = 16, NET_F_CTRL_VQ = 17, NET_F_CTRL_RX = 18,
-	NET_F_SPEED_DUPLEX = 63 };
+	NET_F_MQ = 22, NET_F_SPEED_DUPLEX = 63 };
 
 /* "Device Operation" (5.1.6): before every frame. */
 struct vionet_header {
@@ -38,16 +36,12 @@ struct vionet_slot {
 	u16 next;			/* more slots of the same frame, or the next free one; VIO_QUEUE_MAX: no more */
 };
 
-struct vionet {
-	struct netdev net;
-	struct vio vio;
-	struct vio_queue rx, tx, control;
-	enum vionet_state state;
-	u64 until;			/* TSC: RESETTING ends then */
-	u64 look_next;
-	u32 resets_in_row;		/* without anything sent or received between them */
-	bool reset_asked_for;
-	bool listening;
+struct vionet;
+
+/* A queue each way. */
+struct vionet_pair {
+	struct vionet *c;
+	struct vio_queue rx, tx;
 	struct {
 		u8 *buffer;
 		u64 hpa;
@@ -65,6 +59,21 @@ struct vionet {
 		u64 moved;		/* TSC: when it was last seen to go on, or was idle */
 		struct vionet_slot slot[VIO_QUEUE_MAX];
 	} out;
+};
+
+struct vionet {
+	struct netdev net;
+	struct vio vio;
+	struct vio_queue control;
+	struct vionet_pair *pair;
+	u32 pairs;			/* there are */
+	u32 pairs_used;			/* the device has agreed to; those behind the first are not used before */
+	enum vionet_state state;
+	u64 until;			/* TSC: RESETTING ends then */
+	u64 look_next;
+	u32 resets_in_row;		/* without anything sent or received between them */
+	bool reset_asked_for;
+	bool listening;
 	struct {
 		u8 *page;		/* class, command, argument, answer */
 		u8 dirty;		/* commands to send, by number */
@@ -77,12 +86,12 @@ struct vionet {
 /* --- vionet_rx.c, vionet_tx.c: true: there was something ----------------------------------------------------------- */
 
 /* All buffers are the device's, after a reset. */
-void vionet_rx_fill(struct vionet *c);
-bool vionet_rx_poll(struct vionet *c);
+void vionet_rx_fill(struct vionet_pair *q);
+bool vionet_rx_poll(struct vionet_pair *q);
 
 /* All slots are free; held frames are given up. */
-void vionet_tx_clear(struct vionet *c);
-bool vionet_tx_poll(struct vionet *c, u64 now);
+void vionet_tx_clear(struct vionet_pair *q);
+bool vionet_tx_poll(struct vionet_pair *q, u64 now);
 enum net_verdict vionet_send(struct netdev *n, struct net_frame *f);
 void vionet_kick(struct netdev *n);
 

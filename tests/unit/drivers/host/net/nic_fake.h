@@ -27,7 +27,7 @@
 struct timebase timebase = { .tsc_hz = 1000000000 };
 struct core_public core_table[CORES_LIMIT];
 u32 control_core;
-static u8 fake_memory[1024 * PAGE_SIZE] PAGE_ALIGNED;
+static u8 fake_memory[3072 * PAGE_SIZE] PAGE_ALIGNED;
 static u64 fake_pages;
 static u8 fake_regs[0x20000] PAGE_ALIGNED;
 static struct host_pci fake_pci;

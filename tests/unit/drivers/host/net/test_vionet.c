@@ -103,7 +103,7 @@ static void a_frame_may_come_piece_by_piece(void **state)
 	turn(0);
 	assert_int_equal(fake_frames, 1);
 	assert_int_equal(got_frame.len, 2 * VIONET_BUFFER - VIONET_HEADER + 100);
-	assert_int_equal(dev.c->rx.in_flight, 256);
+	assert_int_equal(dev.c->pair[0].rx.in_flight, 256);
 }
 
 static void sums_are_told(void **state)
@@ -140,7 +140,7 @@ static void what_cannot_be_a_frame_is_dropped(void **state)
 	turn(0);
 	assert_int_equal(fake_frames, 0);
 	assert_int_equal(dev.c->net.stats.rx_errors, 5);
-	assert_int_equal(dev.c->rx.in_flight, 256);
+	assert_int_equal(dev.c->pair[0].rx.in_flight, 256);
 	dev_put(pattern, 9018, no_offload);
 	turn(0);
 	assert_int_equal(fake_frames, 1);
@@ -203,8 +203,8 @@ static void frames_go_out(void **state)
 			turn(0);
 		}
 		assert_int_equal(dones, held_frames);
-		assert_int_equal(dev.c->out.free_count, 256);
-		assert_int_equal(dev.c->tx.free_count, 256);
+		assert_int_equal(dev.c->pair[0].out.free_count, 256);
+		assert_int_equal(dev.c->pair[0].tx.free_count, 256);
 	}
 }
 
@@ -262,7 +262,7 @@ static void offloads_are_passed_on(void **state)
 	assert_false(dev.held);
 	assert_memory_equal(dev.bytes, pattern, 60000);
 	turn(0);
-	assert_int_equal(dev.c->out.free_count, 256);
+	assert_int_equal(dev.c->pair[0].out.free_count, 256);
 #define REFUSED(change) f = good; change; assert_int_equal(send_frame(&f), NET_REFUSED)
 	REFUSED(f.offload.gso_size = 0);
 	REFUSED(f.offload.gso = NET_GSO_UDP);
@@ -349,18 +349,20 @@ static void link_and_health_are_followed(void **state)
 	turn(300);
 }
 
+static u8 answer;
+
 static u8 take_command(void)
 {
 	struct device_chain chain;
 	u8 *p;
 
-	if (!device_take(&dev.c->control, &dev.seen[2], &chain))
+	if (!device_take(&dev.c->control, &dev.seen[dev.c->control.index], &chain))
 		return 0xff;
-	assert_true(chain.out == 1 && chain.in == 1 && chain.piece[0].len == 3);
 	p = (u8 *)chain.piece[0].hpa;
-	assert_int_equal(p[0], 0);
+	assert_true(chain.out == 1 && chain.in == 1 && chain.piece[0].len == (p[0] ? 4 : 3) && chain.piece[1].len == 1);
+	*(u8 *)chain.piece[1].hpa = answer;
 	device_give(&dev.c->control, chain.head, 1);
-	return (u8)(p[1] << 4 | p[2]);
+	return (u8)(p[0] << 5 | p[1] << 4 | p[2]);
 }
 
 static void commands_go_one_by_one(void **state)
@@ -383,6 +385,115 @@ static void commands_go_one_by_one(void **state)
 	turn(100);
 	turn(1);
 	assert_int_equal(take_command(), 0x00);
+}
+
+static void open_pairs(u16 there_are)
+{
+	int ret;
+
+	fake_reset();
+	ret = dev_open_config(ALL | BIT(NET_F_MQ), 256, there_are);
+	assert_int_equal(ret, 0);
+	turn(1);
+	dones = 0;
+	answer = 0;
+}
+
+/* All commands but the last, which says how many pairs. */
+static u8 last_command(void)
+{
+	turn(1);
+	assert_int_equal(take_command(), 0x00);
+	turn(1);
+	turn(1);
+	assert_int_equal(take_command(), 0x11);
+	turn(1);
+	turn(1);
+	return take_command();
+}
+
+/* Which pair a frame of this flow goes out by. */
+static u32 pair_of(u8 mac, u8 port)
+{
+	pattern[5] = mac;
+	pattern[35] = port;
+	assert_int_equal(send_bytes(1000, is_done), NET_HELD);
+	for (dev.pair = 0; dev.pair < dev.c->pairs; dev.pair++)
+		if (dev_send())
+			break;
+	assert_in_range(dev.pair, 0, dev.c->pairs - 1);
+	assert_memory_equal(dev.bytes, pattern, 1000);
+	turn(1);
+	return dev.pair;
+}
+
+static void pairs_are_used_once_agreed(void **state)
+{
+	u32 seen = 0;
+
+	open_pairs(6);
+	assert_int_equal(dev.c->pairs, VIONET_PAIRS_MAX);
+	assert_int_equal(dev.c->control.index, 12);
+	for (u8 i = 0; i < 8; i++)
+		assert_int_equal(pair_of(i, i), 0);
+	assert_int_equal(last_command(), 4 << 5 | VIONET_PAIRS_MAX);
+	assert_int_equal(dev.c->pairs_used, 1);
+	turn(1);
+	assert_int_equal(dev.c->pairs_used, VIONET_PAIRS_MAX);
+	for (u32 i = 0; i < 64; i++) {
+		u32 pair = pair_of((u8)i, (u8)(i * 7));
+
+		seen |= BIT32(pair);
+		pattern[40] = (u8)i;			/* behind the ports: the same flow */
+		assert_int_equal(pair_of((u8)i, (u8)(i * 7)), pair);
+	}
+	assert_int_equal(seen, BIT32(VIONET_PAIRS_MAX) - 1);
+	assert_int_equal(dones, 8 + 128);
+	for (dev.pair = 0; dev.pair < dev.c->pairs; dev.pair++) {
+		assert_true(dev_put(pattern, 3000, no_offload));
+		turn(0);
+		assert_int_equal(fake_frames, dev.pair + 1);
+		assert_int_equal(got_frame.len, 3000);
+	}
+}
+
+/* Held frames of all pairs come back; then it has to agree anew. */
+static void pairs_and_a_reset(void **state)
+{
+	open_pairs(2);
+	last_command();
+	turn(1);
+	assert_int_equal(dev.c->pairs_used, 2);
+	for (u32 i = 0; i < 16; i++) {
+		static struct net_piece piece[16][2];
+		static struct net_frame f[16];
+
+		pattern[5] = (u8)i;
+		f[i] = a_frame(1000, piece[i]);
+		assert_int_equal(send_frame(&f[i]), NET_HELD);
+	}
+	assert_true(dev.c->pair[0].tx.in_flight && dev.c->pair[1].tx.in_flight);
+	dev.c->net.ops->reset(&dev.c->net);
+	turn(1);
+	assert_int_equal(dones, 16);
+	turn(100);
+	assert_int_equal(dev.c->state, VIONET_RUNS);
+	assert_int_equal(dev.c->pairs_used, 1);
+	answer = 1;					/* no */
+	last_command();
+	turn(1);
+	assert_int_equal(dev.c->pairs_used, 1);
+	assert_int_equal(pair_of(1, 1), 0);
+}
+
+static void numbers_of_pairs(void **state)
+{
+	assert_int_equal(dev_open_config(ALL | BIT(NET_F_MQ), 256, 0), -E_NODEV);
+	assert_int_equal(dev_open_config(ALL | BIT(NET_F_MQ), 256, 0x8000), -E_NODEV);
+	assert_int_equal(dev_open_config(ALL | BIT(NET_F_MQ), 256, 1), 0);
+	assert_int_equal(dev.c->control.index, 2);
+	assert_int_equal(dev_open_config((ALL | BIT(NET_F_MQ)) & ~BIT(NET_F_CTRL_RX), 256, 8), 0);
+	assert_int_equal(dev.c->pairs, 1);
 }
 
 static void it_asks_to_be_called(void **state)
@@ -416,6 +527,9 @@ int main(void)
 		cmocka_unit_test(a_reset_that_was_asked_for),
 		cmocka_unit_test(link_and_health_are_followed),
 		cmocka_unit_test(commands_go_one_by_one),
+		cmocka_unit_test(pairs_are_used_once_agreed),
+		cmocka_unit_test(pairs_and_a_reset),
+		cmocka_unit_test(numbers_of_pairs),
 		cmocka_unit_test(it_asks_to_be_called),
 	};
 

@@ -12,7 +12,8 @@ extern const struct host_driver vionet_driver;
 static struct {
 	struct vionet *c;
 	u64 features;			/* offered */
-	u16 seen[3];			/* chains taken, of each queue */
+	u32 pair;			/* the one that frames come in by and go out from */
+	u16 seen[32];			/* chains taken, of each queue */
 	u16 size;			/* of the queues */
 	u8 config[64];
 	enum vio_health health;
@@ -98,7 +99,7 @@ void wait_us(u32 us)
 	now += us * 1000ul;
 }
 
-static int dev_open(u64 features, u16 size)
+static inline int dev_open_config(u64 features, u16 size, u16 pairs)
 {
 	int ret;
 
@@ -107,6 +108,7 @@ static int dev_open(u64 features, u16 size)
 	dev.features = features;
 	dev.size = size;
 	memcpy(dev.config, "\x52\x54\0\1\2\3\1\0\0\0\xdc\x05\x10\x27\0\0", 16);
+	memcpy(dev.config + 8, &pairs, sizeof(pairs));
 	fake_pci = (struct host_pci){ .bdf = 0x10, .vendor = 0x1af4, .device = 0x1041, .message_kind = PCI_CAP_MSIX };
 	ret = vionet_driver.probe(&fake_pci);
 	if (ret)
@@ -116,6 +118,11 @@ static int dev_open(u64 features, u16 size)
 	dev.c->net.link_changed = fake_link_changed;
 	vionet_driver.start(&fake_pci);
 	return 0;
+}
+
+static inline int dev_open(u64 features, u16 size)
+{
+	return dev_open_config(features, size, 1);
 }
 
 static void turn(u64 ms)
@@ -129,12 +136,12 @@ static inline bool dev_put_buffer(const void *bytes, u32 len, u32 claimed)
 {
 	struct device_chain chain;
 
-	if (!fake_master || !device_take(&dev.c->rx, &dev.seen[0], &chain))
+	if (!fake_master || !device_take(&dev.c->pair[dev.pair].rx, &dev.seen[2 * dev.pair], &chain))
 		return false;
 	assert_int_equal(chain.in, 1);
 	assert_int_equal(chain.piece[0].len, VIONET_BUFFER);
 	memcpy((void *)chain.piece[0].hpa, bytes, len);
-	device_give(&dev.c->rx, chain.head, claimed);
+	device_give(&dev.c->pair[dev.pair].rx, chain.head, claimed);
 	return true;
 }
 
@@ -157,7 +164,7 @@ static inline bool dev_send(void)
 {
 	struct device_chain chain;
 
-	if (dev.stuck || !device_take(&dev.c->tx, &dev.seen[1], &chain))
+	if (dev.stuck || !device_take(&dev.c->pair[dev.pair].tx, &dev.seen[2 * dev.pair + 1], &chain))
 		return false;
 	assert_true(fake_master && !chain.in && chain.piece[0].len >= VIONET_HEADER);
 	memcpy(&dev.header, (void *)chain.piece[0].hpa, VIONET_HEADER);
@@ -172,6 +179,6 @@ static inline bool dev_send(void)
 		memcpy(dev.bytes + dev.len, at, n);
 		dev.len += n;
 	}
-	device_give(&dev.c->tx, chain.head, 0);
+	device_give(&dev.c->pair[dev.pair].tx, chain.head, 0);
 	return true;
 }
