@@ -205,17 +205,12 @@ static bool is_halted(const struct guest *g, u64 route)
 	return vcpu < 0 || load_relaxed(&g->vcpu[vcpu].halted_since);
 }
 
-/* One that owns its local APIC does not tell when it halts, and no interrupt costs it an exit: it is taken for halted until
- * so much passes that its own time for interrupts counts. */
-static bool is_reachable(const struct virtio_remote *r, u32 queue)
+/* It owns its local APIC: it does not tell when it halts. */
+static bool is_silent(const struct guest *g, u64 route)
 {
-	const struct virtq *q = &r->d->queue[queue];
-	u64 route = load_relaxed(&q->route);
-	s32 vcpu = vpci_route_vcpu(q->g, route);
+	s32 vcpu = vpci_route_vcpu(g, route);
 
-	if (vcpu >= 0 && load_relaxed(&q->g->vcpu[vcpu].apic_enabled) & VLAPIC_PUB_OWNED)
-		return r->gap[queue] == r->kind->gap_ns;
-	return is_halted(q->g, route);
+	return vcpu >= 0 && load_relaxed(&g->vcpu[vcpu].apic_enabled) & VLAPIC_PUB_OWNED;
 }
 
 /* Of a lazy queue. A vcpu that runs frees buffers when it adds some; one that halts may wait for just these. */
@@ -235,13 +230,14 @@ static bool is_early_lazy(struct virtio_remote *r, u32 queue, u64 now, bool halt
 static bool is_early(struct virtio_remote *r, u32 queue, u64 now)
 {
 	const struct virtq *q = &r->d->queue[queue];
-	bool halted;
+	bool lazy = r->lazy >> queue & 1, halted;
 	u64 until;
 
 	if (!r->kind->gap_ns)
 		return false;
-	halted = is_reachable(r, queue);
-	if (r->lazy >> queue & 1 && q->given < (halted ? LAZY_MANY : MAX(LAZY_MANY, q->size / 2u)))
+	/* Who is silent may halt for want of just the buffers of a lazy queue. */
+	halted = is_halted(q->g, load_relaxed(&q->route)) || (lazy && is_silent(q->g, load_relaxed(&q->route)));
+	if (lazy && q->given < (halted ? LAZY_MANY : MAX(LAZY_MANY, q->size / 2u)))
 		return is_early_lazy(r, queue, now, halted);
 	until = r->told[queue] + ns_to_ticks(q->given < q->size / 2 ? r->gap[queue] : r->kind->gap_ns);
 	if (now >= until || halted)
