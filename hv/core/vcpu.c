@@ -223,7 +223,7 @@ static bool service(struct vcpu *v)
 		if (load_relaxed(&v->pub->requests) && !take_requests(v))
 			return false;
 		now = tsc_now();
-		if (now >= v->deadline || (v->deadline != ~0ul && deadline_is_told(v)))
+		if (now >= v->deadline || (UNLIKELY(v->lapic.owned) && v->deadline != ~0ul && deadline_is_told(v)))
 			run_timers(v, now);
 		if (load_relaxed(&v->pub->requests) && !doorbell_pending())
 			continue;	/* our own models have asked: nobody rings for that */
@@ -237,7 +237,7 @@ static bool service(struct vcpu *v)
 		v->pub->halted_cycles += tsc_now() - now;
 		store_release(&v->pub->halted_since, 0ul);	/* after the sum: a reader relies on it */
 	}
-	if (vlapic_settle_owner(v))
+	if (UNLIKELY(v->guest->apic_owned) && vlapic_settle_owner(v))
 		run_timers(v, tsc_now());
 	deliver(v);
 	return true;
