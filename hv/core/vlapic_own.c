@@ -88,6 +88,12 @@ static void forget_levels(struct vcpu *v)
 		}
 }
 
+/* A mode that the machine's timer refuses, with #GP, to us: the software one takes all four. SDM 3A "APIC Timer" */
+static bool mode_exists(u32 mode)
+{
+	return mode != LVT_MODE && (mode != LVT_MODE_DEADLINE || own_apic_has_deadline());
+}
+
 /* The timer as it stands. */
 static void timer_state(const struct vlapic *l, struct own_apic *a)
 {
@@ -95,6 +101,10 @@ static void timer_state(const struct vlapic *l, struct own_apic *a)
 
 	a->lvt_timer = l->lvt[LVT_TIMER];
 	a->divide = l->timer_divide;
+	if (!mode_exists(mode)) {
+		a->lvt_timer = LVT_MASKED | (u8)a->lvt_timer;
+		return;
+	}
 	if (mode == LVT_MODE_DEADLINE) {
 		a->deadline = l->timer_deadline == ~0ul ? 0 : l->timer_deadline;
 		return;

@@ -14,7 +14,6 @@
 #define X2(reg) (0x800u + (reg))
 enum { TPR = X2(0x08), EOI = X2(0x0b), SVR = X2(0x0f), ISR = X2(0x10), IRR = X2(0x20), LVT_TIMER = X2(0x32),
 	INITIAL = X2(0x38), DIVIDE = X2(0x3e), SELF_IPI = X2(0x3f) };
-#define LVT_MASKED BIT32(16)
 #define LVT_MODE_DEADLINE BIT32(18)
 #define SVR_ENABLE BIT32(8)
 #define WORDS 8u		/* ISR and IRR are eight registers each */
@@ -83,13 +82,9 @@ static u32 count_of(u64 count)
 /* The mode first, which stops the timer, then its start. */
 static void give_timer(const struct own_apic *a)
 {
-	u32 lvt = a->lvt_timer;
-
-	if (lvt & LVT_MODE_DEADLINE && !lapic_has_deadline())
-		lvt = LVT_MASKED | (u8)lvt;	/* its CPUID does not have it; the processor would refuse */
 	wrmsr(DIVIDE, a->divide);
-	wrmsr(LVT_TIMER, lvt);
-	if (lvt & LVT_MODE_DEADLINE)
+	wrmsr(LVT_TIMER, a->lvt_timer);
+	if (a->lvt_timer & LVT_MODE_DEADLINE)
 		own_apic_set_deadline(a->deadline);
 	else
 		wrmsr(INITIAL, count_of(a->initial));

@@ -10,7 +10,8 @@
  * host's again, would be taken for an exception. */
 #define OWN_APIC_VECTOR_MIN 32
 
-/* What a guest finds in its registers as it gets them. */
+/* What a guest finds in its registers as it gets them. No reserved bits, and a timer mode that the machine has: the processor
+ * would answer our write with #GP. */
 struct own_apic {
 	u32 tpr, svr, lvt_timer;
 	u32 divide;		/* divide configuration register */

@@ -247,8 +247,19 @@ static void test_tsc_moves(void **state)
 static void test_no_deadline_mode(void **state)
 {
 	fake_own_apic.has_deadline = false;
+	assert_true(vlapic_msr_write(v, 0x832, 0x40031));
 	assert_true(vlapic_settle_owner(v));
 	assert_true(hw.deadline);
+	assert_int_equal(fake_own_apic.state.lvt_timer, 0x10031);
+}
+
+/* A mode that no timer has: the processor would answer our own write with #GP. */
+static void test_reserved_mode(void **state)
+{
+	assert_true(vlapic_msr_write(v, 0x832, 0x60031));
+	assert_true(vlapic_settle_owner(v));
+	assert_int_equal(fake_own_apic.state.lvt_timer, 0x10031);
+	assert_int_equal(fake_own_apic.state.initial, 0);
 }
 
 /* INIT and switching it off take it back; x2APIC mode outlives an INIT, so it comes again. */
@@ -277,6 +288,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_svr, setup_owned, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_tsc_moves, setup_owned, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_no_deadline_mode, setup, fake_teardown),
+		cmocka_unit_test_setup_teardown(test_reserved_mode, setup, fake_teardown),
 		cmocka_unit_test_setup_teardown(test_taken_back, setup_owned, fake_teardown),
 	};
 
