@@ -104,14 +104,6 @@ def nat(m):
     assert said.startswith('left'), said
 
 
-def vlans(m):
-    """VLAN 20 has its tag on the wire, in both directions, and is heard nowhere else."""
-    m.peer(sys.executable, PEER, 'tagged', 'tap0', '20', '10.99.20.1')
-    said = m.ssh('third', 'ip link set eth2 up; ip addr add 10.99.20.2/24 dev eth2; ping -c 3 10.99.20.1')
-    assert '3 packets received' in said, f'VLAN 20 does not reach the wire and back: {said}'
-    isolated(m)
-
-
 SPOOFS = {'mac': 'MAC address that is not its own', 'arpspoof': 'claiming another', 'ip': 'IP address that is not its own', 'ra': 'as a router'}
 
 
@@ -183,7 +175,7 @@ def breaks(m):
 
 def lan(m, _plan):
     seen, start = [], time.time()
-    for part in (up, pings, streams, nat, vlans, spoofs, floods, breaks):
+    for part in (up, pings, streams, nat, isolated, spoofs, floods, breaks):
         part(m)
         seen.append(f'{part.__name__} {time.time() - start:.0f} s')
         start = time.time()

@@ -324,11 +324,14 @@ def hostile(m, _plan):
 
 
 def isolated(m):
-    """What the third guest says in VLAN 20 is on the wire with its tag, and not at the first one's port."""
+    """What the third guest says in VLAN 20 is on the wire with its tag, and not at the first one's port; it is answered there."""
+    m.peer(sys.executable, PEER, 'tagged', 'tap0', '20', '10.99.20.1')
+    said = m.ssh('third', 'ip link set eth2 up; ip addr add 10.99.20.2/24 dev eth2; ping -c 3 10.99.20.1')
+    assert '3 packets received' in said, f'VLAN 20 does not reach the wire and back: {said}'
     wire = record(m, 'wire')
     view(m, '0')
     shell(m, 'net capture left.0 serial count 4 snap 100', r'BEGIN PCAP left\.0')
-    assert '50 sent' in m.ssh('third', 'ip link set eth2 up; frames storm eth2 50 100')
+    assert '50 sent' in m.ssh('third', 'frames storm eth2 50 100')
     # ssh to the third guest is not for the first one: what its port sees is this.
     m.ssh('left', f'ping -c 4 {HOST}')
     m.expect(r'END PCAP left\.0 frames=4', 30 * m.patience)
