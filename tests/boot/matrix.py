@@ -196,6 +196,9 @@ def rows(which):
         Row(netlab.QemuTap, None, 4, netlab.lan, netlab.lab, ci=False, name='net-lan'),
         Row(netlab.QemuTap, None, 4, netlab.hostile, netlab.tcp_syslog, ci=False, name='net-hostile'),
         Row(netlab.BochsTap, 'corei7_skylake_x', 3, netbochs.lan, netbochs.lab, ci=False, name='net-bochs'),
+        *(Row(e, None, 3, netbochs.lan, netbochs.lab, ci=False, name=f'net-{c}', card=c)
+          for e, c in ((netlab.QemuTap, 'e1000'), (netlab.QemuTap, 'e1000e'), (netlab.Qemu10Tap, 'igb'))),
+        Row(Bochs, 'corei7_skylake_x', 9, natguests.eight_guests, natguests.eight, ci=False, forward=()),
         Row(netlab.QemuTap, None, 2, webhostile.hostile, webhostile.plan, ci=False, name='web-hostile'),
     ]
     table += [

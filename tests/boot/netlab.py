@@ -33,10 +33,8 @@ class OnTap:
     pairs = 1
 
     def network(self):
-        card, many = self.card or 'virtio-net-pci', ('', '')
-        if self.pairs > 1 and card == 'virtio-net-pci':
-            many = f',queues={self.pairs}', ',mq=on'
-        return ['-netdev', f'tap,id=n0,ifname=tap0,script=no,downscript=no{many[0]}', '-device', f'{card},netdev=n0{many[1]}']
+        many = (f',queues={self.pairs}', ',mq=on') if self.pairs > 1 else ('', '')
+        return ['-netdev', f'tap,id=n0,ifname=tap0,script=no,downscript=no{many[0]}', '-device', f'{self.card or "virtio-net-pci"},netdev=n0{many[1]}']
 
     def start(self):
         self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE)
@@ -89,7 +87,10 @@ class OnTap:
 
 
 class QemuTap(OnTap, Qemu):
-    pairs = 4
+    """Without card: a virtio one of four pairs of queues."""
+    def __init__(self, *args, **kw):
+        super().__init__(*args, **kw)
+        self.pairs = 1 if self.card else 4
 
 
 class Qemu10Tap(OnTap, Qemu10):
@@ -122,14 +123,14 @@ def enter(namespace):
         raise OSError(ctypes.get_errno(), 'setns')
 
 
-def wait(what, why, seconds=60):
+def wait(what, why, seconds=60, pause=0.5):
     end = time.time() + seconds
     while True:
         got = what()
         if got:
             return got
         assert time.time() < end, why
-        time.sleep(0.5)
+        time.sleep(pause)
 
 
 def up(m):
