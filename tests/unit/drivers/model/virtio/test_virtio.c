@@ -270,7 +270,7 @@ static void test_bad_chains(void **state)
 	const struct piece backwards[] = { { DATA, 16, D_WRITE }, { DATA, 16, 0 } }, silent = { DATA, 16, 0 };
 
 	for (u32 mode = 0; mode < MODES; mode++) {
-		struct piece p[QUEUE_SIZE_MAX];
+		struct piece p[128];
 
 		drv_start(mode_features(mode) | BIT(DRV_INDIRECT), 8);
 		for (u32 i = 0; i < ARRAY_COUNT(outside); i++) {
@@ -292,9 +292,9 @@ static void test_bad_chains(void **state)
 			drv_put(&t, 1, 0);
 			expect_broken(i < 4 ? "length of an indirect table" : "indirect table outside of RAM");
 		}
-		for (u32 i = 0; i < QUEUE_SIZE_MAX; i++)
+		for (u32 i = 0; i < ARRAY_COUNT(p); i++)
 			p[i] = (struct piece){ DATA, 16, 0 };
-		drv_put(p, QUEUE_SIZE_MAX, DATA + 0x800);
+		drv_put(p, ARRAY_COUNT(p), DATA + 0x800);
 		expect_broken("chain with too many pieces");
 		drv_start(mode_features(mode) & ~BIT(DRV_INDIRECT), 8);
 		drv_put(&silent, 1, DATA + 0x800);
@@ -311,7 +311,7 @@ static void test_bad_packed(void **state)
 	drv_desc(DATA, 0, DATA + 64, 16, D_INDIRECT, 0);
 	drv_desc(RING_DESC, 0, DATA, 64, 0x80 | D_INDIRECT, 0);
 	expect_broken("indirect table in an indirect table");
-	drv_desc(RING_DESC, 0, DATA, 129 * 16, 0x80 | D_INDIRECT, 0);
+	drv_desc(RING_DESC, 0, DATA, (QUEUE_SIZE_MAX + 1) * 16, 0x80 | D_INDIRECT, 0);
 	expect_broken("indirect table longer than a queue");
 	drv_desc(RING_DESC, 0, DATA, 16, 0x80 | D_INDIRECT | D_NEXT, 0);
 	expect_broken("indirect descriptor where none may be");
