@@ -23,9 +23,12 @@ static inline bool bus_claim_answers(struct bus_claim *c, u64 addr, struct io *i
 static inline bool bus_ring_port(struct bus *bus, u16 port)
 {
 	u64 owner = load_relaxed(&bus->port_owner[port]);
-	struct bus_claim *c = &bus->claim[owner - 1];
+	struct bus_claim *c;
 
-	if (!owner || !c->ring)
+	if (!owner)
+		return false;
+	c = &bus->claim[owner - 1];
+	if (!c->ring)
 		return false;
 	store_relaxed(&c->accesses, load_relaxed(&c->accesses) + 1);
 	c->ring(c->device, port - load_relaxed(&c->range.base));

@@ -191,10 +191,8 @@ void svm_event_finish(struct vmexit *x)
 
 	if (b->exitintinfo & EVT_VALID)
 		requeue(s, b);
-	if (!(b->eventinj & EVT_VALID)) {
+	if (!(b->eventinj & EVT_VALID))
 		s->special &= ~SPECIAL_SOFT;
-		b->eventinj = 0;	/* QEMU tells what is left there with every exit, which would make each of them special */
-	}
 	if (s->special & SPECIAL_STEP)
 		step_finish(s, b, x);
 	if (s->special & SPECIAL_NMI_SERVICE)
