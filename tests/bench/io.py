@@ -422,9 +422,10 @@ LIMITS = {  # (row, column) -> (limit, whose)
 
 
 def verdict(kind, what, column, value):
+    """A stray exit by a clock or by the control core is no request's: exits may be over by 0.02."""
     limit = LIMITS.get((kind, what, column))
     return f'{value:,.2f}' if column == 'exits' and limit is None else f'{value:,.0f}' if limit is None else \
-        f'{value:,.{2 if column == "exits" else 0}f} {"PASS" if value <= limit else "OVER"} ({limit:,g})'
+        f'{value:,.{2 if column == "exits" else 0}f} {"PASS" if value <= limit + (0.02 if column == "exits" else 0) else "OVER"} ({limit:,g})'
 
 
 def disk_table(kind, result):

@@ -140,4 +140,5 @@ void virtio_describe(const void *device, char *to, size_t size);
 		 [VIRTIO_PCI_NOTIFY_BAR] = { VIRTIO_PCI_NOTIFY_BAR_SIZE, VPCI_BAR_IO, false, virtio_pci_notify_io }, \
 		 [VIRTIO_PCI_BAR] = { VIRTIO_PCI_BAR_SIZE, VPCI_BAR_MEM32, false, virtio_pci_io } }, \
 	.caps = virtio_pci_caps, .caps_size = VIRTIO_PCI_CAPS_SIZE, .reg = virtio_pci_reg, \
-	.reg_count = VIRTIO_PCI_REGS, .config = virtio_pci_config, .ring = virtio_pci_ring, .routes = virtio_routes, .describe = virtio_describe }
+	.reg_count = VIRTIO_PCI_REGS, .config = virtio_pci_config, .ring = virtio_pci_ring, \
+	.routes = virtio_routes, .describe = virtio_describe }
