@@ -15,10 +15,12 @@
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
 #include <lwip/mld6.h>
+#include <lwip/priv/tcp_priv.h>
 #include <netif/ethernet.h>
 
-#define BUFFERS 128u
-#define BUFFERS_EACH 64u		/* of one port: a flood on one does not starve the others */
+#define BUFFERS 256u
+#define BUFFERS_EACH 192u		/* of one port: all clients of the API at once, but no flood of one starves the others */
+#define BUFFERS_KEPT 64u		/* that lwIP may keep: more are segments whose predecessors somebody holds back */
 #define BUFFER_BYTES 1536u
 #define ARP_BYTES 42u
 #define HOST_MTU 1500
@@ -204,6 +206,23 @@ void host_ports_reset(void)
 	waiting_head = waiting_tail = 0;
 }
 
+static u32 buffers_kept(void)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < host_port_count; i++)
+		n += used_by[i];
+	return n - (waiting_head - waiting_tail);
+}
+
+/* What came out of order waits in lwIP for what is missing, in our buffers. A few peers that leave gaps on purpose would have
+ * all of them; whoever lost a segment sends again what is dropped here (RFC 2018 "Data Receiver Reneging"). */
+static void drop_out_of_order(void)
+{
+	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
+		tcp_free_ooseq(p);
+}
+
 static void give(void *arg)
 {
 	u32 n = *(u32 *)arg;
@@ -214,6 +233,8 @@ static void give(void *arg)
 		if (b->owner->netif.input(&b->custom.pbuf, &b->owner->netif) != ERR_OK)
 			pbuf_free(&b->custom.pbuf);
 	}
+	if (buffers_kept() > BUFFERS_KEPT)
+		drop_out_of_order();
 }
 
 bool host_ports_poll(void)

@@ -27,6 +27,8 @@ static struct {
 	struct random random;
 	void *back[5];			/* __builtin_setjmp: where the running call is left */
 	bool inside, down;
+	bool renews;			/* the connection that begins now uses an old one's ports; that one's numbers ended here: */
+	u32 old_end;
 	u32 restarts, in_hour;
 	u64 hour_at, timers_at;
 } stack;
@@ -55,22 +57,77 @@ u32 sys_now(void)
 	return (u32)stack_ms();
 }
 
+/* First numbers of connections. A connection that begins where an old one of the same two ports is still remembered gets
+ * numbers past the old one's, so that none of its late segments counts as the new one's. RFC 1122 "Event Processing" */
+uint32_t bulkhead_tcp_isn(void)
+{
+	u32 v = bulkhead_random32();
+
+	if (!stack.renews)
+		return v;
+	stack.renews = false;
+	return stack.old_end + 0x10000 + (v & 0xffffff);
+}
+
 /* Who asks for a connection and never says more holds a place for 20 s. When all are held, the oldest such one makes room: a
  * peer that answers does so within milliseconds, so it takes a flood of ten thousand a second to be faster than that. */
-int bulkhead_tcp_input(struct tcp_pcb *pcb, const struct tcp_hdr *head)
+static void make_room(struct tcp_pcb_listen *at)
 {
-	struct tcp_pcb_listen *at = (struct tcp_pcb_listen *)pcb;
 	struct tcp_pcb *oldest = NULL;
 
-	if (pcb->state != LISTEN || (TCPH_FLAGS(head) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN ||
-	    at->accepts_pending < at->backlog)
-		return ERR_OK;
+	if (at->accepts_pending < at->backlog)
+		return;
 	/* The newest stands first. */
 	for (struct tcp_pcb *p = tcp_active_pcbs; p; p = p->next)
 		if (p->state == SYN_RCVD && p->listener == at)
 			oldest = p;
 	if (oldest)
 		tcp_abandon(oldest, 0);
+}
+
+/* The segment as it came from IP. false: it lies in pieces. */
+static bool undo_header(struct tcp_hdr *head, struct pbuf *p)
+{
+	size_t n = TCPH_HDRLEN_BYTES(head);
+
+	if (p->next || (u8 *)p->payload != (u8 *)head + n || pbuf_add_header_force(p, n))
+		return false;
+	head->src = lwip_htons(head->src);
+	head->dest = lwip_htons(head->dest);
+	head->seqno = lwip_htonl(head->seqno);
+	head->ackno = lwip_htonl(head->ackno);
+	head->wnd = lwip_htons(head->wnd);
+	return true;
+}
+
+/* We ended the connection first and remember it for two minutes, the peer does not, and uses its port again: lwIP would tell it
+ * each time that there was an old one. A SYN past the old one's bytes is a new connection (RFC 1122 "Event Processing",
+ * RFC 6191). Any other SYN is answered by lwIP with what we know, and the peer's RST to exactly that lets the old one go. */
+static err_t use_again(struct tcp_pcb *old, struct tcp_hdr *head, struct pbuf *p)
+{
+	u8 flags = TCPH_FLAGS(head) & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
+
+	if (flags & TCP_RST && head->seqno == old->rcv_nxt) {
+		tcp_abandon(old, 0);
+		return ERR_ABRT;
+	}
+	if (flags != TCP_SYN || TCP_SEQ_LT(head->seqno, old->rcv_nxt) || !undo_header(head, p))
+		return ERR_OK;
+	stack.old_end = old->snd_nxt;
+	stack.renews = true;
+	tcp_abandon(old, 0);
+	pbuf_ref(p);		/* tcp_input() lets go of it, and so does who called us */
+	tcp_input(p, ip_current_input_netif());
+	stack.renews = false;
+	return ERR_ABRT;
+}
+
+int bulkhead_tcp_input(struct tcp_pcb *pcb, struct tcp_hdr *head, struct pbuf *p)
+{
+	if (pcb->state == TIME_WAIT)
+		return use_again(pcb, head, p);
+	if (pcb->state == LISTEN && (TCPH_FLAGS(head) & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
+		make_room((struct tcp_pcb_listen *)pcb);
 	return ERR_OK;
 }
 
@@ -105,6 +162,7 @@ static bool run(void (*fn)(void *arg), void *arg)
 	bool whole;
 
 	stack.inside = true;
+	stack.renews = false;
 	whole = call(fn, arg);
 	stack.inside = false;
 	return whole;

@@ -98,12 +98,14 @@
 #define LWIP_TCP_TIMESTAMPS		0
 #define LWIP_TCP_SACK_OUT		1
 /* Nobody may foretell the first sequence number. RFC 6528 */
-#define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) bulkhead_random32()
-/* A flood of half-open connections pushes out its own oldest ones: hv/net/stack.c. */
+#define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) bulkhead_tcp_isn()
+/* A flood of half-open connections pushes out its own oldest ones, a port that is used again is no old connection's any more:
+ * hv/net/stack.c. */
 struct tcp_pcb;
 struct tcp_hdr;
-int bulkhead_tcp_input(struct tcp_pcb *pcb, const struct tcp_hdr *head);
-#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, length, first, second, p) ((err_t)bulkhead_tcp_input(pcb, head))
+struct pbuf;
+int bulkhead_tcp_input(struct tcp_pcb *pcb, struct tcp_hdr *head, struct pbuf *p);
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, head, length, first, second, p) ((err_t)bulkhead_tcp_input(pcb, head, p))
 /* Ports of our own connections are lwIP's usual ones, C000H and up; NAT gives out 8000H to BFFFH (hv/net/nat.h). */
 #define LWIP_RANDOMIZE_INITIAL_LOCAL_PORTS 1
 

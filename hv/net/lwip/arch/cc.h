@@ -22,6 +22,7 @@ _Noreturn void bulkhead_lwip_failed(const char *what, int line);
 
 uint32_t bulkhead_random32(void);
 #define LWIP_RAND() bulkhead_random32()
+uint32_t bulkhead_tcp_isn(void);	/* the first number of a connection */
 
 uint32_t bulkhead_sntp_delay(void);
 void bulkhead_sntp_get(uint32_t *seconds, uint32_t *us);

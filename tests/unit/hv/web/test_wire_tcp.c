@@ -360,6 +360,91 @@ static void ends_that_nobody_acknowledges(void **state)
 	}
 }
 
+static u32 remembered(void)
+{
+	u32 n = 0;
+
+	for (struct tcp_pcb *p = tcp_tw_pcbs; p; p = p->next)
+		n++;
+	return n;
+}
+
+/* We end a connection of that port first; both ends go their way. Returns the number after the last one of the peer's. */
+static u32 end_first(u16 port)
+{
+	struct web_conn *c = connect(port);
+
+	assert_non_null(c);
+	c->wire.closing = true;
+	wire_tcp_poll();
+	assert_int_equal(peers[port - 5000].flags & FIN, FIN);
+	say(port, ACK | FIN, NULL, 0);
+	assert_true(c->wire.gone);
+	taken[c - conns] = false;
+	return peers[port - 5000].seq;
+}
+
+static struct web_conn *connect_again(u16 port, u32 seq)
+{
+	struct peer *p = &peers[port - 5000];
+	u32 before = accepted;
+
+	memset(p, 0, sizeof(*p));
+	p->seq = seq;
+	say(port, SYN, NULL, 0);
+	if (p->flags != (SYN | ACK))
+		return NULL;
+	say(port, ACK, NULL, 0);
+	for (u32 i = 0; accepted > before && i < WEB_CONNECTIONS; i++)
+		if (taken[i] && conns[i].wire.tcp && ((struct tcp_pcb *)conns[i].wire.tcp)->remote_port == port)
+			return &conns[i];
+	return NULL;
+}
+
+/* A port that the peer uses again is a new connection at once, not after the two minutes for which we remember the old one. */
+static void a_port_used_again(void **state)
+{
+	static const u32 past[] = { 0, 1, TCP_WND - 1, TCP_WND, 50000000, 0x7fffffff };
+
+	for (u32 i = 0; i < ARRAY_COUNT(past); i++) {
+		u32 before = remembered(), seq = end_first(5000), old_end = peers[0].ack;
+		struct web_conn *c;
+		u8 got[8];
+
+		assert_int_equal(remembered(), before + 1);
+		c = connect_again(5000, seq + past[i]);
+		if (!c)
+			fail_msg("a SYN %u past the old end is no new connection", past[i]);
+		assert_int_equal(remembered(), before);
+		assert_true((s32)(peers[0].ack - old_end) > 0xffff);	/* our numbers go on, too */
+		say(5000, ACK, "hello", 5);
+		assert_int_equal(wire_read(&c->wire, got, sizeof(got)), 5);
+		c->wire.abort = true;
+		wire_tcp_poll();
+		taken[c - conns] = false;
+	}
+	/* The next one's numbers are its own again. */
+	assert_non_null(connect(5001));
+	assert_int_equal(peers[1].ack, 0x07070707 + 1);
+}
+
+/* A late copy of an old SYN begins nothing; a peer that says that it knows of no old one (RST to what we tell it) comes in. */
+static void an_old_number(void **state)
+{
+	u32 before = remembered(), seq = end_first(5000), old_ack = peers[0].ack;
+
+	assert_null(connect_again(5000, 1000));
+	assert_int_equal(peers[0].flags, ACK);
+	send(9, 5000, SYN | ACK, seq, old_ack, NULL, 0);	/* no beginning either, nor these */
+	send(9, 5000, SYN | FIN, seq, old_ack, NULL, 0);
+	send(9, 5000, RST, seq + 1, 0, NULL, 0);
+	send(9, 5000, RST, seq - 1, 0, NULL, 0);
+	assert_int_equal(remembered(), before + 1);
+	send(9, 5000, RST, seq, 0, NULL, 0);
+	assert_int_equal(remembered(), before);
+	assert_non_null(connect_again(5000, 1000));
+}
+
 /* lwIP begins again: its connections are gone, nothing is left that points to them. */
 static void a_new_stack(void **state)
 {
@@ -377,7 +462,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(bytes_both_ways), TEST(an_end_in_order), TEST(early_ends), TEST(more_than_the_window),
-		TEST(a_peer_that_reads_nothing), TEST(half_open_flood), TEST(ends_that_nobody_acknowledges), TEST(a_new_stack),
+		TEST(a_peer_that_reads_nothing), TEST(half_open_flood), TEST(ends_that_nobody_acknowledges),
+		TEST(a_port_used_again), TEST(an_old_number), TEST(a_new_stack),
 	};
 
 	stack_prepare();
