@@ -24,11 +24,7 @@ def web_short(m, _plan):
     guests = api.get('/v1/guests')
     assert [(g['name'], g['state']) for g in guests] == [('left', 'running'), ('tick', 'running')], guests
     assert all(g['exits'] > 10 for g in guests), guests
-    console = screenrows.Console(api, 'left')
-    console.expect(r'left: shell ready[\s\S]*left# ', 60 * m.patience)
-    console.ws.write(b'echo sum-$((40+2))\r')
-    console.expect(r'\ssum-42\s', 60 * m.patience)
-    console.ws.leave()
+    screenrows.type_in_console(m, api, 'left')
     api.get('/v1/guests/tick/kill', method='POST', want=202)
     view(m, '0')
     m.expect(r'GUEST-KILLED', 30 * m.patience)
