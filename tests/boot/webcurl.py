@@ -8,7 +8,7 @@ import tempfile
 
 import plans
 import webrows
-from scenarios import linux_boots
+from scenarios import linux_boots, view
 from volumes import change
 
 
@@ -22,6 +22,7 @@ def lines():
 def curl(m, _plan):
     """Each line by itself does what it says: it ends without an error, and leaves nothing."""
     linux_boots(m, ('left',))
+    view(m, '0')
     change(m, f'disk init {m.disk_name}')
     m.at = 0
     api = webrows.enter(m)
