@@ -115,7 +115,9 @@ static bool more(struct web_conn *c, u64 now)
 		if (count - c->stream_at[AT_EVENT] > EVENTS)
 			c->stream_at[AT_EVENT] = count - EVENTS;
 		e = &events[c->stream_at[AT_EVENT]++ % EVENTS];
-		if (accounts_is_for(&c->who, e->name) && !put_event(c, e))
+		if (!accounts_is_for(&c->who, e->name))
+			continue;
+		if (!put_event(c, e))
 			return false;
 		c->stream_beat = now;
 	}
@@ -127,7 +129,9 @@ static bool more(struct web_conn *c, u64 now)
 		if (err == -E_NOENT)
 			break;
 		c->stream_at[AT_LINE]++;
-		if (!err && !c->who.guests[0] && !put_line(c, &line))
+		if (err || c->who.guests[0])
+			continue;
+		if (!put_line(c, &line))
 			return false;
 		c->stream_beat = now;
 	}

@@ -35,7 +35,7 @@ def curl(m, _plan):
             r = subprocess.run(['bash', '-o', 'pipefail', '-c', f'{function}\n{line}'], cwd=folder, capture_output=True, text=True, timeout=120,
                                env=os.environ | {'H': f'https://127.0.0.1:{m.ports[443]}', 'TOKEN': token})
             assert r.returncode == 0, f'{line}: {r.returncode}: {r.stdout[-500:]} {r.stderr[-300:]}'
-            assert r.stdout or any(w in line for w in ('DELETE', '/v1/users', 'plan.toml', '"error"', '/stop', '-X POST')), f'{line}: says nothing'
+            assert r.stdout or any(w in line for w in ('DELETE', 'timeout', '/v1/users', 'plan.toml', '"error"', '/stop', '-X POST')), f'{line}: says nothing'
     after = api.get('/v1/volumes'), api.get('/v1/users'), api.get('/v1/files'), len(api.get('/v1/guests'))
     assert after == before, f'{before}, then {after}'
     return f'{len(commands)} lines'

@@ -570,6 +570,33 @@ static void events(void **state)
 	assert_int_equal(web_client_ask(&client, "GET /v1/events", headers, NULL), 200);
 }
 
+/* Who is limited to some guests hears of those, and nothing of the log. */
+static void events_of_some(void **state)
+{
+	char secret[ACCOUNT_SECRET + 1], headers[200];
+	u16 status;
+
+	assert_null(accounts_add_token("some", (struct account_rights){ ROLE_VIEWER, "other database" }, 0, "root", 0, secret, &status));
+	snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\n", secret);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests/web/console", UPGRADE, NULL), 401);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests/web/record", headers, NULL), 403);
+	assert_int_equal(web_client_ask(&client, "GET /v1/events", headers, NULL), 200);
+	log_notice("not for them");
+	guests[0]->state = GUEST_RUNNING;
+	web_fake_turns(2);
+	guests[1]->state = GUEST_RUNNING;
+	receive(&client);
+	assert_non_null(strstr(client.text, "\"name\":\"database\",\"state\":\"running\""));
+	assert_null(strstr(client.text, "web"));
+	assert_null(strstr(client.text, "not for them"));
+	/* What is not for them is no sign of life. */
+	web_fake_now += 16 * HZ;
+	log_notice("not for them");
+	guests[0]->state = GUEST_OFF;
+	assert_string_equal(receive(&client), ": alive\n\n");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -577,7 +604,7 @@ int main(void)
 		TEST(a_console), TEST(one_types_at_a_time), TEST(people), TEST(what_firmware_logs), TEST(a_slow_guest), TEST(pings_without_reading),
 		TEST(a_port_that_goes), TEST(who_may_no_longer), TEST(what_is_no_handshake),
 		TEST(ends), TEST(subprotocols), TEST(a_screen), TEST(no_screen), TEST(keys_of_viewers), TEST(a_full_keyboard), TEST(pointers),
-		TEST(a_lazy_mouse), TEST(events),
+		TEST(a_lazy_mouse), TEST(events), TEST(events_of_some),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
