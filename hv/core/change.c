@@ -219,14 +219,14 @@ void change_drop_end(struct guest *g)
 	drop(g, p);
 }
 
-/* Its name lives in g, which goes first. */
+/* Its name lives in g, which goes first. p: null: as it was. */
 static struct guest *rebuild(struct guest *g, const struct plan *p, u32 at, struct plan_errors *errors)
 {
 	u32 slot = g->index;
 	struct guest *made;
 
 	guest_release(g);
-	made = build_placed(slot, resolved_room, at, errors);
+	made = p ? build_placed(slot, resolved_room, at, errors) : NULL;
 	if (made) {
 		host_open_seal();
 		guests[slot] = made;
@@ -247,8 +247,7 @@ struct guest *change_set_end(struct guest *g, const struct plan_guest *wanted, s
 	struct plan *p = plan_with(g, wanted, errors);
 	struct guest *made;
 
-	if (!p)
-		return NULL;
+	/* RAM that it was to have may have gone to the pool, or to a file, since change_may_set(): then it comes back as it was. */
 	made = rebuild(g, p, at, errors);
 	if (made)
 		return made;

@@ -211,12 +211,23 @@ static bool writer_waits(struct snap_store *t)
 	return true;
 }
 
+/* Also one that no place was left to show. */
+static bool has_name(const struct snap_store *t, const char *name)
+{
+	for (u8 i = 0; i < SNAP_LAYERS; i++)
+		if (snap_map_is_live(&t->map, i) && !(t->doomed >> i & 1) && !strcmp(t->map.layer[i].name, name))
+			return true;
+	return false;
+}
+
 static void freeze_run(struct snap_store *t)
 {
 	u32 want = (*change.snapshot ? 1u : 0u) + (*change.clone ? 1u : 0u);
 
 	if (places_left(t) < want)
 		change_end("there are 32 snapshots and clones of it, no more can be kept");
+	else if (has_name(t, change.snapshot) || has_name(t, change.clone))
+		change_end("it has a snapshot or a clone of this name, which is not shown as there are too many volumes");
 	else if (*change.clone && !*change.snapshot && (!snap_map_is_live(&t->map, change.base) || t->doomed >> change.base & 1))
 		change_end("the snapshot is gone");
 	else {
@@ -237,6 +248,12 @@ static void commit_run(struct snap_store *t)
 bool snap_changing(void)
 {
 	return change.at != CHANGE_NONE;
+}
+
+bool snap_layer_comes(const struct snap_store *t)
+{
+	return change.at == CHANGE_COMMIT && change.store == t && (*change.snapshot || *change.clone) &&
+		t->log.committed < change.commit;
 }
 
 bool snap_change_run(void)

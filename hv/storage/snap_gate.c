@@ -78,7 +78,7 @@ static void warn(struct snap_store *t)
 /* No chunk is free. The oldest snapshot goes, when nothing is on its way already; what a clone writes is refused instead. */
 static enum gate no_room(struct snap_store *t, const struct storage_client *c)
 {
-	if (t->doomed || snap_map_dying(&t->map))
+	if (t->doomed || snap_map_dying(&t->map) || snap_layer_comes(t))
 		return WAIT;
 	if (c->layer != SNAP_ORIGIN || snap_is_rolling(c)) {
 		log_notice("%s: there is no room for what it writes", c->name);
@@ -116,11 +116,12 @@ static void job_cancel(struct snap_job *j)
 	job_end(j);
 }
 
-/* A chunk that cannot be written is not used again until the next start. */
+/* A chunk that cannot be written is not used again until the next start. While a clone of what would be dropped is on its way
+ * into the log, or a rollback to it, it is tried once more instead. */
 static void job_failed(struct snap_job *j)
 {
 	struct snap_store *t = j->store;
-	bool origins = t->map.layer[j->layer].kind == SNAP_SNAPSHOT;
+	bool origins = t->map.layer[j->layer].kind == SNAP_SNAPSHOT, tied = snap_layer_comes(t) || snap_rollback_busy(t);
 
 	if (j->at == JOB_COPY && ++j->tries < TRIES && t->state == SNAP_READY && !snap_map_take(&t->map, &j->chunk)) {
 		job_ask(j, JOB_COPY);
@@ -129,7 +130,7 @@ static void job_failed(struct snap_job *j)
 	if (j->at == JOB_READ)
 		snap_map_give(&t->map, j->chunk);
 	j->fail = true;
-	if (t->state == SNAP_READY && origins && t->map.rollback == SNAP_NONE)
+	if (t->state == SNAP_READY && origins && !tied && t->map.rollback == SNAP_NONE)
 		snap_drop(t, that_lack(t, j->extent), "the disk failed to copy what was to be kept");
 	job_end(j);
 }

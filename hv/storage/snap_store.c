@@ -156,6 +156,7 @@ bool snap_memory(struct snap_store *t)
 	for (u32 i = 0; i < SNAP_JOBS; i++)
 		t->job[i] = (struct snap_job){ .buffer = t->memory + map + i * extent };
 	t->warned = 100;
+	t->doomed = 0;			/* of layers of a store that was given up */
 	return !snap_log_init(t, t->memory + map + SNAP_JOBS * extent);
 }
 

@@ -168,6 +168,7 @@ void snap_drop(struct snap_store *t, u32 layers, const char *why);
 /* --- snap_change.c, snap_rollback.c --- */
 bool snap_change_run(void);
 bool snap_changing(void);		/* somebody's snapshot is on its way */
+bool snap_layer_comes(const struct snap_store *t);	/* ... and in the log, but not carried out: nothing that it needs may go */
 bool snap_rollback_run(void);
 bool snap_rollback_busy(const struct snap_store *t);
 void snap_rollback_resume(struct snap_store *t);

@@ -65,9 +65,13 @@ void lapic_enable(void)
 		wrmsr(MSR_APIC_BASE, base | APIC_BASE_X2);
 	if (this_core()->is_control)
 		thermal_lvt = read_reg(REG_LVT_THERMAL);
-	write_reg(REG_LVT_THERMAL, thermal_lvt ? thermal_lvt : LVT_MASKED);
 	lapic_reset();
 	this_core()->x2apic = x2;
+}
+
+void lapic_thermal(void)
+{
+	write_reg(REG_LVT_THERMAL, thermal_lvt ? thermal_lvt : LVT_MASKED);
 }
 
 void lapic_reset(void)
@@ -81,6 +85,7 @@ void lapic_reset(void)
 	write_reg(REG_TIMER_INITIAL, 0);
 	write_reg(REG_TPR, 0);
 	write_reg(REG_SVR, 0x100 | VECTOR_SPURIOUS);
+	lapic_thermal();
 	this_core()->timer_armed = ~0ul;
 }
 

@@ -33,8 +33,11 @@ bool lapic_is_x2(void);
 bool lapic_has_deadline(void);
 u64 lapic_timer_hz(void);
 
-/* This core's registers as lapic_enable() leaves them; its thermal entry stays. Own core. */
+/* This core's registers as lapic_enable() leaves them. Own core. */
 void lapic_reset(void);
+
+/* Firmware's thermal entry again, after the APIC was disabled by software. Own core, APIC enabled. */
+void lapic_thermal(void);
 
 /* vector is in service on this core. */
 bool lapic_in_service(u8 vector);

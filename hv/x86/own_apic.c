@@ -95,7 +95,7 @@ void own_apic_give(const struct own_apic *a)
 	core_timer_set(~0ul);
 	own_apic_drain();
 	wrmsr(TPR, a->tpr);
-	wrmsr(SVR, a->svr);
+	own_apic_set_svr(a->svr);
 	give_timer(a);
 }
 
@@ -124,9 +124,12 @@ u8 own_apic_eoi(void)
 	return vector;
 }
 
+/* While an APIC is disabled by software all of its entries are masked, firmware's thermal one too, and stay so after that. */
 void own_apic_set_svr(u32 svr)
 {
 	wrmsr(SVR, svr);
+	if (svr & SVR_ENABLE)
+		lapic_thermal();
 }
 
 u64 own_apic_deadline(void)

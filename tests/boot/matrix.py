@@ -12,6 +12,7 @@ import faultrows
 import lifeguests
 import makerun
 import natguests
+import netbochs
 import netguests
 import netlab
 import pagerows
@@ -49,7 +50,7 @@ class Row:
     def run(self):
         if issubclass(self.emulator, Qemu10) and not Qemu10.available():
             raise Skip('QEMU 10 could not be had here')
-        if self.emulator is netlab.QemuTap and os.geteuid():
+        if issubclass(self.emulator, netlab.OnTap) and os.geteuid():
             raise Skip('a network namespace with a tap needs root')
         kw = dict(cores=self.cores, memory=1536, cpu=self.cpu, keep=self.log) | self.kw
         with self.emulator(image(self.plan), **kw) as m:
@@ -196,6 +197,7 @@ def rows(which):
         # A LAN of the test's own, in a network namespace: needs root.
         Row(netlab.QemuTap, None, 4, netlab.lan, netlab.lab, ci=False, name='net-lan'),
         Row(netlab.QemuTap, None, 4, netlab.hostile, netlab.tcp_syslog, ci=False, name='net-hostile'),
+        Row(netlab.BochsTap, 'corei7_skylake_x', 3, netbochs.lan, netbochs.lab, ci=False, name='net-bochs'),
         Row(netlab.QemuTap, None, 2, webhostile.hostile, webhostile.plan, ci=False, name='web-hostile'),
     ]
     table += [

@@ -165,7 +165,7 @@ def eight_guests(m, _plan):
         in_guest(m, str(i), name, 'until ip -4 addr show eth0 | grep -q inet; do sleep 1; done; yes bulkhead | head -c 1048576 >/www/big; echo have=$?',
                  r'have=0', 120)
     with socket.create_server(('127.0.0.1', 0)) as server:
-        server.settimeout(300)
+        server.settimeout(300 * m.patience)
         for i, name in enumerate(names, 1):
             in_guest(m, str(i), name, f'(n=0; for i in 1 2 3 4; do wget -q -O - http://g{i % 8 + 1}/big | cmp - /www/big && n=$((n+1)); done; '
                      f'echo "{name} $n" | nc 10.0.2.2 {server.getsockname()[1]}) >/dev/null 2>&1 & echo go=$?', r'go=0', 60)

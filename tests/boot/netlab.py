@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests on a real LAN: a network namespace with a tap, which the test makes (root), is what the machine's card leads to. The build
 host talks to the guests from there: ssh, iperf3, time and log servers, a router."""
+import ctypes
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
 
 import pcap
-from machine import Qemu, Qemu10
+from machine import Bochs, Qemu, Qemu10
 from pcguests import RecipePlan
 from scenarios import linux_boots, shell, view
 
@@ -71,11 +72,11 @@ class OnTap:
     def ssh(self, name, command, seconds=60):
         return self.end(self.begin(name, command), seconds)
 
-    def begin(self, name, command):
-        # The machine's own copy of the key's settings: the port is 22, the address the guest's own.
+    def begin(self, name, command, *options):
+        """options: of ssh, instead of the guest's own address and port 22."""
         config = os.path.abspath('build/guests/netlab/.base/.ssh/config')
-        return subprocess.Popen([*self.inside(), 'ssh', '-F', config, '-o', f'HostName={WHERE[name]}', '-o', 'ServerAliveInterval=5', '-p', '22', f'{name}',
-                                 command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return subprocess.Popen([*self.inside(), 'ssh', '-F', config, *options, '-o', f'HostName={WHERE[name]}', '-o', 'ServerAliveInterval=5',
+                                 '-p', '22', f'{name}', command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def end(self, p, seconds=60):
         try:
@@ -93,6 +94,32 @@ class QemuTap(OnTap, Qemu):
 
 class Qemu10Tap(OnTap, Qemu10):
     pass
+
+
+class BochsTap(OnTap, Bochs):
+    """Bochs' e1000 on the tap. Its console is a TCP port, so that is in the namespace, too."""
+    def card(self):
+        return ['e1000: enabled=1, mac=52:54:00:12:34:56, ethmod=tuntap, ethdev=/dev/net/tun:tap0, script=none']
+
+    def spawn(self, command, **kw):
+        super().spawn(self.inside() + command, **kw)
+
+    def connect(self, family, address, seconds=30):
+        here, there = (os.open(f'/proc/{who}/ns/net', os.O_RDONLY) for who in ('thread-self', self.holder.pid))
+        try:
+            enter(there)
+            super().connect(family, address, seconds)
+        finally:
+            enter(here)
+            os.close(here)
+            os.close(there)
+
+
+def enter(namespace):
+    """This thread makes its sockets there from now on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace, 0x40000000):       # CLONE_NEWNET
+        raise OSError(ctypes.get_errno(), 'setns')
 
 
 def wait(what, why, seconds=60):
@@ -238,7 +265,7 @@ def drops(m, port):
     m.at = len(m.text)
     m.type(f'net {port}\r')
     m.expect(rf'port {port} of switch', 20 * m.patience)
-    time.sleep(1.5)
+    time.sleep(1.5 * m.patience)
     return {w.strip(): int(n) for n, w in re.findall(r'dropped [\w ]+: (\d+) ([^\r\n]+)', m.text[m.at:])}
 
 
@@ -297,11 +324,14 @@ def hostile(m, _plan):
 
 
 def isolated(m):
-    """What the third guest says in VLAN 20 is on the wire with its tag, and not at the first one's port."""
+    """What the third guest says in VLAN 20 is on the wire with its tag, and not at the first one's port; it is answered there."""
+    m.peer(sys.executable, PEER, 'tagged', 'tap0', '20', '10.99.20.1')
+    said = m.ssh('third', 'ip link set eth2 up; ip addr add 10.99.20.2/24 dev eth2; ping -c 3 10.99.20.1')
+    assert '3 packets received' in said, f'VLAN 20 does not reach the wire and back: {said}'
     wire = record(m, 'wire')
     view(m, '0')
     shell(m, 'net capture left.0 serial count 4 snap 100', r'BEGIN PCAP left\.0')
-    assert '50 sent' in m.ssh('third', 'ip link set eth2 up; frames storm eth2 50 100')
+    assert '50 sent' in m.ssh('third', 'frames storm eth2 50 100')
     # ssh to the third guest is not for the first one: what its port sees is this.
     m.ssh('left', f'ping -c 4 {HOST}')
     m.expect(r'END PCAP left\.0 frames=4', 30 * m.patience)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A server beside an emulated machine, on its network: netpeer.py syslog | sntp SECONDS_AHEAD | ra DEVICE PREFIX | ping ADDRESS SECONDS."""
+"""A server beside an emulated machine, on its network: netpeer.py syslog | sntp SECONDS_AHEAD | ra DEVICE PREFIX | ping ADDRESS SECONDS |
+tagged DEVICE VLAN ADDRESS."""
 import socket
 import struct
 import sys
@@ -76,4 +77,26 @@ def ping(address, seconds):
     sys.exit(f'{address} does not answer')
 
 
-{'syslog': syslog, 'sntp': sntp, 'ra': ra, 'ping': ping}[sys.argv[1]](*sys.argv[2:])
+def tagged(device, vlan, address):
+    """Answers ARP and ICMP echo for an address in a VLAN, with its tag; the kernel here may know nothing of VLANs."""
+    s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    s.setsockopt(263, 8, 1)         # SOL_PACKET, PACKET_AUXDATA: the tag, which the kernel takes out of the frame
+    s.bind((device, 3))
+    mac, own = s.getsockname()[4], socket.inet_aton(address)
+    while True:
+        data, control, _, who = s.recvmsg(2048, 64)
+        tags = [struct.unpack('IIIHHHH', d)[5] & 0xfff for _, _, d in control]
+        if who[2] == socket.PACKET_OUTGOING or tags != [int(vlan)]:
+            continue
+        head, body = data[6:12] + mac + struct.pack('>HH', 0x8100, int(vlan)), b''
+        if data[12:14] == b'\x08\x06' and data[20:22] == b'\0\1' and data[38:42] == own:
+            body = data[12:20] + b'\0\2' + mac + own + data[22:32]
+        if data[12:14] == b'\x08\0' and data[23] == 1 and data[30:34] == own and data[34] == 8:
+            total = int.from_bytes(data[36:38], 'big') + 0x0800         # RFC 1624, the type was 8
+            body = data[12:26] + own + data[26:30] + b'\0\0' + struct.pack('>H', (total & 0xffff) + (total >> 16)) + data[38:]
+        if body:
+            s.send(head + body)
+            say('answered')
+
+
+{'syslog': syslog, 'sntp': sntp, 'ra': ra, 'ping': ping, 'tagged': tagged}[sys.argv[1]](*sys.argv[2:])

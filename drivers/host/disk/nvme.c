@@ -172,6 +172,7 @@ static void forget(struct nvme *n)
 	struct nvme_ring admin = n->admin;
 	u8 *page[] = { n->data, n->log, n->health };
 	u32 index = n->index, made = n->made;
+	u64 late = n->late;
 
 	memcpy(queue, n->queue, sizeof(queue));
 	memset(n, 0, sizeof(*n));
@@ -182,6 +183,7 @@ static void forget(struct nvme *n)
 	n->health = page[2];
 	n->index = index;
 	n->made = made;
+	n->late = late;
 	n->plugged = true;
 	for (u32 i = 0; i < made; i++)
 		nvme_queue_init(n->queue[i]);

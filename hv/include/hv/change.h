@@ -24,8 +24,8 @@ const struct resolved_plan *change_imagine(const struct plan *p, struct plan_err
 
 /* g goes, in two steps: it is off, nothing works in its RAM, which is cleared. After the first its cores do
  * host_reload_tables(); with the second its RAM is free for others and g is no more. Or one as wanted takes its place, which
- * change_may_set() has allowed: it is returned. Should there be no memory for it, the old one is made again, and errors says so
- * (null: not even that could be done). */
+ * change_may_set() has allowed: it is returned. Should there be no memory for it, or RAM have been taken meanwhile, the old one is
+ * made again, and errors says so (null: not even that could be done, and it is gone). */
 void change_drop_begin(struct guest *g);
 void change_drop_end(struct guest *g);
 struct guest *change_set_end(struct guest *g, const struct plan_guest *wanted, struct plan_errors *errors);

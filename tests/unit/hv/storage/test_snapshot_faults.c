@@ -381,12 +381,103 @@ static void test_after_the_last(void **state)
 	assert_int_equal(used(), 0);
 }
 
+/* "copy" of "one" is on its way into the log, whose block stays on the way. */
+static struct snap_store *clone_comes(void)
+{
+	struct snap_store *t;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	t = snap_of(vol("web"));
+	assert_null(volume_clone_cow(vol("one"), "copy", change_ended, NULL));
+	fake.hold_length = SNAP_BLOCK / 512;
+	while (t->log.at != LOG_WRITE)
+		if (!storage_poll(0))
+			fake_answer();
+	return t;
+}
+
+/* It waits for that, and then they go together. */
+static void writes_when_it_has_come(void)
+{
+	struct ask w;
+
+	ask_begin(&w, &guest, BLOCK_WRITE, 300, 10, 2);
+	for (u32 n = 0; n < 2000; n++)
+		if (!storage_poll(n))
+			fake_answer();
+	assert_int_equal(w.ended, 0);
+	assert_non_null(vol("one"));
+	fake.hold_length = 0;
+	settle();
+	assert_int_equal(ask_end(&w), BLOCK_OK);
+	assert_null(vol("one"));
+	assert_null(vol("copy"));
+}
+
+/* A snapshot is about to be lost, as it cannot be kept, while a clone of it comes. */
+static void test_lost_while_it_is_cloned(void **state)
+{
+	clone_comes();
+	reads_fail(0, 1000000);
+	writes_when_it_has_come();
+	assert_int_equal(used(), 0);
+}
+
+/* The same for want of room. */
+static void test_no_room_while_it_is_cloned(void **state)
+{
+	struct snap_store *t = clone_comes();
+	u32 chunk;
+
+	while (!snap_map_take(&t->map, &chunk))
+		;
+	writes_when_it_has_come();
+}
+
+/* A snapshot that no volume shows, as there were too many, is there all the same: so is its name. */
+static void test_name_of_one_not_shown(void **state)
+{
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	snap_hide_layer(snap_of(vol("web")), 0);
+	assert_null(vol("one"));
+	assert_non_null(strstr(snapshot("web", "one", 0), "not shown"));
+	assert_non_null(strstr(clone("web", "one"), "not shown"));
+	WELL(snapshot("web", "two", 0));
+	WELL(delete("two"));
+	assert_int_equal(put(&guest, 0, 10, 2), BLOCK_OK);
+}
+
+/* Given up while one was being deleted; the next snapshot, in the same partition, begins anew. */
+static void test_given_up_then_again(void **state)
+{
+	struct snap_store *t;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	t = snap_of(vol("web"));
+	fake.fail.op = BLOCK_WRITE;
+	fake.fail.from = t->first;
+	fake.fail.to = t->first + t->super.data;
+	fake.fail.times = 1;
+	fake.fail.result = DISK_MEDIUM;
+	assert_string_not_equal(delete("one"), "");
+	assert_int_equal(t->state, SNAP_EMPTY);
+	WELL(snapshot("web", "two", 0));
+	assert_non_null(vol("two"));
+	assert_int_equal(put(&guest, 0, 10, 2), BLOCK_OK);
+	all_are("two", 0, SECTORS, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_only_those_that_lack_it), T(test_several_at_once), T(test_bad_chunks), T(test_clone_alone),
 		T(test_rollback_loses_none), T(test_rollback_without_room), T(test_rollback_without_log), T(test_room_of_what_is_read),
 		T(test_discard_at_the_wrong_time), T(test_taken_while_a_write_is_held), T(test_origin_is_gone), T(test_after_the_last),
+		T(test_lost_while_it_is_cloned), T(test_no_room_while_it_is_cloned), T(test_name_of_one_not_shown),
+		T(test_given_up_then_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

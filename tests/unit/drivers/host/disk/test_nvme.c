@@ -385,6 +385,22 @@ static void gone_reads_zeros(void **state)
 	assert_true(nvme->state == NVME_RUNS && nvme->resets == 1);
 }
 
+/* Some seconds are no reason to abort a request. */
+static void takes_its_time(struct disk *d)
+{
+	struct ask a;
+
+	hc.hold = true;
+	ask_make(&a, BLOCK_READ, 7, 1, back, 1);
+	assert_int_equal(ask(d, &a), 0);
+	turns(50, 100);
+	assert_int_equal(d->timeouts + a.done + hc.admin[8], 0);
+	hc.hold = false;
+	hc_release(hc.held_count - 1, 0);
+	turns(2, 1);
+	assert_int_equal(a.done, 1);
+}
+
 /* Pulled under load, back with the same content, and then another drive in the same slot: the same memory serves. */
 static void comes_back(void **state)
 {
@@ -422,6 +438,7 @@ static void comes_back(void **state)
 		turns(6, 1);
 		assert_true(a.done == 1 && a.result == DISK_OK);
 		assert_memory_equal(hc.media + 5 * 512, data, 4096);
+		takes_its_time(d);
 	}
 	assert_int_equal(nvme->queues, queues);
 	assert_int_equal(fake_pages_left, pages);
@@ -447,6 +464,7 @@ static void reserved(void **state)
 	assert_int_equal(fake_disks, 3);		/* one of the controller before, two of this one */
 	assert_int_equal(fake_pages_left, pages);
 	assert_string_not_equal(fake_disk[0]->name, fake_disk[1]->name);
+	takes_its_time(fake_disk[1]);
 	fake_pages_left = 0;
 	assert_null(nvme_driver.reserve(0x500));
 }
