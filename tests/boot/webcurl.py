@@ -19,6 +19,10 @@ def lines():
     return block[0], [line for line in block[1:] if not line.startswith('#')]
 
 
+def there(api):
+    return {what: [x['name'] for x in api.get(f'/v1/{what}')] for what in ('guests', 'volumes', 'files', 'users', 'tokens')}
+
+
 def curl(m, _plan):
     """Each line by itself does what it says: it ends without an error, and leaves nothing."""
     linux_boots(m, ('left',))
@@ -27,7 +31,7 @@ def curl(m, _plan):
     m.at = 0
     api = webrows.enter(m)
     token = api.get('/v1/tokens', {'name': 'curl', 'role': 'admin'}, want=201)['token']
-    before = api.get('/v1/volumes'), api.get('/v1/users'), api.get('/v1/files'), len(api.get('/v1/guests'))
+    before = there(api)
     function, commands = lines()
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(f'{plans.GUEST}/hello.elf', folder)
@@ -36,6 +40,5 @@ def curl(m, _plan):
                                env=os.environ | {'H': f'https://127.0.0.1:{m.ports[443]}', 'TOKEN': token})
             assert r.returncode == 0, f'{line}: {r.returncode}: {r.stdout[-500:]} {r.stderr[-300:]}'
             assert r.stdout or any(w in line for w in ('DELETE', 'timeout', '/v1/users', 'plan.toml', '"error"', '/stop', '-X POST')), f'{line}: says nothing'
-    after = api.get('/v1/volumes'), api.get('/v1/users'), api.get('/v1/files'), len(api.get('/v1/guests'))
-    assert after == before, f'{before}, then {after}'
+    assert there(api) == before, f'{there(api)}, before {before}'
     return f'{len(commands)} lines'
