@@ -116,7 +116,7 @@ static int next_buffer(struct virtq *q, struct virtq_chain *c, u32 count, u32 le
 
 	if (got > 0 && (c->readable || c->write_bytes < least))
 		return virtq_break(q, "no buffer for a frame");
-	if (got > 0 && count == VIRTQ_SIZE_MAX)
+	if (got > 0 && count == VNET_QUEUE_SIZE)
 		return virtq_break(q, "more buffers than places");
 	return got;
 }

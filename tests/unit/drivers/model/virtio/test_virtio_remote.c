@@ -217,6 +217,29 @@ static void test_silence(void **state)
 	assert_true(notifies());
 }
 
+/* A notification by its port: without the device lock while the queue is lent, with it else. */
+static void test_ring(void **state)
+{
+	start(0);
+	put();
+	drv.g->device_lock.held = 99;			/* another vcpu of the guest */
+	virtio_pci_ring(&t->d, 0);
+	drv.g->device_lock.held = 0;
+	assert_int_equal(t->d.queue[0].kicks, 1);
+	control();
+	assert_int_equal(t->served, 1);
+	drv_write(0x14, 1, 0);
+	control();
+	virtio_pci_ring(&t->d, 0);			/* asked back */
+	virtio_pci_ring(&t->d, 2);			/* not one of those that are lent, nor started */
+	virtio_pci_ring(&t->d, 0xffffffffffffc000);	/* its ports were moved meanwhile */
+	assert_int_equal(t->d.ignored, 3);
+	assert_int_equal(drv.g->device_lock.held, 0);
+	start(0);
+	control();
+	assert_int_equal(t->served, 1);
+}
+
 /* A queue whose driver need not speak: it is not looked at until it is woken, or a word comes all the same. */
 static void test_left_alone(void **state)
 {
@@ -630,7 +653,7 @@ static void test_config(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(test_served), T(test_silence), T(test_left_alone), T(test_reset), T(test_queue_reset),
+	const struct CMUnitTest tests[] = { T(test_served), T(test_silence), T(test_ring), T(test_left_alone), T(test_reset), T(test_queue_reset),
 		T(test_reset_unseen), T(test_broken), T(test_broken_and_reset), T(test_end), T(test_bus_master), T(test_interrupts),
 		T(test_seen_meanwhile), T(test_bulk), T(test_bulk_of_others), T(test_lazy_runs), T(test_lazy), T(test_routes), T(test_route_moves), T(test_not_before), T(test_config) };
 
