@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/depth.c hv/storage/queue.c hv/storage/disks.c hv/storage/volume.c hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/gpt_job.c hv/storage/gpt_change.c hv/storage/snap_format.c hv/storage/snap_map.c hv/storage/snap_store.c hv/storage/snap_load.c hv/storage/snap_log.c hv/storage/snap_gate.c hv/storage/snap_change.c hv/storage/snap_rollback.c hv/lib/format.c hv/lib/string.c */
-/* Guests write to a volume and to clones while the operator takes, clones, deletes, rolls back, and the disk fails at times and has
- * too little room: nothing stops, every request ends, and a snapshot that is there is what it was when it was taken. */
+/* Guests write to a volume and to clones while the operator takes, clones, deletes, rolls back, and the disk fails at times and
+ * has too little room: nothing stops, every request ends, and a snapshot that is there is what it was when it was taken. */
 #include "snap_fixture.h"
 
 #define SECTORS (12u * 2048)		/* of "web": more than its store has room for */
@@ -30,7 +30,8 @@ static struct storage_client *any_client(void)
 
 static void write_some(void)
 {
-	static const enum block_op kinds[] = { BLOCK_WRITE, BLOCK_WRITE, BLOCK_WRITE, BLOCK_ZERO, BLOCK_DISCARD, BLOCK_FLUSH, BLOCK_READ };
+	static const enum block_op kinds[] = { BLOCK_WRITE, BLOCK_WRITE, BLOCK_WRITE, BLOCK_ZERO, BLOCK_DISCARD, BLOCK_FLUSH,
+		BLOCK_READ };
 	u32 i = noise() % ASKS, at = noise() % SECTORS, n = 1 + noise() % (noise() % 4 ? 40 : 700);
 	enum block_op op = kinds[noise() % ARRAY_COUNT(kinds)];
 	struct storage_client *c = any_client();
@@ -211,7 +212,8 @@ static void storm(u64 seed)
 
 static void test_storms(void **state)
 {
-	u32 storms = getenv("STORMS") ? (u32)atoi(getenv("STORMS")) : 3, first = getenv("FIRST") ? (u32)atoi(getenv("FIRST")) : 100;
+	u32 storms = getenv("STORMS") ? (u32)atoi(getenv("STORMS")) : 3;
+	u32 first = getenv("FIRST") ? (u32)atoi(getenv("FIRST")) : 100;
 
 	(void)state;
 	for (u32 i = first; i < first + storms; i++) {
