@@ -303,11 +303,13 @@ static void on_answer(void *arg, enum request_answer what, const char *text)
 	a.waits = a.waits && what == ANSWER_LINE;
 }
 
-static void ask(enum request_op op, const char *guest)
+/* false: others' requests fill the queue; in another turn, then. */
+static bool ask(enum request_op op, const char *guest, const struct plan_guest *place)
 {
-	a.ask = (struct request){ .op = op, .who = "saved plan", .answer = on_answer };
+	a.ask = (struct request){ .op = op, .who = "saved plan", .answer = on_answer, .place = place };
 	str_copy(a.ask.guest, sizeof(a.ask.guest), guest);
 	a.waits = request_put(&a.ask);
+	return a.waits;
 }
 
 bool plan_apply_step(void)
@@ -320,13 +322,12 @@ bool plan_apply_step(void)
 	go = a.failed ? NULL : next_to_go();
 	come = a.failed || go ? NULL : next_to_come();
 	if (go) {
-		a.deleted++;
-		ask(REQUEST_DELETE, go->name);
+		a.deleted += ask(REQUEST_DELETE, go->name, NULL);
 	} else if (come) {
+		if (!ask(REQUEST_PLACE, "", come))
+			return true;
 		a.made++;
 		a.came |= BIT32(come - a.target->guest);
-		a.ask = (struct request){ .op = REQUEST_PLACE, .who = "saved plan", .answer = on_answer, .place = come };
-		a.waits = request_put(&a.ask);
 	} else {
 		if (!a.failed)
 			log_notice("plan: number %u is in force: %u guests went or changed, %u came", a.number, a.deleted, a.made);

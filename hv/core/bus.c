@@ -92,6 +92,12 @@ int bus_claim_movable(struct bus *bus, enum bus_space space, io_fn *fn, void *de
 		.name = name });
 }
 
+void bus_ring(struct bus *bus, u32 claim, ring_fn *ring)
+{
+	assert(bus->claim[claim].range.space == BUS_PORT);
+	bus->claim[claim].ring = ring;
+}
+
 void bus_move(struct bus *bus, u32 claim, u64 base, u64 size)
 {
 	struct bus_claim *c = &bus->claim[claim];

@@ -74,14 +74,12 @@ static inline void port_result(u64 *rax, u32 size, u64 val)
 		*rax = (u32)val;
 }
 
-static enum verdict exit_pio(struct vcpu *v)
+static NOINLINE enum verdict pio_one(struct vcpu *v)
 {
 	const struct vmexit *x = &v->exit;
 	struct io io = { .size = x->pio.size, .write = !x->pio.in };
 	struct guest *g = v->guest;
 
-	if (x->pio.string)
-		return emulate_string_io(v);
 	if (io.write)
 		io.val = v->gpr[RAX] & (BIT(io.size * 8) - 1);
 	spin_lock(&g->device_lock);
@@ -90,6 +88,17 @@ static enum verdict exit_pio(struct vcpu *v)
 	if (x->pio.in)
 		port_result(&v->gpr[RAX], x->pio.size, io.val);
 	return NEXT;
+}
+
+static enum verdict exit_pio(struct vcpu *v)
+{
+	const struct vmexit *x = &v->exit;
+
+	if (x->pio.string)
+		return emulate_string_io(v);
+	if (!x->pio.in && bus_ring_port(&v->guest->bus, x->pio.port))
+		return NEXT;
+	return pio_one(v);
 }
 
 /* Memory that is not RAM */

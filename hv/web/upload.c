@@ -4,6 +4,7 @@
 #include "heap.h"
 #include "web_int.h"
 
+#include "hv/control/plan_apply.h"
 #include "hv/control/plan_store.h"
 #include "hv/control/requests.h"
 
@@ -78,6 +79,12 @@ static bool read_range(const char *text, u64 *first, u64 *last, u64 *total)
 	return at && !*at && *first <= *last && *last < *total;
 }
 
+/* Neither files nor RAM may go: also between the guests of a plan that is being taken up, some of which are about to come. */
+static bool plan_changes(void)
+{
+	return requests_under_way() || plan_apply_busy();
+}
+
 /* The piece goes on where the last one ended, or is the first. */
 static struct stored_file *go_on(struct answer *a, u64 first, u64 total)
 {
@@ -109,7 +116,7 @@ void upload_begin_file(struct answer *a)
 		answer_problem(a, 400, NULL, "Content-Range: bytes FIRST-LAST/SIZE, with as many bytes as Content-Length says");
 		return;
 	}
-	if (requests_under_way()) {
+	if (plan_changes()) {
 		answer_problem(a, 503, NULL, "a change of the plan is under way: try again");
 		return;
 	}
@@ -226,7 +233,7 @@ void api_file_delete(struct answer *a)
 		return;
 	if (f->open)
 		answer_problem(a, 409, NULL, "it is being sent");
-	else if (requests_under_way())
+	else if (plan_changes())
 		answer_problem(a, 503, NULL, "a change of the plan is under way: try again");
 	else if (file_user(f))
 		answer_problem(a, 409, NULL, "guest %s uses it", file_user(f));

@@ -9,7 +9,7 @@
 
 #define RAM_SIZE (256 * KiB)
 #define IMAGE_SIZE (64 * KiB)
-#define QUEUE_SIZE_MAX 128u
+#define QUEUE_SIZE_MAX VBLK_QUEUE_SIZE
 #define RING_DESC 0x1000u		/* queue n's areas are at n * 0x4000 + these */
 #define RING_DRIVER 0x2000u
 #define RING_DEVICE 0x3000u
@@ -36,7 +36,8 @@ struct drv {
 
 extern struct drv drv;
 
-/* A guest with the disk, reset; nothing is negotiated. The disk is what is driven, its queue 0. */
+/* A guest with the disk, reset; nothing is negotiated. The disk is what is driven, its queue 0. It offers indirect tables, as
+ * other kinds of device do. */
 struct guest *drv_guest_new(bool readonly);
 void drv_guest_free(struct guest *g);
 

@@ -67,6 +67,7 @@ struct vpci_desc {
 	const struct vpci_reg *reg;
 	u32 reg_count;
 	vpci_config_fn *config;		/* null: nothing to hear */
+	ring_fn *ring;			/* of BARs of ports: bus_ring(); null: none */
 	/* vpci_msix_route() may say something else from now on; null: nobody asks it. */
 	void (*routes)(struct vpci_function *f);
 	/* Lines about driver state and counters for the shell, between them '\n'; null: none. CONTROL core, no lock: reads only. */

@@ -72,6 +72,8 @@ int vpci_bar_build(struct vpci_function *f)
 		if (nr < 0)
 			return nr;
 		f->claim[i] = (s16)nr;
+		if (b->kind == VPCI_BAR_IO)
+			bus_ring(&f->g->bus, (u32)nr, d->ring);
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "virtio_remote.h"
 
 #define VBLK_QUEUES_MAX 8u
+#define VBLK_QUEUE_SIZE 1024u		/* 15 requests of the largest kind, 341 of one piece */
 #define VBLK_SLOTS 32u			/* requests that the store works on at once */
 #define VBLK_QUIET 4u			/* as many under way: their ends bring us back, the driver need not notify */
 

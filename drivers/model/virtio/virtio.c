@@ -21,7 +21,7 @@ int virtio_add(struct guest *g, struct virtio_device *d, const struct virtio_kin
 
 	assert(queues && queues <= VIRTIO_QUEUES_MAX && kind->config_size <= VIRTIO_CONFIG_MAX);
 	d->kind = kind;
-	d->offered = features | common_features;
+	d->offered = features | (common_features & ~kind->without);
 	d->queue_count = queues;
 	err = vpci_add(g, &d->f, &kind->pci, d, slot);
 	if (!err)
@@ -132,13 +132,6 @@ void virtio_flush(struct virtio_device *d, u32 queue)
 void virtio_interrupt(struct virtio_device *d, u32 queue)
 {
 	interrupt(d, d->queue[queue].vector, ISR_QUEUE);
-}
-
-bool virtio_queue_ready(const struct virtio_device *d, u32 queue)
-{
-	const struct virtq *q = &d->queue[queue];
-
-	return q->enabled && !q->resetting && virtio_live(d) && vpci_bus_master(&d->f);
 }
 
 void virtio_notify(struct virtio_device *d, u32 queue)

@@ -24,6 +24,7 @@ struct virtio_kind {
 	struct vpci_desc pci;		/* VIRTIO_PCI_DESC() */
 	u32 config_size;		/* bytes of the device's own configuration */
 	u16 queue_size;			/* the most that a queue may have; 0: VIRTQ_SIZE */
+	u64 without;			/* features of queues that this kind does not offer */
 
 	/* The driver has put something into queue (which is enabled, the device live), or it is called again because
 	 * it left something there (virtio_again()). */
@@ -69,9 +70,6 @@ int virtio_add(struct guest *g, struct virtio_device *d, const struct virtio_kin
 /* Power-on state; after vpci_reset(). */
 void virtio_power_on(struct virtio_device *d);
 
-/* May the device look into this queue now? */
-bool virtio_queue_ready(const struct virtio_device *d, u32 queue);
-
 /* Publish what was given back to queue and interrupt the driver if it wants that. */
 void virtio_flush(struct virtio_device *d, u32 queue);
 
@@ -103,6 +101,14 @@ static inline bool virtio_live(const struct virtio_device *d)
 	return (d->status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK && !d->resetting;
 }
 
+/* May the device look into this queue now? */
+static inline bool virtio_queue_ready(const struct virtio_device *d, u32 queue)
+{
+	const struct virtq *q = &d->queue[queue];
+
+	return q->enabled && !q->resetting && virtio_live(d) && vpci_bus_master(&d->f);
+}
+
 /* Between virtio.c and virtio_pci.c. */
 
 void virtio_set_status(struct virtio_device *d, u8 val);
@@ -110,14 +116,18 @@ void virtio_notify(struct virtio_device *d, u32 queue);
 void virtio_reset_queue(struct virtio_device *d, u32 queue);
 
 #define VIRTIO_PCI_MSIX_BAR 1
+#define VIRTIO_PCI_NOTIFY_BAR 2
+#define VIRTIO_PCI_NOTIFY_BAR_SIZE 64u	/* VIRTIO_QUEUES_MAX, two ports each */
 #define VIRTIO_PCI_BAR 4
 #define VIRTIO_PCI_BAR_SIZE (16 * KiB)
-#define VIRTIO_PCI_CAPS_SIZE 88
+#define VIRTIO_PCI_CAPS_SIZE 108
 #define VIRTIO_PCI_REGS 4
 
 extern const u8 virtio_pci_caps[VIRTIO_PCI_CAPS_SIZE];
 extern const struct vpci_reg virtio_pci_reg[VIRTIO_PCI_REGS];
 enum io_result virtio_pci_io(void *device, struct io *io);
+enum io_result virtio_pci_notify_io(void *device, struct io *io);
+void virtio_pci_ring(void *device, u64 off);		/* no lock */
 void virtio_pci_config(struct vpci_function *f, u32 off, u32 size, bool write);
 void virtio_routes(struct vpci_function *f);
 void virtio_describe(const void *device, char *to, size_t size);
@@ -127,6 +137,8 @@ void virtio_describe(const void *device, char *to, size_t size);
 	.name = name_, .vendor = 0x1af4, .device = 0x1040 + (type_), .subvendor = 0x1af4, .subdevice = 0x1100, \
 	.class_rev = (class_) << 8 | 1, .msix_entries = entries_, .msix_bar = VIRTIO_PCI_MSIX_BAR, .intx = true, \
 	.bar = { [VIRTIO_PCI_MSIX_BAR] = { VPCI_MSIX_BAR_SIZE, VPCI_BAR_MEM32, false, NULL }, \
+		 [VIRTIO_PCI_NOTIFY_BAR] = { VIRTIO_PCI_NOTIFY_BAR_SIZE, VPCI_BAR_IO, false, virtio_pci_notify_io }, \
 		 [VIRTIO_PCI_BAR] = { VIRTIO_PCI_BAR_SIZE, VPCI_BAR_MEM32, false, virtio_pci_io } }, \
 	.caps = virtio_pci_caps, .caps_size = VIRTIO_PCI_CAPS_SIZE, .reg = virtio_pci_reg, \
-	.reg_count = VIRTIO_PCI_REGS, .config = virtio_pci_config, .routes = virtio_routes, .describe = virtio_describe }
+	.reg_count = VIRTIO_PCI_REGS, .config = virtio_pci_config, .ring = virtio_pci_ring, \
+	.routes = virtio_routes, .describe = virtio_describe }

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Registers of a virtio device on PCI: one BAR with a page for each structure, and the window to it in config space.
- * VIRTIO 1.2 "PCI Device Layout". */
+/* Registers of a virtio device on PCI: a BAR with a page for each structure, one of ports for notifications, and the window to
+ * both in config space. VIRTIO 1.2 "PCI Device Layout". */
 #include "virtio.h"
 #include "virtio_remote.h"
 
+#include <hv/guest.h>
 #include <hv/lib.h>
+#include <hv/lock.h>
 
 #define COMMON 0x0000u
 #define ISR 0x1000u
 #define DEVICE 0x2000u
 #define NOTIFY 0x3000u
 #define NOTIFY_STEP 4u
+#define PORT_STEP 2u
 #define COMMON_SIZE 64u
 
 enum cap_type { CAP_COMMON = 1, CAP_NOTIFY, CAP_ISR, CAP_DEVICE, CAP_PCI };
@@ -21,21 +24,25 @@ enum common_at { DEVICE_FEATURE_SELECT = 0x00, DEVICE_FEATURE = 0x04, DRIVER_FEA
 	QUEUE_DRIVER = 0x28, QUEUE_DEVICE = 0x30, QUEUE_NOTIFY_DATA = 0x38, QUEUE_RESET = 0x3a };
 
 #define U32LE(x) (u8)(x), (u8)((x) >> 8), (u8)((x) >> 16), (u8)((x) >> 24)
-#define CAP(type, length, off, size) VPCI_CAP_VENDOR, length, length, type, VIRTIO_PCI_BAR, 0, 0, 0, U32LE(off), U32LE(size)
+#define CAP(type, length, bar, off, size) VPCI_CAP_VENDOR, length, length, type, bar, 0, 0, 0, U32LE(off), U32LE(size)
 
-#define WINDOW_AT (VPCI_CAPS_AT + 68)
+#define WINDOW_AT (VPCI_CAPS_AT + 88)
 #define WINDOW_BAR (WINDOW_AT + 4)
 #define WINDOW_OFFSET (WINDOW_AT + 8)
 #define WINDOW_LENGTH (WINDOW_AT + 12)
 #define WINDOW_DATA (WINDOW_AT + 16)
 
+/* A driver takes the first structure of a kind that it can use. A port is the cheaper notification: the exit itself says which
+ * one was written, where an instruction that writes memory has to be found and decoded. */
 const u8 virtio_pci_caps[VIRTIO_PCI_CAPS_SIZE] = {
-	CAP(CAP_COMMON, 16, COMMON, COMMON_SIZE),
-	CAP(CAP_ISR, 16, ISR, 1),
-	CAP(CAP_DEVICE, 16, DEVICE, VIRTIO_CONFIG_MAX),
-	CAP(CAP_NOTIFY, 20, NOTIFY, VIRTIO_QUEUES_MAX * NOTIFY_STEP), U32LE(NOTIFY_STEP),
-	CAP(CAP_PCI, 20, 0, 0), U32LE(0),
+	CAP(CAP_COMMON, 16, VIRTIO_PCI_BAR, COMMON, COMMON_SIZE),
+	CAP(CAP_ISR, 16, VIRTIO_PCI_BAR, ISR, 1),
+	CAP(CAP_DEVICE, 16, VIRTIO_PCI_BAR, DEVICE, VIRTIO_CONFIG_MAX),
+	CAP(CAP_NOTIFY, 20, VIRTIO_PCI_NOTIFY_BAR, 0, VIRTIO_QUEUES_MAX * PORT_STEP), U32LE(PORT_STEP),
+	CAP(CAP_NOTIFY, 20, VIRTIO_PCI_BAR, NOTIFY, VIRTIO_QUEUES_MAX * NOTIFY_STEP), U32LE(NOTIFY_STEP),
+	CAP(CAP_PCI, 20, 0, 0, 0), U32LE(0),
 };
+_Static_assert(VIRTIO_QUEUES_MAX * PORT_STEP <= VIRTIO_PCI_NOTIFY_BAR_SIZE, "every queue has its port");
 
 const struct vpci_reg virtio_pci_reg[VIRTIO_PCI_REGS] = {
 	{ WINDOW_BAR, 1, 0, 0xff },
@@ -243,19 +250,61 @@ enum io_result virtio_pci_io(void *device, struct io *io)
 	return IO_DONE;
 }
 
+/* Likewise. Nothing is there to be read. */
+enum io_result virtio_pci_notify_io(void *device, struct io *io)
+{
+	if (LIKELY(io->write))
+		virtio_notify(device, (u32)io->off / PORT_STEP);
+	else
+		io->val = 0;
+	return IO_DONE;
+}
+
+static NOINLINE void notify_locked(struct virtio_device *d, u32 queue)
+{
+	spin_lock(&d->f.g->device_lock);
+	virtio_notify(d, queue);
+	spin_unlock(&d->f.g->device_lock);
+}
+
+/* The control core takes it without the device lock: all that changes is a bit, and who resets the device meanwhile does not mind
+ * one more of them. */
+void virtio_pci_ring(void *device, u64 off)
+{
+	struct virtio_device *d = device;
+	u32 nr = (u32)off / PORT_STEP;
+	struct virtq *q = &d->queue[nr];
+
+	if (UNLIKELY(nr >= d->queue_count || load_relaxed(&q->owner) != VIRTQ_LENT)) {
+		notify_locked(d, nr);
+		return;
+	}
+	store_relaxed(&q->kicks, load_relaxed(&q->kicks) + 1);
+	virtio_remote_kick(d->remote, nr);
+}
+
+/* The BAR of the window; null: one that has no structure in it. */
+static const struct vpci_bar_desc *window_bar(const struct vpci_function *f)
+{
+	u32 nr = f->config[WINDOW_BAR];
+
+	return nr == VIRTIO_PCI_BAR || nr == VIRTIO_PCI_NOTIFY_BAR ? &f->desc->bar[nr] : NULL;
+}
+
 /* The window: a data register behind which is whatever BAR, offset and length say. What they cannot say is dropped. */
 void virtio_pci_config(struct vpci_function *f, u32 off, u32 size, bool write)
 {
 	u32 at = vpci_config_get(f, WINDOW_OFFSET, 4), length = vpci_config_get(f, WINDOW_LENGTH, 4);
 	struct io io = { .off = at, .size = (u8)length, .write = write };
+	const struct vpci_bar_desc *bar = window_bar(f);
 
-	if (off >= WINDOW_DATA + 4 || off + size <= WINDOW_DATA || f->config[WINDOW_BAR] != VIRTIO_PCI_BAR)
+	if (off >= WINDOW_DATA + 4 || off + size <= WINDOW_DATA || !bar)
 		return;
-	if ((length != 1 && length != 2 && length != 4) || !IS_ALIGNED(at, length) || at >= VIRTIO_PCI_BAR_SIZE)
+	if ((length != 1 && length != 2 && length != 4) || !IS_ALIGNED(at, length) || at >= bar->size)
 		return;
 	if (write)
 		io.val = vpci_config_get(f, WINDOW_DATA, length);
-	virtio_pci_io(f->device, &io);
+	bar->fn(f->device, &io);
 	if (!write)
 		vpci_config_set(f, WINDOW_DATA, length, (u32)io.val);
 }

@@ -126,7 +126,7 @@ bool virtio_remote_poll(void *remote, u64 now)
 	for (u32 left = r->awake; left; left &= left - 1) {
 		u32 queue = (u32)__builtin_ctz(left);
 
-		if (r->awake >> queue & 1)
+		if (r->awake >> queue & 1 && (r->eager >> queue & 1 || virtq_waits(&r->d->queue[queue])))
 			any |= r->kind->serve(r->d, queue);
 	}
 	if (any)
@@ -247,11 +247,14 @@ static bool is_early(struct virtio_remote *r, u32 queue, u64 now)
 }
 
 /* How soon the next one may come: who runs while much passes is interrupted ever less. */
-static void set_gap(struct virtio_remote *r, u32 queue)
+static void set_gap(struct virtio_remote *r, u32 queue, u64 now)
 {
 	const struct virtq *q = &r->d->queue[queue];
 	bool bulk = q->given >= BULK || r->d->bytes - r->told_bytes[queue] >= BULK_BYTES;
 
+	if (!r->kind->gap_ns)
+		return;
+	r->told[queue] = now;
 	if (is_halted(q->g, load_relaxed(&q->route)))
 		bulk = false;
 	r->gap[queue] = bulk ? MIN(r->gap[queue] * 2, MAX(r->kind->gap_max_ns, r->kind->gap_ns)) : r->kind->gap_ns;
@@ -267,8 +270,7 @@ void virtio_remote_tell(struct virtio_remote *r, u64 now)
 		if (virtq_wants(q)) {
 			if (is_early(r, queue, now))
 				continue;
-			r->told[queue] = now;
-			set_gap(r, queue);
+			set_gap(r, queue, now);
 			interrupt(r, queue);
 		}
 		virtq_told(q);

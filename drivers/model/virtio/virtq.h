@@ -9,7 +9,6 @@
 #include <hv/lib.h>
 #include <hv/window.h>
 
-#define VIRTQ_SIZE_MAX 256u		/* of any kind of device */
 #define VIRTQ_SIZE 128u			/* of those that do not say otherwise */
 #define VIRTQ_PIECES_MAX 66u		/* of one chain: 64 of data, a header, a status */
 #define VIRTIO_NO_VECTOR 0xffffu

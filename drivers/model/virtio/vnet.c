@@ -7,7 +7,6 @@
 
 #define LINK_UP 1u
 #define ANNOUNCE 2u
-#define QUEUE_SIZE 256u
 #define GAP_NS 100000u			/* as long as frames keep coming, a vcpu that runs is interrupted 10,000 times a second */
 #define GAP_MAX_NS 400000u		/* or 2,500 times, in bulk, where it does not halt in between */
 #define LAZY_NS 300000u			/* drivers free what was sent when they send; only who waits for it needs to be told */
@@ -124,6 +123,7 @@ static void started(struct virtio_device *d)
 	n->offloads = has & BIT(VNET_F_GUEST_CSUM) ? has : 0;
 	n->header = (u32)(sizeof(struct vnet_header) + (virtio_has(d, VNET_F_HASH_REPORT) ? sizeof(struct vnet_report) : 0));
 	n->remote.lazy = 0xaaaaaaaau & (BIT32(control_queue(n)) - 1);	/* those that send */
+	n->remote.eager = ~n->remote.lazy & ~BIT32(control_queue(n));	/* frames wait, not buffers */
 }
 
 static void reset(struct virtio_device *d)
@@ -151,7 +151,7 @@ static void describe(const struct virtio_device *d, char *to, size_t size)
 
 static const struct virtio_kind net_kind = {
 	.pci = VIRTIO_PCI_DESC("virtio-net", 1, 0x020000u, VNET_QUEUES_MAX + 1), .config_size = CONFIG_SIZE,
-	.queue_size = QUEUE_SIZE, .started = started, .reset = reset, .describe = describe,
+	.queue_size = VNET_QUEUE_SIZE, .started = started, .reset = reset, .describe = describe,
 };
 
 int vnet_add(struct guest *g, struct vnet *n, const u8 mac[NET_MAC], u16 mtu, void *backlog, u8 slot)

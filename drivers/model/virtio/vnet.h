@@ -74,6 +74,7 @@ struct vnet_steer {
 };
 
 /* A frame that is being sent: its pieces lie in the driver's buffers, which it gets back when the last card has read them. */
+#define VNET_QUEUE_SIZE 256u
 #define VNET_SENT 32u
 struct vnet_sent {
 	struct net_frame frame;
@@ -105,7 +106,7 @@ struct vnet {
 	u32 senders;			/* lent queues to send from: they share the card's turn */
 	struct vnet_steer steer;
 	struct virtq_chain first, more;	/* buffers of the frame that is being received */
-	struct vnet_buffer buffer[VIRTQ_SIZE_MAX];
+	struct vnet_buffer buffer[VNET_QUEUE_SIZE];
 	struct vnet_sent sending[VNET_SENT + 1], *unused;	/* the last one: for frames that nobody can hold */
 	u32 in_flight[VIRTIO_QUEUES_MAX];	/* of each queue: frames that somebody holds */
 	u64 sent, received, filtered;

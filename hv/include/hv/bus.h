@@ -27,7 +27,11 @@ enum io_result { IO_DONE, IO_REFUSED };
 
 typedef enum io_result io_fn(void *device, struct io *io);
 
-#define BUS_CLAIMS_MAX 96
+/* A write that only says "look": without the device lock, from several of the guest's cores at once. off may be anything while the
+ * claim moves. */
+typedef void ring_fn(void *device, u64 off);
+
+#define BUS_CLAIMS_MAX 128
 #define BUS_BACKED_MAX 8
 
 enum bus_memory_prot { BUS_READ = 1, BUS_WRITE = 2, BUS_EXEC = 4 };	/* as enum pt_prot */
@@ -38,6 +42,7 @@ struct bus_claim {
 	bool movable;
 	bool first;		/* of memory, on, and no earlier one answers anywhere in it */
 	io_fn *fn;
+	ring_fn *ring;		/* of ports: gets single writes, in place of fn; null: none */
 	void *device;
 	const char *name;
 	u64 accesses;		/* written under the device lock */
@@ -69,6 +74,9 @@ int bus_claim(struct bus *bus, struct bus_range range, io_fn *fn, void *device, 
  * Claim what is fixed first: where claims overlap later, the one with the lower number answers. Control core, before
  * the guest runs. */
 int bus_claim_movable(struct bus *bus, enum bus_space space, io_fn *fn, void *device, const char *name);
+
+/* Single writes to this claim of ports go to ring. fn answers the rest. Control core, before the guest runs. */
+void bus_ring(struct bus *bus, u32 claim, ring_fn *ring);
 
 /* The claim answers for [base, base + size) from now on; size 0: nowhere. May overlap others: the earlier claim
  * answers, and this one where they leave room. A range that wraps or lies above the ports answers nowhere. O(size)

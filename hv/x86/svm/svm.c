@@ -304,10 +304,11 @@ static NOINLINE void exited_special(struct vmexit *x)
 	svm_event_finish(x);
 }
 
-/* EXITINTINFO and the shadow are nearly always 0 as a whole; the closer look is at the bits that count. */
+/* Nearly always 0; the closer look at the shadow is at the bit that counts. QEMU leaves the vector of whatever the guest took last
+ * in EXITINTINFO, not valid. */
 static inline void exited_look(const struct svm_vcpu *s, const struct vmcb *b, struct vmexit *x)
 {
-	if (UNLIKELY(s->special | b->exitintinfo | b->shadow))
+	if (UNLIKELY(s->special | (b->exitintinfo & EVT_VALID) | b->shadow))
 		exited_special(x);
 }
 

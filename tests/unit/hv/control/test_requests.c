@@ -330,6 +330,28 @@ static void test_apply(void **state)
 	assert_false(plan_apply_busy());
 }
 
+/* Others fill the queue, whenever it has room: nobody is left out for that. */
+static void test_apply_among_others(void **state)
+{
+	struct request r = { .op = REQUEST_DELETE, .guest = "nobody", .who = "test", .answer = on_answer };
+	static char text[200];
+
+	snprintf(text, sizeof(text), "[guest.new]\n%s", GUEST);
+	assert_null(plan_apply_begin(text, (u32)strlen(text), 7));
+	for (u32 i = 0; i < 400 && plan_apply_busy(); i++) {
+		if (i % 8)
+			while (request_put(&r))
+				;
+		plan_apply_step();
+		turn();
+	}
+	assert_false(plan_apply_busy());
+	assert_int_equal(drops, 2);
+	assert_int_equal(adds, 1);
+	assert_ptr_equal(life_find("new"), &made);
+	turns(10);
+}
+
 /* An operator's text: each change is told, by key; dry it stays at that. */
 
 static char told[2000];
@@ -403,6 +425,7 @@ int main(void)
 		cmocka_unit_test_setup(test_set, setup),
 		cmocka_unit_test_setup(test_queue, setup),
 		cmocka_unit_test_setup(test_apply, setup),
+		cmocka_unit_test_setup(test_apply_among_others, setup),
 		cmocka_unit_test_setup(test_put, setup),
 	};
 

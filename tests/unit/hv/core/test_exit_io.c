@@ -71,6 +71,37 @@ static void test_port_crosses_the_end(void **state)
 	assert_int_equal(io_count, 0);
 }
 
+static u64 rung_off;
+static u32 rings;
+
+static void ring(void *self, u64 off)
+{
+	(void)self;
+	assert_int_equal(g->device_lock.held, 0);
+	rung_off = off;
+	rings++;
+}
+
+/* Single writes to ports that only ring go there without the lock; the rest to the model. */
+static void test_port_that_rings(void **state)
+{
+	struct vmexit string = pio(false, 2, PORT);
+
+	rings = 0;
+	bus_ring(&g->bus, 0, ring);
+	judge(pio(false, 2, PORT + 2));
+	assert_true(rings == 1 && rung_off == 2 && io_count == 0);
+	assert_int_equal(g->bus.claim[0].accesses, 1);
+	assert_true(rip() == RIP + 2);
+	judge(pio(true, 2, PORT + 2));
+	assert_true(rings == 1 && io_count == 1);
+	judge(pio(false, 2, PORT + 4));
+	assert_true(rings == 1 && g->bus.unclaimed[BUS_PORT] == 1);
+	string.pio.string = true;
+	judge(string);
+	assert_int_equal(rings, 1);
+}
+
 static void test_string_goes_to_the_emulator(void **state)
 {
 	struct vmexit x = pio(true, 1, PORT);
@@ -221,7 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_in_merges), T(test_out_is_zero_extended), T(test_port_nobody_has),
-		T(test_port_crosses_the_end), T(test_string_goes_to_the_emulator), T(test_lock_is_given_back),
+		T(test_port_crosses_the_end), T(test_port_that_rings), T(test_string_goes_to_the_emulator), T(test_lock_is_given_back),
 		T(test_fetch_kills), T(test_walk_kills), T(test_delivery_kills), T(test_mmio_verdicts),
 		T(test_apic_page), T(test_apic_page_wrong_forms), T(test_apic_page_is_gone),
 		T(test_memory_reaches_the_bus),

@@ -74,6 +74,7 @@ WEAK const char *plan_apply_text(const char *text, u32 size, bool dry, struct pl
 {
 	return "no";
 }
+WEAK bool plan_apply_busy(void) { return false; }
 WEAK bool volume_imports(const void *file) { return false; }
 WEAK void storage_disk_describe(const struct storage_disk *s, char *to, size_t size) { *to = 0; }
 WEAK bool storage_disk_granted(const struct storage_disk *s) { return true; }

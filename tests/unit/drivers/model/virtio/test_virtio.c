@@ -270,7 +270,7 @@ static void test_bad_chains(void **state)
 	const struct piece backwards[] = { { DATA, 16, D_WRITE }, { DATA, 16, 0 } }, silent = { DATA, 16, 0 };
 
 	for (u32 mode = 0; mode < MODES; mode++) {
-		struct piece p[QUEUE_SIZE_MAX];
+		struct piece p[128];
 
 		drv_start(mode_features(mode) | BIT(DRV_INDIRECT), 8);
 		for (u32 i = 0; i < ARRAY_COUNT(outside); i++) {
@@ -292,9 +292,9 @@ static void test_bad_chains(void **state)
 			drv_put(&t, 1, 0);
 			expect_broken(i < 4 ? "length of an indirect table" : "indirect table outside of RAM");
 		}
-		for (u32 i = 0; i < QUEUE_SIZE_MAX; i++)
+		for (u32 i = 0; i < ARRAY_COUNT(p); i++)
 			p[i] = (struct piece){ DATA, 16, 0 };
-		drv_put(p, QUEUE_SIZE_MAX, DATA + 0x800);
+		drv_put(p, ARRAY_COUNT(p), DATA + 0x800);
 		expect_broken("chain with too many pieces");
 		drv_start(mode_features(mode) & ~BIT(DRV_INDIRECT), 8);
 		drv_put(&silent, 1, DATA + 0x800);
@@ -311,7 +311,7 @@ static void test_bad_packed(void **state)
 	drv_desc(DATA, 0, DATA + 64, 16, D_INDIRECT, 0);
 	drv_desc(RING_DESC, 0, DATA, 64, 0x80 | D_INDIRECT, 0);
 	expect_broken("indirect table in an indirect table");
-	drv_desc(RING_DESC, 0, DATA, 129 * 16, 0x80 | D_INDIRECT, 0);
+	drv_desc(RING_DESC, 0, DATA, (QUEUE_SIZE_MAX + 1) * 16, 0x80 | D_INDIRECT, 0);
 	expect_broken("indirect table longer than a queue");
 	drv_desc(RING_DESC, 0, DATA, 16, 0x80 | D_INDIRECT | D_NEXT, 0);
 	expect_broken("indirect descriptor where none may be");
@@ -351,7 +351,7 @@ static void test_bad_places(void **state)
 			assert_true(drv_read(0x14, 1) & NEEDS_RESET);
 		}
 		for (u32 i = 0; i < 4; i++) {
-			static const u16 size[] = { 0, 129, 0xffff, 3 };
+			static const u16 size[] = { 0, QUEUE_SIZE_MAX + 1, 0xffff, 3 };
 
 			enable_at(size[i], RING_DESC, RING_DRIVER, RING_DEVICE, features);
 			assert_int_equal(drv_read(0x1c, 2), packed && i == 3);
@@ -454,32 +454,65 @@ static void test_no_bus_master(void **state)
 	assert_int_equal(drv.b->d.ignored, 3);
 }
 
+#define PORTS_BAR 2
+
+/* The first structure for notifications is one of ports, two for each queue; the other one is there as well. */
+static void test_ports(void **state)
+{
+	struct guest *g = *state;
+	struct virtio_device *d = &drv.b->d;
+	const u8 *cap = d->f.config + VPCI_CAPS_AT + 48;
+	u16 base = 0xc340;
+
+	assert_true(cap[3] == 2 && cap[4] == PORTS_BAR && cap[8] == 0 && cap[12] == 2 * VIRTIO_QUEUES_MAX && cap[16] == 2);
+	assert_true(cap[23] == 2 && cap[24] == 4);
+	drv_start(0, 8);
+	drv_put(&(struct piece){ DATA, 16, 0 }, 1, 0);
+	vpci_config_write(&d->f, VPCI_BAR0 + 4 * PORTS_BAR, 4, base);
+	out(g, base, 0, 2);					/* does not decode ports yet */
+	assert_true(d->queue[0].kicks == 0 && d->ignored == 0);
+	vpci_config_write(&d->f, VPCI_COMMAND, 2, VPCI_CMD_IO | VPCI_CMD_MEMORY | VPCI_CMD_MASTER);
+	out(g, base, 0, 2);
+	assert_int_equal(d->queue[0].kicks, 1);
+	assert_string_equal(d->queue[0].broken, "disk request without a byte for its status");
+	out(g, (u16)(base + 2 * FAKE_VCPUS), 0, 2);		/* queues that are not there */
+	out(g, (u16)(base + 63), 0, 1);
+	assert_int_equal(d->ignored, 2);
+	assert_int_equal(in(g, base, 2), 0);
+	assert_int_equal(d->queue[0].kicks, 1);
+}
+
+static void window_set(struct guest *g, u32 bar, u32 off, u32 length)
+{
+	u32 at = VPCI_CAPS_AT + 88, base = 0x80000000u | 8 << 11;
+
+	out(g, 0xcf8, base | (at + 4), 4);
+	out(g, 0xcfc, bar, 1);
+	out(g, 0xcf8, base | (at + 8), 4);
+	out(g, 0xcfc, off, 4);
+	out(g, 0xcf8, base | (at + 12), 4);
+	out(g, 0xcfc, length, 4);
+	out(g, 0xcf8, base | (at + 16), 4);
+}
+
 static void test_window(void **state)
 {
 	struct guest *g = *state;
 	struct vpci_function *f = &drv.b->d.f;
-	u32 at = VPCI_CAPS_AT + 68, base = 0x80000000u | 8 << 11;
+	u32 at = VPCI_CAPS_AT + 88;
 
 	assert_int_equal(f->config[at + 3], 5);
-	out(g, 0xcf8, base | (at + 4), 4);
-	out(g, 0xcfc, 4, 1);				/* BAR 4 */
-	out(g, 0xcf8, base | (at + 8), 4);
-	out(g, 0xcfc, 0x2000, 4);
-	out(g, 0xcf8, base | (at + 12), 4);
-	out(g, 0xcfc, 4, 4);
-	out(g, 0xcf8, base | (at + 16), 4);
+	window_set(g, 4, 0x2000, 4);
 	assert_int_equal(in(g, 0xcfc, 4), IMAGE_SIZE / 512);
-	for (u32 i = 0; i < 6; i++) {
+	drv_start(0, 8);
+	window_set(g, PORTS_BAR, 0, 2);
+	out(g, 0xcfc, 0, 2);
+	assert_int_equal(drv.d->queue[0].kicks, 1);
+	for (u32 i = 0; i < 7; i++) {
 		static const u32 bad[][3] = { { 5, 0x2000, 4 }, { 4, 0x4000, 4 }, { 4, 0xfffffffc, 4 }, { 4, 0x2000, 3 },
-			{ 4, 0x2000, 0xffffffff }, { 4, 0x2001, 4 } };
+			{ 4, 0x2000, 0xffffffff }, { 4, 0x2001, 4 }, { PORTS_BAR, 64, 4 } };
 
-		out(g, 0xcf8, base | (at + 4), 4);
-		out(g, 0xcfc, bad[i][0], 1);
-		out(g, 0xcf8, base | (at + 8), 4);
-		out(g, 0xcfc, bad[i][1], 4);
-		out(g, 0xcf8, base | (at + 12), 4);
-		out(g, 0xcfc, bad[i][2], 4);
-		out(g, 0xcf8, base | (at + 16), 4);
+		window_set(g, bad[i][0], bad[i][1], bad[i][2]);
 		out(g, 0xcfc, 0x5a5a5a5a, 4);
 		assert_int_equal(in(g, 0xcfc, 4), 0x5a5a5a5a);	/* a plain register then */
 	}
@@ -517,7 +550,7 @@ int main(void)
 		T(test_negotiation), T(test_registers), T(test_requests), T(test_disk_errors), T(test_suppression),
 		T(test_bad_split), T(test_bad_chains), T(test_bad_packed), T(test_bad_places), T(test_turns), T(test_erase_turns),
 		T(test_large_sectors),
-		T(test_no_bus_master), T(test_window), T(test_queue_reset), cmocka_unit_test(test_noise),
+		T(test_no_bus_master), T(test_ports), T(test_window), T(test_queue_reset), cmocka_unit_test(test_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
