@@ -368,6 +368,10 @@ static void test_refused(void **state)
 	assert_non_null(strstr(end_of(volume_delete((struct volume *)snap_of(vol("web"))->volume, change_ended, NULL)), "it keeps snapshots"));
 	assert_int_equal(volume_open(&c, snap_of(vol("web"))->volume), -E_BUSY);
 	WELL(delete("copy"));
+	assert_null(volume_snapshot(vol("web"), "two", 0, change_ended, NULL));
+	assert_string_equal(volume_rollback(vol("web"), vol("one"), change_ended, NULL), "another change of snapshots is under way");
+	settle();
+	WELL(delete("two"));
 	WELL(delete("one"));
 	WELL(end_of(volume_delete((struct volume *)snap_of(vol("web"))->volume, change_ended, NULL)));
 	assert_null(snap_of(vol("web")));
