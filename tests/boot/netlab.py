@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
 
 import pcap
-from machine import Bochs, Qemu, Qemu10
+from machine import LIVE, Bochs, Qemu, Qemu10
 from pcguests import RecipePlan
 from scenarios import linux_boots, shell, view
 
@@ -37,7 +37,8 @@ class OnTap:
         return ['-netdev', f'tap,id=n0,ifname=tap0,script=no,downscript=no{many[0]}', '-device', f'{self.card or "virtio-net-pci"},netdev=n0{many[1]}']
 
     def start(self):
-        self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE)
+        self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE, start_new_session=True)
+        LIVE.add(self.holder.pid)
         self.holder.stdout.readline()
         for words in ('link set lo up', 'tuntap add tap0 mode tap' + (' multi_queue' if self.pairs > 1 else ''), 'link set tap0 up', f'addr add {HOST}/24 dev tap0', f'addr add {FAR}/32 dev lo',
                       '-6 addr add fd99::1/64 dev tap0 nodad'):
@@ -56,6 +57,7 @@ class OnTap:
         path = f'{self.dir}/peer{len(self.peers)}'
         p = subprocess.Popen([*self.inside(), *words], stdout=open(path, 'wb'), stderr=subprocess.STDOUT, start_new_session=True)
         self.peers.append(p)
+        LIVE.add(p.pid)
         return path
 
     def stop(self):
@@ -63,9 +65,11 @@ class OnTap:
             if p.poll() is None:
                 os.killpg(p.pid, signal.SIGKILL)
             p.wait()
+            LIVE.discard(p.pid)
         super().stop()
         self.holder.kill()
         self.holder.wait()
+        LIVE.discard(self.holder.pid)
 
     def ssh(self, name, command, seconds=60):
         return self.end(self.begin(name, command), seconds)
