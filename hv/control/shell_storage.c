@@ -164,7 +164,8 @@ static void use_of(const struct volume *v, char *to, size_t size)
 	if (volume_progress(v, &done, &all) && all)
 		fmt_print(to, size, "  being filled, %lu %%", done * 100 / all);
 	else
-		str_copy(to, size, v->changing ? "  being changed" : v->writers ? "  in use" : v->users ? "  in use, read-only" : "");
+		str_copy(to, size, v->changing ? "  being changed" : v->writers ? "  in use" :
+			 v->users ? "  in use, read-only" : "");
 }
 
 static bool volume_more(u64 *cursor)

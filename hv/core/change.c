@@ -83,14 +83,14 @@ static void lack(struct plan_errors *errors, const struct plan_guest *wanted, co
 		       pool_pages(POOL_FREE) * PAGE_SIZE / KiB, what);
 }
 
-/* A guest that admission has placed: all of it, or nothing. */
+/* A guest that admission has placed, in the plan that is tried or in the one in force: all of it, or nothing. */
 static struct guest *build_placed(u32 slot, const struct resolved_plan *rp, u32 at, struct plan_errors *errors)
 {
 	const struct resolved_guest *r = &rp->guest[at];
 	const char *lacking;
 	struct guest *g;
 
-	pool_grow_beside(resolved_room);
+	pool_grow_beside(rp == resolved_room ? resolved_room : NULL);
 	g = guest_build(slot, r, &lacking);
 	if (g && net_add_guest(g, rp, r)) {
 		guest_unhook(g);

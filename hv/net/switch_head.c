@@ -15,6 +15,7 @@ static bool is_tag(const u8 *type)
 /* The compiler's copy of 64 bytes would be a REP MOVS. */
 static inline void copy_head(u8 *to, const u8 *from)
 {
+#pragma GCC unroll 8
 	for (u32 i = 0; i < GUARD_HEAD; i += 8) {
 		u64 part;
 
@@ -23,21 +24,29 @@ static inline void copy_head(u8 *to, const u8 *from)
 	}
 }
 
+static inline struct net_piece piece_behind(const struct net_piece *p, u32 skip)
+{
+	return (struct net_piece){ p->at + skip, p->hpa ? p->hpa + skip : 0, p->len - skip };
+}
+
 bool frame_replace_head(const struct net_frame *f, u32 skip, const u8 *head, u32 n, struct net_frame *own, struct net_piece *piece)
 {
 	u32 at = 0, to = 1;
 
+	own->piece = piece;
+	if (LIKELY(f->pieces == 1 && skip < f->piece[0].len)) {
+		piece[0] = (struct net_piece){ .at = head, .len = n };
+		piece[1] = piece_behind(&f->piece[0], skip);
+		own->pieces = 2;
+		return true;
+	}
 	while (at < f->pieces && skip >= f->piece[at].len)
 		skip -= f->piece[at++].len;
 	if (f->pieces - at + 1 > NET_PIECES_MAX)
 		return false;
 	piece[0] = (struct net_piece){ .at = head, .len = n };
-	for (; at < f->pieces; at++, skip = 0) {
-		const struct net_piece *p = &f->piece[at];
-
-		piece[to++] = (struct net_piece){ p->at + skip, p->hpa ? p->hpa + skip : 0, p->len - skip };
-	}
-	own->piece = piece;
+	for (; at < f->pieces; at++, skip = 0)
+		piece[to++] = piece_behind(&f->piece[at], skip);
 	own->pieces = to;
 	return true;
 }

@@ -217,8 +217,9 @@ const char *volume_rollback(struct volume *v, struct volume *snapshot, volume_en
 		return "there are no snapshots of it";
 	if (snapshot->snap != t || snapshot->type != VOLUME_SNAPSHOT || t->doomed >> snapshot->layer & 1)
 		return "that is no snapshot of it";
-	if (snap_rollback_busy(NULL))
-		return "another rollback is under way";
+	/* One that is being taken may need the room that is counted below. */
+	if (snap_rollback_busy(NULL) || snap_changing())
+		return "another change of snapshots is under way";
 	if (v->users)
 		return "it is in use: stop the guest first";
 	if (v->changing)

@@ -11,7 +11,6 @@
 #include <hv/log.h>
 #include <hv/time.h>
 
-#define ROUNDS_MAX 10000000u		/* of a kept one */
 #define SLOW_BURST 4u			/* slow hashes for strangers at once, and how many more a second */
 #define SLOW_BURST_NEAR 8u		/* the same for the last administrator's address, which others may share */
 #define SLOW_A_SECOND 2ul
@@ -20,7 +19,6 @@
 #define SLOW_NEWCOMERS 2u		/* of the strangers' are for who has not failed of late */
 
 const char *const role_word[ROLES] = { "none", "viewer", "operator", "admin" };
-static const char magic[8] = "BHACC01";
 
 struct accounts accounts;
 u32 accounts_rounds = 200000;
@@ -40,7 +38,7 @@ void accounts_changed(void)
 	accounts.changes++;
 }
 
-static bool name_is_right(const char *s)
+bool accounts_name_is_right(const char *s)
 {
 	size_t n = strlen(s);
 
@@ -54,7 +52,7 @@ static bool name_is_right(const char *s)
 const char *accounts_check_name(const char *name, u16 *status)
 {
 	*status = 422;
-	return name_is_right(name) ? NULL : "name: 1 to 31 letters, digits, '-', '_' or '.'";
+	return accounts_name_is_right(name) ? NULL : "name: 1 to 31 letters, digits, '-', '_' or '.'";
 }
 
 static const char *check_password(const char *password, u16 *status)
@@ -77,21 +75,6 @@ void accounts_make_secret(const char *prefix, char secret[ACCOUNT_SECRET + 1], u
 	tls_sha256(secret, strlen(secret), hash);
 }
 
-/* --- kept
- * --------------------------------------------------------------------------------------------------------------------
- * */
-
-static u32 sum_of(const struct accounts_kept *k)
-{
-	u8 sum[32];
-	u32 first;
-
-	tls_sha256((const u8 *)k + offsetof(struct accounts_kept, users), sizeof(*k) - offsetof(struct accounts_kept,
-		users), sum);
-	memcpy(&first, sum, sizeof(first));
-	return first;
-}
-
 void accounts_init(void)
 {
 	memset(&accounts, 0, sizeof(accounts));
@@ -100,58 +83,6 @@ void accounts_init(void)
 	accounts.slow[true].left = SLOW_BURST_NEAR;
 	attempts_init();
 	accounts_new_code();
-}
-
-static bool is_string(const char *s)
-{
-	return strnlen(s, ACCOUNT_NAME) < ACCOUNT_NAME;
-}
-
-/* Whoever can write to the disk can make the sum right, too. */
-static bool makes_sense(const struct accounts_kept *k)
-{
-	for (u32 i = 0; i < ACCOUNT_USERS; i++) {
-		const struct account *u = &k->users[i];
-
-		if (!is_string(u->name) || (u->name[0] && (!name_is_right(u->name) || u->role == ROLE_NONE ||
-		    u->role >= ROLES || !u->rounds || u->rounds > ROUNDS_MAX)))
-			return false;
-	}
-	for (u32 i = 0; i < ACCOUNT_TOKENS; i++) {
-		const struct account_token *t = &k->tokens[i];
-
-		if (!is_string(t->name) || !is_string(t->owner) || (t->name[0] && (!name_is_right(t->name) ||
-		    t->role == ROLE_NONE || t->role >= ROLES)))
-			return false;
-	}
-	return true;
-}
-
-bool accounts_restore(const void *kept, size_t n)
-{
-	static struct accounts_kept k;
-
-	if (n != sizeof(k))
-		return false;
-	memcpy(&k, kept, sizeof(k));
-	if (memcmp(k.magic, magic, sizeof(magic)) || k.sum != sum_of(&k) || !makes_sense(&k))
-		return false;
-	for (u32 i = 0; i < ACCOUNT_TOKENS; i++)
-		accounts.serial = MAX(accounts.serial, k.tokens[i].serial + 1);
-	accounts.kept = k;
-	if (accounts_user_count())
-		accounts.code[0] = 0;
-	return true;
-}
-
-const void *accounts_keep(size_t *n)
-{
-	struct accounts_kept *k = &accounts.kept;
-
-	memcpy(k->magic, magic, sizeof(magic));
-	k->sum = sum_of(k);
-	*n = sizeof(*k);
-	return k;
 }
 
 u32 accounts_changes(void)
@@ -188,16 +119,15 @@ static void end_sessions_of(const char *name)
 }
 
 /* The slow part first: while it runs, others may change the table. */
-const char *accounts_add_user(const char *name, const char *password, enum role role, u16 *status)
+const char *accounts_add_user(const char *name, const char *password, struct account_rights rights, u16 *status)
 {
 	const char *why = accounts_check_name(name, status);
-	struct account new = { .role = role, .rounds = accounts_rounds }, *u = NULL;
+	struct account new = { .role = rights.role, .rounds = accounts_rounds }, *u = NULL;
 
 	why = why ? why : check_password(password, status);
+	why = why ? why : accounts_take_rights(rights, new.guests, status);
 	if (why)
 		return why;
-	if (role == ROLE_NONE)
-		return "role: viewer, operator or admin";
 	str_copy(new.name, sizeof(new.name), name);
 	entropy_fill(new.salt, sizeof(new.salt));
 	tls_slow_hash(password, strlen(password), new.salt, sizeof(new.salt), new.rounds, new.hash);
@@ -271,7 +201,7 @@ bool accounts_user(u32 n, u64 now, struct account_view *v)
 
 		if (!u->name[0] || n--)
 			continue;
-		*v = (struct account_view){ .name = u->name, .owner = "", .role = u->role,
+		*v = (struct account_view){ .name = u->name, .owner = "", .guests = u->guests, .role = u->role,
 			.locked = attempts_locked_everywhere(u->name, now) };
 		return true;
 	}
@@ -329,11 +259,13 @@ const char *accounts_enrol(const char *code, const char *name, const char *passw
 	str_copy(used, sizeof(used), accounts.code);
 	accounts.code[0] = 0;
 	why = find_user(name) ? accounts_set_password(name, password, status) :
-				accounts_add_user(name, password, ROLE_ADMIN, status);
-	if (why)
+				accounts_add_user(name, password, (struct account_rights){ ROLE_ADMIN, "" }, status);
+	if (why) {
 		str_copy(accounts.code, sizeof(accounts.code), used);
-	else if (find_user(name))
+	} else if (find_user(name)) {
 		find_user(name)->role = ROLE_ADMIN;
+		find_user(name)->guests[0] = 0;
+	}
 	return why;
 }
 

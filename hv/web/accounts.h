@@ -12,6 +12,7 @@
 #define ACCOUNT_USERS 16u
 #define ACCOUNT_TOKENS 32u
 #define ACCOUNT_SESSIONS 32u
+#define ACCOUNT_GUESTS 128u
 #define ACCOUNT_SECRET 68u		/* "bhk_" and 64 digits */
 #define ENROL_CODE 24u			/* "ABCD-EFGH-JKLM-NPQR" */
 #define PASSWORD_MIN 10u
@@ -19,6 +20,12 @@
 
 enum role { ROLE_NONE, ROLE_VIEWER, ROLE_OPERATOR, ROLE_ADMIN, ROLES };
 extern const char *const role_word[ROLES];
+
+/* What somebody may do, and with which guests: their names, a blank between them; "": with all, and with the machine. */
+struct account_rights {
+	enum role role;
+	const char *guests;
+};
 
 enum identity_kind { BY_NOTHING, BY_SESSION, BY_TOKEN };
 struct identity {
@@ -28,6 +35,7 @@ struct identity {
 	u64 serial;			/* of the session or token: another one in its place has another */
 	char name[ACCOUNT_NAME];
 	char owner[ACCOUNT_NAME];	/* the user; of a token, whose it is */
+	char guests[ACCOUNT_GUESTS];	/* account_rights.guests */
 };
 
 /* From where somebody logs in. */
@@ -60,6 +68,9 @@ bool accounts_valid(const struct identity *who, u64 now);
 bool accounts_csrf_right(const struct identity *who, const char *token);
 const char *accounts_csrf(const struct identity *who);
 
+/* They may have to do with this guest. */
+bool accounts_is_for(const struct identity *who, const char *guest);
+
 /* Of all below: null when done, else why not, in words; *status is what HTTP says. */
 
 /* The first administrator. */
@@ -70,16 +81,16 @@ const char *accounts_login(const char *name, const char *password, struct accoun
 			   struct identity *who, char secret[ACCOUNT_SECRET + 1], u16 *status);
 void accounts_logout(const struct identity *who);
 
-const char *accounts_add_user(const char *name, const char *password, enum role role, u16 *status);
+const char *accounts_add_user(const char *name, const char *password, struct account_rights rights, u16 *status);
 const char *accounts_set_password(const char *name, const char *password, u16 *status);
 const char *accounts_remove_user(const char *name, u16 *status);
-const char *accounts_add_token(const char *name, enum role role, u32 days, const char *owner, u64 wall_s,
+const char *accounts_add_token(const char *name, struct account_rights rights, u32 days, const char *owner, u64 wall_s,
 			       char secret[ACCOUNT_SECRET + 1], u16 *status);
 const char *accounts_remove_token(const char *name, u16 *status);
 
 /* The nth; false: no more. */
 struct account_view {
-	const char *name, *owner;
+	const char *name, *owner, *guests;
 	enum role role;
 	u64 expires;			/* seconds since 1970; 0: never */
 	bool locked;

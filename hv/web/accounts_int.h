@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Between accounts.c (users, codes) and sessions.c (sessions, tokens). */
+/* Between accounts.c (users, codes), sessions.c (sessions, tokens), accounts_kept.c (what lasts of them). */
 
 #include "accounts.h"
 
@@ -8,6 +8,7 @@ struct account {
 	char name[ACCOUNT_NAME];	/* "": nobody */
 	u32 role, rounds;
 	u8 salt[16], hash[32];
+	char guests[ACCOUNT_GUESTS];
 };
 
 struct account_token {
@@ -15,6 +16,7 @@ struct account_token {
 	u32 role, reserved;
 	u64 expires, serial;
 	u8 hash[32];
+	char guests[ACCOUNT_GUESTS];
 };
 
 /* As it is kept. */
@@ -53,6 +55,10 @@ extern struct accounts accounts;
 extern u32 accounts_rounds;		/* of PBKDF2, for passwords from now on */
 
 void accounts_changed(void);
+bool accounts_name_is_right(const char *s);
+
+/* accounts_kept.c: the names of guests, with one blank between them, into to; null, or what is wrong with the rights. */
+const char *accounts_take_rights(struct account_rights rights, char to[ACCOUNT_GUESTS], u16 *status);
 const char *accounts_check_name(const char *name, u16 *status);
 void accounts_make_secret(const char *prefix, char secret[ACCOUNT_SECRET + 1], u8 hash[32]);
 void accounts_remove_tokens_of(const char *owner);

@@ -291,6 +291,15 @@ static bool origin_is_ours(const struct http_request *r)
 	return !r->origin[0] || (!strncmp(r->origin, "https://", 8) && !strcmp(r->origin + 8, r->host));
 }
 
+/* Who is limited to some guests has the functions of those, and the ones that are about themselves. */
+static bool is_theirs(const struct answer *a)
+{
+	static const char below[] = "/v1/guests/";
+
+	return !a->who.guests[0] || a->route->limited ||
+	       (!strncmp(a->route->path, below, sizeof(below) - 1) && accounts_is_for(&a->who, a->param[0]));
+}
+
 static bool may(struct answer *a)
 {
 	enum role need = a->route->role;
@@ -314,6 +323,10 @@ static bool may(struct answer *a)
 		server_admin_from(a->c);
 	if (a->who.role < need) {
 		answer_problem(a, 403, NULL, "this needs the role %s", role_word[need]);
+		return false;
+	}
+	if (!is_theirs(a)) {
+		answer_problem(a, 403, NULL, "this account is for these guests only: %s", a->who.guests);
 		return false;
 	}
 	if (changes && !accounts_csrf_right(&a->who, a->r->csrf)) {

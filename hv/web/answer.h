@@ -50,6 +50,7 @@ struct api_route {
 	const char *parameters;		/* for /openapi.json, as those of api_schema.c: "from:i", h: of the head; or null */
 	const char *answers;		/* for it: "201 File 202 File": status, schema or media type */
 	bool audited;
+	bool limited;			/* also who is limited to some guests may; those below /v1/guests/NAME they may anyway */
 };
 extern const struct api_route api_route[];
 extern const u32 api_route_count;

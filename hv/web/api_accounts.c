@@ -30,6 +30,7 @@ static void say_session(struct answer *a, const char *secret)
 	json_open(&a->body, NULL, '{');
 	json_text(&a->body, "user", a->who.name);
 	json_text(&a->body, "role", role_word[a->who.role]);
+	json_text(&a->body, "guests", a->who.guests);
 	json_text(&a->body, "csrf", accounts_csrf(&a->who));
 	json_close(&a->body, '}');
 }
@@ -94,6 +95,11 @@ void api_logout(struct answer *a)
 	a->status = 204;
 }
 
+static struct account_rights rights_in(const struct answer *a)
+{
+	return (struct account_rights){ role_of(answer_member(a, "role")), answer_member(a, "guests") };
+}
+
 void api_users(struct answer *a)
 {
 	struct account_view v;
@@ -104,6 +110,7 @@ void api_users(struct answer *a)
 		json_text(&a->body, "name", v.name);
 		json_text(&a->body, "role", role_word[v.role]);
 		json_bool(&a->body, "locked", v.locked);
+		json_text(&a->body, "guests", v.guests);
 		json_close(&a->body, '}');
 	}
 	json_close(&a->body, ']');
@@ -111,9 +118,8 @@ void api_users(struct answer *a)
 
 void api_user_add(struct answer *a)
 {
-	enum role role = role_of(answer_member(a, "role"));
 	u16 status;
-	const char *why = accounts_add_user(answer_member(a, "name"), answer_member(a, "password"), role, &status);
+	const char *why = accounts_add_user(answer_member(a, "name"), answer_member(a, "password"), rights_in(a), &status);
 
 	done(a, why, status);
 	if (!why) {
@@ -165,6 +171,7 @@ void api_tokens(struct answer *a)
 		json_open(&a->body, NULL, '{');
 		json_text(&a->body, "name", v.name);
 		json_text(&a->body, "role", role_word[v.role]);
+		json_text(&a->body, "guests", v.guests);
 		json_text(&a->body, "owner", v.owner);
 		if (v.expires)
 			json_text(&a->body, "expires", wall_format(when, v.expires * NS_PER_S));
@@ -186,7 +193,7 @@ void api_token_add(struct answer *a)
 {
 	char secret[ACCOUNT_SECRET + 1];
 	u16 status;
-	const char *why = accounts_add_token(answer_member(a, "name"), role_of(answer_member(a, "role")),
+	const char *why = accounts_add_token(answer_member(a, "name"), rights_in(a),
 					     number_of(answer_member(a, "days")), a->who.owner,
 						wall_ns(a->now) / NS_PER_S, secret, &status);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /v1/events: Server-Sent Events. `guest` when a guest's state changes, `log` for each line of the log. A client
  * that comes back
- * with Last-Event-ID gets what it missed, as far as it is still there. WHATWG HTML "Server-sent events" */
+ * with Last-Event-ID gets what it missed, as far as it is still there. Who is limited to some guests hears of those only,
+ * and nothing of the log. WHATWG HTML "Server-sent events" */
 #include "answer.h"
 #include "events.h"
 #include "web_int.h"
@@ -114,6 +115,8 @@ static bool more(struct web_conn *c, u64 now)
 		if (count - c->stream_at[AT_EVENT] > EVENTS)
 			c->stream_at[AT_EVENT] = count - EVENTS;
 		e = &events[c->stream_at[AT_EVENT]++ % EVENTS];
+		if (!accounts_is_for(&c->who, e->name))
+			continue;
 		if (!put_event(c, e))
 			return false;
 		c->stream_beat = now;
@@ -126,7 +129,9 @@ static bool more(struct web_conn *c, u64 now)
 		if (err == -E_NOENT)
 			break;
 		c->stream_at[AT_LINE]++;
-		if (!err && !put_line(c, &line))
+		if (err || c->who.guests[0])
+			continue;
+		if (!put_line(c, &line))
 			return false;
 		c->stream_beat = now;
 	}

@@ -50,6 +50,8 @@ void api_guests(struct answer *a)
 {
 	json_open(&a->body, NULL, '[');
 	for (const struct guest *g = guest_next(NULL); g; g = guest_next(g)) {
+		if (!accounts_is_for(&a->who, g->name))
+			continue;
 		json_open(&a->body, NULL, '{');
 		put_brief(&a->body, g, a->now);
 		json_close(&a->body, '}');

@@ -13,7 +13,7 @@ static const struct { const char *name, *members; } schemas[] = {
 	{ "Mistake", "id:s key:s detail:s line?:i" },
 	{ "Empty", "" },
 	{ "Name", "name:s" },
-	{ "Session", "user:s role:s csrf:s" },
+	{ "Session", "user:s role:s guests:s csrf:s" },
 	{ "GuestState", GUEST },
 	{ "GuestDetails", GUEST " autostart:b firmware_log:b ports:[s exits_by_kind:{i last_end:~GuestEnd plan:~o" },
 	{ "GuestEnd", "how:s time:s result?:i id?:s reason?:s vcpu?:i registers?:s console:s" },
@@ -40,8 +40,8 @@ static const struct { const char *name, *members; } schemas[] = {
 	{ "Log", "next:i lines:[LogLine" },
 	{ "LogLine", "number:i time:s core:i level:s text:s" },
 	{ "AuditRecord", "number:i time:s who:s from:s what:s result:s status:i" },
-	{ "User", "name:s role:s locked:b" },
-	{ "Token", "name:s role:s owner:s expires?:s" },
+	{ "User", "name:s role:s locked:b guests:s" },
+	{ "Token", "name:s role:s guests:s owner:s expires?:s" },
 	{ "NewToken", "name:s token:s" },
 };
 

@@ -21,12 +21,16 @@ static bool session_lives(const struct session *s, u64 now)
 	return s->name[0] && now < s->ends && now < s->idle_ends;
 }
 
-static enum role user_role(const char *name)
+/* Nobody's rights where there is no such user. */
+static struct account_rights user_rights(const char *name)
 {
-	for (u32 i = 0; i < ACCOUNT_USERS; i++)
-		if (*name && !strcmp(accounts.kept.users[i].name, name))
-			return (enum role)MIN(accounts.kept.users[i].role, (u32)ROLE_ADMIN);
-	return ROLE_NONE;
+	for (u32 i = 0; i < ACCOUNT_USERS; i++) {
+		const struct account *u = &accounts.kept.users[i];
+
+		if (*name && !strcmp(u->name, name))
+			return (struct account_rights){ (enum role)MIN(u->role, (u32)ROLE_ADMIN), u->guests };
+	}
+	return (struct account_rights){ ROLE_NONE, "" };
 }
 
 static void keep_older(struct session **oldest, struct session *s)
@@ -75,6 +79,7 @@ void session_begin(const struct account *u, u64 now, struct identity *who, char 
 		.serial = s->serial };
 	str_copy(who->name, sizeof(who->name), u->name);
 	str_copy(who->owner, sizeof(who->owner), u->name);
+	str_copy(who->guests, sizeof(who->guests), u->guests);
 }
 
 void accounts_logout(const struct identity *who)
@@ -109,16 +114,16 @@ static bool token_lives(const struct account_token *t)
 	return t->name[0] && (!t->expires || (wall && wall < t->expires));
 }
 
-const char *accounts_add_token(const char *name, enum role role, u32 days, const char *owner, u64 wall_s,
+const char *accounts_add_token(const char *name, struct account_rights rights, u32 days, const char *owner, u64 wall_s,
 			       char secret[ACCOUNT_SECRET + 1], u16 *status)
 {
 	const char *why = accounts_check_name(name, status);
 	struct account_token *t = NULL;
+	char guests[ACCOUNT_GUESTS];
 
+	why = why ? why : accounts_take_rights(rights, guests, status);
 	if (why)
 		return why;
-	if (role == ROLE_NONE)
-		return "role: viewer, operator or admin";
 	if (days > DAYS_MAX || (days && !wall_s))
 		return days > DAYS_MAX ? "days: at most 3650" : "days: this machine does not know the date";
 	*status = 409;
@@ -130,10 +135,11 @@ const char *accounts_add_token(const char *name, enum role role, u32 days, const
 	}
 	if (!t)
 		return "there are 32 tokens, which is all there can be";
-	*t = (struct account_token){ .role = role, .expires = days ? wall_s + days * 86400ul : 0, .serial =
+	*t = (struct account_token){ .role = rights.role, .expires = days ? wall_s + days * 86400ul : 0, .serial =
 		accounts.serial++ };
 	str_copy(t->name, sizeof(t->name), name);
 	str_copy(t->owner, sizeof(t->owner), owner);
+	str_copy(t->guests, sizeof(t->guests), guests);
 	accounts_make_secret("bhk_", secret, t->hash);
 	accounts_changed();
 	return NULL;
@@ -166,7 +172,7 @@ bool accounts_token(u32 n, struct account_view *v)
 
 		if (!t->name[0] || n--)
 			continue;
-		*v = (struct account_view){ .name = t->name, .owner = t->owner, .role = t->role, .expires =
+		*v = (struct account_view){ .name = t->name, .owner = t->owner, .guests = t->guests, .role = t->role, .expires =
 			t->expires };
 		return true;
 	}
@@ -192,6 +198,7 @@ static void by_token(const char *text, struct identity *who)
 			.serial = t->serial };
 		str_copy(who->name, sizeof(who->name), t->name);
 		str_copy(who->owner, sizeof(who->owner), t->owner);
+		str_copy(who->guests, sizeof(who->guests), t->guests);
 	}
 }
 
@@ -202,14 +209,16 @@ static void by_session(const char *text, u64 now, struct identity *who)
 	tls_sha256(text, strlen(text), hash);
 	for (u32 i = 0; i < ACCOUNT_SESSIONS; i++) {
 		struct session *s = &accounts.session[i];
+		struct account_rights rights = user_rights(s->name);
 
 		if (!session_lives(s, now) || !tls_same(s->hash, hash, sizeof(hash)))
 			continue;
 		s->idle_ends = now + SESSION_IDLE_S * timebase.tsc_hz;
-		*who = (struct identity){ .kind = BY_SESSION, .role = user_role(s->name), .index = i, .serial =
+		*who = (struct identity){ .kind = BY_SESSION, .role = rights.role, .index = i, .serial =
 			s->serial };
 		str_copy(who->name, sizeof(who->name), s->name);
 		str_copy(who->owner, sizeof(who->owner), s->name);
+		str_copy(who->guests, sizeof(who->guests), rights.guests);
 	}
 }
 
@@ -235,11 +244,12 @@ bool accounts_valid(const struct identity *who, u64 now)
 	}
 	if (who->kind == BY_SESSION) {
 		struct session *s = &accounts.session[who->index];
+		struct account_rights rights = user_rights(s->name);
 
 		if (s->serial != who->serial || now >= s->ends || !session_lives(s, now))
 			return false;
 		s->idle_ends = now + SESSION_IDLE_S * timebase.tsc_hz;	/* a console that is looked at is in use */
-		return user_role(s->name) >= who->role;
+		return rights.role >= who->role && !strcmp(rights.guests, who->guests);
 	}
 	return false;
 }

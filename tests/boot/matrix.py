@@ -22,6 +22,7 @@ import scenarios
 import screenrows
 import snapshots
 import volumes
+import webcurl
 import webhostile
 import weblasting
 import webload
@@ -88,6 +89,7 @@ def rows(which):
         Row(Qemu, None, 3, pagerows.page_screen, plans.display, card='virtio-net-pci', ports=(443,), ci=False),
         Row(Qemu, None, 6, pagerows.page, pagerows.plan, card='virtio-net-pci', ports=(443,), ci=False),
         Row(volumes.QemuNvmeLarge, None, 5, pagerows.page_more, pagerows.more, card='virtio-net-pci', ports=(443,), ci=False, memory=2560),
+        Row(volumes.QemuNvmeLarge, None, 5, webcurl.curl, pagerows.more, card='virtio-net-pci', ports=(443,), ci=False, name='web-curl', memory=2560),
         Row(Qemu, None, 4, webrows.cycles, lifeguests.two, ci=False, name='web-cycles', card='virtio-net-pci', ports=(443,)),
         Row(Qemu, None, 3, weblasting.web_short, weblasting.one_linux, ci=False, card='virtio-net-pci', ports=(443,)),
         Row(lasting.QemuVirtio, None, 4, weblasting.web_lasts, lifeguests.kept, ci=False, card='virtio-net-pci', ports=(443,)),

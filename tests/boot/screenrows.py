@@ -119,6 +119,15 @@ class Console:
         raise AssertionError(f'the console never said {pattern!r}: {plain[-300:]!r}')
 
 
+def type_in_console(m, api, name):
+    """A Linux guest's record, and what its shell answers to a line."""
+    console = Console(api, name)
+    console.expect(rf'{name}: shell ready[\s\S]*{name}# ', 60 * m.patience)
+    console.ws.write(b'echo sum-$((40+2))\r')
+    console.expect(r'\ssum-42\s', 60 * m.patience)
+    console.ws.leave()
+
+
 def viewer(api, name, *encodings, token=None):
     """A viewer of that guest's screen that has its picture."""
     ws = WebSocket(api, f'/v1/guests/{name}/screen', token=token)

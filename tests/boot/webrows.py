@@ -13,6 +13,7 @@ import time
 
 import lifeguests
 import plans
+import screenrows
 from scenarios import linux_boots, ready, shell, view
 
 CYCLES = int(os.environ.get('CYCLES', 1000))
@@ -272,7 +273,7 @@ def cycles(m, _plan):
 
 
 def web(m, _plan):
-    """Enrol, log in, list, stop and start a guest, a token, metrics."""
+    """Enrol, log in, list, type in a console, stop and start a guest, a token, metrics."""
     linux_boots(m, ('left', 'right'))
     m.at = 0
     api = enter(m)
@@ -280,6 +281,7 @@ def web(m, _plan):
     assert [g['name'] for g in guests] == ['left', 'right'] and all(g['state'] == 'running' for g in guests), guests
     assert api.get('/v1/guests/left')['exits'] > 100
     old_tls_is_refused(api.port)
+    screenrows.type_in_console(m, api, 'left')
     api.get('/v1/guests/right/kill', method='POST', want=202)
     m.expect(r'GUEST-KILLED', 30)
     assert api.get('/v1/guests/right')['last_end']['id'] == 'GUEST-KILLED'

@@ -245,6 +245,29 @@ await step('by keyboard only: a user is made', async () => {
 	await keys.getByRole('cell', { name: 'guard' }).waitFor();
 	await keys.context().close();
 });
+await step('a user of one guest sees that one and nothing of the machine', async () => {
+	const other = await s.open(), password = 'another long password';
+
+	await go(page, '#/access');
+	await button(page, 'New user').click();
+	await page.getByLabel('Name', { exact: true }).fill('ann');
+	await page.getByRole('dialog').getByLabel('Password').fill(password);
+	await page.getByRole('dialog').getByLabel('Guests').fill('left no/name');
+	await button(page, 'Add').click();
+	await page.getByText('names of guests, with blanks between them').waitFor();
+	await page.getByRole('dialog').getByLabel('Guests').fill('left');
+	await button(page, 'Add').click();
+	await page.getByRole('cell', { name: 'ann' }).waitFor();
+	await s.picture(page, 'more-access');
+	await s.logIn(other, password, 'ann');
+	await row(other, 'left').waitFor();
+	assert.equal(await row(other, 'fw').count(), 0);
+	assert.equal(await link(other, 'Plan').count() + await link(other, 'Log').count(), 0);
+	await go(other, '#/guests/left/console');
+	await until('the record of left', async () => (await terminalText(other)).includes('shell ready'), 90);
+	await s.picture(other, 'more-one-guest');
+	await other.context().close();
+});
 await step('narrow', async () => {
 	const narrow = await s.open(360, 740, 'dark');
 

@@ -191,7 +191,11 @@ static const struct virtio_remote_kind remote_kind = {
 
 int vblk_remote_init(struct guest *g, struct vblk *b)
 {
+	int err;
+
 	b->store.settled = settled;
 	b->linger = ns_to_ticks(LINGER_NS);
-	return virtio_remote_init(&b->remote, g, &b->d, &remote_kind, (u32)BIT(VBLK_QUEUES_MAX) - 1);
+	err = virtio_remote_init(&b->remote, g, &b->d, &remote_kind, (u32)BIT(VBLK_QUEUES_MAX) - 1);
+	b->remote.eager = ~0u;		/* who has nothing may rest */
+	return err;
 }

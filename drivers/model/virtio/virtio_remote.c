@@ -126,7 +126,7 @@ bool virtio_remote_poll(void *remote, u64 now)
 	for (u32 left = r->awake; left; left &= left - 1) {
 		u32 queue = (u32)__builtin_ctz(left);
 
-		if (r->awake >> queue & 1)
+		if (r->awake >> queue & 1 && (r->eager >> queue & 1 || virtq_waits(&r->d->queue[queue])))
 			any |= r->kind->serve(r->d, queue);
 	}
 	if (any)

@@ -19,8 +19,8 @@
 
 struct virtio_remote_kind {
 	const char *name;
-	/* Queue (lent, the driver's device live) may have something: take and serve a turn's worth. true: something was done,
-	 * look again. Control core, as the two below. */
+	/* Queue (lent, the driver's device live) has something, or is eager: take and serve a turn's worth. true: something was
+	 * done, look again. Control core, as the two below. */
 	bool (*serve)(struct virtio_device *d, u32 queue);
 	/* The queue is lent from now on. null: nothing to do. */
 	void (*taken)(struct virtio_device *d, u32 queue);
@@ -48,6 +48,7 @@ struct virtio_remote {
 	const struct virtio_remote_kind *kind;
 	u32 mask;			/* queues that are lent */
 	u32 lazy;			/* of them: interrupted late; set behind virtio_remote_init() */
+	u32 eager;			/* of them: served on each look, though nothing waits in the ring; likewise */
 	u32 call;			/* id of guest_call() */
 	u32 work;			/* id of control_work_call() */
 

@@ -123,6 +123,7 @@ static void started(struct virtio_device *d)
 	n->offloads = has & BIT(VNET_F_GUEST_CSUM) ? has : 0;
 	n->header = (u32)(sizeof(struct vnet_header) + (virtio_has(d, VNET_F_HASH_REPORT) ? sizeof(struct vnet_report) : 0));
 	n->remote.lazy = 0xaaaaaaaau & (BIT32(control_queue(n)) - 1);	/* those that send */
+	n->remote.eager = ~n->remote.lazy & ~BIT32(control_queue(n));	/* frames wait, not buffers */
 }
 
 static void reset(struct virtio_device *d)

@@ -88,15 +88,25 @@ static u32 fill(const struct virtq_chain *c, u32 skip, struct place *from, u32 l
 	return all - left;
 }
 
+/* In front of the frame, in the first buffer; nearly always its first piece has room for it. */
+static void put_header(struct vnet *n, const struct net_offload *o, u32 buffers)
+{
+	struct vnet_header h = header_of(n, o, buffers);
+
+	if (LIKELY(n->first.piece[0].len >= HEADER))
+		__builtin_memcpy(n->first.piece[0].at, &h, HEADER);
+	else
+		virtq_copy_to(&n->first, 0, n->first.writable, 0, &h, HEADER);
+	if (n->header > HEADER)
+		virtq_copy_to(&n->first, 0, n->first.writable, HEADER, &n->steer.last, sizeof(n->steer.last));
+}
+
 /* All of the frame is in its buffers: the header, then the buffers go back together. */
 static void finish(struct vnet *n, u32 queue, const struct net_frame *f, u32 count)
 {
-	struct vnet_header h = header_of(n, &f->offload, count);
 	struct virtq *q = &n->d.queue[queue];
 
-	virtq_copy_to(&n->first, 0, n->first.writable, 0, &h, HEADER);
-	if (n->header > HEADER)
-		virtq_copy_to(&n->first, 0, n->first.writable, HEADER, &n->steer.last, sizeof(n->steer.last));
+	put_header(n, &f->offload, count);
 	virtq_hold(q);
 	for (u32 i = 0; i < count; i++) {
 		n->first.id = n->buffer[i].id;

@@ -10,7 +10,7 @@ export class Problem extends Error {
 	}
 }
 
-export interface Session { user: string; role: 'viewer' | 'operator' | 'admin'; csrf: string }
+export interface Session { user: string; role: 'viewer' | 'operator' | 'admin'; guests?: string; csrf: string }
 
 export interface Answer<T> { body: T; etag: string; status: number }
 
@@ -23,6 +23,9 @@ export const may = (role: Session['role']): boolean => {
 
 	return !!session && order.indexOf(session.role) >= order.indexOf(role);
 };
+
+// The account is for some guests, and not for the machine.
+export const limited = (): boolean => !!session?.guests;
 
 // What to do when the session has ended.
 export function onSessionEnd(f: () => void): void {

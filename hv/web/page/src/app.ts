@@ -2,7 +2,7 @@
 // The page: who you are, where you are (the part of the address behind #), and what stands in the middle.
 import './app.css';
 import { button, fill, h, say } from './dom.ts';
-import { getIfThere, may, onSessionEnd, post, Problem, readFunctions, setSession, who, ask, type Session } from './api.ts';
+import { getIfThere, limited, may, onSessionEnd, post, Problem, readFunctions, setSession, who, ask, type Session } from './api.ts';
 import { attempt, noticeArea } from './notice.ts';
 import { applyTheme, themeButton } from './theme.ts';
 import { live } from './live.ts';
@@ -18,20 +18,21 @@ import { logView } from './views/log.ts';
 import { accessView } from './views/access.ts';
 import { auditView } from './views/audit.ts';
 
-interface Place { path: RegExp; view: (...parts: string[]) => View; nav?: string; href?: string; admin?: boolean }
+interface Place { path: RegExp; view: (...parts: string[]) => View; nav?: string; href?: string; admin?: boolean; machine?: boolean }
 
 const PLACES: Place[] = [
 	{ path: /^\/?$|^\/guests$/, view: guestsView, nav: 'Guests', href: '#/guests' },
 	{ path: /^\/guests\/([^/]+)(?:\/(\w+))?$/, view: (name, tab = '') => guestView(name, tab) },
 	{ path: /^\/new$/, view: newGuestView, admin: true },
-	{ path: /^\/plan$/, view: planView, nav: 'Plan', href: '#/plan' },
-	{ path: /^\/network$/, view: networkView, nav: 'Network', href: '#/network' },
-	{ path: /^\/storage$/, view: storageView, nav: 'Storage', href: '#/storage' },
-	{ path: /^\/log$/, view: logView, nav: 'Log', href: '#/log' },
+	{ path: /^\/plan$/, view: planView, nav: 'Plan', href: '#/plan', machine: true },
+	{ path: /^\/network$/, view: networkView, nav: 'Network', href: '#/network', machine: true },
+	{ path: /^\/storage$/, view: storageView, nav: 'Storage', href: '#/storage', machine: true },
+	{ path: /^\/log$/, view: logView, nav: 'Log', href: '#/log', machine: true },
 	{ path: /^\/audit$/, view: auditView, nav: 'Audit', href: '#/audit', admin: true },
 	{ path: /^\/access$/, view: accessView, nav: 'Access', href: '#/access' },
 ];
 
+const open = (p: Place): boolean => (!p.admin || may('admin')) && (!p.machine || !limited());
 const main = h('main', { id: 'main', tabindex: '-1' });
 const nav = h('nav', { 'aria-label': 'Main', class: 'main' });
 const trouble = h('div', { class: 'trouble', role: 'alert', hidden: true }, 'The hypervisor does not answer. What stands here is old.');
@@ -39,14 +40,14 @@ let view: View | null = null;
 
 function go(first = false): void {
 	const path = decodeURIComponent(location.hash.slice(1));
-	const place = PLACES.find((p) => p.path.test(path) && (!p.admin || may('admin'))) ?? PLACES[0];
+	const place = PLACES.find((p) => p.path.test(path) && open(p)) ?? PLACES[0];
 	const parts = (place.path.exec(path) ?? []).slice(1).filter((p) => p !== undefined);
 
 	view?.close?.();
 	view = place.view(...parts);
 	document.title = `${view.title} · Bulkhead`;
 	fill(main, view.node);
-	fill(nav, PLACES.filter((p) => p.nav && (!p.admin || may('admin'))).map((p) => h('a', { href: p.href,
+	fill(nav, PLACES.filter((p) => p.nav && open(p)).map((p) => h('a', { href: p.href,
 		'aria-current': p === place || (p === PLACES[0] && /guests|new/.test(place.path.source)) ? 'page' : null }, p.nav)));
 	if (!first && !main.contains(document.activeElement))
 		(main.querySelector('h1') as HTMLElement | null)?.focus({ preventScroll: true });
@@ -70,7 +71,7 @@ function showLogin(): void {
 }
 
 async function showMachine(title: HTMLElement): Promise<void> {
-	const m = await getIfThere<{ name: string }>('/v1/machine').catch(() => null);
+	const m = limited() ? null : await getIfThere<{ name: string }>('/v1/machine').catch(() => null);
 
 	if (m?.name)
 		say(title, m.name);

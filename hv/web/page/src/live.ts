@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guests' list, fetched again and again while somebody looks, and the events in between. Views subscribe.
-import { get } from './api.ts';
+import { get, limited } from './api.ts';
 import { emptyState, withEvent, withGuests, type Guest, type State } from './state.ts';
 
 const EVERY_MS = 2000;
@@ -28,10 +28,11 @@ export class Live {
 		});
 		this.source.addEventListener('log', (e) => this.addLine(JSON.parse((e as MessageEvent).data)));
 		this.timer = window.setInterval(() => document.hidden || void this.refresh(), EVERY_MS);
-		void get<{ lines: Line[] }>('/v1/log').then((l) => {
-			this.lines = [...l.lines, ...this.lines].slice(-LINES);
-			this.tell();
-		}, () => {});
+		if (!limited())
+			void get<{ lines: Line[] }>('/v1/log').then((l) => {
+				this.lines = [...l.lines, ...this.lines].slice(-LINES);
+				this.tell();
+			}, () => {});
 		void this.refresh();
 	}
 

@@ -34,6 +34,7 @@ static struct plan_errors errors;
 static u32 allocated, builds, released, refuse_builds;
 static bool admits;
 static bool open;
+static const struct resolved_plan *beside;	/* what the pool must not grow into */
 
 void *pool_alloc(u64 count, enum pool_owner owner)
 {
@@ -43,7 +44,7 @@ void *pool_alloc(u64 count, enum pool_owner owner)
 }
 
 u64 pool_pages(enum pool_owner owner) { return owner == POOL_FREE; }
-void pool_grow_beside(struct resolved_plan *rp) { (void)rp; }
+void pool_grow_beside(struct resolved_plan *rp) { beside = rp; }
 int net_add_guest(struct guest *g, const struct resolved_plan *rp, const struct resolved_guest *rg) { return !g || !rp || !rg; }
 void host_net_add_guest(struct guest *g) { (void)g; }
 void guest_unhook(struct guest *g) { (void)g; }
@@ -61,6 +62,7 @@ struct guest *guest_build(u32 slot, const struct resolved_guest *r, const char *
 	struct guest *g = &made[builds];
 
 	*lacking = "pages";
+	assert_true(!beside || (r >= beside->guest && r < beside->guest + beside->guest_count));
 	if (refuse_builds >> builds++ & 1)
 		return NULL;
 	*g = (struct guest){ .index = slot, .plan = r->plan, .name = r->plan->name };

@@ -229,6 +229,30 @@ static void test_a_volume_of_any_length_is_cloned(void **state)
 	assert_int_equal(v->users, 0);
 }
 
+static bool only_the_first(const struct disk *d)
+{
+	return d == &toy[0].d;
+}
+
+/* A name that a partition of another's disk has is refused before anything is copied. */
+static void test_a_copy_needs_a_free_name(void **state)
+{
+	struct storage_disk *s = plug(&toy[0]), *other = plug(&toy[1]);
+
+	check(volume_init_disk(s, false, ended, NULL));
+	check(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+	check(volume_init_disk(other, false, ended, NULL));
+	check(volume_create(other, "taken", MiB, VOLUME_OURS, ended, NULL));
+	storage_grant(only_the_first);
+	settle();
+	assert_null(volume_find("taken", NULL, 0));
+	assert_string_equal(volume_clone(volume_find("web", NULL, 0), s, "taken", ended, NULL), "there is a volume of this name");
+	assert_int_equal(volume_find("web", NULL, 0)->users, 0);
+	assert_null(volume_clone(volume_find("web", NULL, 0), s, "free", ended, NULL));
+	settle();
+	assert_non_null(volume_find("free", NULL, 0));
+}
+
 /* What took an hour is not lost because somebody changes the table just when it is done. */
 static void test_a_copy_waits_for_the_table(void **state)
 {
@@ -294,7 +318,7 @@ static void test_absurd_limits_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table),
+		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table), T(test_a_copy_needs_a_free_name),
 		T(test_only_an_empty_disk_is_taken), T(test_absurd_limits_are_refused),
 	};
 

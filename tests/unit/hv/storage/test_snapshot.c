@@ -368,6 +368,10 @@ static void test_refused(void **state)
 	assert_non_null(strstr(end_of(volume_delete((struct volume *)snap_of(vol("web"))->volume, change_ended, NULL)), "it keeps snapshots"));
 	assert_int_equal(volume_open(&c, snap_of(vol("web"))->volume), -E_BUSY);
 	WELL(delete("copy"));
+	assert_null(volume_snapshot(vol("web"), "two", 0, change_ended, NULL));
+	assert_string_equal(volume_rollback(vol("web"), vol("one"), change_ended, NULL), "another change of snapshots is under way");
+	settle();
+	WELL(delete("two"));
 	timebase.tsc_hz = 1ul << 40;		/* no second passes: nothing is said of how far it is */
 	last_line[0] = 0;
 	WELL(delete("one"));

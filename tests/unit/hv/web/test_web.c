@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/answer_range.c hv/web/api_kept.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/accounts_kept.c hv/web/answer.c hv/web/answer_range.c hv/web/api_kept.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
 /* The server as clients see it: TLS, enrolment, log-in, roles, the API, limits. mbedTLS's own client is at the other end. */
 #define _GNU_SOURCE
 #include "web_fake.h"
@@ -239,6 +239,58 @@ static void take_token(char *header)
 	strcat(header, "\r\n");
 }
 
+/* Who is limited to some guests has those, themselves, and nothing else. */
+static void some_guests(void **state)
+{
+	static const char *const wrong[] = { "a b c d/e", "../web", "   ",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb ccccccccccccccccccccccccccccccc ddddddddddddddddddddddddddddddd e" };
+	static const char *const closed[] = { "GET /v1/plan", "GET /v1/machine", "GET /v1/log", "GET /v1/switches", "GET /v1/volumes",
+		"GET /v1/files", "GET /metrics", "GET /v1/datastore", "GET /v1/guests/database", "GET /v1/guests/none", "GET /v1/guests/we",
+		"GET /v1/guests/webb", "GET /v1/guests/database/record", "POST /v1/guests/database/start", "GET /v1/users", "POST /v1/guests" };
+	char body[300], token[120];
+
+	assert_int_equal(as_admin(), 200);
+	assert_non_null(strstr(client.text, "\"guests\":\"\""));
+	for (u32 i = 0; i < ARRAY_COUNT(wrong); i++) {
+		snprintf(body, sizeof(body), "{\"name\":\"t\",\"role\":\"operator\",\"guests\":\"%s\"}", wrong[i]);
+		if (ask("POST /v1/tokens", body) != 422)
+			fail_msg("guests: %s was taken", wrong[i]);
+	}
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"t\",\"role\":\"admin\",\"guests\":\"web\"}"), 422);
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"t\",\"role\":\"operator\",\"guests\":\" later,  web\"}"), 201);
+	take_token(token);
+	assert_int_equal(ask("GET /v1/tokens", NULL), 200);
+	assert_non_null(strstr(client.text, "\"guests\":\"later web\""));
+	assert_int_equal(ask("GET /v1/guests", NULL), 200);
+	assert_non_null(strstr(client.text, "database"));
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", token, NULL), 200);
+	assert_non_null(strstr(client.text, "\"name\":\"web\""));
+	assert_null(strstr(client.text, "database"));
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests/web", token, NULL), 200);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests/later", token, NULL), 404);
+	assert_int_equal(web_client_ask(&client, "POST /v1/guests/web/start", token, NULL), 202);
+	assert_int_equal(web_client_ask(&client, "DELETE /v1/guests/web", token, NULL), 403);
+	assert_int_equal(web_client_ask(&client, "GET /openapi.json", token, NULL), 200);
+	for (u32 i = 0; i < ARRAY_COUNT(closed); i++)
+		if (web_client_ask(&client, closed[i], token, NULL) != 403)
+			fail_msg("%s is open", closed[i]);
+	assert_int_equal(ask("POST /v1/users",
+		"{\"name\":\"ann\",\"password\":\"" PASSWORD "\",\"role\":\"viewer\",\"guests\":\"database\"}"), 201);
+	assert_int_equal(login("ann", PASSWORD), 200);
+	assert_int_equal(ask("GET /v1/session", NULL), 200);
+	assert_non_null(strstr(client.text, "\"guests\":\"database\""));
+	assert_int_equal(ask("GET /v1/guests/database", NULL), 200);
+	assert_int_equal(ask("GET /v1/guests/web", NULL), 403);
+	assert_int_equal(ask("PUT /v1/users/ann/password", "{\"password\":\"" PASSWORD "!\",\"old\":\"" PASSWORD "\"}"), 204);
+	assert_int_equal(login("ann", PASSWORD "!"), 200);
+	/* Whoever has the console makes her an administrator, of all. */
+	accounts_new_code();
+	assert_int_equal(enrol(accounts_code(), "ann"), 201);
+	assert_int_equal(login("ann", PASSWORD), 200);
+	assert_int_equal(ask("GET /v1/machine", NULL), 200);
+}
+
 /* A token that was made by means of a token goes with the user, too. */
 static void tokens_of_tokens(void **state)
 {
@@ -413,7 +465,45 @@ static void accounts_last(void **state)
 	accounts.kept.tokens[3].role = 17;
 	assert_false(accounts_restore(accounts_keep(&n), n));
 	accounts.kept.tokens[3].role = ROLE_VIEWER;
+	strcpy(accounts.kept.tokens[3].guests, "a  b");
+	assert_false(accounts_restore(accounts_keep(&n), n));
+	memset(accounts.kept.tokens[3].guests, 'a', ACCOUNT_GUESTS);
+	assert_false(accounts_restore(accounts_keep(&n), n));
+	memset(accounts.kept.tokens[3].guests, 0, ACCOUNT_GUESTS);
+	strcpy(accounts.kept.users[0].guests, "web");		/* of an administrator */
+	assert_false(accounts_restore(accounts_keep(&n), n));
+	accounts.kept.users[0].guests[0] = 0;
 	assert_true(accounts_restore(accounts_keep(&n), n));
+}
+
+/* What the first version has kept, which knew no limits to some guests: the same but for those. */
+static void accounts_of_before(void **state)
+{
+	enum { USER = 88, TOKEN = 120, HEAD = 16, SIZE = HEAD + ACCOUNT_USERS * USER + ACCOUNT_TOKENS * TOKEN };
+	static u8 old[SIZE];
+	u8 sum[32];
+	char token[120];
+
+	assert_int_equal(as_admin(), 200);
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"ci\",\"role\":\"viewer\"}"), 201);
+	take_token(token);
+	memcpy(old, "BHACC01", 8);
+	for (u32 i = 0; i < ACCOUNT_USERS; i++)
+		memcpy(old + HEAD + i * USER, &accounts.kept.users[i], USER);
+	for (u32 i = 0; i < ACCOUNT_TOKENS; i++)
+		memcpy(old + HEAD + ACCOUNT_USERS * USER + i * TOKEN, &accounts.kept.tokens[i], TOKEN);
+	tls_sha256(old + HEAD, SIZE - HEAD, sum);
+	memcpy(old + 8, sum, 4);
+	accounts_init();
+	assert_int_equal(login("root", PASSWORD), 401);
+	old[HEAD] ^= 1;
+	assert_false(accounts_restore(old, SIZE));
+	old[HEAD] ^= 1;
+	assert_true(accounts_restore(old, SIZE));
+	assert_int_equal(login("root", PASSWORD), 200);
+	assert_int_equal(ask("GET /v1/machine", NULL), 200);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", token, NULL), 200);
+	assert_non_null(strstr(client.text, "database"));
 }
 
 static void which_range(void **state)
@@ -900,7 +990,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(guesses_on_a_slow_machine), TEST(brute_force), TEST(accounts_last),
+		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(some_guests), TEST(accounts_of_before), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(guesses_on_a_slow_machine), TEST(brute_force), TEST(accounts_last),
 		TEST(which_range), TEST(ranges), TEST(kept_files), TEST(the_description), TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(late_but_there), TEST(a_flood), TEST(a_flood_from_one_address), TEST(memory_of_connections), TEST(large_answers), TEST(no_memory), TEST(rubbish),
 		TEST(certificates), TEST(slow_hash),
 	};

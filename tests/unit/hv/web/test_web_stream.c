@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/answer.c hv/web/answer_range.c hv/web/api_kept.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
+/* SOURCES: tests/unit/hv/web/web_fake.c hv/web/accounts.c hv/web/accounts_kept.c hv/web/answer.c hv/web/answer_range.c hv/web/api_kept.c hv/web/api.c hv/web/api_accounts.c hv/web/api_guests.c hv/web/api_machine.c hv/web/api_metrics.c hv/web/api_describe.c hv/web/api_schema.c hv/core/files.c hv/web/api_plan.c hv/web/upload.c hv/web/api_storage.c hv/web/api_switches.c hv/web/api_life.c hv/web/json_plan.c hv/web/ticket.c hv/control/requests.c hv/core/plan_show.c hv/core/plan_guest.c hv/core/plan_boot.c hv/core/plan_schema.c hv/core/plan_errors.c hv/core/plan_disk.c hv/core/plan_console.c hv/core/plan_net.c hv/lib/toml.c hv/lib/toml_value.c hv/web/api_events.c hv/web/api_page.c hv/web/api_console.c hv/web/websocket.c hv/web/audit.c hv/web/facts.c hv/web/heap.c hv/web/http.c hv/web/json_in.c hv/web/mbedtls_port.c hv/web/out.c hv/web/conns.c hv/web/server.c hv/web/sessions.c hv/web/tls.c hv/web/wire.c hv/control/lifecycle.c hv/control/life_table.c hv/control/life_delete.c hv/control/life_pause.c hv/control/ending.c hv/control/restart.c hv/control/text.c hv/core/console_ring.c hv/core/message.c hv/core/log.c hv/lib/format.c hv/lib/string.c hv/lib/net_text.c tests/unit/hv/control/fake_machine.c hv/web/api_screen.c hv/web/ws_stream.c hv/web/rfb.c hv/web/rfb_frame.c hv/web/rfb_tile.c hv/web/rfb_keys.c hv/lib/deflate.c hv/control/guest_input.c hv/web/attempts.c hv/web/places.c web */
 /* Consoles and screens by WebSocket, and events, over TLS. */
 #define _GNU_SOURCE
 #include "web_fake.h"
@@ -21,7 +21,7 @@ static int setup(void **state)
 
 	web_fake_begin();
 	for (u32 i = 0; i < 2; i++) {
-		assert_null(accounts_add_token(i ? "see" : "do", role[i], 0, "root", 0, secret, &status));
+		assert_null(accounts_add_token(i ? "see" : "do", (struct account_rights){ role[i], "" }, 0, "root", 0, secret, &status));
 		snprintf(token[i], sizeof(token[i]), "Authorization: Bearer %s\r\n", secret);
 	}
 	return 0;
@@ -570,6 +570,33 @@ static void events(void **state)
 	assert_int_equal(web_client_ask(&client, "GET /v1/events", headers, NULL), 200);
 }
 
+/* Who is limited to some guests hears of those, and nothing of the log. */
+static void events_of_some(void **state)
+{
+	char secret[ACCOUNT_SECRET + 1], headers[200];
+	u16 status;
+
+	assert_null(accounts_add_token("some", (struct account_rights){ ROLE_VIEWER, "other database" }, 0, "root", 0, secret, &status));
+	snprintf(headers, sizeof(headers), "Authorization: Bearer %s\r\n", secret);
+	assert_true(web_client_open(&client, 1, 0));
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests/web/console", UPGRADE, NULL), 401);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests/web/record", headers, NULL), 403);
+	assert_int_equal(web_client_ask(&client, "GET /v1/events", headers, NULL), 200);
+	log_notice("not for them");
+	guests[0]->state = GUEST_RUNNING;
+	web_fake_turns(2);
+	guests[1]->state = GUEST_RUNNING;
+	receive(&client);
+	assert_non_null(strstr(client.text, "\"name\":\"database\",\"state\":\"running\""));
+	assert_null(strstr(client.text, "web"));
+	assert_null(strstr(client.text, "not for them"));
+	/* What is not for them is no sign of life. */
+	web_fake_now += 16 * HZ;
+	log_notice("not for them");
+	guests[0]->state = GUEST_OFF;
+	assert_string_equal(receive(&client), ": alive\n\n");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -577,7 +604,7 @@ int main(void)
 		TEST(a_console), TEST(one_types_at_a_time), TEST(people), TEST(what_firmware_logs), TEST(a_slow_guest), TEST(pings_without_reading),
 		TEST(a_port_that_goes), TEST(who_may_no_longer), TEST(what_is_no_handshake),
 		TEST(ends), TEST(subprotocols), TEST(a_screen), TEST(no_screen), TEST(keys_of_viewers), TEST(a_full_keyboard), TEST(pointers),
-		TEST(a_lazy_mouse), TEST(events),
+		TEST(a_lazy_mouse), TEST(events), TEST(events_of_some),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

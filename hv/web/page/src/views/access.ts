@@ -4,16 +4,20 @@ import { button, fill, h, say, type Child } from '../dom.ts';
 import { ask, get, may, post, Problem, remove, who } from '../api.ts';
 import { empty, heading, type View } from '../view.ts';
 import { attempt, confirmed, notice, textOf, window_ } from '../notice.ts';
-import { field, Form } from '../fields.ts';
+import { field, Form, type Field } from '../fields.ts';
 
-interface User { name: string; role: string; locked: boolean }
-interface Token { name: string; role: string; owner: string; expires?: string }
+interface User { name: string; role: string; guests?: string; locked: boolean }
+interface Token { name: string; role: string; guests?: string; owner: string; expires?: string }
 const ROLES = ['viewer', 'operator', 'admin'];
 
 function table(names: string[], rows: Child[][]): HTMLElement {
 	return h('div', { class: 'scroll' }, h('table', { class: 'plain' }, h('thead', {}, h('tr', {}, names.map((n) => h('th', { scope: 'col' }, n)))),
 		h('tbody', {}, rows.map((r) => h('tr', {}, r.map((c) => h('td', {}, c)))))));
 }
+
+// Whoever is limited to some guests sees and does nothing else.
+const guestsField = (): Field => field('guests', 'Guests', { autocomplete: 'off', hint: 'Names with blanks between them. Empty: all, and the machine.' });
+const only = (f: Field): { guests?: string } => (f.value.trim() ? { guests: f.value } : {});
 
 function showToken(name: string, token: string): void {
 	const text = h('code', { class: 'secret', tabindex: '0' }, token);
@@ -44,9 +48,9 @@ export function accessView(): View {
 		try {
 			const [u, t] = await Promise.all([get<User[]>('/v1/users'), get<Token[]>('/v1/tokens')]);
 
-			fill(users, table(['User', 'Role', '', ''], u.map((x) => [x.name, x.role, x.locked ? 'locked out' : '', x.name === who()?.user ? 'you' :
+			fill(users, table(['User', 'Role', 'Guests', '', ''], u.map((x) => [x.name, x.role, x.guests || 'all', x.locked ? 'locked out' : '', x.name === who()?.user ? 'you' :
 				button('Remove', () => void drop('user', x.name, `/v1/users/${x.name}`), { class: 'small danger' })])));
-			fill(tokens, t.length ? table(['Token', 'Role', 'Made by', 'Until', ''], t.map((x) => [x.name, x.role, x.owner, x.expires ?? 'always',
+			fill(tokens, t.length ? table(['Token', 'Role', 'Guests', 'Made by', 'Until', ''], t.map((x) => [x.name, x.role, x.guests || 'all', x.owner, x.expires ?? 'always',
 				button('Remove', () => void drop('token', x.name, `/v1/tokens/${x.name}`), { class: 'small danger' })])) : empty('There are no tokens.'));
 		} catch (e) {
 			say(users, textOf(e));
@@ -64,8 +68,9 @@ export function accessView(): View {
 	function newToken(): void {
 		const name = field('name', 'Name', { required: true }), role = field('role', 'Role', { options: ROLES });
 		const days = field('days', 'Days until it expires', { inputmode: 'numeric', hint: 'Empty: it does not.' });
-		const form = new Form([name, role, days], 'Make it', async () => {
-			const body = { name: name.value, role: role.value, ...(days.value ? { days: days.value } : {}) };
+		const guests = guestsField();
+		const form = new Form([name, role, guests, days], 'Make it', async () => {
+			const body = { name: name.value, role: role.value, ...only(guests), ...(days.value ? { days: days.value } : {}) };
 			const made = await post<{ token: string }>('/v1/tokens', body);
 
 			dialog.close();
@@ -79,8 +84,9 @@ export function accessView(): View {
 	function newUser(): void {
 		const name = field('name', 'Name', { required: true, autocomplete: 'off' }), role = field('role', 'Role', { options: ROLES });
 		const password = field('password', 'Password', { type: 'password', autocomplete: 'new-password', hint: '10 to 128 bytes.' });
-		const form = new Form([name, password, role], 'Add', async () => {
-			await post('/v1/users', { name: name.value, password: password.value, role: role.value });
+		const guests = guestsField();
+		const form = new Form([name, password, role, guests], 'Add', async () => {
+			await post('/v1/users', { name: name.value, password: password.value, role: role.value, ...only(guests) });
 			dialog.close();
 			await load();
 		});

@@ -18,6 +18,7 @@
 struct toy {
 	struct virtio_device d;
 	struct virtio_remote r;
+	u32 looks[2];
 	u32 served, taken, dropped;
 	bool busy;			/* its memory is in use */
 	bool asleep;			/* queue 1 is left alone */
@@ -32,6 +33,7 @@ static bool serve(struct virtio_device *d, u32 queue)
 	struct virtq_chain c;
 	int got = virtq_take(q, &c);
 
+	t->looks[queue]++;
 	if (got < 0)
 		virtio_remote_fail(&t->r, queue);
 	if (!got && queue == 1 && t->asleep)
@@ -77,6 +79,7 @@ static int setup(void **state)
 	assert_in_range(toy_count, 0, TESTS - 1);
 	t = &toys[toy_count++];
 	assert_int_equal(virtio_remote_init(&t->r, g, &t->d, &remote_kind, 3), 0);
+	t->r.eager = BIT32(1);
 	assert_int_equal(virtio_add(g, &t->d, &kind, 0, 2, 5), 0);
 	g->pc->virtio.net[g->pc->virtio.nets++] = &t->d;
 	pc_reset(g);
@@ -215,6 +218,21 @@ static void test_silence(void **state)
 	assert_false(control_work_poll(fake.now));
 	assert_false(control_work_listen());
 	assert_true(notifies());
+}
+
+/* Where nothing waits only the eager ones are served. */
+static void test_eager(void **state)
+{
+	start(0);
+	virtio_remote_wake(&t->r, 0);
+	virtio_remote_wake(&t->r, 1);
+	t->looks[0] = t->looks[1] = 0;
+	assert_false(control_work_poll(fake.now));
+	assert_int_equal(t->looks[0], 0);
+	assert_int_equal(t->looks[1], 1);
+	put();
+	assert_true(control_work_poll(fake.now));
+	assert_true(t->looks[0] == 1 && t->looks[1] == 2);
 }
 
 /* A notification by its port: without the device lock while the queue is lent, with it else. */
@@ -653,7 +671,7 @@ static void test_config(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(test_served), T(test_silence), T(test_ring), T(test_left_alone), T(test_reset), T(test_queue_reset),
+	const struct CMUnitTest tests[] = { T(test_served), T(test_silence), T(test_ring), T(test_eager), T(test_left_alone), T(test_reset), T(test_queue_reset),
 		T(test_reset_unseen), T(test_broken), T(test_broken_and_reset), T(test_end), T(test_bus_master), T(test_interrupts),
 		T(test_seen_meanwhile), T(test_bulk), T(test_bulk_of_others), T(test_lazy_runs), T(test_lazy), T(test_routes), T(test_route_moves), T(test_not_before), T(test_config) };
 
