@@ -246,11 +246,39 @@ static void test_origin_is_no_volume(void **state)
 	}
 }
 
+/* The log cannot be written: that its snapshots are lost is on the medium before the volume is changed behind them. */
+static void test_tomb_comes_first(void **state)
+{
+	const struct snap_store *t;
+	u32 tomb, late;
+
+	WELL(snapshot("web", "three", 0));
+	t = snap_of(vol("web"));
+	fake.fail.op = BLOCK_WRITE;
+	fake.fail.from = snap_log_at(t, t->super.seq, 0);
+	fake.fail.to = fake.fail.from + (u64)t->super.half * 8;
+	fake.fail.times = 1;
+	fake.fail.result = DISK_MEDIUM;
+	written_count = flush_count = 0;
+	recording = true;
+	assert_int_equal(put(&guest, 0, 8, 4), BLOCK_OK);
+	recording = false;
+	for (tomb = 0; written[tomb].sector != snap_block_at(t, SNAP_TOMBS_AT); tomb++)
+		assert_true(tomb < written_count);
+	for (late = tomb; written[late].sector != vol("web")->first; late++)
+		assert_true(late < written_count);
+	for (u32 i = 0; i < tomb; i++)
+		assert_int_not_equal(written[i].sector, vol("web")->first);
+	assert_true(written[tomb].fua || (flush_count && flush_at[flush_count - 1] > tomb));
+	restart();
+	assert_null(vol("three"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_younger_one_holds), T(test_in_the_wrong_place), T(test_damaged_checkpoint),
 		T(test_contradiction), T(test_cut_record), T(test_end_of_log), T(test_origin_of_another_size),
-		T(test_origin_of_another_size_without_snapshots), T(test_origin_is_no_volume) };
+		T(test_origin_of_another_size_without_snapshots), T(test_origin_is_no_volume), T(test_tomb_comes_first) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
