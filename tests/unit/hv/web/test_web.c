@@ -278,6 +278,7 @@ static void some_guests(void **state)
 	assert_int_equal(ask("POST /v1/users",
 		"{\"name\":\"ann\",\"password\":\"" PASSWORD "\",\"role\":\"viewer\",\"guests\":\"database\"}"), 201);
 	assert_int_equal(login("ann", PASSWORD), 200);
+	assert_non_null(strstr(client.text, "\"guests\":\"database\""));
 	assert_int_equal(ask("GET /v1/session", NULL), 200);
 	assert_non_null(strstr(client.text, "\"guests\":\"database\""));
 	assert_int_equal(ask("GET /v1/guests/database", NULL), 200);

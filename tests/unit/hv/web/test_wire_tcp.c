@@ -394,6 +394,8 @@ static struct web_conn *connect_again(u16 port, u32 seq)
 	say(port, SYN, NULL, 0);
 	if (p->flags != (SYN | ACK))
 		return NULL;
+	assert_int_equal(tcp_active_pcbs->remote_port, port);
+	assert_int_equal(tcp_active_pcbs->snd_wnd, 60000);
 	say(port, ACK, NULL, 0);
 	for (u32 i = 0; accepted > before && i < WEB_CONNECTIONS; i++)
 		if (taken[i] && conns[i].wire.tcp && ((struct tcp_pcb *)conns[i].wire.tcp)->remote_port == port)
