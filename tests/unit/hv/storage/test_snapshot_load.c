@@ -274,11 +274,33 @@ static void test_tomb_comes_first(void **state)
 	assert_null(vol("three"));
 }
 
+/* The power goes when the end of a rollback has just been told, and something was written: that stays. */
+static void test_cut_behind_a_rollback(void **state)
+{
+	u32 before = change_seen.ended, *sector;
+
+	assert_int_equal(volume_close(&guest), 0);
+	assert_null(volume_rollback(vol("web"), vol("one"), change_ended, NULL));
+	for (u32 n = 0; change_seen.ended == before; n++) {
+		assert_true(n < 100000);
+		if (!storage_poll(n))
+			fake_answer();
+	}
+	WELL(change_seen.why);
+	sector = (u32 *)(fake.bytes + vol("web")->first * 512);
+	for (u32 i = 0; i < 128; i++)
+		sector[i] = 9;
+	restart();
+	read_volume("web", got, SECTORS);
+	assert_int_equal(got[0], 9);
+	assert_int_equal(got[1], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_younger_one_holds), T(test_in_the_wrong_place), T(test_damaged_checkpoint),
 		T(test_contradiction), T(test_cut_record), T(test_end_of_log), T(test_origin_of_another_size),
-		T(test_origin_of_another_size_without_snapshots), T(test_origin_is_no_volume), T(test_tomb_comes_first) };
+		T(test_origin_of_another_size_without_snapshots), T(test_origin_is_no_volume), T(test_tomb_comes_first), T(test_cut_behind_a_rollback) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
