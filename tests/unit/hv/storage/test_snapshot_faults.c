@@ -470,6 +470,54 @@ static void test_given_up_then_again(void **state)
 	all_are("two", 0, SECTORS, 1);
 }
 
+/* What a deleted clone has left in its place is nothing that could be lost again. */
+static void test_lost_behind_a_deleted_clone(void **state)
+{
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	WELL(clone("one", "copy"));
+	WELL(delete("copy"));
+	reads_fail(0, 1);
+	assert_int_equal(put(&guest, 5, 10, 3), BLOCK_OK);
+	assert_null(vol("one"));
+	assert_int_equal(used(), 0);
+	assert_int_equal(snap_of(vol("web"))->state, SNAP_READY);
+	WELL(snapshot("web", "two", 0));
+	all_are("two", 5, 15, 3);
+}
+
+static u32 warnings;
+
+static void count_warnings(const struct disk_request *rq)
+{
+	warnings += strstr(last_line, "of their room is free") != NULL;
+	last_line[0] = 0;
+}
+
+/* Told at 20 % and at 5 %, once each. */
+static void test_room_is_warned_of(void **state)
+{
+	u32 chunks;
+
+	assert_int_equal(volume_close(&guest), 0);
+	WELL(end_of(volume_create(place(), "large", 16 * MiB, VOLUME_OURS, change_ended, NULL)));
+	assert_int_equal(volume_open(&guest, vol("large")), 0);
+	WELL(snapshot("large", "one", 8 * MiB));
+	chunks = snap_of(vol("large"))->map.chunks;
+	warnings = 0;
+	before_write = count_warnings;
+	for (u32 i = 0; i < chunks; i++) {
+		assert_int_equal(put(&guest, i * EXTENT, 1, 2), BLOCK_OK);
+		if ((i + 1) * 100 / chunks == 70)
+			assert_int_equal(warnings, 0);
+		if ((i + 1) * 100 / chunks == 90)
+			assert_int_equal(warnings, 1);
+	}
+	before_write = NULL;
+	assert_int_equal(warnings, 2);
+	assert_non_null(vol("one"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,7 +525,7 @@ int main(void)
 		T(test_rollback_loses_none), T(test_rollback_without_room), T(test_rollback_without_log), T(test_room_of_what_is_read),
 		T(test_discard_at_the_wrong_time), T(test_taken_while_a_write_is_held), T(test_origin_is_gone), T(test_after_the_last),
 		T(test_lost_while_it_is_cloned), T(test_no_room_while_it_is_cloned), T(test_name_of_one_not_shown),
-		T(test_given_up_then_again),
+		T(test_lost_behind_a_deleted_clone), T(test_room_is_warned_of), T(test_given_up_then_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
