@@ -47,9 +47,10 @@ static void say_losses(void)
 		if (!ready && flash_vars_size(g))
 			shell_print("  %s: its firmware variables\n", g->name);
 		for (u32 k = 0; k < g->disk_count; k++)
-			if (!g->disk[k].readonly && !g->disk[k].volume)
+			if (!g->disk[k].readonly && !g->disk[k].volume) {
 				shell_print("  %s: what it writes to %s (an image in RAM)\n", g->name, g->disk[k].serial);
-		any |= g->disk_count > 0;
+				any = true;
+			}
 	}
 	if (ready && !any)
 		shell_line("  nothing but what runs");
@@ -129,7 +130,7 @@ static const char *make_partition(struct storage_disk *s)
 	u64 size = MIN(PARTITION_BYTES, ALIGN_DOWN(volume_largest_gap(s), PARTITION_BYTES_MIN));
 
 	if (!size)
-		return "there is no room for a partition of 1 MiB";
+		return "there is no room for a partition of 1 MiB: `volume delete` makes some";
 	return volume_create(s, PARTITION_NAME, size, VOLUME_DATASTORE, made, NULL);
 }
 
@@ -138,6 +139,14 @@ static void table_made(void *arg, const char *why)
 	why = why ? why : make_partition(arg);
 	if (why)
 		made(NULL, why);
+}
+
+static bool has_partitions(const struct storage_disk *s)
+{
+	for (u32 i = 0; i < VOLUMES_MAX; i++)
+		if (volume_at(i)->disk == s)
+			return true;
+	return false;
 }
 
 /* A disk with nothing on it gets a partition table first; any other content is left alone. */
@@ -151,7 +160,7 @@ static void make(const char *disk)
 			    "there is no such disk (`disks` lists them)");
 		return;
 	}
-	why = volume_largest_gap(s) ? make_partition(s) : volume_init_disk(s, false, table_made, s);
+	why = has_partitions(s) || volume_largest_gap(s) ? make_partition(s) : volume_init_disk(s, false, table_made, s);
 	if (why)
 		shell_print("datastore: %s\n", why);
 	else

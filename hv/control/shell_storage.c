@@ -7,24 +7,40 @@
 #include <hv/storage.h>
 #include <hv/time.h>
 
-/* What is being done, for the line that says how it ended. */
-static char doing[96];
+/* What is being done, each until its line says how it ended: a table of each disk, a copy, a change of snapshots, a rollback. */
+#define CHANGES_MAX (DISKS_MAX + 4u)
+
+static struct change {
+	char what[96];			/* "": free */
+} change[CHANGES_MAX];
 
 static void ended(void *arg, const char *why)
 {
-	(void)arg;
-	if (why)
-		log_notice("%s: failed: %s", doing, why);
-	else
-		log_notice("%s: done", doing);
+	struct change *c = arg;
+
+	log_notice("%s: %s%s", c->what, why ? "failed: " : "done", why ? why : "");
+	c->what[0] = 0;
 }
 
-static void answer(const char *why, const char *what, const char *name)
+/* null: there are too many, said. */
+static struct change *begin(const char *what, const char *name)
 {
-	if (why)
-		shell_print("%s %s: %s\n", what, name, why);
-	else
-		fmt_print(doing, sizeof(doing), "%s %.60s", what, name);
+	for (u32 i = 0; i < CHANGES_MAX; i++) {
+		if (change[i].what[0])
+			continue;
+		fmt_print(change[i].what, sizeof(change[i].what), "%s %.60s", what, name);
+		return &change[i];
+	}
+	shell_line("too many changes are under way: try again");
+	return NULL;
+}
+
+static void answer(struct change *c, const char *why)
+{
+	if (!why)
+		return;
+	shell_print("%s: %s\n", c->what, why);
+	c->what[0] = 0;
 }
 
 /* --- disks ---------------------------------------------------------------------------------------------------------- */
@@ -119,13 +135,14 @@ void shell_disk(int argc, char **argv)
 {
 	struct storage_disk *s = argc > 2 ? storage_disk_named(argv[2]) : NULL;
 	bool force = argc == 4 && !strcmp(argv[3], "force");
+	struct change *c;
 
 	if (argc < 3 || strcmp(argv[1], "init") != 0 || (argc > 3 && !force))
 		shell_line("disk init DISK [force]: an empty GUID partition table; force: whatever the disk holds is lost");
 	else if (!s)
 		shell_print("no disk is called \"%s\"; `disks` lists them\n", argv[2]);
-	else
-		answer(volume_init_disk(s, force, ended, NULL), "disk init", argv[2]);
+	else if ((c = begin("disk init", argv[2])))
+		answer(c, volume_init_disk(s, force, ended, c));
 }
 
 /* --- volumes -------------------------------------------------------------------------------------------------------- */
@@ -139,9 +156,21 @@ static const char *kind_of(const struct volume *v)
 	return word[v->type];
 }
 
+/* "in use", and how far it is filled. */
+static void use_of(const struct volume *v, char *to, size_t size)
+{
+	u64 done, all;
+
+	if (volume_progress(v, &done, &all) && all)
+		fmt_print(to, size, "  being filled, %lu %%", done * 100 / all);
+	else
+		str_copy(to, size, v->changing ? "  being changed" : v->writers ? "  in use" :
+			 v->users ? "  in use, read-only" : "");
+}
+
 static bool volume_more(u64 *cursor)
 {
-	char size[24], guid[40];
+	char size[24], guid[40], use[40];
 
 	while (*cursor < VOLUMES_MAX) {
 		const struct volume *v = volume_at((u32)(*cursor)++);
@@ -150,9 +179,9 @@ static bool volume_more(u64 *cursor)
 			continue;
 		fmt_bytes(size, sizeof(size), v->sectors * BLOCK_SECTOR);
 		storage_guid_words(&v->guid, guid, sizeof(guid));
-		shell_print("  %-24s %-10s %10s  %-8s %s%s%s\n", v->name, kind_of(v), size,
-			    storage_disk_hardware(v->disk)->name, guid, v->writers ? "  in use" :
-			    v->users ? "  in use, read-only" : "", v->changing ? "  being filled" : "");
+		use_of(v, use, sizeof(use));
+		shell_print("  %-24s %-10s %10s  %-8s %s%s\n", v->name, kind_of(v), size, storage_disk_hardware(v->disk)->name,
+			    guid, use);
 		return true;
 	}
 	return false;
@@ -162,7 +191,12 @@ void shell_volumes(int argc, char **argv)
 {
 	(void)argc;
 	(void)argv;
-	shell_stream(volume_more, 0);
+	for (u32 i = 0; i < VOLUMES_MAX; i++)
+		if (volume_at(i)->disk) {
+			shell_stream(volume_more, 0);
+			return;
+		}
+	shell_line("no disk has a partition: `disks`, `disk init DISK`, then `volume create NAME SIZE`");
 }
 
 static bool parse_size(const char *word, u64 *bytes)
@@ -205,6 +239,7 @@ static struct volume *find(const char *name)
 static void do_create(int argc, char **argv)
 {
 	struct storage_disk *s;
+	struct change *c;
 	u64 bytes = 0;
 
 	if (argc < 4 || !parse_size(argv[3], &bytes)) {
@@ -212,57 +247,58 @@ static void do_create(int argc, char **argv)
 		return;
 	}
 	s = choose_disk(argc, argv, 4);
-	if (s)
-		answer(volume_create(s, argv[2], bytes, VOLUME_OURS, ended, NULL), "volume create", argv[2]);
+	if (s && (c = begin("volume create", argv[2])))
+		answer(c, volume_create(s, argv[2], bytes, VOLUME_OURS, ended, c));
 }
 
 static void do_delete(int argc, char **argv)
 {
 	struct volume *v = argc == 3 ? find(argv[2]) : NULL;
+	struct change *c = v ? begin("volume delete", argv[2]) : NULL;
 
-	if (v)
-		answer(volume_delete(v, ended, NULL), "volume delete", argv[2]);
+	if (c)
+		answer(c, volume_delete(v, ended, c));
 }
 
 static void do_rename(int argc, char **argv)
 {
 	struct volume *v = argc == 4 ? find(argv[2]) : NULL;
+	struct change *c = v ? begin("volume rename", argv[2]) : NULL;
 
-	if (v)
-		answer(volume_rename(v, argv[3], ended, NULL), "volume rename", argv[2]);
+	if (c)
+		answer(c, volume_rename(v, argv[3], ended, c));
 }
 
 static void do_grow(int argc, char **argv)
 {
 	struct volume *v = argc == 4 ? find(argv[2]) : NULL;
+	struct change *c;
 	u64 bytes;
 
-	if (v && parse_size(argv[3], &bytes))
-		answer(volume_grow(v, bytes, ended, NULL), "volume grow", argv[2]);
-	else if (v)
+	if (v && !parse_size(argv[3], &bytes))
 		shell_line("volume grow NAME SIZE: its size in all, such as 20GiB");
+	else if (v && (c = begin("volume grow", argv[2])))
+		answer(c, volume_grow(v, bytes, ended, c));
 }
 
 static void do_import(int argc, char **argv)
 {
 	struct storage_disk *s = argc >= 4 ? choose_disk(argc, argv, 4) : NULL;
+	struct change *c = s ? begin("volume import", argv[3]) : NULL;
 
-	if (s)
-		answer(volume_import(s, argv[3], argv[2], ended, NULL), "volume import", argv[3]);
+	if (c)
+		answer(c, volume_import(s, argv[3], argv[2], ended, c));
 }
 
 static void do_clone(int argc, char **argv)
 {
 	struct volume *v = argc >= 4 ? find(argv[2]) : NULL;
 	bool cow = argc == 5 && !strcmp(argv[4], "cow");
-	struct storage_disk *s;
+	struct storage_disk *s = v && argc > 4 && !cow ? choose_disk(argc, argv, 4) : v ? v->disk : NULL;
+	struct change *c = s ? begin("volume clone", argv[3]) : NULL;
 
-	if (v && cow)
-		answer(volume_clone_cow(v, argv[3], ended, NULL), "volume clone", argv[3]);
-	s = v && !cow ? argc > 4 ? choose_disk(argc, argv, 4) : v->disk : NULL;
-
-	if (s)
-		answer(volume_clone(v, s, argv[3], ended, NULL), "volume clone", argv[3]);
+	if (c)
+		answer(c, cow ? volume_clone_cow(v, argv[3], ended, c) : volume_clone(v, s, argv[3], ended, c));
 }
 
 /* --- snapshots ------------------------------------------------------------------------------------------------------ */
@@ -284,6 +320,7 @@ static void do_snapshot(int argc, char **argv)
 	struct volume *v = find(argv[2]);
 	bool named = argc >= 5 && !strcmp(argv[3], "as");
 	int at = named ? 5 : 3;
+	struct change *c;
 	u64 bytes = 0;
 
 	if (!v)
@@ -293,18 +330,21 @@ static void do_snapshot(int argc, char **argv)
 			   "the first");
 		return;
 	}
-	answer(volume_snapshot(v, named ? argv[4] : snapshot_name(v), bytes, ended, NULL), "volume snapshot", argv[2]);
+	c = begin("volume snapshot", argv[2]);
+	if (c)
+		answer(c, volume_snapshot(v, named ? argv[4] : snapshot_name(v), bytes, ended, c));
 }
 
 static void do_rollback(int argc, char **argv)
 {
 	bool ok = argc == 5 && !strcmp(argv[3], "to");
 	struct volume *v = ok ? find(argv[2]) : NULL, *snapshot = v ? find(argv[4]) : NULL;
+	struct change *c = snapshot ? begin("volume rollback", argv[2]) : NULL;
 
 	if (!ok)
 		shell_line("volume rollback NAME to SNAPSHOT: what was written since is lost (other snapshots stay)");
-	else if (snapshot)
-		answer(volume_rollback(v, snapshot, ended, NULL), "volume rollback", argv[2]);
+	else if (c)
+		answer(c, volume_rollback(v, snapshot, ended, c));
 }
 
 static void print_age(char to[24], u64 taken)
@@ -348,6 +388,11 @@ static void print_layer(const struct volume_layer *l)
 
 static char snapshots_of[VOLUME_NAME_SIZE];	/* "": of all */
 
+static bool is_shown(u32 store, struct volume_store *st)
+{
+	return volume_store_at(store, st) && (!*snapshots_of || (st->origin && !strcmp(st->origin->name, snapshots_of)));
+}
+
 /* The cursor counts stores, and the layers of each behind it. */
 static bool snapshots_more(u64 *cursor)
 {
@@ -356,8 +401,7 @@ static bool snapshots_more(u64 *cursor)
 		struct volume_store st;
 		struct volume_layer l;
 
-		if (!volume_store_at(store, &st) ||
-		    (*snapshots_of && (!st.origin || strcmp(st.origin->name, snapshots_of) != 0)))
+		if (!is_shown(store, &st))
 			continue;
 		if (layer && !volume_layer_at(store, layer - 1, &l))
 			continue;
@@ -372,9 +416,17 @@ static bool snapshots_more(u64 *cursor)
 
 static void do_snapshots(int argc, char **argv)
 {
+	struct volume_store st;
+
 	str_copy(snapshots_of, sizeof(snapshots_of), argc > 2 ? argv[2] : "");
-	if (argc == 2 || find(argv[2]))
-		shell_stream(snapshots_more, 0);
+	if (argc > 2 && !find(argv[2]))
+		return;
+	for (u32 i = 0; i < VOLUME_STORES_MAX; i++)
+		if (is_shown(i, &st)) {
+			shell_stream(snapshots_more, 0);
+			return;
+		}
+	shell_line("no snapshots (`volume snapshot NAME`)");
 }
 
 void shell_volume(int argc, char **argv)

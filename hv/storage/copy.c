@@ -181,7 +181,7 @@ static const char *begin(const char *name, struct storage_disk *s, u64 bytes, vo
 		return "another copy is under way";
 	if (strlen(name) + strlen(UNFINISHED) > VOLUME_NAME_SIZE - 1)
 		return "the name is too long: 32 characters while a volume is filled";
-	if (volume_find(name, NULL, 0))
+	if (volume_name_taken(name))
 		return "there is a volume of this name";
 	copy.buffer = copy.buffer ? copy.buffer : pool_alloc(STEP_BYTES / PAGE_SIZE, POOL_OTHER);
 	if (!copy.buffer)
@@ -235,7 +235,7 @@ const char *volume_clone(struct volume *v, struct storage_disk *s, const char *n
 	if (copy.state != COPY_IDLE)
 		return "another copy is under way";
 	if (!v->disk || v->writers)
-		return v->disk ? "it is being written by a guest: stop that first" : "its disk is gone";
+		return v->disk ? "it is being written by a guest: stop that first, or add `cow`" : "its disk is gone";
 	fmt_print(copy.from.name, sizeof(copy.from.name), "copy of %.30s", v->name);
 	copy.from.readonly = true;
 	if (volume_open(&copy.from, v))

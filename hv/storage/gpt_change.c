@@ -55,7 +55,7 @@ const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn
 		if (volume_at(i)->disk == s && volume_at(i)->users)
 			return "one of its volumes is in use";
 	if (!force && (j->state == JOB_READY || !j->blank))
-		return "the disk holds something: add the word `force` to lose it all";
+		return "the disk holds something: `disk init DISK force` loses all of it";
 	storage_guid_make(&guid);
 	if (gpt_new(&j->gpt, j->entries, s->d->sector_size, gpt_job_sectors(s), guid.byte))
 		return "the disk is too small";
@@ -74,9 +74,8 @@ const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, e
 		return why;
 	if (!gpt_name_ok(name))
 		return "a name has 1 to 36 characters, printable ASCII without quotes and slashes";
-	for (u32 i = 0; i < VOLUMES_MAX; i++)
-		if (volume_at(i)->disk && !strcmp(volume_at(i)->name, name))
-			return "there is a volume of this name";
+	if (volume_name_taken(name))
+		return "there is a volume of this name";
 	storage_guid_make(&guid);
 	entry = gpt_add(&s->gpt->gpt, s->gpt->entries, name, bytes, volume_kind(type)->byte, guid.byte);
 	if (entry < 0)
@@ -122,9 +121,8 @@ const char *volume_rename(struct volume *v, const char *name, volume_ended_fn *e
 
 	if (!why && (v->snap || v->type == VOLUME_STORE))
 		why = "snapshots, clones over them and what keeps them have their names for good";
-	for (u32 i = 0; i < VOLUMES_MAX && !why; i++)
-		if (volume_at(i)->disk && !strcmp(volume_at(i)->name, name))
-			why = "there is a volume of this name";
+	if (!why && volume_name_taken(name))
+		why = "there is a volume of this name";
 	return why ? why : change(v, gpt_rename(&v->disk->gpt->gpt, v->disk->gpt->entries, v->entry, name), ended, arg);
 }
 

@@ -288,10 +288,7 @@ static const char *name_free(const char *name)
 {
 	if (!gpt_name_ok(name))
 		return "a name has 1 to 36 characters, printable ASCII without quotes and slashes";
-	for (u32 i = 0; i < VOLUMES_MAX; i++)
-		if (volume_at(i)->disk && !strcmp(volume_at(i)->name, name))
-			return "there is a volume of this name";
-	return NULL;
+	return volume_name_taken(name) ? "there is a volume of this name" : NULL;
 }
 
 static const char *may_begin(const struct volume *v)

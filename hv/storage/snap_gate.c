@@ -400,7 +400,7 @@ void snap_gate_forget(struct snap_store *t)
 
 static void tell_progress(struct snap_store *t, const struct snap_layer *l, u64 now)
 {
-	if (now - t->told < ns_to_ticks(PROGRESS_NS))
+	if ((s64)(now - t->told) < (s64)ns_to_ticks(PROGRESS_NS))	/* now is when the turn began */
 		return;
 	t->told = now;
 	log_notice("%s: deleting: %u of %u extents looked at", l->name, l->merged, l->merged + l->count);

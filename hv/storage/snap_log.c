@@ -6,6 +6,7 @@
 
 #include <hv/lib.h>
 #include <hv/log.h>
+#include <hv/time.h>
 
 #define BUFFER_BLOCKS (SNAP_BUFFER / SNAP_BLOCK)
 
@@ -81,8 +82,10 @@ static void carry_out(struct snap_store *t)
 		int err = snap_map_apply(&t->map, &r);
 
 		assert(!err);
-		if (r.op == SNAP_DELETE)
+		if (r.op == SNAP_DELETE) {
 			t->doomed &= ~BIT32(r.layer);
+			t->told = tsc_now();		/* how far it is, is told a second from now */
+		}
 		if (r.op != SNAP_MAP)
 			snap_gate_forget(t);
 	}

@@ -220,6 +220,14 @@ bool volume_is_there(const char *name)
 	return false;
 }
 
+bool volume_name_taken(const char *name)
+{
+	for (u32 i = 0; i < VOLUMES_MAX; i++)
+		if (table[i].disk && !strcmp(table[i].name, name))
+			return true;
+	return false;
+}
+
 int volume_open(struct storage_client *c, struct volume *v)
 {
 	int err;

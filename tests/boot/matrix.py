@@ -102,6 +102,7 @@ def rows(which):
         Row(Qemu10, None, 2, natguests.host_address, plans.hello, ci=False, name='host-address-igb', card='igb'),
         Row(Qemu, None, 3, netguests.switch_guards, netguests.two, ci=False),
         Row(Qemu, None, 5, netguests.switch_pairs, netguests.pairs, ci=False),
+        Row(Qemu, None, 3, netguests.switch_intel, netguests.intel, ci=False),
         Row(Qemu, None, 3, netguests.switch_capture, netguests.two, ci=False),
         Row(Qemu, None, 4, lifeguests.create_delete, lifeguests.two),
         Row(Qemu, None, 4, lifeguests.changes, lifeguests.two, ci=False, name='life-changes'),
@@ -175,6 +176,7 @@ def rows(which):
         Row(Bochs, 'corei7_skylake_x', 3, scenarios.ovmf_shell, plans.ovmf_shell, ci=False),
         Row(Bochs, 'corei7_skylake_x', 4, scenarios.disks, plans.disks, ci=False),
         Row(Bochs, 'corei7_skylake_x', 5, netguests.switch_pairs, netguests.pairs, ci=False),
+        Row(Bochs, 'corei7_skylake_x', 3, netguests.switch_intel, netguests.intel, ci=False),
         Row(Bochs, 'corei7_skylake_x', 2, scenarios.small_uefi, plans.small_uefi, ci=False),
         Row(Bochs, 'zambezi', 8, scenarios.test_guests, plans.guests_a, ci=False, name='test-guests-a'),
         Row(Bochs, 'corei7_haswell_4770', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),
@@ -193,11 +195,15 @@ def rows(which):
         Row(lasting.BochsIde, 'corei7_skylake_x', 2, lasting.datastore, lasting.firmware, ci=False, name='datastore-ide'),
     ]
     table += [
-        Row(Qemu, None, 9, natguests.eight_guests, natguests.eight, ci=False, card='virtio-net-pci', memory=2048),
+        Row(Qemu, None, 9, natguests.many_guests, natguests.eight, ci=False, name='eight-guests', card='virtio-net-pci', memory=2048),
         # A LAN of the test's own, in a network namespace: needs root.
         Row(netlab.QemuTap, None, 4, netlab.lan, netlab.lab, ci=False, name='net-lan'),
         Row(netlab.QemuTap, None, 4, netlab.hostile, netlab.tcp_syslog, ci=False, name='net-hostile'),
         Row(netlab.BochsTap, 'corei7_skylake_x', 3, netbochs.lan, netbochs.lab, ci=False, name='net-bochs'),
+        *(Row(e, None, 3, netbochs.lan, netbochs.lab, ci=False, name=f'net-{c}', card=c)
+          for e, c in ((netlab.QemuTap, 'e1000'), (netlab.QemuTap, 'e1000e'), (netlab.Qemu10Tap, 'igb'))),
+        # Four: eight take Bochs more than ten minutes to boot.
+        Row(Bochs, 'corei7_skylake_x', 5, natguests.many_guests, natguests.four, ci=False, name='four-guests', forward=()),
         Row(netlab.QemuTap, None, 2, webhostile.hostile, webhostile.plan, ci=False, name='web-hostile'),
     ]
     table += [

@@ -148,18 +148,19 @@ def capture_file(m, _plan):
     return f'{frames} frames over a power cut, tshark reads them'
 
 
-def eight_plan(_text):
+def crowd(number):
     guest = ('[guest.g{0}]\ncores = 1\nmemory = "96MiB"\nboot = {{ type = "linux", kernel = "vmlinuz", initrd = "initrd.img", '
              'cmdline = "console=ttyS0 quiet bulkhead.name=g{0} bulkhead.net=dhcp" }}\nnet = [{{ switch = "nat" }}]\n')
-    return '[switch.nat]\nnat = true\n' + ''.join(guest.format(i) for i in range(1, 9))
+    return '[switch.nat]\nnat = true\n' + ''.join(guest.format(i) for i in range(1, number + 1))
 
 
-eight = RecipePlan('two-linux', 'eight', eight_plan)
+eight = RecipePlan('two-linux', 'eight', lambda _text: crowd(8))
+four = RecipePlan('two-linux', 'four', lambda _text: crowd(4))
 
 
-def eight_guests(m, _plan):
-    """Eight guests at once: each fetches pages of 1 MiB from the next one and compares them, and a line goes out to a server."""
-    names = [f'g{i}' for i in range(1, 9)]
+def many_guests(m, plan):
+    """Many guests at once: each fetches pages of 1 MiB from the next one and compares them, and a line goes out to a server."""
+    names = [f'g{i}' for i in range(1, plan.text.count('[guest.') + 1)]
     linux_boots(m, names)
     for i, name in enumerate(names, 1):
         in_guest(m, str(i), name, 'until ip -4 addr show eth0 | grep -q inet; do sleep 1; done; yes bulkhead | head -c 1048576 >/www/big; echo have=$?',
@@ -167,10 +168,10 @@ def eight_guests(m, _plan):
     with socket.create_server(('127.0.0.1', 0)) as server:
         server.settimeout(300 * m.patience)
         for i, name in enumerate(names, 1):
-            in_guest(m, str(i), name, f'(n=0; for i in 1 2 3 4; do wget -q -O - http://g{i % 8 + 1}/big | cmp - /www/big && n=$((n+1)); done; '
+            in_guest(m, str(i), name, f'(n=0; for i in 1 2 3 4; do wget -q -O - http://g{i % len(names) + 1}/big | cmp - /www/big && n=$((n+1)); done; '
                      f'echo "{name} $n" | nc 10.0.2.2 {server.getsockname()[1]}) >/dev/null 2>&1 & echo go=$?', r'go=0', 60)
         heard = sorted(server.accept()[0].makefile().readline().strip() for _ in names)
     assert heard == [f'{n} 4' for n in names], heard
     view(m, '0')
     shell(m, 'memory', r'Audit: every frame has one owner')
-    return '32 MiB between eight guests'
+    return f'{4 * len(names)} MiB between {len(names)} guests'

@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'tools'))
 
 import pcap
-from machine import Bochs, Qemu, Qemu10
+from machine import LIVE, Bochs, Qemu, Qemu10
 from pcguests import RecipePlan
 from scenarios import linux_boots, shell, view
 
@@ -33,13 +33,12 @@ class OnTap:
     pairs = 1
 
     def network(self):
-        card, many = self.card or 'virtio-net-pci', ('', '')
-        if self.pairs > 1 and card == 'virtio-net-pci':
-            many = f',queues={self.pairs}', ',mq=on'
-        return ['-netdev', f'tap,id=n0,ifname=tap0,script=no,downscript=no{many[0]}', '-device', f'{card},netdev=n0{many[1]}']
+        many = (f',queues={self.pairs}', ',mq=on') if self.pairs > 1 else ('', '')
+        return ['-netdev', f'tap,id=n0,ifname=tap0,script=no,downscript=no{many[0]}', '-device', f'{self.card or "virtio-net-pci"},netdev=n0{many[1]}']
 
     def start(self):
-        self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE)
+        self.holder = subprocess.Popen(['unshare', '-n', 'sh', '-c', 'echo made; exec sleep infinity'], stdout=subprocess.PIPE, start_new_session=True)
+        LIVE.add(self.holder.pid)
         self.holder.stdout.readline()
         for words in ('link set lo up', 'tuntap add tap0 mode tap' + (' multi_queue' if self.pairs > 1 else ''), 'link set tap0 up', f'addr add {HOST}/24 dev tap0', f'addr add {FAR}/32 dev lo',
                       '-6 addr add fd99::1/64 dev tap0 nodad'):
@@ -58,6 +57,7 @@ class OnTap:
         path = f'{self.dir}/peer{len(self.peers)}'
         p = subprocess.Popen([*self.inside(), *words], stdout=open(path, 'wb'), stderr=subprocess.STDOUT, start_new_session=True)
         self.peers.append(p)
+        LIVE.add(p.pid)
         return path
 
     def stop(self):
@@ -65,9 +65,11 @@ class OnTap:
             if p.poll() is None:
                 os.killpg(p.pid, signal.SIGKILL)
             p.wait()
+            LIVE.discard(p.pid)
         super().stop()
         self.holder.kill()
         self.holder.wait()
+        LIVE.discard(self.holder.pid)
 
     def ssh(self, name, command, seconds=60):
         return self.end(self.begin(name, command), seconds)
@@ -89,7 +91,10 @@ class OnTap:
 
 
 class QemuTap(OnTap, Qemu):
-    pairs = 4
+    """Without card: a virtio one of four pairs of queues."""
+    def __init__(self, *args, **kw):
+        super().__init__(*args, **kw)
+        self.pairs = 1 if self.card else 4
 
 
 class Qemu10Tap(OnTap, Qemu10):
@@ -122,14 +127,14 @@ def enter(namespace):
         raise OSError(ctypes.get_errno(), 'setns')
 
 
-def wait(what, why, seconds=60):
+def wait(what, why, seconds=60, pause=0.5):
     end = time.time() + seconds
     while True:
         got = what()
         if got:
             return got
         assert time.time() < end, why
-        time.sleep(0.5)
+        time.sleep(pause)
 
 
 def up(m):

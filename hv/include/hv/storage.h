@@ -219,6 +219,8 @@ bool volume_layer_at(u32 index, u32 layer, struct volume_layer *to);
 struct volume *volume_find(const char *name, char *why, size_t size);
 /* At least one of that name, or with that GUID. */
 bool volume_is_there(const char *name);
+/* Some partition has this name, also on a disk that the plan does not name: no new one may have it. */
+bool volume_name_taken(const char *name);
 
 /* Open a volume as c. -E_BUSY: it is in use, and one of the users writes; -E_NODEV: its disk cannot be written, nor can
  * a snapshot; -E_AGAIN: its snapshots are being read; -E_INVAL: they cannot be, see volume_store_at(); else as

@@ -572,6 +572,13 @@ WEAK const char *datastore_format(void) { return "there is no partition for it";
 WEAK void datastore_crash(const char *guest, const char *text, size_t n) { }
 WEAK u64 flash_vars_size(const struct guest *g) { return 0; }
 WEAK struct volume *volume_datastore(void) { return NULL; }
+WEAK struct volume *volume_at(u32 index)
+{
+	static struct volume none;
+
+	return &none;
+}
+
 WEAK struct storage_disk *storage_disk_at(u32 index) { return NULL; }
 WEAK struct storage_disk *storage_disk_named(const char *word) { return NULL; }
 WEAK const struct disk *storage_disk_hardware(const struct storage_disk *s) { return NULL; }

@@ -77,7 +77,13 @@ void control_work_ring(void) { }
 void control_work_wake(u32 id) { }
 void control_work_look_all(void) { }
 void control_work_by(u64 tsc) { }
-void log_write(enum log_level level, const char *fmt, ...) { }
+static bool said_repaired;
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+	said_repaired |= strstr(fmt, "was repaired from the good copy") != NULL;
+}
+
 void random_seed(struct random *r, u64 who) { r->uses = who; }
 
 void random_fill(struct random *r, void *to, size_t n)
@@ -112,12 +118,25 @@ static void carry_out(struct toy *t, struct disk_request *rq)
 	}
 }
 
+/* What was written, in its order: b backup, p primary table, m MBR, d data; F a flush. */
+static char order[64];
+
+static void note(const struct disk_request *rq)
+{
+	size_t n = strlen(order);
+
+	if (rq->op != BLOCK_READ && n < sizeof(order) - 1)
+		order[n] = rq->op == BLOCK_FLUSH ? 'F' : !rq->sector ? 'm' : rq->sector < 34 ? 'p' :
+			rq->sector >= BYTES / 512 - 33 ? 'b' : 'd';
+}
+
 static bool toy_answer(struct toy *t, enum disk_result result)
 {
 	struct disk_request *rq = t->flying[0];
 
 	if (!t->count || t->hold)
 		return false;
+	note(rq);
 	memmove(t->flying, t->flying + 1, --t->count * sizeof(rq));
 	if (result == DISK_OK)
 		carry_out(t, rq);
@@ -229,6 +248,86 @@ static void test_a_volume_of_any_length_is_cloned(void **state)
 	assert_int_equal(v->users, 0);
 }
 
+/* One copy is on the medium before the other is touched; told when both are. */
+static void test_a_table_is_written_in_order(void **state)
+{
+	struct storage_disk *s = plug(&toy[0]);
+
+	memset(order, 0, sizeof(order));
+	check(volume_init_disk(s, false, ended, NULL));
+	assert_string_equal(order, "bbFppFmF");
+	memset(order, 0, sizeof(order));
+	assert_null(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+	for (u32 n = 0; strcmp(order, "bbFppF"); n++) {
+		assert_true(n < 1000);
+		assert_int_equal(ends, 0);
+		storage_poll(tsc_now());
+		toy_answer(&toy[0], DISK_OK);
+	}
+	settle();
+	assert_int_equal(ends, 1);
+	assert_string_equal(order, "bbFppF");
+	gone(&toy[0]);
+	memset(toy[0].bytes + 512, 0, 512);
+	assert_false(said_repaired);
+	memset(order, 0, sizeof(order));
+	toy[0].d = plain(&toy[0]);
+	plug(&toy[0]);
+	assert_string_equal(order, "ppF");		/* from the backup, which is left alone */
+	assert_true(said_repaired);
+	assert_non_null(volume_find("web", NULL, 0));
+}
+
+/* What could not be written did not happen; the table is what the disk has. */
+static void test_a_table_that_cannot_be_written(void **state)
+{
+	struct storage_disk *s = plug(&toy[0]);
+
+	check(volume_init_disk(s, false, ended, NULL));
+	for (u32 bad = 0; bad < 3; bad++) {
+		memset(order, 0, sizeof(order));
+		assert_null(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+		for (u32 n = 0; !ends; n++) {
+			assert_true(n < 1000);
+			storage_poll(tsc_now());
+			if (toy[0].count)
+				toy_answer(&toy[0], strlen(order) == bad ? DISK_MEDIUM : DISK_OK);
+		}
+		assert_non_null(end_why);
+		settle();
+		assert_int_equal(ends, 1);
+		ends = 0;
+		end_why = NULL;
+		assert_null(volume_find("web", NULL, 0));
+	}
+	check(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+	assert_non_null(volume_find("web", NULL, 0));
+}
+
+static bool only_the_first(const struct disk *d)
+{
+	return d == &toy[0].d;
+}
+
+/* A name that a partition of another's disk has is refused before anything is copied. */
+static void test_a_copy_needs_a_free_name(void **state)
+{
+	struct storage_disk *s = plug(&toy[0]), *other = plug(&toy[1]);
+
+	check(volume_init_disk(s, false, ended, NULL));
+	check(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+	check(volume_init_disk(other, false, ended, NULL));
+	check(volume_create(other, "taken", MiB, VOLUME_OURS, ended, NULL));
+	storage_grant(only_the_first);
+	settle();
+	assert_null(volume_find("taken", NULL, 0));
+	assert_string_equal(volume_clone(volume_find("web", NULL, 0), s, "taken", ended, NULL), "there is a volume of this name");
+	assert_int_equal(volume_find("web", NULL, 0)->users, 0);
+	assert_null(volume_clone(volume_find("web", NULL, 0), s, "free", ended, NULL));
+	settle();
+	assert_non_null(volume_find("free", NULL, 0));
+}
+
 /* What took an hour is not lost because somebody changes the table just when it is done. */
 static void test_a_copy_waits_for_the_table(void **state)
 {
@@ -294,7 +393,8 @@ static void test_absurd_limits_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table),
+		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table), T(test_a_copy_needs_a_free_name),
+		T(test_a_table_is_written_in_order), T(test_a_table_that_cannot_be_written),
 		T(test_only_an_empty_disk_is_taken), T(test_absurd_limits_are_refused),
 	};
 

@@ -132,6 +132,7 @@ static void reload(void)
 		return;
 	}
 	snap_map_init(&other, &super, more);
+	other.mask = map.mask;
 	for (u32 k = 0; snap_map_record(&map, &k, &r);)
 		assert_int_equal(snap_map_apply(&other, &r), 0);
 	snap_map_ready(&other);
@@ -194,8 +195,16 @@ static void test_a_life(void **state)
 	assert_int_equal(map.free, map.chunks);
 }
 
+/* The same with several extents in each place of the table. */
+static void test_a_crowded_life(void **state)
+{
+	map.mask = 3;
+	test_a_life(state);
+}
+
 static void test_contradictions(void **state)
 {
+	struct snap_record bad = { .op = SNAP_LAYER, .layer = 4, .kind = SNAP_SNAPSHOT, .base = SNAP_NONE, .extent = 100, .name = "a/b" };
 	u32 chunk;
 
 	map.live = false;			/* as it is while a log is read */
@@ -212,16 +221,26 @@ static void test_contradictions(void **state)
 	assert_int_equal(add(2, SNAP_CLONE, 200, 8), -E_INVAL);
 	assert_int_equal(apply(SNAP_MAP, 0, EXTENTS, 0), -E_INVAL);
 	assert_int_equal(apply(SNAP_MAP, 0, 0, map.chunks), -E_INVAL);
+	assert_int_equal(apply(SNAP_MAP, 0, 0, ~0u), -E_INVAL);
 	assert_int_equal(apply(SNAP_MAP, 2, 0, 0), -E_INVAL);
 	assert_int_equal(apply(SNAP_MAP, 0, EXTENTS - 1, map.chunks - 1), 0);
 	assert_int_equal(apply(SNAP_MAP, 0, EXTENTS - 1, 0), -E_INVAL);
 	assert_int_equal(apply(SNAP_MAP, 1, 0, map.chunks - 1), -E_INVAL);
 	assert_int_equal(apply(SNAP_DELETE, 0, 0, 0), -E_INVAL);		/* a clone lies over it */
 	assert_int_equal(apply(SNAP_ROLLBACK, 1, 0, 0), -E_INVAL);
+	assert_int_equal(apply(SNAP_ROLLBACK, 77, 0, 0), -E_INVAL);
+	assert_int_equal(add(3, SNAP_SNAPSHOT, SNAP_NONE, 50), 0);
+	assert_int_equal(apply(SNAP_DELETE, 3, 0, 0), 0);
+	assert_int_equal(apply(SNAP_ROLLBACK, 3, 0, 0), -E_INVAL);		/* deleted before */
+	assert_int_equal(snap_map_apply(&map, &bad), -E_INVAL);
+	strcpy(bad.name, "ab");
+	assert_int_equal(snap_map_apply(&map, &bad), 0);
+	assert_int_equal(apply(SNAP_DELETE, 4, 0, 0), 0);
 	assert_int_equal(apply(SNAP_ROLLBACK, 0, 0, 0), 0);
 	assert_int_equal(apply(SNAP_DELETE, 1, 0, 0), 0);
 	assert_int_equal(apply(SNAP_DELETE, 0, 0, 0), -E_INVAL);		/* the origin is on its way to it */
 	assert_int_equal(apply(SNAP_DELETE, 77, 0, 0), -E_INVAL);
+	assert_int_equal(apply(SNAP_DELETE, SNAP_LAYERS, 0, 0), -E_INVAL);
 	assert_int_equal(apply(99, 0, 0, 0), -E_INVAL);
 	snap_map_ready(&map);
 	assert_int_equal(map.free, map.chunks - 1);
@@ -295,7 +314,7 @@ static void test_bytes(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(test_a_life), T(test_contradictions), T(test_layout), T(test_bytes) };
+	const struct CMUnitTest tests[] = { T(test_a_life), T(test_a_crowded_life), T(test_contradictions), T(test_layout), T(test_bytes) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
