@@ -145,7 +145,10 @@ static void run_word(u32 w, u64 now)
 		u64 behind = ~1ul << i;
 
 		run(w * 64 + i, now);
-		left = (left | ready[w]) & behind;
+		left &= behind;
+		if (LIKELY(!(ready[w] & behind)))
+			continue;
+		left |= ready[w] & behind;
 		ready[w] &= ~behind;
 	}
 }

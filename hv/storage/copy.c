@@ -226,7 +226,7 @@ const char *volume_import(struct storage_disk *s, const char *name, const char *
 			copy.file = (const u8 *)(GUEST_IMAGES_VA + f->base);
 		return f->size ? begin(name, s, f->size, ended, arg) : "the file is empty";
 	}
-	return "no such file was loaded: the plan must name it (`import` takes those that boot found)";
+	return "no such file was loaded: `import` of [machine] must name it, and it must lie beside the plan";
 }
 
 const char *volume_clone(struct volume *v, struct storage_disk *s, const char *name, volume_ended_fn *ended, void *arg)

@@ -49,13 +49,22 @@ static inline void ring64_set(u8 *at, u64 val)
 	((volatile struct any64 *)(void *)at)->v = val;
 }
 
+/* RAM below 4 GiB; null: not all of it is there. */
+static inline u8 *virtq_ram_low(const struct virtq *q, u64 at, u32 len)
+{
+	const struct guest *g = q->g;
+
+	return LIKELY(at < g->ram_low && len <= g->ram_low - at) ? q->base + at : NULL;
+}
+
 /* gmem_ptr() or window_ptr(), in line for RAM below 4 GiB. */
 static inline u8 *virtq_ram(const struct virtq *q, u64 at, u32 len)
 {
 	const struct guest *g = q->g;
+	u8 *low = virtq_ram_low(q, at, len);
 
-	if (LIKELY(at < g->ram_low && len <= g->ram_low - at))
-		return q->base + at;
+	if (LIKELY(low))
+		return low;
 	return q->remote ? window_ptr(g, GPA(at), len) : gmem_ptr(g, GPA(at), len);
 }
 

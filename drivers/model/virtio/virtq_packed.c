@@ -54,7 +54,7 @@ static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct vi
 	return 1;
 }
 
-int packed_take(struct virtq *q, struct virtq_chain *c)
+static NOINLINE int take_chain(struct virtq *q, struct virtq_chain *c)
 {
 	u16 at = q->take_at, slots = 0;
 	bool wrap = q->take_wrap;
@@ -76,6 +76,28 @@ int packed_take(struct virtq *q, struct virtq_chain *c)
 	c->slots = slots;
 	q->take_at = at;
 	q->take_wrap = wrap;
+	return 1;
+}
+
+/* Nearly all that a network's driver gives is one descriptor. What is not, or lies elsewhere, is read once more. */
+int packed_take(struct virtq *q, struct virtq_chain *c)
+{
+	struct virtq_desc d = desc_read(desc_at(q, q->take_at));
+	u8 *at;
+
+	if (d.flags & (DESC_NEXT | DESC_INDIRECT) || !d.len || !(at = virtq_ram_low(q, d.addr, d.len)))
+		return take_chain(q, c);
+	c->piece[0] = (struct gmem_piece){ at, d.len };
+	if (d.flags & DESC_WRITE) {
+		c->writable = 1;
+		c->write_bytes = d.len;
+	} else {
+		c->readable = 1;
+		c->read_bytes = d.len;
+	}
+	c->id = d.tail;
+	c->slots = 1;
+	advance(q, &q->take_at, &q->take_wrap, 1);
 	return 1;
 }
 

@@ -199,16 +199,18 @@ static inline bool is_plain_for(const struct vnet_filter *filter, const struct n
 	return f->piece[0].len >= ETHER && net_mac_equal(head, filter->mac) && head[12] != 0x81 && !filter->no_unicast;
 }
 
-static bool passes(struct vnet *n, const struct net_frame *f)
+static NOINLINE bool passes_filter(struct vnet *n, const struct net_frame *f)
 {
 	u8 head[ETHER + 4];
-	bool good;
+	bool good = vnet_passes(n, head, net_copy(f, 0, head, sizeof(head)));
 
-	if (n->filter.promiscuous || LIKELY(is_plain_for(&n->filter, f)))
-		return true;
-	good = vnet_passes(n, head, net_copy(f, 0, head, sizeof(head)));
 	n->filtered += !good;
 	return good;
+}
+
+static inline bool passes(struct vnet *n, const struct net_frame *f)
+{
+	return n->filter.promiscuous || LIKELY(is_plain_for(&n->filter, f)) || passes_filter(n, f);
 }
 
 enum net_verdict vnet_deliver(struct net_port *p, struct net_frame *f)

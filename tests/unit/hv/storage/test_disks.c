@@ -352,6 +352,94 @@ static void test_a_copy_needs_a_free_name(void **state)
 	assert_non_null(volume_find("free", NULL, 0));
 }
 
+/* --- what is refused, and leaves the disk alone ---------------------------------------------------------------------- */
+
+static void refused(const char *said, const char *part)
+{
+	if (!said || !strstr(said, part))
+		fail_msg("\"%s\" does not say \"%s\"", said ? said : "", part);
+	settle();
+	assert_int_equal(ends, 0);
+	assert_string_equal(order, "");
+}
+
+static void test_other_disks_are_left_alone(void **state)
+{
+	struct storage_disk *s = plug(&toy[0]), *other = plug(&toy[1]);
+
+	check(volume_init_disk(s, false, ended, NULL));
+	check(volume_init_disk(other, false, ended, NULL));
+	check(volume_create(other, "theirs", MiB, VOLUME_OURS, ended, NULL));
+	storage_grant(only_the_first);
+	settle();
+	memset(order, 0, sizeof(order));
+	refused(volume_init_disk(other, true, ended, NULL), "the plan does not name this disk");
+	refused(volume_create(other, "x", MiB, VOLUME_OURS, ended, NULL), "the plan does not name this disk");
+	for (u32 i = 0; i < VOLUMES_MAX; i++) {
+		struct volume *v = volume_at(i);
+
+		if (!v->disk)
+			continue;
+		refused(volume_delete(v, ended, NULL), "the plan does not name this disk");
+		refused(volume_rename(v, "x", ended, NULL), "the plan does not name this disk");
+		refused(volume_grow(v, 2 * MiB, ended, NULL), "the plan does not name this disk");
+	}
+	gone(&toy[0]);
+	memset(order, 0, sizeof(order));
+	refused(volume_init_disk(s, true, ended, NULL), "the disk is gone");
+	refused(volume_create(s, "x", MiB, VOLUME_OURS, ended, NULL), "the disk is gone");
+	toy[0].d = plain(&toy[0]);
+	toy[0].d.readonly = true;
+	s = plug(&toy[0]);
+	refused(volume_init_disk(s, true, ended, NULL), "cannot be written");
+	refused(volume_create(s, "x", MiB, VOLUME_OURS, ended, NULL), "cannot be written");
+}
+
+static void test_changes_that_are_refused(void **state)
+{
+	struct storage_client c = { .name = "user" };
+	struct storage_disk *s = plug(&toy[0]);
+	struct volume *web, *db;
+
+	refused(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL), "`disk init` makes one");
+	check(volume_init_disk(s, false, ended, NULL));
+	check(volume_create(s, "web", 2 * MiB, VOLUME_OURS, ended, NULL));
+	check(volume_create(s, "db", MiB, VOLUME_STORE, ended, NULL));
+	web = volume_find("web", NULL, 0);
+	db = volume_find("db", NULL, 0);
+	assert_memory_not_equal(&web->guid, &db->guid, sizeof(web->guid));
+	assert_int_equal(web->guid.byte[7] >> 4, 4);
+	assert_int_equal(web->guid.byte[8] >> 6, 2);
+	memset(order, 0, sizeof(order));
+	refused(volume_init_disk(s, false, ended, NULL), "the disk holds something");
+	refused(volume_create(s, "a/b", MiB, VOLUME_OURS, ended, NULL), "a name has");
+	refused(volume_create(s, "", MiB, VOLUME_OURS, ended, NULL), "a name has");
+	refused(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL), "there is a volume");
+	refused(volume_create(s, "x", BYTES, VOLUME_OURS, ended, NULL), "no gap");
+	refused(volume_create(s, "x", 0, VOLUME_OURS, ended, NULL), "at least one byte");
+	refused(volume_rename(web, "a/b", ended, NULL), "a name has");
+	refused(volume_rename(web, "db", ended, NULL), "there is a volume");
+	refused(volume_rename(db, "x", ended, NULL), "for good");
+	refused(volume_grow(web, MiB, ended, NULL), "more than that already");
+	refused(volume_grow(web, 4 * MiB, ended, NULL), "no room behind it");
+	assert_int_equal(volume_open(&c, web), 0);
+	refused(volume_init_disk(s, true, ended, NULL), "in use");
+	refused(volume_delete(web, ended, NULL), "in use");
+	refused(volume_grow(web, 2 * MiB, ended, NULL), "in use");
+	check(volume_init_disk(plug(&toy[1]), true, ended, NULL));	/* which has nothing to do with that */
+	assert_int_equal(volume_close(&c), 0);
+	web->changing = true;
+	memset(order, 0, sizeof(order));
+	refused(volume_delete(web, ended, NULL), "something is being done");
+	refused(volume_rename(web, "x", ended, NULL), "something is being done");
+	web->changing = false;
+	assert_null(volume_delete(web, ended, NULL));
+	assert_non_null(strstr(volume_create(s, "x", MiB, VOLUME_OURS, ended, NULL), "try again"));
+	assert_non_null(strstr(volume_init_disk(s, true, ended, NULL), "try again"));
+	settle();
+	assert_int_equal(ends, 1);
+}
+
 /* What took an hour is not lost because somebody changes the table just when it is done. */
 static void test_a_copy_waits_for_the_table(void **state)
 {
@@ -420,6 +508,7 @@ int main(void)
 		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table), T(test_a_copy_is_zero_behind_its_end),
 		T(test_a_copy_needs_a_free_name),
 		T(test_a_table_is_written_in_order), T(test_a_table_that_cannot_be_written),
+		T(test_other_disks_are_left_alone), T(test_changes_that_are_refused),
 		T(test_only_an_empty_disk_is_taken), T(test_absurd_limits_are_refused),
 	};
 

@@ -340,6 +340,34 @@ static void test_taken_while_a_write_is_held(void **state)
 	assert_int_equal(got[2 * EXTENT - 1], 2);
 }
 
+/* A clone is lost while its write and the volume's wait for extents to be kept: only its own fails. */
+static void test_only_its_own_fails(void **state)
+{
+	struct storage_client c = { .name = "copy.0" };
+	struct ask own, its;
+
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	WELL(clone("one", "copy"));
+	assert_int_equal(volume_open(&c, vol("copy")), 0);
+	fake.hold_length = EXTENT;
+	ask_begin(&own, &guest, BLOCK_WRITE, 0, 8, 2);
+	ask_begin(&its, &c, BLOCK_WRITE, 5 * EXTENT, 8, 3);
+	settle();
+	assert_int_equal(own.ended + its.ended, 0);
+	assert_int_equal(guest.held, 1);
+	assert_int_equal(c.held, 1);
+	assert_int_equal(storage_bind(&c, NULL, 0, 0), 0);
+	settle();
+	assert_int_equal(guest.held, 1);
+	assert_int_equal(ask_end(&its), BLOCK_FAILED);
+	fake.hold_length = 0;
+	settle();
+	assert_int_equal(ask_end(&own), BLOCK_OK);
+	assert_int_equal(volume_close(&c), 0);
+	all_are("one", 0, SECTORS, 1);
+}
+
 /* Others have taken the volume away and left what keeps its snapshots: it is of nobody, and may be deleted. */
 static void test_origin_is_gone(void **state)
 {
@@ -470,6 +498,54 @@ static void test_given_up_then_again(void **state)
 	all_are("two", 0, SECTORS, 1);
 }
 
+/* What a deleted clone has left in its place is nothing that could be lost again. */
+static void test_lost_behind_a_deleted_clone(void **state)
+{
+	put(&guest, 0, SECTORS, 1);
+	WELL(snapshot("web", "one", 0));
+	WELL(clone("one", "copy"));
+	WELL(delete("copy"));
+	reads_fail(0, 1);
+	assert_int_equal(put(&guest, 5, 10, 3), BLOCK_OK);
+	assert_null(vol("one"));
+	assert_int_equal(used(), 0);
+	assert_int_equal(snap_of(vol("web"))->state, SNAP_READY);
+	WELL(snapshot("web", "two", 0));
+	all_are("two", 5, 15, 3);
+}
+
+static u32 warnings;
+
+static void count_warnings(const struct disk_request *rq)
+{
+	warnings += strstr(last_line, "of their room is free") != NULL;
+	last_line[0] = 0;
+}
+
+/* Told at 20 % and at 5 %, once each. */
+static void test_room_is_warned_of(void **state)
+{
+	u32 chunks;
+
+	assert_int_equal(volume_close(&guest), 0);
+	WELL(end_of(volume_create(place(), "large", 16 * MiB, VOLUME_OURS, change_ended, NULL)));
+	assert_int_equal(volume_open(&guest, vol("large")), 0);
+	WELL(snapshot("large", "one", 8 * MiB));
+	chunks = snap_of(vol("large"))->map.chunks;
+	warnings = 0;
+	before_write = count_warnings;
+	for (u32 i = 0; i < chunks; i++) {
+		assert_int_equal(put(&guest, i * EXTENT, 1, 2), BLOCK_OK);
+		if ((i + 1) * 100 / chunks == 70)
+			assert_int_equal(warnings, 0);
+		if ((i + 1) * 100 / chunks == 90)
+			assert_int_equal(warnings, 1);
+	}
+	before_write = NULL;
+	assert_int_equal(warnings, 2);
+	assert_non_null(vol("one"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,7 +553,7 @@ int main(void)
 		T(test_rollback_loses_none), T(test_rollback_without_room), T(test_rollback_without_log), T(test_room_of_what_is_read),
 		T(test_discard_at_the_wrong_time), T(test_taken_while_a_write_is_held), T(test_origin_is_gone), T(test_after_the_last),
 		T(test_lost_while_it_is_cloned), T(test_no_room_while_it_is_cloned), T(test_name_of_one_not_shown),
-		T(test_given_up_then_again),
+		T(test_lost_behind_a_deleted_clone), T(test_only_its_own_fails), T(test_room_is_warned_of), T(test_given_up_then_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
