@@ -62,8 +62,8 @@ static void step(struct wipe *w)
 	u64 sectors = MIN(w->io.sectors - w->at, STEP_BYTES / BLOCK_SECTOR);
 
 	w->state = sectors ? WIPE_ZERO : WIPE_FLUSH;
-	w->rq = (struct storage_request){ .op = sectors ? BLOCK_ZERO : BLOCK_FLUSH, .sector = sectors ? w->at : 0, .sectors = sectors,
-		.done = answered };
+	w->rq = (struct storage_request){ .op = sectors ? BLOCK_ZERO : BLOCK_FLUSH, .sector = sectors ? w->at : 0,
+		.sectors = sectors, .done = answered };
 	storage_submit(&w->io, &w->rq);
 }
 
@@ -158,17 +158,20 @@ const char *wipe_more(struct volume *v, u64 bytes, const struct gpt_extent *more
 	return NULL;
 }
 
+static bool keeps_place(const struct wipe *w)
+{
+	return w->state != WIPE_IDLE && w->state != WIPE_TABLE;
+}
+
 bool wipe_busy(const struct storage_disk *s)
 {
-	const struct wipe *w = &wipes[s->index];
-
-	return w->state != WIPE_IDLE && w->state != WIPE_TABLE;
+	return keeps_place(&wipes[s->index]);
 }
 
 bool wipe_makes(const char *name)
 {
 	for (u32 i = 0; i < DISKS_MAX; i++)
-		if (wipes[i].state != WIPE_IDLE && wipes[i].state != WIPE_TABLE && !wipes[i].volume && !strcmp(wipes[i].name, name))
+		if (keeps_place(&wipes[i]) && !wipes[i].volume && !strcmp(wipes[i].name, name))
 			return true;
 	return false;
 }

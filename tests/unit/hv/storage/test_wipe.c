@@ -228,6 +228,26 @@ static void test_the_disk_goes(void **state)
 	assert_true(is_zero("new"));
 }
 
+/* All is erased, but the table is being written for somebody else. */
+static void test_the_disk_goes_while_the_table_is_waited_for(void **state)
+{
+	u32 before = change_seen.ended;
+
+	WELL(end_of(make("left", MiB)));
+	before = change_seen.ended;
+	fake.hold_length = 32;			/* entries */
+	assert_null(make("new", MiB));
+	assert_null(volume_delete(vol("left"), change_ended, NULL));
+	settle();
+	assert_true(wipe_busy(place()) && is_filled(3 * MiB / 512, MiB / 512, 0));
+	assert_int_equal(change_seen.ended, before);
+	unplug();
+	assert_int_equal(change_seen.ended, before + 2);
+	assert_string_equal(change_seen.why, "the disk is gone");
+	plug();
+	assert_true(!vol("new") && !wipe_busy(place()));
+}
+
 /* What is on the medium after a cut: all up to the last flush, of the rest any sectors. */
 static void disk_at(const u8 *before, u32 cut)
 {
@@ -275,7 +295,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_a_new_volume_is_zero), T(test_what_a_volume_grows_by_is_zero), T(test_disks_of_4k_sectors),
 		T(test_a_failing_disk), T(test_the_place_is_kept), T(test_a_growing_volume_is_left_alone),
-		T(test_a_name_taken_meanwhile), T(test_the_disk_goes), T(test_a_cut_of_create), T(test_a_cut_of_grow),
+		T(test_a_name_taken_meanwhile), T(test_the_disk_goes),
+		T(test_the_disk_goes_while_the_table_is_waited_for), T(test_a_cut_of_create), T(test_a_cut_of_grow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
