@@ -238,17 +238,20 @@ static struct volume *find(const char *name)
 
 static void do_create(int argc, char **argv)
 {
+	bool unerased = argc > 4 && !strcmp(argv[argc - 1], "unerased");
 	struct storage_disk *s;
 	struct change *c;
 	u64 bytes = 0;
 
 	if (argc < 4 || !parse_size(argv[3], &bytes)) {
-		shell_line("volume create NAME SIZE [on DISK]: SIZE such as 512MiB, 20GiB");
+		shell_line("volume create NAME SIZE [on DISK] [unerased]: SIZE such as 512MiB, 20GiB; unerased: it shows what the "
+			   "disk held");
 		return;
 	}
-	s = choose_disk(argc, argv, 4);
+	s = choose_disk(argc - unerased, argv, 4);
 	if (s && (c = begin("volume create", argv[2])))
-		answer(c, volume_create(s, argv[2], bytes, VOLUME_OURS, ended, c));
+		answer(c, unerased ? volume_create_unerased(s, argv[2], bytes, ended, c) :
+		       volume_create(s, argv[2], bytes, VOLUME_OURS, ended, c));
 }
 
 static void do_delete(int argc, char **argv)
@@ -436,7 +439,8 @@ void shell_volume(int argc, char **argv)
 		int least, most;
 		void (*run)(int argc, char **argv);
 	} verb[] = {
-		{ "create", "NAME SIZE [on DISK]", 4, 6, do_create }, { "delete", "NAME", 3, 3, do_delete },
+		{ "create", "NAME SIZE [on DISK] [unerased]", 4, 7, do_create },
+		{ "delete", "NAME", 3, 3, do_delete },
 		{ "rename", "NAME NEW", 4, 4, do_rename }, { "grow", "NAME SIZE", 4, 4, do_grow },
 		{ "import", "FILE NAME [on DISK]", 4, 6, do_import }, { "clone", "NAME NEW [on DISK|cow]", 4, 6, do_clone },
 		{ "snapshot", "NAME [as SNAPSHOT] [SIZE]", 3, 6, do_snapshot },

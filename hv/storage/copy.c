@@ -14,6 +14,7 @@
 #include <hv/time.h>
 
 #include "gpt.h"
+#include "wipe.h"
 
 #define STEP_BYTES (1 * MiB)
 #define UNFINISHED ".new"
@@ -58,7 +59,7 @@ bool volume_progress(const struct volume *v, u64 *done, u64 *all)
 {
 	*done = copy.at;
 	*all = copy.bytes;
-	return copy.state != COPY_IDLE && copy.volume == v;
+	return (copy.state != COPY_IDLE && copy.volume == v) || wipe_progress(v, done, all);
 }
 
 static void tell_progress(void)
@@ -75,10 +76,10 @@ static void tell_progress(void)
 
 static void answered(struct storage_request *rq, enum block_result result);
 
-/* A volume may end off a page, and is read up to its end; the new one is of whole MiB. */
+/* A volume may end anywhere, and is read up to its end; the new one is of whole MiB, and zero behind that. */
 static void ask(struct storage_client *c, enum block_op op)
 {
-	u32 bytes = op == BLOCK_READ ? copy.step : (u32)ALIGN_UP(copy.step, PAGE_SIZE);
+	u32 bytes = op == BLOCK_READ ? copy.step : STEP_BYTES;
 	u32 sectors = op == BLOCK_FLUSH ? 0 : bytes / BLOCK_SECTOR;
 
 	copy.piece = storage_pool_piece(copy.buffer, sectors * BLOCK_SECTOR);
@@ -195,7 +196,7 @@ static const char *begin(const char *name, struct storage_disk *s, u64 bytes, vo
 	copy.ended = ended;
 	copy.arg = arg;
 	copy.state = COPY_MAKE;
-	why = volume_create(s, unfinished, bytes, VOLUME_OURS, made, NULL);
+	why = volume_create_unerased(s, unfinished, bytes, made, NULL);
 	if (why)
 		copy.state = COPY_IDLE;
 	return why;

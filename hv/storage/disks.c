@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's disks as their drivers come with them, and the turns of the block layer. */
 #include "snapshot.h"
+#include "wipe.h"
 
 #include <hv/control_work.h>
 #include <hv/lib.h>
@@ -224,6 +225,7 @@ bool storage_poll(u64 now)
 		if (awake)
 			disks_turn(now);
 		snapped = copy_turn();
+		snapped |= wipe_turn();
 		snapped |= snap_any() && snap_run(now);
 	}
 	in_turn = false;

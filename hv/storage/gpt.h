@@ -85,13 +85,21 @@ u64 gpt_last_usable(const struct gpt *g);
 
 /* A new partition of bytes (rounded up to MiB), at the first gap that is large enough, aligned to MiB. Returns its entry;
  * -E_NOSPC: no gap; -E_NOMEM: no entry is free; -E_INVAL: the name, or no bytes. */
+struct gpt_extent { u64 first, sectors; };	/* of the disk's sectors */
 int gpt_add(struct gpt *g, u8 *entries, const char *name, u64 bytes, const u8 kind[GPT_GUID], const u8 guid[GPT_GUID]);
+
+/* Where gpt_add() would put it now; and a partition at this place: -E_NOSPC: it is not free, else as above. */
+int gpt_place(const struct gpt *g, const u8 *entries, u64 bytes, struct gpt_extent *to);
+int gpt_add_at(struct gpt *g, u8 *entries, const char *name, const struct gpt_extent *at, const u8 kind[GPT_GUID],
+	       const u8 guid[GPT_GUID]);
 
 /* -E_NOENT: entry i is unused; -E_INVAL: the name; -E_NOSPC: another partition, or the end, is in the way. grow: to bytes in
  * all, -E_RANGE when that is less than it has. */
 int gpt_remove(struct gpt *g, u8 *entries, u32 i);
 int gpt_rename(struct gpt *g, u8 *entries, u32 i, const char *name);
 int gpt_grow(struct gpt *g, u8 *entries, u32 i, u64 bytes);
+/* What gpt_grow() would add; errors as there. */
+int gpt_grow_place(const struct gpt *g, const u8 *entries, u32 i, u64 bytes, struct gpt_extent *to);
 
 /* Bytes that a new partition can have at most. */
 u64 gpt_largest_gap(const struct gpt *g, const u8 *entries);

@@ -6,6 +6,7 @@
 #include <hv/random.h>
 
 #include "snapshot.h"
+#include "wipe.h"
 
 /* --- changes -------------------------------------------------------------------------------------------------------- */
 
@@ -27,6 +28,14 @@ static const char *table_ready(const struct storage_disk *s)
 	const char *why = may_change(s);
 
 	return why || s->gpt->state == JOB_READY ? why : "the disk has no partition table: `disk init` makes one";
+}
+
+/* What is being erased for a volume looks free in the table until that is done. */
+static const char *room_ready(const struct storage_disk *s)
+{
+	const char *why = table_ready(s);
+
+	return why || !wipe_busy(s) ? why : "a volume is being erased on this disk, one at a time: try again when that is done";
 }
 
 /* Version 4: of random numbers. RFC 9562 "UUID Version 4"; the first three fields lie little-endian on the disk. */
@@ -54,6 +63,8 @@ const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn
 	for (u32 i = 0; i < VOLUMES_MAX; i++)
 		if (volume_at(i)->disk == s && volume_at(i)->users)
 			return "one of its volumes is in use";
+	if (wipe_busy(s))
+		return "a volume is being erased on it";
 	if (!force && (j->state == JOB_READY || !j->blank))
 		return "the disk holds something: `disk init DISK force` loses all of it";
 	storage_guid_make(&guid);
@@ -63,26 +74,69 @@ const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn
 	return NULL;
 }
 
-const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, enum volume_type type, volume_ended_fn *ended,
-			  void *arg)
+static const char *no_room(int err)
 {
-	const char *why = table_ready(s);
+	return err == -E_NOSPC ? "no gap on the disk is large enough" : err == -E_NOMEM ? "the table is full" :
+		"a volume has at least one byte";
+}
+
+static const char *name_ready(const char *name)
+{
+	if (!gpt_name_ok(name))
+		return "a name has 1 to 36 characters, printable ASCII without quotes and slashes";
+	return volume_name_taken(name) || wipe_makes(name) ? "there is a volume of this name" : NULL;
+}
+
+static const char *add(struct storage_disk *s, const char *name, const struct gpt_extent *at, enum volume_type type,
+		       volume_ended_fn *ended, void *arg)
+{
 	struct storage_guid guid;
 	int entry;
 
-	if (why)
-		return why;
-	if (!gpt_name_ok(name))
-		return "a name has 1 to 36 characters, printable ASCII without quotes and slashes";
-	if (volume_name_taken(name))
-		return "there is a volume of this name";
 	storage_guid_make(&guid);
-	entry = gpt_add(&s->gpt->gpt, s->gpt->entries, name, bytes, volume_kind(type)->byte, guid.byte);
+	entry = gpt_add_at(&s->gpt->gpt, s->gpt->entries, name, at, volume_kind(type)->byte, guid.byte);
 	if (entry < 0)
-		return entry == -E_NOSPC ? "no gap on the disk is large enough" : entry == -E_NOMEM ? "the table is full" :
-			"a volume has at least one byte";
+		return no_room(entry);
 	gpt_job_write(s, GPT_WRITE_ALL, ended, arg);
 	return NULL;
+}
+
+static const char *create(struct storage_disk *s, const char *name, u64 bytes, enum volume_type type, bool erase,
+			  volume_ended_fn *ended, void *arg)
+{
+	const char *why = room_ready(s);
+	struct gpt_extent at;
+	int err;
+
+	why = why ? why : name_ready(name);
+	if (why)
+		return why;
+	err = gpt_place(&s->gpt->gpt, s->gpt->entries, bytes, &at);
+	if (err)
+		return no_room(err);
+	return erase ? wipe_new(s, name, &at, ended, arg) : add(s, name, &at, type, ended, arg);
+}
+
+/* A datastore and what keeps snapshots show nobody what they have not written themselves. */
+const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, enum volume_type type, volume_ended_fn *ended,
+			  void *arg)
+{
+	return create(s, name, bytes, type, type == VOLUME_OURS, ended, arg);
+}
+
+const char *volume_create_unerased(struct storage_disk *s, const char *name, u64 bytes, volume_ended_fn *ended, void *arg)
+{
+	return create(s, name, bytes, VOLUME_OURS, false, ended, arg);
+}
+
+/* Meanwhile the table may have been changed, or read again; others may have taken the name. */
+const char *volume_create_erased(struct storage_disk *s, const char *name, const struct gpt_extent *at, volume_ended_fn *ended,
+				 void *arg)
+{
+	const char *why = table_ready(s);
+
+	why = why ? why : name_ready(name);
+	return why ? why : add(s, name, at, VOLUME_OURS, ended, arg);
 }
 
 /* The table as it was is read again if the change cannot be written. */
@@ -129,11 +183,31 @@ const char *volume_rename(struct volume *v, const char *name, volume_ended_fn *e
 const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, void *arg)
 {
 	const char *why = volume_ready(v);
+	struct gpt_extent more;
+	int err;
 
+	why = why ? why : room_ready(v->disk);
 	if (!why && v->users)
 		why = "it is in use: a guest learns a disk's size when it starts";
 	why = why ? why : snap_forbids_change(v);
-	return why ? why : change(v, gpt_grow(&v->disk->gpt->gpt, v->disk->gpt->entries, v->entry, bytes), ended, arg);
+	if (why)
+		return why;
+	err = gpt_grow_place(&v->disk->gpt->gpt, v->disk->gpt->entries, v->entry, bytes, &more);
+	return err || !more.sectors ? change(v, err, ended, arg) : wipe_more(v, bytes, &more, ended, arg);
+}
+
+const char *volume_grow_erased(struct volume *v, u64 bytes, const struct gpt_extent *more, volume_ended_fn *ended, void *arg)
+{
+	const char *why = v->disk ? table_ready(v->disk) : "its disk is gone";
+	struct gpt_extent now;
+	int err;
+
+	if (why)
+		return why;
+	err = gpt_grow_place(&v->disk->gpt->gpt, v->disk->gpt->entries, v->entry, bytes, &now);
+	if (!err && (now.first != more->first || now.sectors != more->sectors))
+		return "its partition was changed meanwhile";
+	return change(v, err ? err : gpt_grow(&v->disk->gpt->gpt, v->disk->gpt->entries, v->entry, bytes), ended, arg);
 }
 
 u64 volume_largest_gap(const struct storage_disk *s)

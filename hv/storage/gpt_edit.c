@@ -118,13 +118,12 @@ static int free_entry(const struct gpt *g, const u8 *entries)
 	return -E_NOMEM;
 }
 
-int gpt_add(struct gpt *g, u8 *entries, const char *name, u64 bytes, const u8 kind[GPT_GUID], const u8 guid[GPT_GUID])
+int gpt_place(const struct gpt *g, const u8 *entries, u64 bytes, struct gpt_extent *to)
 {
 	u64 want = sectors_of(g, bytes), from = 0, behind = 0, length;
 	int i = free_entry(g, entries);
-	u8 *e = entries + (u64)(i < 0 ? 0 : i) * g->size;
 
-	if (!gpt_name_ok(name) || !bytes)
+	if (!bytes)
 		return -E_INVAL;
 	if (i < 0)
 		return i;
@@ -132,13 +131,40 @@ int gpt_add(struct gpt *g, u8 *entries, const char *name, u64 bytes, const u8 ki
 		from = behind;
 	if (!length || !want)
 		return -E_NOSPC;
+	*to = (struct gpt_extent){ from, want };
+	return 0;
+}
+
+int gpt_add_at(struct gpt *g, u8 *entries, const char *name, const struct gpt_extent *at, const u8 kind[GPT_GUID],
+	       const u8 guid[GPT_GUID])
+{
+	u64 end = at->first + at->sectors;
+	int i = free_entry(g, entries);
+	struct gpt_part next;
+	u8 *e;
+
+	if (!gpt_name_ok(name) || !at->sectors)
+		return -E_INVAL;
+	if (i < 0)
+		return i;
+	if (at->first < g->first || end > gpt_last_usable(g) + 1 || (next_part(g, entries, at->first, &next) && next.first < end))
+		return -E_NOSPC;
+	e = entries + (u64)i * g->size;
 	memset(e, 0, g->size);
 	memcpy(e + E_KIND, kind, GPT_GUID);
 	memcpy(e + E_GUID, guid, GPT_GUID);
-	put(e + E_FIRST, from, 8);
-	put(e + E_LAST, from + want - 1, 8);
+	put(e + E_FIRST, at->first, 8);
+	put(e + E_LAST, end - 1, 8);
 	set_name(e, name);
 	return i;
+}
+
+int gpt_add(struct gpt *g, u8 *entries, const char *name, u64 bytes, const u8 kind[GPT_GUID], const u8 guid[GPT_GUID])
+{
+	struct gpt_extent at;
+	int err = gpt_name_ok(name) ? gpt_place(g, entries, bytes, &at) : -E_INVAL;
+
+	return err ? err : gpt_add_at(g, entries, name, &at, kind, guid);
 }
 
 int gpt_remove(struct gpt *g, u8 *entries, u32 i)
@@ -163,20 +189,31 @@ int gpt_rename(struct gpt *g, u8 *entries, u32 i, const char *name)
 	return 0;
 }
 
-int gpt_grow(struct gpt *g, u8 *entries, u32 i, u64 bytes)
+int gpt_grow_place(const struct gpt *g, const u8 *entries, u32 i, u64 bytes, struct gpt_extent *to)
 {
 	struct gpt_part part, next;
-	u64 want = sectors_of(g, bytes), end;
+	u64 want = sectors_of(g, bytes), has, end;
 
 	if (!gpt_part(g, entries, i, &part))
 		return -E_NOENT;
-	if (want && want < part.last - part.first + 1)
+	has = part.last - part.first + 1;
+	if (want && want < has)
 		return -E_RANGE;
 	end = next_part(g, entries, part.last + 1, &next) ? next.first : gpt_last_usable(g) + 1;
 	if (!want || want > end - part.first)
 		return -E_NOSPC;
-	put(entries + (u64)i * g->size + E_LAST, part.first + want - 1, 8);
+	*to = (struct gpt_extent){ part.last + 1, want - has };
 	return 0;
+}
+
+int gpt_grow(struct gpt *g, u8 *entries, u32 i, u64 bytes)
+{
+	struct gpt_extent more;
+	int err = gpt_grow_place(g, entries, i, bytes, &more);
+
+	if (!err)
+		put(entries + (u64)i * g->size + E_LAST, more.first + more.sectors - 1, 8);
+	return err;
 }
 
 /* --- writing -------------------------------------------------------------------------------------------------------- */

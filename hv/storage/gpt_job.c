@@ -7,6 +7,8 @@
 #include <hv/log.h>
 #include <hv/pool.h>
 
+#include "wipe.h"
+
 #define HEAD_BYTES (2u * 4096)		/* MBR and header */
 #define BLANK_BYTES (2 * (u32)GPT_ENTRIES_BYTES_MAX)	/* of a disk's begin and of its end: room for both copies' entries */
 
@@ -343,12 +345,13 @@ bool gpt_job_busy(const struct storage_disk *s)
 void storage_disk_describe(const struct storage_disk *s, char *to, size_t size)
 {
 	const struct gpt_job *j = s->gpt;
+	char erased[80];
 	u32 parts = 0;
 
 	for (u32 i = 0; i < VOLUMES_MAX; i++)
 		parts += volume_at(i)->disk == s;
 	if (j->state == JOB_READY)
-		fmt_print(to, size, "GPT with %u partitions", parts);
+		fmt_print(to, size, "GPT with %u partitions%s", parts, wipe_describe(s, erased, sizeof(erased)));
 	else
 		fmt_print(to, size, "%s", j->state == JOB_ABSENT ? j->why : j->state == JOB_WRITE ? "being written" : "being read");
 }

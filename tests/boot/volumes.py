@@ -213,9 +213,8 @@ def volume_two(m, plan):
         change(m, f'volume create {name} 200MiB')
     last = [0, 0]
     for _ in range(2):
-        for name in ('left', 'right'):
+        for i, name in enumerate(('left', 'right')):    # looked at before the first line has scrolled out of what a view shows
             shell(m, f'start {name}', rf'guest {name}: running', 30)
-        for i in (0, 1):
             at = len(m.text)
             journal(m, str(i + 1), last[i], 10)
             last[i] = records(m.text[at:])

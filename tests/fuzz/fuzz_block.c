@@ -17,6 +17,7 @@
 #include "../unit/hv/storage/no_snapshots.h"
 
 bool copy_turn(void) { return false; }
+bool wipe_turn(void) { return false; }
 
 #define SECTORS 4096u
 #define CLIENTS 3u

@@ -169,8 +169,11 @@ void storage_disk_describe(const struct storage_disk *s, char *to, size_t size);
  * in words, and nothing will happen. One at a time for each disk. Control core. */
 typedef void volume_ended_fn(void *arg, const char *why);
 const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn *ended, void *arg);
+/* The place of a volume, and what one grows by, is erased before it is in the table, on each disk for one at a time. */
 const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, enum volume_type type, volume_ended_fn *ended,
 			  void *arg);
+/* Shows whatever the disk held. */
+const char *volume_create_unerased(struct storage_disk *s, const char *name, u64 bytes, volume_ended_fn *ended, void *arg);
 const char *volume_delete(struct volume *v, volume_ended_fn *ended, void *arg);
 const char *volume_rename(struct volume *v, const char *name, volume_ended_fn *ended, void *arg);
 const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, void *arg);
@@ -181,7 +184,7 @@ const char *volume_clone(struct volume *v, struct storage_disk *s, const char *n
 u64 volume_largest_gap(const struct storage_disk *s);
 /* A volume is being filled with the file at these bytes. */
 bool volume_imports(const void *file);
-/* How far import or clone has come in filling v, in bytes; false: it is not being filled. */
+/* How far import or clone has come in filling v, or grow in erasing what v gets, in bytes; false: neither. */
 bool volume_progress(const struct volume *v, u64 *done, u64 *all);
 
 /* Snapshots and copy-on-write clones of a volume, on its disk (docs/snapshots.md); one change of them at a time. They

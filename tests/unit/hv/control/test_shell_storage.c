@@ -106,6 +106,7 @@ bool volume_progress(const struct volume *v, u64 *done, u64 *all)
 
 const char *volume_init_disk(struct storage_disk *s, bool force, volume_ended_fn *e, void *arg) { return ask("init", force ? "force" : "", 0, e, arg); }
 const char *volume_create(struct storage_disk *s, const char *n, u64 b, enum volume_type t, volume_ended_fn *e, void *arg) { return ask("create", n, b, e, arg); }
+const char *volume_create_unerased(struct storage_disk *s, const char *n, u64 b, volume_ended_fn *e, void *arg) { return ask("unerased", n, b, e, arg); }
 const char *volume_delete(struct volume *v, volume_ended_fn *e, void *arg) { return ask("delete", v->name, 0, e, arg); }
 const char *volume_rename(struct volume *v, const char *n, volume_ended_fn *e, void *arg) { return ask("rename", n, 0, e, arg); }
 const char *volume_grow(struct volume *v, u64 b, volume_ended_fn *e, void *arg) { return ask("grow", v->name, b, e, arg); }
@@ -207,6 +208,8 @@ static void test_what_is_asked(void **state)
 	is_asked("disk init toy0 force", "init force 0");
 	is_asked("volume create db 2MiB", "create db 2097152");
 	is_asked("volume create db 2MiB on toy0", "create db 2097152");
+	is_asked("volume create db 2MiB unerased", "unerased db 2097152");
+	is_asked("volume create db 2MiB on toy0 unerased", "unerased db 2097152");
 	is_asked("volume grow web 1GiB", "grow web 1073741824");
 	is_asked("volume import f.img new on toy0", "f.img new 0");
 	is_asked("volume clone web new", "clone new 0");
@@ -233,6 +236,8 @@ static void test_what_is_told(void **state)
 	is_told("volume", "volume snapshot NAME [as SNAPSHOT] [SIZE]");
 	is_told("volume create db 20", "SIZE such as");
 	is_told("volume create db 2MiB on nope", "a disk as `disks` lists it");
+	is_told("volume create db 2MiB unerased toy0", "a disk as `disks` lists it");
+	is_told("volume create db unerased", "SIZE such as");
 	is_told("volume create db 2MiB toy0", "a disk as `disks` lists it");
 	is_told("volume delete nope", "no volume \"nope\"");
 	is_told("volume grow web 20", "its size in all");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/depth.c hv/storage/queue.c hv/storage/disks.c hv/storage/volume.c hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/gpt_job.c hv/storage/gpt_change.c hv/storage/copy.c hv/storage/snap_change.c hv/storage/snap_format.c hv/storage/snap_gate.c hv/storage/snap_load.c hv/storage/snap_log.c hv/storage/snap_map.c hv/storage/snap_rollback.c hv/storage/snap_store.c hv/lib/format.c hv/lib/string.c */
+/* SOURCES: hv/storage/client.c hv/storage/cut.c hv/storage/depth.c hv/storage/queue.c hv/storage/disks.c hv/storage/volume.c hv/storage/gpt.c hv/storage/gpt_edit.c hv/storage/gpt_job.c hv/storage/gpt_change.c hv/storage/wipe.c hv/storage/copy.c hv/storage/snap_change.c hv/storage/snap_format.c hv/storage/snap_gate.c hv/storage/snap_load.c hv/storage/snap_log.c hv/storage/snap_map.c hv/storage/snap_rollback.c hv/storage/snap_store.c hv/lib/format.c hv/lib/string.c */
 /* Disks from their arrival to their end, on disks in memory: what is taken for empty, tables, copies, places used again. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,9 +28,13 @@
 #define T(test) cmocka_unit_test_setup(test, setup)
 
 struct timebase timebase = { .tsc_hz = 1000000000 };
+static const u8 *uploaded;		/* null: nothing was */
+static u64 uploaded_bytes;
+
 const u8 *file_bytes(const char *name, u64 *size)
 {
-	return NULL;			/* nothing was uploaded */
+	*size = uploaded_bytes;
+	return uploaded;
 }
 
 static const struct boot_info info;
@@ -248,6 +252,26 @@ static void test_a_volume_of_any_length_is_cloned(void **state)
 	assert_int_equal(v->users, 0);
 }
 
+/* What a copy does not fill of its last MiB is not what the disk had there. */
+static void test_a_copy_is_zero_behind_its_end(void **state)
+{
+	static u8 bytes[MiB + 5];
+	struct storage_disk *s = plug(&toy[0]);
+	u8 *at;
+
+	memset(bytes, 0x77, sizeof(bytes));
+	check(volume_init_disk(s, false, ended, NULL));
+	memset(toy[0].bytes + MiB, 0xee, BYTES - 2 * MiB);
+	uploaded = bytes;
+	uploaded_bytes = sizeof(bytes);
+	check(volume_import(s, "file", "file", ended, NULL));
+	uploaded = NULL;
+	assert_int_equal(volume_find("file", NULL, 0)->sectors, 2 * MiB / 512);
+	at = toy[0].bytes + volume_find("file", NULL, 0)->first * 512;
+	for (u64 i = 0; i < 2 * MiB; i++)
+		assert_int_equal(at[i], i < sizeof(bytes) ? 0x77 : 0);
+}
+
 /* One copy is on the medium before the other is touched; told when both are. */
 static void test_a_table_is_written_in_order(void **state)
 {
@@ -257,7 +281,7 @@ static void test_a_table_is_written_in_order(void **state)
 	check(volume_init_disk(s, false, ended, NULL));
 	assert_string_equal(order, "bbFppFmF");
 	memset(order, 0, sizeof(order));
-	assert_null(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+	assert_null(volume_create_unerased(s, "web", MiB, ended, NULL));
 	for (u32 n = 0; strcmp(order, "bbFppF"); n++) {
 		assert_true(n < 1000);
 		assert_int_equal(ends, 0);
@@ -286,7 +310,7 @@ static void test_a_table_that_cannot_be_written(void **state)
 	check(volume_init_disk(s, false, ended, NULL));
 	for (u32 bad = 0; bad < 3; bad++) {
 		memset(order, 0, sizeof(order));
-		assert_null(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+		assert_null(volume_create_unerased(s, "web", MiB, ended, NULL));
 		for (u32 n = 0; !ends; n++) {
 			assert_true(n < 1000);
 			storage_poll(tsc_now());
@@ -430,7 +454,7 @@ static void test_a_copy_waits_for_the_table(void **state)
 		if (toy[0].flying[0]->op != BLOCK_FLUSH || s->gpt->busy)
 			toy_answer(&toy[0], DISK_OK);
 	}
-	assert_null(volume_create(s, "db", MiB, VOLUME_OURS, ended, NULL));
+	assert_null(volume_create_unerased(s, "db", MiB, ended, NULL));
 	settle();
 	assert_int_equal(ends, 2);
 	assert_null(end_why);
@@ -481,7 +505,8 @@ static void test_absurd_limits_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table), T(test_a_copy_needs_a_free_name),
+		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table), T(test_a_copy_is_zero_behind_its_end),
+		T(test_a_copy_needs_a_free_name),
 		T(test_a_table_is_written_in_order), T(test_a_table_that_cannot_be_written),
 		T(test_other_disks_are_left_alone), T(test_changes_that_are_refused),
 		T(test_only_an_empty_disk_is_taken), T(test_absurd_limits_are_refused),

@@ -143,6 +143,34 @@ static void test_edits(void **state)
 	assert_int_equal(parts(look(disk, DISK_BYTES)), 2);
 }
 
+/* web-root has 1 to 3 MiB, db the next. At a place that is known, nothing else is taken. */
+static void test_places(void **state)
+{
+	static const struct { u64 first, sectors; int answer; } at[] = {
+		{ 4 * MiB / 512 - 1, MiB / 512, -E_NOSPC }, { MiB / 512, 1, -E_NOSPC }, { 33, 100, -E_NOSPC },
+		{ 34, MiB / 512, -E_NOSPC }, { 34, MiB / 512 - 34, 2 }, { 10 * MiB / 512, DISK_BYTES / 512, -E_NOSPC },
+		{ 10 * MiB / 512, 0, -E_INVAL }, { 10 * MiB / 512, MiB / 512, 3 }, { 10 * MiB / 512, 1, -E_NOSPC },
+	};
+	struct gpt_extent place;
+	struct gpt_part part;
+
+	for (u32 i = 0; i < ARRAY_COUNT(at); i++) {
+		place = (struct gpt_extent){ at[i].first, at[i].sectors };
+		assert_int_equal(gpt_add_at(&table, entries, "at", &place, kind, three), at[i].answer);
+	}
+	assert_true(gpt_part(&table, entries, 3, &part));
+	assert_true(part.first == 10 * MiB / 512 && part.last == 11 * MiB / 512 - 1);
+	assert_int_equal(gpt_place(&table, entries, 5 * MiB, &place), 0);
+	assert_true(place.first == 4 * MiB / 512 && place.sectors == 5 * MiB / 512);
+	assert_int_equal(gpt_place(&table, entries, 7 * MiB, &place), -E_NOSPC);
+	assert_int_equal(gpt_place(&table, entries, 0, &place), -E_INVAL);
+	assert_int_equal(gpt_grow_place(&table, entries, 1, 3 * MiB, &place), 0);
+	assert_true(place.first == 4 * MiB / 512 && place.sectors == 2 * MiB / 512);
+	assert_int_equal(gpt_grow_place(&table, entries, 0, 2 * MiB, &place), 0);
+	assert_int_equal(place.sectors, 0);
+	assert_int_equal(gpt_grow_place(&table, entries, 7, MiB, &place), -E_NOENT);
+}
+
 static void test_names(void **state)
 {
 	static const char *const bad[] = { "", " a", "a ", "a/b", "a\"b", "a\\b", "a\nb", "\xc3\xa4", "1234567890123456789012345678901234567" };
@@ -370,7 +398,7 @@ static void test_too_small(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_made), T(test_edits), T(test_names), T(test_every_cut), T(test_every_cut_of_a_new_table), T(test_headers_that_lie),
+		T(test_made), T(test_edits), T(test_places), T(test_names), T(test_every_cut), T(test_every_cut_of_a_new_table), T(test_headers_that_lie),
 		T(test_entries_that_lie), T(test_odd_names), T(test_mbr), T(test_grown_disk), T(test_shrunk_disk), T(test_too_small),
 	};
 

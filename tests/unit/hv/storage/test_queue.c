@@ -117,6 +117,11 @@ bool copy_turn(void)
 	return false;
 }
 
+bool wipe_turn(void)
+{
+	return false;
+}
+
 bool gpt_job_settled(const struct storage_disk *s)
 {
 	return true;
