@@ -149,7 +149,8 @@ def no_memory(m, plan):
     m.expect(r'guest storm: running', 30 * m.patience)
     view(m, '0')
     text = shell(m, 'memory', r'for guests +[\s\S]*?guest[\s\S]*?bulkhead>').group(0)
-    free = float(re.search(r'for guests +([\d.]+) MiB', text).group(1)) - sum(map(int, re.findall(r'^  (?:tick|storm) +(\d+) MiB', text, re.M)))
+    ram, each, *_ = [float(n) * (1024 if unit == 'G' else 1) for n, unit in re.findall(r'(?:for guests|tick) +([\d.]+) ([MG])iB', text)]
+    free = ram - 2 * each
     create(m, '[guest.large]', 'cores = 1', f'memory = "{int(free - ROOM_MIB) // 2 * 2}MiB"', 'boot = { type = "elf", file = "hello.elf" }')
     m.expect(r'guest large: created', 30 * m.patience)
     audit(m)
