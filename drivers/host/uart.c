@@ -19,8 +19,8 @@
 #define FIFO_BYTES 16u
 #define CLOCK_BAUD 115200u	/* at divisor 1, with the PC's 1.8432 MHz clock */
 
-/* Reads of LSR before a wait is given up: a port read takes 0.1 to 1.5 us, a character at 9600 baud 1 ms; an emulator that is kept from
- * its work for a few hundredths of a second has not lost its port. */
+/* Reads of LSR before a wait is given up: a port read takes 0.1 to 1.5 us, a character at 9600 baud 1 ms; an emulator
+ * that is kept from its work for a few hundredths of a second has not lost its port. */
 #define WAIT_READS 300000u
 #define STALLS_MAX 3u
 #define POLL_BYTES_MAX 512u
