@@ -23,6 +23,7 @@ struct guest *drv_guest_new(bool readonly)
 		drv.image[i] = (u8)(i / 512 + 1);
 	block_image_init(&b->store, drv.image, IMAGE_SIZE, readonly, "disk0");
 	assert_int_equal(vblk_add(g, b, 8), 0);
+	assert_false(b->d.offered & BIT(DRV_INDIRECT));		/* as vblk.c says */
 	b->d.offered |= BIT(DRV_INDIRECT);
 	g->pc->virtio.disks = 1;
 	pc_reset(g);
