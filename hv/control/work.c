@@ -14,7 +14,7 @@
 #define WORDS (CONTROL_WORK_MAX / 64)
 #define NOBODY CONTROL_WORK_MAX
 #define LINGER_STEPS 8u			/* between two rounds, at most: some ten microseconds in which a sibling has the core */
-#define LINGER_STEPS_ALL 2u		/* where those that wait are seen in a round only */
+#define LINGER_STEPS_ALL 3u		/* where those that wait are seen in a round only */
 
 static struct control_work work[CONTROL_WORK_MAX];
 static u64 by[CONTROL_WORK_MAX];	/* TSC at which it wants to be looked at; U64_MAX: not by the clock */
@@ -123,17 +123,18 @@ static NOINLINE void look_at_messages(void)
 			ready[w] |= for_message[__builtin_ctz(left)][w];
 }
 
-static void run(u32 i, u64 now)
+static inline void run(u32 i, u64 now)
 {
+	const struct control_work *w = &work[i];
+
 	current = i;
 	by[i] = U64_MAX;
-	if (work[i].poll(work[i].arg, now))
+	if (w->poll(w->arg, now))
 		add(ready, i);
-	current = NOBODY;
 }
 
 /* In their order: who is called by one in front of it has its turn in this round, by one behind it in the next. */
-static void run_word(u32 w, u64 now)
+static inline void run_word(u32 w, u64 now)
 {
 	u64 left = ready[w] | always[w] | staying[w];
 
@@ -151,6 +152,7 @@ static void run_word(u32 w, u64 now)
 		left |= ready[w] & behind;
 		ready[w] &= ~behind;
 	}
+	current = NOBODY;
 }
 
 bool control_work_poll(u64 now)
@@ -163,10 +165,14 @@ bool control_work_poll(u64 now)
 		look_at_messages();
 	if (now >= due)
 		look_at_clock(now);
+	if (LIKELY(words == 1)) {
+		run_word(0, now);
+		return ready[0];	/* who did something is there, too */
+	}
 	for (u32 w = 0; w < words; w++)
 		run_word(w, now);
 	for (u32 w = 0; w < words; w++)
-		any |= ready[w] != 0;	/* who did something is there, too */
+		any |= ready[w] != 0;	/* and whom one in another word has called */
 	return any;
 }
 

@@ -7,7 +7,7 @@
 #include <hv/pool.h>
 #include <hv/time.h>
 
-enum { ETHER = 14, TYPE_AT = 12, TAG = 4, RECORD = 16, LOOK = 64, IP_TCP = 6, IP_UDP = 17 };
+enum { ETHER = 14, TYPE_AT = 12, TAG = 4, RECORD = 16, LOOK = 64 };
 
 #define RING_PAGES (CAPTURE_RING / PAGE_SIZE)
 #define PCAP_NANOSECONDS 0xa1b23c4du

@@ -4,23 +4,13 @@
 #include <hv/lib.h>
 
 enum { ETHER = 14, ARP_SIZE = 28, IP6_SIZE = 40, UDP_SIZE = 8, EXTENSIONS_MAX = 8 };
-enum ip_protocol { IP_HOP_BY_HOP = 0, IP_IGMP = 2, IP_TCP = 6, IP_UDP = 17, IP_ROUTING = 43, IP_FRAGMENT = 44, IP_AUTH = 51,
+enum ip_protocol { IP_HOP_BY_HOP = 0, IP_IGMP = 2, IP_ROUTING = 43, IP_FRAGMENT = 44, IP_AUTH = 51,
 	IP_ICMP6 = 58, IP_DESTINATION = 60, IP_MOBILITY = 135, IP_HIP = 139, IP_SHIM6 = 140 };
 enum icmp6_type { ICMP6_ROUTER_SOLICIT = 133, ICMP6_ROUTER = 134, ICMP6_NEIGHBOUR = 136, ICMP6_REDIRECT = 137 };
 enum udp_port { DHCP_SERVER = 67, DHCP6_SERVER = 547 };
 enum { BOOTP_XID = 4 };
 
 #define PASS NET_DROPS
-
-static u32 get16(const u8 *p)
-{
-	return (u32)p[0] << 8 | p[1];
-}
-
-static u32 get32(const u8 *p)
-{
-	return get16(p) << 16 | get16(p + 2);
-}
 
 /* IPv4 addresses. */
 
@@ -41,11 +31,11 @@ static bool is_host4(u32 a)
 /* May the port use a as its address? 0 is for who has none yet: the caller knows where that is right. */
 static bool may_use4(struct guard *g, u32 a, const struct guard_others *others)
 {
-	if (g->ip4_count || g->leased)
-		return is_own4(g, a);
-	if (a == g->good4)
+	bool bound = g->ip4_count || g->leased;
+
+	if (g->good4 && a == g->good4)
 		return true;
-	if (!is_host4(a) || others->has4(others, a))
+	if (bound ? !is_own4(g, a) : !is_host4(a) || others->has4(others, a))
 		return false;
 	g->good4 = a;
 	return true;

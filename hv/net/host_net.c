@@ -87,12 +87,39 @@ void host_to_lwip(const struct plan_address *from, ip_addr_t *to)
 	}
 }
 
+static bool is_among(const ip_addr_t *list, u32 count, const ip_addr_t *a)
+{
+	for (u32 i = 0; i < count; i++)
+		if (ip_addr_eq(&list[i], a))
+			return true;
+	return false;
+}
+
+/* lwIP puts what DHCP and router advertisements of any of our ports name over what is there: the plan's go before it again. */
+static void order_servers(void)
+{
+	const struct plan_host_net *h = &machine->net;
+	ip_addr_t list[DNS_MAX_SERVERS];
+	u32 count = 0;
+
+	_Static_assert(PLAN_SERVERS_MAX <= DNS_MAX_SERVERS, "the plan's name servers have places");
+	for (u32 i = 0; i < h->dns_count; i++)
+		host_to_lwip(&h->dns[i], &list[count++]);
+	for (u32 i = 0; count && i < DNS_MAX_SERVERS && count < DNS_MAX_SERVERS; i++) {
+		const ip_addr_t *a = dns_getserver((u8_t)i);
+
+		if (!ip_addr_isany(a) && !is_among(list, count, a))
+			list[count++] = *a;
+	}
+	for (u32 i = 0; i < count; i++)
+		dns_setserver((u8_t)i, &list[i]);
+}
+
 static void own_up(struct host_port *hp)
 {
 	const struct plan_host_net *h = &machine->net;
 	ip4_addr_t address = { lwip_htonl(h->address) }, gateway = { lwip_htonl(h->gateway) };
 	ip4_addr_t mask = { lwip_htonl(h->prefix ? 0xffffffffu << (32 - h->prefix) : 0) };
-	ip_addr_t server;
 
 	netif_set_default(&hp->netif);
 	if (h->how == HOST_NET_STATIC)
@@ -100,10 +127,7 @@ static void own_up(struct host_port *hp)
 	else if (h->how == HOST_NET_DHCP)
 		dhcp_start(&hp->netif);
 	ip6_up(hp);
-	for (u32 i = 0; i < h->dns_count; i++) {
-		host_to_lwip(&h->dns[i], &server);
-		dns_setserver((u8_t)i, &server);
-	}
+	order_servers();
 }
 
 static void gateway_up(struct host_port *hp)
@@ -215,6 +239,7 @@ static void look(void *arg)
 		look4(hp);
 		look6(hp);
 	}
+	order_servers();
 	look_servers();
 	host_services_look(host);
 }

@@ -270,3 +270,10 @@ void host_ports_link(void)
 {
 	stack_run(link, NULL);
 }
+
+const char *host_address_format(char buf[IP6_TEXT], const ip_addr_t *a)
+{
+	if (IP_IS_V6(a))
+		return ip6_format(buf, (const u8 *)ip_2_ip6(a)->addr);
+	return ip4_format(buf, lwip_ntohl(ip_2_ip4(a)->addr));
+}

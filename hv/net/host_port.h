@@ -4,6 +4,7 @@
  * network needs an address, and one as the gateway of every NAT network. Control core. Between files of hv/net. */
 
 #include <hv/net.h>
+#include <hv/net_text.h>
 
 #include <lwip/netif.h>
 
@@ -42,6 +43,9 @@ bool host_ports_poll(void);
 
 /* What is sent is flushed at the end of this turn, unless a switch is delivering to us at this moment and does it. */
 void host_sent(void);
+
+/* In words, IPv6 in small letters (RFC 5952), which lwIP's own are not. -> buf */
+const char *host_address_format(char buf[IP6_TEXT], const ip_addr_t *a);
 
 /* The card's link or the switch's uplink changed: told from link state of the port's switch. */
 void host_ports_link(void);

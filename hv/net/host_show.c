@@ -20,10 +20,11 @@ typedef void print_fn(const char *fmt, ...);
 static void show_lease(print_fn *print, const struct netif *n)
 {
 	const struct dhcp *d = netif_dhcp_data(n);
+	char from[IP6_TEXT];
 
 	if (d && d->offered_t0_lease && dhcp_supplied_address(n))
 		print("  lease    %u s, renewed after %u s, from %s\n", d->offered_t0_lease, d->offered_t1_renew,
-		      ipaddr_ntoa(&d->server_ip_addr));
+		      host_address_format(from, &d->server_ip_addr));
 	else if (d)
 		print("  lease    none yet, asked %u times\n", d->tries);
 }
@@ -57,7 +58,7 @@ static void show_port(print_fn *print, const struct host_port *hp)
 
 static void show_time(print_fn *print)
 {
-	char text[WALL_TEXT];
+	char text[WALL_TEXT], server[IP6_TEXT];
 	s64 us = host_time.difference / 1000;
 
 	print("time       %s, ", wall_format(text, wall_ns(tsc_now())));
@@ -70,18 +71,19 @@ static void show_time(print_fn *print)
 		if (sntp_getservername(i))
 			print("  server   %s\n", sntp_getservername(i));
 		else if (!ip_addr_isany(sntp_getserver(i)))
-			print("  server   %s\n", ipaddr_ntoa(sntp_getserver(i)));
+			print("  server   %s\n", host_address_format(server, sntp_getserver(i)));
 }
 
 static void show(void *arg)
 {
 	print_fn *print = *(print_fn **)arg;
+	char server[IP6_TEXT];
 
 	for (u32 i = 0; i < host_port_count; i++)
 		show_port(print, &host_ports[i]);
 	for (u8_t i = 0; i < DNS_MAX_SERVERS; i++)
 		if (!ip_addr_isany(dns_getserver(i)))
-			print("name server %s\n", ipaddr_ntoa(dns_getserver(i)));
+			print("name server %s\n", host_address_format(server, dns_getserver(i)));
 	show_time(print);
 	if (syslog_state.on)
 		print("syslog     %lu lines sent, %lu lost%s\n", syslog_state.sent, syslog_state.lost,

@@ -10,8 +10,8 @@ enum { ETHER_IP4 = 0x0800, ETHER_ARP = 0x0806, ETHER_IP6 = 0x86dd };
 
 static inline u16 get16(const u8 *p) { return (u16)(p[0] << 8 | p[1]); }
 static inline u32 get32(const u8 *p) { return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3]; }
-static inline void put16(u8 *p, u16 v) { p[0] = (u8)(v >> 8); p[1] = (u8)v; }
-static inline void put32(u8 *p, u32 v) { put16(p, (u16)(v >> 16)); put16(p + 2, (u16)v); }
+static inline void put16(u8 *p, u32 v) { p[0] = (u8)(v >> 8); p[1] = (u8)v; }
+static inline void put32(u8 *p, u32 v) { put16(p, v >> 16); put16(p + 2, v); }
 
 /* Sum of 16-bit words, not yet folded; an odd byte counts as the upper half. n up to 64 KiB. */
 u32 inet_sum(const u8 *p, size_t n, u32 sum);

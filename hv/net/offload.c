@@ -6,30 +6,8 @@
 #include <hv/lib.h>
 
 enum { ETHER = 14, IP4_MIN = 20, IP6_SIZE = 40, TCP_MIN = 20, UDP_SIZE = 8, HEADERS_MAX = 256, SEGMENTS_MAX = 512,
-	TCP_SUM = 16, UDP_SUM = 6, IP_TCP = 6, IP_UDP = 17 };
+	TCP_SUM = 16, UDP_SUM = 6 };
 enum tcp_flag { TCP_FIN = 1, TCP_PSH = 8, TCP_CWR = 0x80 };
-
-static u32 get16(const u8 *p)
-{
-	return (u32)p[0] << 8 | p[1];
-}
-
-static u32 get32(const u8 *p)
-{
-	return get16(p) << 16 | get16(p + 2);
-}
-
-static void put16(u8 *p, u32 v)
-{
-	p[0] = (u8)(v >> 8);
-	p[1] = (u8)v;
-}
-
-static void put32(u8 *p, u32 v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
 
 /* Sums are kept as the machine reads memory; the fold at the end gives bytes in the order of the wire. */
 u64 net_sum(const u8 *at, u32 len, u64 sum)

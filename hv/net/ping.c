@@ -57,10 +57,11 @@ static void end(void)
 static void got_reply(u64 now)
 {
 	u64 us = ticks_to_ns(now - ping.sent_at) / 1000;
+	char from[IP6_TEXT];
 
 	ping.waits = false;
 	ping.got++;
-	say("answer from %s: number %u, %lu.%03lu ms", ipaddr_ntoa(&ping.to), ping.sequence, us / 1000, us % 1000);
+	say("answer from %s: number %u, %lu.%03lu ms", host_address_format(from, &ping.to), ping.sequence, us / 1000, us % 1000);
 }
 
 /* Every ICMP message comes by here: only the answer that is waited for is taken. */
@@ -84,6 +85,7 @@ static void send_request(void)
 {
 	bool v6 = IP_IS_V6(&ping.to);
 	struct pbuf *p = pbuf_alloc(PBUF_IP, HEADER + DATA_BYTES, PBUF_RAM);
+	char to[IP6_TEXT];
 	u8 *h;
 	err_t err = ERR_MEM;
 
@@ -105,14 +107,16 @@ static void send_request(void)
 		pbuf_free(p);
 	}
 	if (err == ERR_RTE)
-		say("there is no way to %s", ipaddr_ntoa(&ping.to));
+		say("there is no way to %s", host_address_format(to, &ping.to));
 }
 
 static void begin_requests(const ip_addr_t *to)
 {
+	char text[IP6_TEXT];
+
 	ping.to = *to;
 	ping.step = PING_RUNS;
-	say("ping %s (%s): %u bytes", ping.host, ipaddr_ntoa(to), DATA_BYTES);
+	say("ping %s (%s): %u bytes", ping.host, host_address_format(text, to), DATA_BYTES);
 	send_request();
 }
 

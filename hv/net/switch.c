@@ -12,8 +12,7 @@ u64 switch_second_end;
 
 #define FRAME_USUAL 1514u		/* a longer one counts as so many more: it is copied, or cut, for each port */
 
-static struct passage passages[SWITCH_DEPTH_MAX];
-static u32 depth;
+static struct passage passages[SWITCH_DEPTH_MAX], *top = passages;	/* top: the first that is free */
 static struct net_port *dirty[NET_SWITCHES_MAX * SWITCH_PORTS_MAX];
 static u32 dirty_count;
 
@@ -93,7 +92,7 @@ static void forward(struct passage *c)
 	if (LIKELY(why == NET_DROPS)) {
 		if (UNLIKELY(st->watched))
 			passage_watch(c, st);
-		if (!limit_take(&st->rate, c->f->len, switch_now, timebase.tsc_hz))
+		if (st->rate.rate && !limit_take(&st->rate, c->f->len, switch_now, timebase.tsc_hz))
 			why = DROP_RATE;
 		else if (c->from->guard)
 			why = passage_guard(c);
@@ -101,7 +100,7 @@ static void forward(struct passage *c)
 			why = passage_source(c);
 	}
 	if (LIKELY(why == NET_DROPS)) {
-		c->lease = passage_is_lease(c);
+		c->lease = !c->from->guard && passage_is_lease(c);
 		send_on(c);
 	} else {
 		port_drop_in(c->from, why);
@@ -110,15 +109,15 @@ static void forward(struct passage *c)
 
 bool switch_input(struct net_port *p, struct net_frame *f)
 {
-	struct passage *c;
+	struct passage *c = top;
 
 	p->stats.in_frames++;
 	p->stats.in_bytes += f->len;
-	if (UNLIKELY(depth == SWITCH_DEPTH_MAX || !p->sw)) {
+	if (UNLIKELY(c == passages + SWITCH_DEPTH_MAX || !p->sw)) {
 		port_drop_in(p, p->sw ? DROP_LOOP : DROP_DOWN);
 		return false;
 	}
-	c = &passages[depth++];
+	top = c + 1;
 	c->sw = p->sw;
 	c->from = p;
 	c->given = f;
@@ -127,18 +126,18 @@ bool switch_input(struct net_port *p, struct net_frame *f)
 	f->done = NULL;
 	forward(c);
 	f->done = c->done;
-	depth--;
+	top = c;
 	return c->held;
 }
 
 struct net_port *switch_source(void)
 {
-	return depth ? passages[depth - 1].from : NULL;
+	return top > passages ? top[-1].from : NULL;
 }
 
 u32 switch_source_vlan(void)
 {
-	return depth ? passages[depth - 1].vlan : 0;
+	return top > passages ? top[-1].vlan : 0;
 }
 
 /* --- bursts --- */
@@ -155,7 +154,7 @@ void switch_unmark(struct port_state *st)
 {
 	u32 kept = 0;
 
-	assert(!depth);
+	assert(top == passages);
 	for (u32 i = 0; i < dirty_count; i++)
 		if (dirty[i] != st->port)
 			dirty[kept++] = dirty[i];

@@ -105,7 +105,7 @@ u32 passage_tag(const struct passage *c, const struct net_port *to);
 
 /* switch_learn.c: the source address of a port that is not held to its own. NET_DROPS: all is well. */
 enum net_drop passage_source(struct passage *c);
-/* Is it a DHCP server's answer? What it leases to to's owner is bound to it. */
+/* Is it a DHCP server's answer (of who is not guarded: those may not)? What it leases to to's owner is bound to it. */
 bool passage_is_lease(const struct passage *c);
 void passage_lease(struct passage *c, struct port_state *to);
 /* What c's guarded sender may say. NET_DROPS: all is well. */

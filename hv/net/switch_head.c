@@ -29,17 +29,24 @@ static inline struct net_piece piece_behind(const struct net_piece *p, u32 skip)
 	return (struct net_piece){ p->at + skip, p->hpa ? p->hpa + skip : 0, p->len - skip };
 }
 
+/* Nearly always a frame is one piece, longer than its head. */
+static inline bool replace_head(const struct net_frame *f, u32 skip, const u8 *head, u32 n, struct net_frame *own,
+				struct net_piece *piece)
+{
+	if (UNLIKELY(f->pieces != 1 || skip >= f->piece[0].len))
+		return frame_replace_head(f, skip, head, n, own, piece);
+	piece[0] = (struct net_piece){ .at = head, .len = n };
+	piece[1] = piece_behind(&f->piece[0], skip);
+	own->piece = piece;
+	own->pieces = 2;
+	return true;
+}
+
 bool frame_replace_head(const struct net_frame *f, u32 skip, const u8 *head, u32 n, struct net_frame *own, struct net_piece *piece)
 {
 	u32 at = 0, to = 1;
 
 	own->piece = piece;
-	if (LIKELY(f->pieces == 1 && skip < f->piece[0].len)) {
-		piece[0] = (struct net_piece){ .at = head, .len = n };
-		piece[1] = piece_behind(&f->piece[0], skip);
-		own->pieces = 2;
-		return true;
-	}
 	while (at < f->pieces && skip >= f->piece[at].len)
 		skip -= f->piece[at++].len;
 	if (f->pieces - at + 1 > NET_PIECES_MAX)
@@ -107,7 +114,7 @@ static enum net_drop read_copied(struct passage *c)
 		if (why != NET_DROPS)
 			return why;
 	}
-	if (!frame_replace_head(f, taken, c->copy, c->head_len, &c->own, c->piece))
+	if (!replace_head(f, taken, c->copy, c->head_len, &c->own, c->piece))
 		return DROP_MALFORMED;
 	c->own.len = len;
 	c->own.tagged = false;

@@ -102,20 +102,33 @@ static bool others_have6(const struct guard_others *o, const u8 *a)
 	return false;
 }
 
-enum net_drop passage_guard(struct passage *c)
+static NOINLINE enum net_drop check_all(struct passage *c)
 {
 	struct asking a = { { others_have4, others_have6 }, c };
 	struct port_state *st = state_of(c->from);
 	enum net_drop why;
 
-	if (UNLIKELY(st->guard.leased && switch_second - st->guard.leased_until < 0x80000000u))
-		st->guard.leased = 0;
+	/* What a trunk said last may have been in another VLAN, where nobody else has that address. */
+	if (UNLIKELY(c->from->trunk))
+		st->guard.good4 = 0;
 	why = guard_check(&st->guard, c->from->mac, c->head, c->head_len, c->f->len, &a.others);
 	if (why == NET_DROPS && (c->f->offload.checksum || c->f->offload.gso) &&
 	    !guard_offload_fits(c->head, c->head_len, &c->f->offload))
 		why = DROP_OFFLOAD;
 	/* A trunk's address is fixed in one VLAN only. */
 	return why == NET_DROPS && UNLIKELY(c->from->trunk) ? passage_source(c) : why;
+}
+
+enum net_drop passage_guard(struct passage *c)
+{
+	struct guard *g = &state_of(c->from)->guard;
+
+	if (UNLIKELY(g->leased && switch_second - g->leased_until < 0x80000000u))
+		g->leased = g->good4 = 0;
+	if (LIKELY(c->head_len >= GUARD_HEAD && !c->from->trunk &&
+		   guard_knows(g, c->from->mac, c->head, c->f->len, &c->f->offload)))
+		return NET_DROPS;
+	return check_all(c);
 }
 
 /* What others were allowed to say may be wrong now. */
@@ -146,6 +159,7 @@ void switch_unbind_ip4(struct net_port *p, u32 address)
 	for (u32 i = 0; i < g->ip4_count; i++)
 		if (g->ip4[i] == address)
 			g->ip4[i--] = g->ip4[--g->ip4_count];
+	g->good4 = 0;
 }
 
 int switch_bind_ip6(struct net_port *p, const u8 address[16])
@@ -177,7 +191,7 @@ bool passage_is_lease(const struct passage *c)
 	const u8 *h = c->head;
 	u32 udp = ETHER + (h[ETHER] & 15u) * 4;
 
-	if (c->from->guard || c->head_len < udp + 4 || h[12] != 8 || h[13] != 0 || h[ETHER + 9] != 17)
+	if (c->head_len < udp + 4 || h[12] != 8 || h[13] != 0 || h[ETHER + 9] != 17)
 		return false;
 	return h[udp] == 0 && h[udp + 1] == DHCP_SERVER && h[udp + 2] == 0 && h[udp + 3] == DHCP_CLIENT;
 }
@@ -194,6 +208,7 @@ void passage_lease(struct passage *c, struct port_state *to)
 	if (udp + UDP_SIZE > len || !guard_read_lease(g, bytes + udp, len - udp, to->port->mac, &address, &seconds))
 		return;
 	g->asks = false;
+	g->good4 = 0;
 	g->leased = address;
 	g->leased_until = switch_second + MIN(seconds, 0x7fffffffu) + 1;
 	if (address)

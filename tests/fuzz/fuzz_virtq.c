@@ -137,7 +137,7 @@ static void put_packed(const struct piece *p, u16 n, u64 table)
 		if (i == 0)
 			first_flags = flags;
 		drv_desc(area(RING_DESC), drv.next, table ? table : p[i].addr, table ? n * 16u : p[i].len,
-			 i ? flags : packed_flags(0) ^ 0x8080, 77);
+			 i ? flags : packed_flags(0) ^ 0x8080, (u16)(DRV_ID + first));
 		if (++drv.next == drv.size) {
 			drv.next = 0;
 			drv.wrap = !drv.wrap;

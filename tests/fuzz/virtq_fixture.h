@@ -61,6 +61,7 @@ struct piece {
 	u32 len;
 	u16 flags;
 };
+#define DRV_ID 77u			/* packed: the id of a chain whose first place is 0 */
 void drv_put(const struct piece *p, u16 n, u64 table);
 void drv_kick(void);
 

@@ -18,6 +18,8 @@
 enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_MTU = 10, CONFIG_SPEED = 12 };
 #define STATUS_LINK 1u
 #define MTU_LEAST 1500u
+#define MTU_MOST 9000u
+#define MTU_ONE_BUFFER (VIONET_DATA - 18)	/* Ethernet header and tag beside it: without NET_F_MRG_RXBUF a frame has one */
 #define LOOK_NS 250000000ul
 #define POLLED_NS 500000ul
 #define RESET_NS 10000000ul
@@ -305,10 +307,11 @@ static void init_netdev(struct vionet *c, const struct host_pci *p)
 {
 	u64 f = c->vio.features;
 	u32 mtu = f & BIT(NET_F_MTU) ? (u32)vio_config_get(&c->vio, CONFIG_MTU, 2) : MTU_LEAST;
+	u32 most = f & BIT(NET_F_MRG_RXBUF) ? MTU_MOST : MTU_ONE_BUFFER;
 	u8 made[NET_MAC] = { 0x02, 0xb0, 0, 0, (u8)(p->bdf >> 8), (u8)p->bdf };
 
 	c->net = (struct netdev){ .ops = &vionet_ops, .driver = c, .kind = "virtio-net", .bdf = p->bdf, .vendor = p->vendor,
-		.device = p->device, .mtu_max = (u16)MIN(MAX(mtu, MTU_LEAST), 9000u), .can_checksum = f & BIT(NET_F_CSUM) };
+		.device = p->device, .mtu_max = (u16)MIN(MAX(mtu, MTU_LEAST), most), .can_checksum = f & BIT(NET_F_CSUM) };
 	c->net.can_tso4 = c->net.can_checksum && f & BIT(NET_F_HOST_TSO4);
 	c->net.can_tso6 = c->net.can_checksum && f & BIT(NET_F_HOST_TSO6);
 	for (u32 i = 0; i < NET_MAC && f & BIT(NET_F_MAC); i++)

@@ -47,7 +47,7 @@ void frame_ring_commit(struct frame_ring *r, const struct frame_record *record)
 
 const struct frame_record *frame_ring_peek(struct frame_ring *r)
 {
-	if (load_acquire(&r->head) == r->tail)
+	if (frame_ring_empty(r))
 		return NULL;
 	if (at(r, r->tail)->len == WRAP)
 		store_release(&r->tail, r->tail + FRAME_RING_BYTES - r->tail % FRAME_RING_BYTES);

@@ -32,5 +32,10 @@ void frame_ring_commit(struct frame_ring *r, const struct frame_record *record);
 const struct frame_record *frame_ring_peek(struct frame_ring *r);
 void frame_ring_drop(struct frame_ring *r);
 
+static inline bool frame_ring_empty(const struct frame_ring *r)
+{
+	return load_acquire(&r->head) == r->tail;
+}
+
 /* Forget all that waits. The reader. */
 void frame_ring_clear(struct frame_ring *r);

@@ -152,10 +152,11 @@ void vpci_route_send(struct guest *g, u64 route)
 
 s32 vpci_route_vcpu(const struct guest *g, u64 route)
 {
-	struct irq_message m = route_message(route);
+	struct irq_message m;
 
 	if (!(route & VPCI_ROUTE_SENDS))
 		return -1;
+	m = route_message(route);
 	if (!m.logical && m.dest < g->vcpu_count)
 		return (s32)m.dest;
 	for (u32 i = 0; i < g->vcpu_count; i++)

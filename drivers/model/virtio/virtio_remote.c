@@ -19,12 +19,13 @@
 
 static void take(struct virtio_remote *r, u32 queue)
 {
-	if (!r->lent)
+	if (!r->lent) {
 		r->stopped = false;
+		r->usual_linger = ns_to_ticks(LINGER_NS);
+		r->bulk_linger = ns_to_ticks(BULK_LINGER_NS);
+	}
 	r->lent |= BIT32(queue);
-	r->told[queue] = r->since[queue] = 0;
-	r->gap[queue] = r->kind->gap_ns;
-	r->told_bytes[queue] = r->d->bytes;
+	r->pace[queue] = (struct virtio_pace){ .gap = r->kind->gap_ns, .told_bytes = r->d->bytes };
 	virtio_remote_wake(r, queue);
 	if (r->kind->taken)
 		r->kind->taken(r->d, queue);
@@ -96,7 +97,7 @@ static bool may_look(const struct virtio_remote *r)
 static void linger(struct virtio_remote *r, u64 now)
 {
 	bool bulk = r->d->bytes - r->worked_bytes >= BULK_LINGER_BYTES;
-	u64 time = ns_to_ticks(bulk ? BULK_LINGER_NS : LINGER_NS);
+	u64 time = bulk ? r->bulk_linger : r->usual_linger;
 
 	if (now - r->worked < time)
 		control_work_linger(now + time);
@@ -104,31 +105,51 @@ static void linger(struct virtio_remote *r, u64 now)
 	r->worked_bytes = r->d->bytes;
 }
 
+/* Owners that changed, and memory of queues that were asked back. */
+static NOINLINE void see_to_owners(struct virtio_remote *r, u64 now)
+{
+	if (load_relaxed(&r->changed) && exchange(&r->changed, 0u))
+		take_changes(r);
+	if (!r->closing)
+		return;
+	close_recalled(r);
+	control_work_by(now + ns_to_ticks(CLOSE_LOOK_NS));
+}
+
+static NOINLINE void take_kicks(struct virtio_remote *r)
+{
+	for (u32 left = exchange(&r->kicked, 0u) & r->lent & ~r->closing; left; left &= left - 1)
+		virtio_remote_wake(r, (u32)__builtin_ctz(left));
+}
+
+static bool serve_awake(struct virtio_remote *r)
+{
+	struct virtio_device *d = r->d;
+	bool any = false;
+
+	for (u32 left = r->awake; left; left &= left - 1) {
+		u32 queue = (u32)__builtin_ctz(left);
+
+		if (r->awake >> queue & 1 && (r->eager >> queue & 1 || virtq_waits(&d->queue[queue])))
+			any |= r->kind->serve(d, queue);
+	}
+	return any;
+}
+
 bool virtio_remote_poll(void *remote, u64 now)
 {
 	struct virtio_remote *r = remote;
-	bool any = false;
-	u32 kicked;
+	bool any;
 
-	if (UNLIKELY(load_relaxed(&r->changed) && exchange(&r->changed, 0u)))
-		take_changes(r);
-	if (UNLIKELY(r->closing)) {
-		close_recalled(r);
-		control_work_by(now + ns_to_ticks(CLOSE_LOOK_NS));
-	}
+	if (UNLIKELY(load_relaxed(&r->changed) | r->closing))
+		see_to_owners(r, now);
 	if (!r->lent || !may_look(r))
 		return false;
 	if (r->kind->look)
 		r->kind->look(r->d, now);
-	kicked = load_relaxed(&r->kicked) ? exchange(&r->kicked, 0u) & r->lent & ~r->closing : 0;
-	for (; kicked; kicked &= kicked - 1)
-		virtio_remote_wake(r, (u32)__builtin_ctz(kicked));
-	for (u32 left = r->awake; left; left &= left - 1) {
-		u32 queue = (u32)__builtin_ctz(left);
-
-		if (r->awake >> queue & 1 && (r->eager >> queue & 1 || virtq_waits(&r->d->queue[queue])))
-			any |= r->kind->serve(r->d, queue);
-	}
+	if (load_relaxed(&r->kicked))
+		take_kicks(r);
+	any = serve_awake(r);
 	if (any)
 		linger(r, now);
 	if (r->wanted)
@@ -205,77 +226,97 @@ static bool is_halted(const struct guest *g, u64 route)
 	return vcpu < 0 || load_relaxed(&g->vcpu[vcpu].halted_since);
 }
 
-/* It owns its local APIC: it does not tell when it halts. */
-static bool is_silent(const struct guest *g, u64 route)
-{
-	s32 vcpu = vpci_route_vcpu(g, route);
-
-	return vcpu >= 0 && load_relaxed(&g->vcpu[vcpu].apic_enabled) & VLAPIC_PUB_OWNED;
-}
-
 /* Of a lazy queue. A vcpu that runs frees buffers when it adds some; one that halts may wait for just these. */
-static bool is_early_lazy(struct virtio_remote *r, u32 queue, u64 now, bool halted)
+static void pace_lazy(struct virtio_remote *r, struct virtio_pace *p, u64 now, bool halted)
 {
-	u64 until;
-
-	if (!r->since[queue])
-		r->since[queue] = now;
-	until = r->since[queue] + ns_to_ticks(halted ? r->kind->lazy_ns : MAX(r->kind->lazy_ns, r->kind->gap_max_ns));
-	if (now < until)
-		control_work_by(until);
-	return now < until;
+	if (!p->since)
+		p->since = now;
+	p->early = p->since + ns_to_ticks(halted ? r->kind->lazy_ns : MAX(r->kind->lazy_ns, r->kind->gap_max_ns));
 }
 
-/* Not yet? Then we come again in time. */
-static bool is_early(struct virtio_remote *r, u32 queue, u64 now)
+/* How long the vcpu that it goes to is left alone, and what ends that. */
+static NOINLINE void set_pace(struct virtio_remote *r, u32 queue, u64 now)
 {
 	const struct virtq *q = &r->d->queue[queue];
+	struct virtio_pace *p = &r->pace[queue];
 	bool lazy = r->lazy >> queue & 1, halted;
-	u64 until;
+	u16 half = q->size / 2;
+	s32 vcpu;
 
-	if (!r->kind->gap_ns)
-		return false;
-	/* Who is silent may halt for want of just the buffers of a lazy queue. */
-	halted = is_halted(q->g, load_relaxed(&q->route)) || (lazy && is_silent(q->g, load_relaxed(&q->route)));
-	if (lazy && q->given < (halted ? LAZY_MANY : MAX(LAZY_MANY, q->size / 2u)))
-		return is_early_lazy(r, queue, now, halted);
-	until = r->told[queue] + ns_to_ticks(q->given < q->size / 2 ? r->gap[queue] : r->kind->gap_ns);
-	if (now >= until || halted)
-		return false;
-	control_work_linger(until);	/* it may halt before */
-	return true;
+	p->route = load_relaxed(&q->route);
+	vcpu = vpci_route_vcpu(q->g, p->route);
+	p->halts = vcpu < 0 ? NULL : &q->g->vcpu[vcpu].halted_since;
+	halted = !p->halts || load_relaxed(p->halts);
+	/* Who owns its local APIC does not tell when it halts: it may for want of just the buffers of a lazy queue. */
+	if (lazy && !halted && load_relaxed(&q->g->vcpu[vcpu].apic_enabled) & VLAPIC_PUB_OWNED)
+		halted = true;
+	if (halted)
+		p->halts = NULL;
+	p->enough = (u16)(halted ? LAZY_MANY : MAX(LAZY_MANY, half));
+	if (lazy && q->given < p->enough) {
+		pace_lazy(r, p, now, halted);
+		return;
+	}
+	p->enough = q->given < half ? half : (u16)~0u;
+	p->early = halted ? 0 : p->told + ns_to_ticks(q->given < half ? p->gap : r->kind->gap_ns);
+	if (now < p->early)
+		control_work_linger(p->early);	/* it may halt before */
+}
+
+static inline bool is_left_alone(const struct virtio_pace *p, const struct virtq *q, u64 now)
+{
+	return now < p->early && q->given < p->enough && load_relaxed(&q->route) == p->route &&
+	       !(p->halts && load_relaxed(p->halts));
 }
 
 /* How soon the next one may come: who runs while much passes is interrupted ever less. */
 static void set_gap(struct virtio_remote *r, u32 queue, u64 now)
 {
 	const struct virtq *q = &r->d->queue[queue];
-	bool bulk = q->given >= BULK || r->d->bytes - r->told_bytes[queue] >= BULK_BYTES;
+	struct virtio_pace *p = &r->pace[queue];
+	bool bulk = q->given >= BULK || r->d->bytes - p->told_bytes >= BULK_BYTES;
 
 	if (!r->kind->gap_ns)
 		return;
-	r->told[queue] = now;
-	if (is_halted(q->g, load_relaxed(&q->route)))
+	p->told = now;
+	if (bulk && is_halted(q->g, load_relaxed(&q->route)))
 		bulk = false;
-	r->gap[queue] = bulk ? MIN(r->gap[queue] * 2, MAX(r->kind->gap_max_ns, r->kind->gap_ns)) : r->kind->gap_ns;
-	r->told_bytes[queue] = r->d->bytes;
+	p->gap = bulk ? MIN(p->gap * 2, MAX(r->kind->gap_max_ns, r->kind->gap_ns)) : r->kind->gap_ns;
+	p->told_bytes = r->d->bytes;
 }
 
+static void told(struct virtio_remote *r, u32 queue)
+{
+	virtq_told(&r->d->queue[queue]);
+	r->pace[queue].since = r->pace[queue].early = 0;
+	r->wanted &= ~BIT32(queue);
+}
+
+static void tell(struct virtio_remote *r, u32 queue, u64 now)
+{
+	if (!virtq_wants(&r->d->queue[queue])) {
+		told(r, queue);
+		return;
+	}
+	if (r->kind->gap_ns)
+		set_pace(r, queue, now);
+	if (now < r->pace[queue].early)
+		return;
+	set_gap(r, queue, now);
+	interrupt(r, queue);
+	told(r, queue);
+}
+
+/* Who is not told yet lets us come again in time, whether we linger until then or not. */
 void virtio_remote_tell(struct virtio_remote *r, u64 now)
 {
 	for (u32 left = r->wanted; left; left &= left - 1) {
 		u32 queue = (u32)__builtin_ctz(left);
-		struct virtq *q = &r->d->queue[queue];
 
-		if (virtq_wants(q)) {
-			if (is_early(r, queue, now))
-				continue;
-			set_gap(r, queue, now);
-			interrupt(r, queue);
-		}
-		virtq_told(q);
-		r->since[queue] = 0;
-		r->wanted &= ~BIT32(queue);
+		if (!is_left_alone(&r->pace[queue], &r->d->queue[queue], now))
+			tell(r, queue, now);
+		if (r->wanted & BIT32(queue))
+			control_work_by(r->pace[queue].early);
 	}
 }
 

@@ -42,6 +42,20 @@ struct virtio_remote_kind {
 	u32 lazy_ns;
 };
 
+/* When the driver is told of what was given back to a queue. */
+struct virtio_pace {
+	u64 told;			/* TSC of the last interrupt */
+	u64 told_bytes;			/* d->bytes then */
+	u64 since;			/* TSC at which it was wanted first; 0: not looked at yet */
+	u32 gap;			/* ns from one to the next */
+
+	/* Not before this, by what was looked at last, unless one of the others changes. */
+	u64 early;			/* TSC */
+	u64 route;			/* as virtq.route */
+	const u64 *halts;		/* (a) of the vcpu that it goes to: it halts; null: does not matter */
+	u16 enough;			/* buffers that were given back */
+};
+
 struct virtio_remote {
 	/* Constant once it is made. */
 	struct virtio_device *d;
@@ -70,10 +84,8 @@ struct virtio_remote {
 	u64 worked;			/* TSC of the last work */
 	u64 worked_bytes;		/* virtio_device.bytes at that time */
 	u64 linger;			/* WORK_ON_CALL: TSC, until then the core does not halt for awake queues; the kind's */
-	u64 told[VIRTIO_QUEUES_MAX];	/* TSC of the last interrupt */
-	u64 told_bytes[VIRTIO_QUEUES_MAX];	/* d->bytes then */
-	u32 gap[VIRTIO_QUEUES_MAX];	/* ns from it to the next */
-	u64 since[VIRTIO_QUEUES_MAX];	/* TSC at which it was wanted first; 0: not looked at yet */
+	u64 usual_linger, bulk_linger;	/* ticks: how long to wait for more work */
+	struct virtio_pace pace[VIRTIO_QUEUES_MAX];
 	u64 slow_interrupts;		/* counted */
 };
 

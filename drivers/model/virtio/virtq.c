@@ -67,6 +67,10 @@ int virtq_take(struct virtq *q, struct virtq_chain *c)
 		return q->broken ? -E_INVAL : 0;
 	if (!waits(q))
 		return 0;
+	if (q->packed && LIKELY(packed_take_one(q, c))) {
+		q->requests++;
+		return 1;
+	}
 	c->readable = c->writable = 0;
 	c->read_bytes = c->write_bytes = 0;
 	got = q->packed ? packed_take(q, c) : split_take(q, c);

@@ -115,15 +115,66 @@ static inline bool virtq_passed(u16 event, u16 now, u16 added)
 	return (u16)(now - event - 1) < added;
 }
 
-/* Packed: is the next place the device's to take? Pairs with the driver's release of the flags. */
+/* --- packed ------------------------------------------------------------------------------------------------------- */
+
+#define PACKED_FLAGS 14u		/* in a descriptor */
+
+static inline u8 *packed_desc_at(const struct virtq *q, u16 at)
+{
+	return q->desc + (u64)at * DESC_SIZE;
+}
+
+/* Two reads. Of the first descriptor the flags were read before, by packed_waits(); only these are believed. */
+static inline struct virtq_desc packed_desc(const u8 *p)
+{
+	u64 low = ring64(p), high = ring64(p + 8);
+
+	return (struct virtq_desc){ low, (u32)high, (u16)(high >> 48), (u16)(high >> 32) };
+}
+
+/* n places on in the ring, n <= size. */
+static inline void packed_advance(const struct virtq *q, u16 *at, bool *wrap, u16 n)
+{
+	u32 next = (u32)*at + n;
+
+	if (next >= q->size) {
+		next -= q->size;
+		*wrap = !*wrap;
+	}
+	*at = (u16)next;
+}
+
+/* Is the next place the device's to take? Pairs with the driver's release of the flags. */
 static inline bool packed_waits(const struct virtq *q)
 {
-	u16 flags = load_acquire((u16 *)(void *)(q->desc + (u64)q->take_at * DESC_SIZE + 14));
+	u16 flags = load_acquire((u16 *)(void *)(packed_desc_at(q, q->take_at) + PACKED_FLAGS));
 
 	return !!(flags & DESC_AVAIL) == q->take_wrap && !!(flags & DESC_USED) != q->take_wrap;
 }
 
-/* Split: has the driver made anything available? */
+/* Nearly all that a network's driver gives: one descriptor, below 4 GiB. false: it is not that, nothing was taken. */
+static inline bool packed_take_one(struct virtq *q, struct virtq_chain *c)
+{
+	struct virtq_desc d = packed_desc(packed_desc_at(q, q->take_at));
+	bool write = d.flags & DESC_WRITE;
+	u8 *at;
+
+	if (d.flags & (DESC_NEXT | DESC_INDIRECT) || !d.len || !(at = virtq_ram_low(q, d.addr, d.len)))
+		return false;
+	c->piece[0] = (struct gmem_piece){ at, d.len };
+	c->readable = !write;
+	c->writable = write;
+	c->read_bytes = write ? 0 : d.len;
+	c->write_bytes = write ? d.len : 0;
+	c->id = d.tail;
+	c->slots = 1;
+	packed_advance(q, &q->take_at, &q->take_wrap, 1);
+	return true;
+}
+
+/* --- split -------------------------------------------------------------------------------------------------------- */
+
+/* Has the driver made anything available? */
 static inline bool split_waits(struct virtq *q)
 {
 	if (q->seen == q->take_at)

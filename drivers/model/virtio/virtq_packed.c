@@ -3,35 +3,9 @@
  * "Packed Virtqueues". */
 #include "virtq_int.h"
 
-#define DESC_FLAGS 14u
 #define EVENT_FLAGS 2u			/* of both event areas; the position is at 0 */
 #define EVENT_WRAP 0x8000u
 enum event_flags { EVENT_ALWAYS = 0, EVENT_NEVER = 1, EVENT_AT = 2 };
-
-static u8 *desc_at(const struct virtq *q, u16 at)
-{
-	return q->desc + (u64)at * DESC_SIZE;
-}
-
-/* Two reads. Of the first descriptor the flags were read before, by packed_waits(); only these are believed. */
-static struct virtq_desc desc_read(const u8 *p)
-{
-	u64 low = ring64(p), high = ring64(p + 8);
-
-	return (struct virtq_desc){ low, (u32)high, (u16)(high >> 48), (u16)(high >> 32) };
-}
-
-/* n places on in the ring, n <= size. */
-static void advance(const struct virtq *q, u16 *at, bool *wrap, u16 n)
-{
-	u32 next = (u32)*at + n;
-
-	if (next >= q->size) {
-		next -= q->size;
-		*wrap = !*wrap;
-	}
-	*at = (u16)next;
-}
 
 /* All entries of an indirect table, one after another. */
 static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d)
@@ -44,7 +18,7 @@ static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct vi
 	if (entries > q->size_max)
 		return virtq_break(q, "indirect table longer than a queue");
 	for (end = table + entries * DESC_SIZE; table < end; table += DESC_SIZE) {
-		struct virtq_desc inner = desc_read(table);
+		struct virtq_desc inner = packed_desc(table);
 
 		if (inner.flags & DESC_INDIRECT)
 			return virtq_break(q, "indirect table in an indirect table");
@@ -54,19 +28,19 @@ static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct vi
 	return 1;
 }
 
-static NOINLINE int take_chain(struct virtq *q, struct virtq_chain *c)
+int packed_take(struct virtq *q, struct virtq_chain *c)
 {
 	u16 at = q->take_at, slots = 0;
 	bool wrap = q->take_wrap;
 
 	for (;;) {
-		struct virtq_desc d = desc_read(desc_at(q, at));
+		struct virtq_desc d = packed_desc(packed_desc_at(q, at));
 		int err = d.flags & DESC_INDIRECT ? take_indirect(q, c, &d) : virtq_add_piece(q, c, &d);
 
 		if (err < 0)
 			return err;
 		c->id = d.tail;
-		advance(q, &at, &wrap, 1);
+		packed_advance(q, &at, &wrap, 1);
 		slots++;
 		if (!(d.flags & DESC_NEXT))
 			break;
@@ -79,43 +53,21 @@ static NOINLINE int take_chain(struct virtq *q, struct virtq_chain *c)
 	return 1;
 }
 
-/* Nearly all that a network's driver gives is one descriptor. What is not, or lies elsewhere, is read once more. */
-int packed_take(struct virtq *q, struct virtq_chain *c)
-{
-	struct virtq_desc d = desc_read(desc_at(q, q->take_at));
-	u8 *at;
-
-	if (d.flags & (DESC_NEXT | DESC_INDIRECT) || !d.len || !(at = virtq_ram_low(q, d.addr, d.len)))
-		return take_chain(q, c);
-	c->piece[0] = (struct gmem_piece){ at, d.len };
-	if (d.flags & DESC_WRITE) {
-		c->writable = 1;
-		c->write_bytes = d.len;
-	} else {
-		c->readable = 1;
-		c->read_bytes = d.len;
-	}
-	c->id = d.tail;
-	c->slots = 1;
-	advance(q, &q->take_at, &q->take_wrap, 1);
-	return 1;
-}
-
 /* The flags last: with them the place is the driver's again. */
 void packed_give(struct virtq *q, const struct virtq_chain *c, u32 written)
 {
 	u16 flags = (u16)((q->give_wrap ? DESC_AVAIL | DESC_USED : 0) | (written ? DESC_WRITE : 0));
-	u8 *p = desc_at(q, q->give_at);
+	u8 *p = packed_desc_at(q, q->give_at);
 
 	ring32_set(p + 8, written);
 	ring16_set(p + 12, c->id);
 	if (UNLIKELY(q->holding && !q->held_at)) {
-		q->held_at = p + DESC_FLAGS;
+		q->held_at = p + PACKED_FLAGS;
 		q->held_flags = flags;
 	} else {
-		store_release((u16 *)(void *)(p + DESC_FLAGS), flags);
+		store_release((u16 *)(void *)(p + PACKED_FLAGS), flags);
 	}
-	advance(q, &q->give_at, &q->give_wrap, c->slots);
+	packed_advance(q, &q->give_at, &q->give_wrap, c->slots);
 	q->given = (u16)(q->given + c->slots);
 }
 

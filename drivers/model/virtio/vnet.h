@@ -130,6 +130,10 @@ void vnet_announced(struct vnet *n);
  * after a reset. */
 u32 vnet_steer(struct vnet *n, const struct net_frame *f);
 void vnet_steer_sent(struct vnet *n, const struct net_frame *f, u32 pair);
+static inline bool vnet_steers_nothing(const struct vnet *n)
+{
+	return n->steer.pairs == 1 && !n->steer.types;
+}
 bool vnet_steer_command(struct vnet *n, u8 command, const struct virtq_chain *c);
 void vnet_steer_reset(struct vnet *n);
 

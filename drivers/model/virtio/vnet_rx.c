@@ -15,7 +15,7 @@
 
 enum outcome { RECEIVED, WAITS, UNFIT, BROKEN };
 
-/* The driver takes less than when the frame was let in: the switch would have cut it or computed its sum. */
+/* Of one that has waited: the driver may take less than when it was let in. The switch cuts, and sums, as it is said to it. */
 static bool is_taken(const struct vnet *n, const struct net_offload *o)
 {
 	u64 has = n->offloads;
@@ -89,7 +89,7 @@ static u32 fill(const struct virtq_chain *c, u32 skip, struct place *from, u32 l
 }
 
 /* In front of the frame, in the first buffer; nearly always its first piece has room for it. */
-static void put_header(struct vnet *n, const struct net_offload *o, u32 buffers)
+static inline void put_header(struct vnet *n, const struct net_offload *o, u32 buffers)
 {
 	struct vnet_header h = header_of(n, o, buffers);
 
@@ -99,6 +99,13 @@ static void put_header(struct vnet *n, const struct net_offload *o, u32 buffers)
 		virtq_copy_to(&n->first, 0, n->first.writable, 0, &h, HEADER);
 	if (n->header > HEADER)
 		virtq_copy_to(&n->first, 0, n->first.writable, HEADER, &n->steer.last, sizeof(n->steer.last));
+}
+
+static inline void note(struct vnet *n, u32 queue, const struct net_frame *f)
+{
+	n->dirty |= BIT32(queue);
+	n->received++;
+	n->d.bytes += f->len;
 }
 
 /* All of the frame is in its buffers: the header, then the buffers go back together. */
@@ -114,9 +121,7 @@ static void finish(struct vnet *n, u32 queue, const struct net_frame *f, u32 cou
 		virtq_give(q, &n->first, n->buffer[i].written);
 	}
 	virtq_let_go(q);
-	n->dirty |= BIT32(queue);
-	n->received++;
-	n->d.bytes += f->len;
+	note(n, queue, f);
 }
 
 /* The next buffer, of at least so many bytes. 1: c is it. */
@@ -131,39 +136,94 @@ static int next_buffer(struct virtq *q, struct virtq_chain *c, u32 count, u32 le
 	return got;
 }
 
-static enum outcome put_frame(struct vnet *n, u32 queue, const struct net_frame *f)
+/* The next part of the frame, of which `left` bytes are left, behind the first `skip` bytes of a buffer: mostly of one piece into
+ * one. */
+static inline u32 put_part(const struct virtq_chain *c, u32 skip, struct place *from, u32 left)
+{
+	const struct gmem_piece *to = &c->piece[0];
+	u32 part = MIN(left, (u32)to->len - skip);
+
+	if (UNLIKELY(c->writable != 1 || from->piece->len - from->off < part))
+		return fill(c, skip, from, left);
+	memcpy(to->at + skip, from->piece->at + from->off, part);
+	from->off += part;
+	if (from->off == from->piece->len) {
+		from->piece++;
+		from->off = 0;
+	}
+	return part;
+}
+
+/* Over as many buffers as it takes; got: what came of asking for the first, which lies behind mark. */
+static NOINLINE enum outcome put_pieces(struct vnet *n, u32 queue, const struct net_frame *f, struct virtq_mark mark, int got)
 {
 	struct virtq *q = &n->d.queue[queue];
-	struct virtq_mark mark = virtq_mark(q);
+	struct virtq_chain *c = &n->first;
 	struct place from = { .piece = f->piece };
-	u32 done = 0, count = 0;
+	u32 left = f->len, count = 0, skip = n->header, part;
 
-	while (done < f->len) {
-		struct virtq_chain *c = count ? &n->more : &n->first;
-		u32 skip = count ? 0 : n->header, part;
-		int got = next_buffer(q, c, count, MAX(skip, 1u));
-
-		if (got < 0)
+	for (;;) {
+		if (UNLIKELY(got < 0))
 			return BROKEN;
-		if (!got) {
+		if (UNLIKELY(!got)) {
 			virtq_too_little(q, mark);
 			return WAITS;
 		}
-		if (!virtio_has(&n->d, VNET_F_MRG_RXBUF) && c->write_bytes - skip < f->len) {
+		if (UNLIKELY(!virtio_has(&n->d, VNET_F_MRG_RXBUF) && c->write_bytes - skip < left)) {
 			virtq_rewind(q, mark);
 			return UNFIT;
 		}
-		part = fill(c, skip, &from, f->len - done);
+		part = put_part(c, skip, &from, left);
 		n->buffer[count++] = (struct vnet_buffer){ c->id, c->slots, part + skip };
-		done += part;
+		left -= part;
+		if (!left)
+			break;
+		c = &n->more;
+		skip = 0;
+		got = next_buffer(q, c, count, 1);
 	}
 	finish(n, queue, f, count);
 	return RECEIVED;
 }
 
+/* Nearly always the first buffer is one piece of memory that holds all of it. */
+static inline bool is_whole(const struct vnet *n, const struct net_frame *f)
+{
+	return n->first.writable == 1 && n->first.piece[0].len >= (u64)n->header + f->len;
+}
+
+static inline void put_whole(struct vnet *n, u32 queue, const struct net_frame *f)
+{
+	u8 *to = n->first.piece[0].at + n->header;
+	u32 left = f->len;
+
+	for (const struct net_piece *p = f->piece; left; p++) {
+		u32 part = MIN(p->len, left);
+
+		memcpy(to, p->at, part);
+		to += part;
+		left -= part;
+	}
+	put_header(n, &f->offload, 1);
+	virtq_give(&n->d.queue[queue], &n->first, n->header + f->len);
+	note(n, queue, f);
+}
+
+static enum outcome put_frame(struct vnet *n, u32 queue, const struct net_frame *f)
+{
+	struct virtq *q = &n->d.queue[queue];
+	struct virtq_mark mark = virtq_mark(q);
+	int got = next_buffer(q, &n->first, 0, n->header);
+
+	if (UNLIKELY(got <= 0 || !is_whole(n, f)))
+		return put_pieces(n, queue, f, mark, got);
+	put_whole(n, queue, f);
+	return RECEIVED;
+}
+
 static enum outcome receive(struct vnet *n, u32 queue, const struct net_frame *f)
 {
-	enum outcome out = is_taken(n, &f->offload) ? put_frame(n, queue, f) : UNFIT;
+	enum outcome out = put_frame(n, queue, f);
 
 	n->unfit += out == UNFIT;
 	if (out == BROKEN)
@@ -178,7 +238,7 @@ static u32 queue_of(const struct vnet *n, u32 pair)
 }
 
 /* Into the ring, where it waits for buffers. */
-static enum net_verdict keep(struct vnet *n, u32 queue, const struct net_frame *f)
+static NOINLINE enum net_verdict keep(struct vnet *n, u32 queue, const struct net_frame *f)
 {
 	u8 *to = frame_ring_reserve(&n->backlog, f->len);
 
@@ -225,8 +285,8 @@ enum net_verdict vnet_deliver(struct net_port *p, struct net_frame *f)
 		return NET_TOO_LONG;
 	if (!passes(n, f))
 		return NET_TAKEN;
-	queue = queue_of(n, vnet_steer(n, f));
-	if (LIKELY(!frame_ring_peek(&n->backlog)))
+	queue = LIKELY(vnet_steers_nothing(n)) ? (u32)VNET_RX : queue_of(n, vnet_steer(n, f));
+	if (LIKELY(frame_ring_empty(&n->backlog)))
 		out = receive(n, queue, f);
 	if (out == WAITS)
 		return keep(n, queue, f);
@@ -244,7 +304,12 @@ static bool drain_one(struct vnet *n, const struct frame_record *r)
 	if (virtq_news(&n->d.queue[queue])) {
 		if (n->header > HEADER)
 			vnet_steer(n, &f);	/* for its hash */
-		out = receive(n, queue, &f);
+		if (is_taken(n, &f.offload)) {
+			out = receive(n, queue, &f);
+		} else {
+			out = UNFIT;
+			n->unfit++;
+		}
 	}
 	if (out == WAITS)
 		virtio_remote_wake(&n->remote, queue);

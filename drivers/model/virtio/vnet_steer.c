@@ -138,7 +138,7 @@ u32 vnet_steer(struct vnet *n, const struct net_frame *f)
 	struct flow w;
 	u32 pair;
 
-	if (LIKELY(s->pairs == 1 && !s->types))
+	if (vnet_steers_nothing(n))
 		return 0;
 	w = flow_of(f);
 	s->last = hash_of(s, &w);

@@ -65,8 +65,17 @@ static bool offload(const struct vnet *n, const struct vnet_header *h, struct ne
 	return !h->gso || check_large(n, h, f, o);
 }
 
-/* The frame behind the header, where it lies. true: so many bytes as there should be. */
-static bool make_frame(const struct vnet *n, struct vnet_sent *s)
+static inline struct net_piece piece_of(const struct vnet *n, const struct virtq *q, u8 *at, u32 len)
+{
+	const struct guest *g = n->d.f.g;
+	u64 gpa = (u64)(at - q->base);
+	u64 hpa = LIKELY(window_low(g, gpa, len)) ? g->range[0].hpa.v + gpa : window_hpa(g, GPA(gpa), len);
+
+	return (struct net_piece){ at, hpa, len };
+}
+
+/* The frame behind the header, where it lies. How many pieces; 0: too many. */
+static NOINLINE u32 find_pieces(const struct vnet *n, struct vnet_sent *s)
 {
 	const struct virtq *q = &n->d.queue[s->queue];
 	const struct virtq_chain *c = &s->chain;
@@ -74,18 +83,30 @@ static bool make_frame(const struct vnet *n, struct vnet_sent *s)
 
 	for (u32 i = 0; i < c->readable; i++) {
 		u32 over = MIN(skip, c->piece[i].len);
-		u8 *at = c->piece[i].at + over;
 
 		skip -= over;
 		if (c->piece[i].len == over)
 			continue;
 		if (pieces == NET_PIECES_MAX)
-			return false;
-		s->piece[pieces++] = (struct net_piece){ at, window_hpa(n->d.f.g, GPA((u64)(at - q->base)), c->piece[i].len - over),
-			c->piece[i].len - over };
+			return 0;
+		s->piece[pieces++] = piece_of(n, q, c->piece[i].at + over, c->piece[i].len - over);
 	}
+	return pieces;
+}
+
+/* Of a chain that holds more than a header; nearly always it is one piece. */
+static inline bool make_frame(const struct vnet *n, struct vnet_sent *s)
+{
+	const struct virtq_chain *c = &s->chain;
+	const struct gmem_piece *first = &c->piece[0];
+	u32 pieces = 1;
+
+	if (LIKELY(c->readable == 1))
+		s->piece[0] = piece_of(n, &n->d.queue[s->queue], first->at + n->header, first->len - n->header);
+	else
+		pieces = find_pieces(n, s);
 	s->frame = (struct net_frame){ .piece = s->piece, .pieces = pieces, .len = (u32)c->read_bytes - n->header };
-	return true;
+	return pieces;
 }
 
 /* Nobody reads the frame any more: its buffers go back, unless the queue was taken away meanwhile. */
@@ -152,10 +173,15 @@ static int take_one(struct vnet *n, u32 queue, u32 *bytes)
 
 bool vnet_send(struct vnet *n, u32 queue)
 {
-	u32 share = MAX(n->senders, 1u), turn = MAX(TURN_FRAMES / share, SHARE_FRAMES), left = turn, bytes = 0;
+	u32 turn = TURN_FRAMES, most = TURN_BYTES, left, bytes = 0;
 	int got = 1;
 
-	while (left && bytes < TURN_BYTES / share && (got = take_one(n, queue, &bytes)) > 0)
+	if (UNLIKELY(n->senders > 1)) {
+		turn = MAX(turn / n->senders, SHARE_FRAMES);
+		most /= n->senders;
+	}
+	left = turn;
+	while (left && bytes < most && (got = take_one(n, queue, &bytes)) > 0)
 		left--;
 	if (left < turn) {
 		switch_flush();

@@ -275,15 +275,41 @@ static void test_lingers(void **state)
 	assert_false(control_work_lingers(300));
 }
 
+/* One that stands 64 places behind calls one in front of it, in another word: the core does not halt over it. */
+static bool far_poll(void *arg, u64 now)
+{
+	control_work_wake(called.id);
+	return false;
+}
+
+static void test_woken_from_far_behind(void **state)
+{
+	struct control_work w = { .name = "other", .poll = other_poll, .when = WORK_ON_CALL };
+	u32 far = 0;
+
+	for (u32 i = 4; i < 64; i++)
+		assert_int_equal(control_work_add(&w), 0);
+	assert_int_equal(control_work_add(&(struct control_work){ .poll = far_poll, .when = WORK_ON_CALL, .id = &far }), 0);
+	assert_int_equal(far, 64);
+	control_work_poll(77);
+	control_work_poll(77);
+	called.polls = 0;
+	control_work_wake(far);
+	assert_true(control_work_poll(77));
+	assert_int_equal(called.polls, 0);
+	assert_false(control_work_poll(77));
+	assert_int_equal(called.polls, 1);
+}
+
 static void test_places_end(void **state)
 {
 	struct control_work w = { .name = "other", .poll = other_poll };
 
-	for (u32 i = 4; i < CONTROL_WORK_MAX; i++)
+	for (u32 i = 65; i < CONTROL_WORK_MAX; i++)
 		assert_int_equal(control_work_add(&w), 0);
 	assert_int_equal(control_work_add(&w), -E_NOMEM);
 	control_work_poll(77);
-	assert_int_equal(polls, CONTROL_WORK_MAX - 2);
+	assert_int_equal(polls, CONTROL_WORK_MAX - 63);
 }
 
 #define T(name) cmocka_unit_test_setup(name, setup)
@@ -294,7 +320,8 @@ int main(void)
 		T(test_polls_all_and_tells), T(test_awake_needs_no_doorbell), T(test_halting_is_rung_once),
 		T(test_brought_during_the_round), T(test_listen_hears), T(test_deadline), T(test_without_a_reason_it_costs_nothing),
 		T(test_called_from_another_core), T(test_woken_in_a_round), T(test_a_message_is_for_drivers), T(test_its_time_comes),
-		T(test_stays), T(test_peeks_while_it_stays), T(test_lingers), T(test_places_end),
+		T(test_stays), T(test_peeks_while_it_stays), T(test_lingers), T(test_woken_from_far_behind),
+		T(test_places_end),
 	};
 
 	control_work_add(&(struct control_work){ .name = "first", .poll = work_poll, .listen = work_listen, .arg = &todo });

@@ -378,15 +378,14 @@ static void test_names(void **state)
 	assert_int_equal(get32(s->bytes + 30), REMOTE);
 }
 
-/* The hypervisor as a DHCP client; our own server plays the network's. */
-static void test_dhcp_client(void **state)
+/* The hypervisor as a DHCP client; our own server plays the network's, and names itself as name server. */
+static void lease(void)
 {
 	static struct dhcp_server server;
 	struct dhcp_answer a;
 	struct sent *s;
 	u8 mac[6];
 
-	make_plan(HOST_NET_DHCP);
 	dhcp_init(&server, 0x0a000202, 0xffffff00, 1500, "lan");
 	for (u32 i = 0; i < 2; i++) {
 		do
@@ -399,12 +398,47 @@ static void test_dhcp_client(void **state)
 		net_fake_turns(200);
 	}
 	assert_true(net_fake_logged("host address 10.0.2.254/24 (DHCP)"));
+}
+
+static void test_dhcp_client(void **state)
+{
+	make_plan(HOST_NET_DHCP);
+	lease();
 	assert_int_equal(nat.side[0].address, 0x0a0002fe);
 	assert_int_equal(nat.network[0].dns[0], 0x0a000202);
 	/* Nobody renews it: it ends. */
 	net_fake_turns(3700000);
 	assert_true(net_fake_logged("host address 10.0.2.254 is gone"));
 	assert_false(nat.side[0].up);
+}
+
+/* The plan's name servers stay in front of DHCP's. */
+static void test_servers_of_the_plan(void **state)
+{
+	plan.machine.net.dns_count = 0;
+	make_plan(HOST_NET_DHCP);
+	plan.machine.net.dns_count = 1;
+	plan.machine.net.dns[0] = (struct plan_address){ .ip4 = REMOTE };
+	lease();
+	assert_int_equal(nat.network[0].dns[0], REMOTE);
+	assert_int_equal(nat.network[0].dns[1], 0x0a000202);
+	assert_int_equal(nat.network[0].dns[2], 0);
+	plan.machine.net.dns[1] = plan.machine.net.dns[2] = (struct plan_address){ .ip4 = 0x0a000202 };
+	plan.machine.net.dns[2].ip4++;
+	plan.machine.net.dns_count = 3;
+	net_fake_turns(300);
+	assert_int_equal(nat.network[0].dns[0], REMOTE);
+	assert_int_equal(nat.network[0].dns[1], 0x0a000202);
+	assert_int_equal(nat.network[0].dns[2], 0x0a000203);
+}
+
+static void test_address_words(void **state)
+{
+	ip_addr_t four = IPADDR4_INIT_BYTES(192, 0, 2, 9), six = IPADDR6_INIT_HOST(0x20010db8, 0, 0, 0xabcd);
+	char text[IP6_TEXT];
+
+	assert_string_equal(host_address_format(text, &four), "192.0.2.9");
+	assert_string_equal(host_address_format(text, &six), "2001:db8::abcd");
 }
 
 static void broken(void *arg)
@@ -528,7 +562,7 @@ static void forked(void (*test)(void **state))
 
 	if (!child) {
 		alarm(60);
-		if (test != test_dhcp_client)
+		if (test != test_dhcp_client && test != test_servers_of_the_plan)
 			setup(NULL);
 		test(NULL);
 		_exit(0);
@@ -549,6 +583,7 @@ FORKED(test_gateway_answers_ping)
 FORKED(test_dhcp_server)
 FORKED(test_names)
 FORKED(test_dhcp_client)
+FORKED(test_servers_of_the_plan)
 FORKED(test_flood)
 FORKED(test_gaps)
 FORKED(test_burst)
@@ -568,6 +603,8 @@ int main(void)
 		cmocka_unit_test(test_dhcp_server_forked),
 		cmocka_unit_test(test_names_forked),
 		cmocka_unit_test(test_dhcp_client_forked),
+		cmocka_unit_test(test_servers_of_the_plan_forked),
+		cmocka_unit_test(test_address_words),
 		cmocka_unit_test(test_flood_forked),
 		cmocka_unit_test(test_gaps_forked),
 		cmocka_unit_test(test_burst_forked),

@@ -57,6 +57,40 @@ static void test_broadcast_and_unknown(void **state)
 	assert_int_equal(a->port.stats.drop_in[DROP_REFUSED], 1);
 }
 
+/* frame in pieces: the first of so many bytes, then single ones, in the last what is left. */
+static bool send_pieces(u32 first, u32 pieces, u32 len, u32 said)
+{
+	struct net_piece piece[NET_PIECES_MAX] = { { .at = frame, .len = first } };
+	struct net_frame f = { .piece = piece, .pieces = pieces, .len = said };
+
+	for (u32 i = 1, at = first; i < pieces; at += piece[i++].len)
+		piece[i] = (struct net_piece){ .at = frame + at, .len = i == pieces - 1 ? len - at : 1 };
+	return switch_input(&a->port, &f);
+}
+
+/* The copy of the head takes the place of what it covers, where there is one for it. */
+static void test_pieces(void **state)
+{
+	static const u32 good[][2] = { { 14, NET_PIECES_MAX }, { GUARD_HEAD - 1, NET_PIECES_MAX }, { GUARD_HEAD, NET_PIECES_MAX },
+				       { GUARD_HEAD + 1, NET_PIECES_MAX - 1 }, { 200, 1 } };
+	const u32 len = 200;
+
+	(void)state;
+	make_all();
+	make_ether(frame, 2, 1, 0x88b5, len - 14);
+	for (u32 i = 0; i < ARRAY_COUNT(good); i++) {
+		send_pieces(good[i][0], good[i][1], len, len);
+		expect_got(0, 1, 0, 0, 0);
+		assert_int_equal(b->len, len);
+		assert_memory_equal(b->bytes, frame, len);
+	}
+	assert_int_equal(drops(&a->port), 0);
+	send_pieces(GUARD_HEAD + 1, NET_PIECES_MAX, len, len);
+	send_pieces(13, 1, 13, 60);		/* less than it says */
+	expect_got(0, 0, 0, 0, 0);
+	assert_int_equal(a->port.stats.drop_in[DROP_MALFORMED], 2);
+}
+
 static void test_learning_and_ageing(void **state)
 {
 	(void)state;
@@ -386,6 +420,14 @@ static void test_binding(void **state)
 	assert_int_equal(switch_bind_ip6(&host->port, six), -E_NOMEM);
 	send_plain(a, frame, make_arp(frame, 1, 1, 0x0a000002, 1));
 	assert_int_equal(a->port.stats.drop_in[DROP_SPOOF_ARP], 1);
+	/* What was good is so no longer when it is bound no longer, and somebody else has it. */
+	assert_int_equal(switch_bind_ip4(&a->port, 0x0a000002), 0);
+	send_plain(a, frame, make_udp4(frame, 2, 1, 0x0a000002, 7, 9, 9, 60));
+	assert_int_equal(a->port.stats.drop_in[DROP_SPOOF_IP], 0);
+	switch_unbind_ip4(&a->port, 0x0a000002);
+	send_plain(a, frame, make_udp4(frame, 2, 1, 0x0a000002, 7, 9, 9, 60));
+	assert_int_equal(a->port.stats.drop_in[DROP_SPOOF_IP], 1);
+	a->port.stats.drop_in[DROP_SPOOF_IP] = b->got = 0;
 	switch_unbind_ip4(&host->port, 0x0a000002);
 	send_plain(a, frame, make_arp(frame, 1, 1, 0x0a000002, 1));
 	assert_int_equal(host->got, 1);
@@ -399,13 +441,34 @@ static void test_binding(void **state)
 	assert_int_equal(switch_bind_ip6(&host->port, six), 0);
 }
 
+/* An address that nobody has in one VLAN is not good for that in another, where somebody has it. */
+static void test_addresses_on_trunks(void **state)
+{
+	(void)state;
+	a = fake_port_new(sw, NET_PORT_GUEST, 1, trunk_10_20);
+	b = fake_port_new(sw, NET_PORT_GUEST, 2, vlan10);
+	assert_int_equal(switch_bind_ip4(&b->port, 0x0a000005), 0);
+	for (u32 i = 0; i < 2; i++) {
+		send_bytes(a, frame, make_udp4(frame, 9, 1, 0x0a000005, 7, 9, 9, 60), 0, NULL, 20, NULL);
+		assert_int_equal(drops(&a->port), 2 * i);
+		send_bytes(a, frame, make_udp4(frame, 2, 1, 0x0a000005, 7, 9, 9, 60), 0, NULL, 10, NULL);
+		assert_int_equal(a->port.stats.drop_in[DROP_SPOOF_IP], i + 1);
+		send_bytes(a, frame, make_arp(frame, 1, 2, 0x0a000005, 7), 0, NULL, 10, NULL);
+		assert_int_equal(a->port.stats.drop_in[DROP_SPOOF_ARP], i + 1);
+	}
+	assert_int_equal(b->got, 0);
+	send_bytes(a, frame, make_udp4(frame, 2, 1, 0x0a000006, 7, 9, 9, 60), 0, NULL, 10, NULL);
+	assert_int_equal(b->got, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ROW(test_unicast), ROW(test_broadcast_and_unknown), ROW(test_learning_and_ageing), ROW(test_table_shares),
+		ROW(test_unicast), ROW(test_broadcast_and_unknown), ROW(test_pieces), ROW(test_learning_and_ageing),
+		ROW(test_table_shares),
 		ROW(test_access_ports), ROW(test_tags_in_tags), ROW(test_trunks), ROW(test_isolation), ROW(test_storm),
 		ROW(test_rate),
-		ROW(test_leases), ROW(test_binding),
+		ROW(test_leases), ROW(test_binding), ROW(test_addresses_on_trunks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,6 +71,21 @@ static void it_opens(void **state)
 	fake_cards = NETDEVS_MAX;
 }
 
+/* What is promised fits into what the device is given. */
+static void mtu_is_what_buffers_hold(void **state)
+{
+	static const struct { u16 says; bool merged; u16 is; } of[] = { { 0, true, 1500 }, { 1600, true, 1600 }, { 9000, true, 9000 },
+		{ 65535, true, 9000 }, { 1600, false, 1600 }, { 9000, false, 2018 }, { 65535, false, 2018 } };
+
+	for (u32 i = 0; i < ARRAY_COUNT(of); i++) {
+		dev_mtu = of[i].says;
+		open_dev(of[i].merged ? ALL : ALL & ~BIT(NET_F_MRG_RXBUF));
+		assert_int_equal(dev.c->net.mtu_max, of[i].is);
+		assert_true(of[i].merged || of[i].is + 18u + VIONET_HEADER <= VIONET_BUFFER);
+	}
+	dev_mtu = 1500;
+}
+
 static void frames_of_all_sizes_come_in(void **state)
 {
 	static const u32 size[] = { 14, 60, 1514, 2035, 2036, 2037, 4096, 9018 };
@@ -515,6 +530,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_opens),
+		cmocka_unit_test(mtu_is_what_buffers_hold),
 		cmocka_unit_test(frames_of_all_sizes_come_in),
 		cmocka_unit_test(a_frame_may_come_piece_by_piece),
 		cmocka_unit_test(sums_are_told),

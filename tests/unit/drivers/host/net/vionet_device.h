@@ -99,6 +99,8 @@ void wait_us(u32 us)
 	now += us * 1000ul;
 }
 
+static u16 dev_mtu = 1500;
+
 static inline int dev_open_config(u64 features, u16 size, u16 pairs)
 {
 	int ret;
@@ -109,6 +111,7 @@ static inline int dev_open_config(u64 features, u16 size, u16 pairs)
 	dev.size = size;
 	memcpy(dev.config, "\x52\x54\0\1\2\3\1\0\0\0\xdc\x05\x10\x27\0\0", 16);
 	memcpy(dev.config + 8, &pairs, sizeof(pairs));
+	memcpy(dev.config + 10, &dev_mtu, sizeof(dev_mtu));
 	fake_pci = (struct host_pci){ .bdf = 0x10, .vendor = 0x1af4, .device = 0x1041, .message_kind = PCI_CAP_MSIX };
 	ret = vionet_driver.probe(&fake_pci);
 	if (ret)

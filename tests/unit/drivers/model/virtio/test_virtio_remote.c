@@ -8,11 +8,12 @@
 #include "../../../../../drivers/model/virtio/virtio_remote.h"
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-#define TESTS 24u
+#define TESTS 28u
 #define VECTOR 0x41u
 #define GAP_NS 100000u
 #define LAZY_NS 300000u
 #define NS(n) ((n) * (FAKE_TSC_HZ / 1000000) / 1000)
+#define CLOSE_LOOK_NS 100000u
 #define NEEDS_RESET 0x40u
 
 struct toy {
@@ -291,6 +292,9 @@ static void test_reset(void **state)
 	assert_false(guest_core());
 	assert_int_equal(drv_read(0x14, 1), 0xf);
 	assert_int_equal(t->served, 0);
+	control();
+	control_work_poll(fake.now);
+	assert_true(control_work_deadline() <= fake.now + NS(CLOSE_LOOK_NS));	/* it is looked at again, whoever sleeps */
 	t->busy = false;
 	control();
 	assert_true(guest_core());
@@ -427,6 +431,8 @@ static void test_bus_master(void **state)
 static void test_interrupts(void **state)
 {
 	start(0);
+	fake.now += FAKE_MS;
+	control();
 	put();
 	drv_kick();
 	control();
@@ -436,6 +442,7 @@ static void test_interrupts(void **state)
 	drv_kick();
 	control();
 	assert_false(posted(1));			/* too soon for a vcpu that runs */
+	assert_true(control_work_deadline() == fake.now + NS(GAP_NS));
 	fake.now += NS(GAP_NS);
 	control();
 	assert_true(posted(1));
@@ -451,6 +458,23 @@ static void test_interrupts(void **state)
 	control();
 	assert_false(posted(1));
 	assert_int_equal(t->d.queue[0].interrupts, 3);
+}
+
+/* While one waits for a vcpu that runs, the driver moves its message to one that halts. */
+static void test_moved_meanwhile(void **state)
+{
+	start(0);
+	for (u32 i = 0; i < 2; i++) {
+		put();
+		drv_kick();
+		control();
+		assert_int_equal(posted(1), !i);
+	}
+	drv.g->vcpu[2].halted_since = 1;
+	aim(2, 0);
+	control();
+	assert_true(posted(2));
+	assert_false(posted(1));
 }
 
 /* What the driver has seen by itself while the interrupt waited is not told. */
@@ -478,6 +502,18 @@ static void put_many(u32 n)
 	control();
 }
 
+/* A queue of 64 places. */
+static void start_large(void)
+{
+	start(0);
+	stop();
+	vpci_config_write(&t->d.f, t->d.f.msix_cap + 2u, 2, 0x8000);
+	assert_int_equal(drv_start(0, 64), 0xf);
+	aim(1, 0);
+	drv_queue(0);
+	control();
+}
+
 /* How long after an interrupt the next one comes for n buffers, in steps. */
 static u32 steps_until_told(u32 n)
 {
@@ -495,13 +531,7 @@ static u32 steps_until_told(u32 n)
  * for who halts. */
 static void test_bulk(void **state)
 {
-	start(0);
-	stop();
-	vpci_config_write(&t->d.f, t->d.f.msix_cap + 2u, 2, 0x8000);
-	assert_int_equal(drv_start(0, 64), 0xf);
-	aim(1, 0);
-	drv_queue(0);
-	control();
+	start_large();
 	assert_int_equal(steps_until_told(1), 0);
 	assert_int_equal(steps_until_told(16), 1);
 	assert_int_equal(steps_until_told(16), 2);
@@ -515,6 +545,42 @@ static void test_bulk(void **state)
 	assert_int_equal(steps_until_told(16), 0);
 	drv.g->vcpu[1].halted_since = 0;
 	assert_int_equal(steps_until_told(1), 1);
+}
+
+/* What is little at first is told sooner when the queue runs half full; of much that who halts was told nothing follows. */
+static void test_bulk_gathers(void **state)
+{
+	start_large();
+	while (steps_until_told(16) < 4)
+		;
+	put_many(16);
+	fake.now += NS(GAP_NS);
+	control();
+	assert_false(posted(1));
+	put_many(15);
+	assert_false(posted(1));
+	put_many(1);
+	assert_true(posted(1));
+	drv.g->vcpu[1].halted_since = 1;
+	t->d.bytes += 1 << 20;
+	assert_int_equal(steps_until_told(1), 0);
+	drv.g->vcpu[1].halted_since = 0;
+	assert_int_equal(steps_until_told(1), 1);
+}
+
+/* The first vcpu is one as any other. */
+static void test_first_vcpu(void **state)
+{
+	start(0);
+	aim(0, 0);
+	put_many(1);
+	assert_true(posted(0));
+	put_many(1);
+	assert_false(posted(0));
+	drv.g->vcpu[0].halted_since = 1;
+	control();
+	assert_true(posted(0));
+	drv.g->vcpu[0].halted_since = 0;
 }
 
 /* The same where few buffers are given back while much passes the device. */
@@ -552,6 +618,55 @@ static void test_lazy_runs(void **state)
 	assert_true(posted(1));
 }
 
+/* It owns its local APIC, so that nobody sees it halt: as one that halts. Of one that runs half a queue may gather. */
+static void test_lazy_owner(void **state)
+{
+	const u64 *told = &t->d.queue[0].interrupts;
+
+	t->r.lazy = 1;
+	start_large();
+	put_many(31);
+	assert_int_equal(*told, 0);
+	put_many(1);
+	assert_int_equal(*told, 1);
+	drv.g->vcpu[1].apic_enabled |= VLAPIC_PUB_OWNED;
+	fake.now += FAKE_MS;
+	put_many(1);
+	fake.now += NS(LAZY_NS) - 1;
+	control();
+	assert_int_equal(*told, 1);
+	fake.now++;
+	control();
+	assert_int_equal(*told, 2);
+	drv.g->vcpu[1].apic_enabled = 0;
+}
+
+/* Work, so many ns after the last and with so many bytes: for how long the core is awake for more. */
+static bool lingers_for(u64 after, u64 bytes, u64 until)
+{
+	fake.now += NS(after);
+	t->d.bytes += bytes;
+	put();
+	drv_kick();
+	control();
+	assert_true(came());
+	return (!until || control_work_lingers(fake.now + NS(until) - 1)) && !control_work_lingers(fake.now + NS(until));
+}
+
+/* Work that comes again soon is waited for, longer where much came with it. */
+static void test_lingers(void **state)
+{
+	start(0);
+	drv.g->vcpu[1].halted_since = 1;		/* told at once */
+	fake.now += 100 * FAKE_MS;
+	assert_true(lingers_for(0, 1 << 20, 0));	/* once is not again */
+	assert_true(lingers_for(499999, 16383, 500000));
+	assert_true(lingers_for(499999, 16384, 2000000));
+	assert_true(lingers_for(1999999, 16384, 2000000));
+	assert_true(lingers_for(2000000, 16384, 0));
+	assert_true(lingers_for(500000, 16383, 0));
+}
+
 /* A queue of things sent: told late, whoever runs or halts, or when much of it has gathered. */
 static void test_lazy(void **state)
 {
@@ -567,6 +682,14 @@ static void test_lazy(void **state)
 	control();
 	assert_false(posted(1));
 	fake.now++;
+	control();
+	assert_true(posted(1));
+	put();				/* and as late the next time */
+	drv_kick();
+	fake.now += NS(LAZY_NS);
+	control();
+	assert_false(posted(1));
+	fake.now += NS(LAZY_NS);
 	control();
 	assert_true(posted(1));
 	t->r.lazy = 0;
@@ -672,8 +795,10 @@ static void test_config(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_served), T(test_silence), T(test_ring), T(test_eager), T(test_left_alone), T(test_reset), T(test_queue_reset),
-		T(test_reset_unseen), T(test_broken), T(test_broken_and_reset), T(test_end), T(test_bus_master), T(test_interrupts),
-		T(test_seen_meanwhile), T(test_bulk), T(test_bulk_of_others), T(test_lazy_runs), T(test_lazy), T(test_routes), T(test_route_moves), T(test_not_before), T(test_config) };
+		T(test_reset_unseen), T(test_broken), T(test_broken_and_reset), T(test_end), T(test_bus_master), T(test_interrupts), T(test_moved_meanwhile),
+		T(test_seen_meanwhile), T(test_bulk), T(test_bulk_gathers), T(test_first_vcpu),
+		T(test_bulk_of_others), T(test_lazy_runs), T(test_lazy), T(test_lazy_owner), T(test_lingers), T(test_routes), T(test_route_moves),
+		T(test_not_before), T(test_config) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,7 +19,7 @@
 	BIT(17) | BIT(18) | BIT(19) | BIT(20) | BIT(21) | BIT(23) | BIT(54) | BIT(55) | BIT(56))
 
 static const u8 mac[NET_MAC] = { 0x52, 0x54, 0, 0x12, 0x34, 0x56 };
-#define TESTS 32u
+#define TESTS 36u
 
 static struct vnet *cards, *card;	/* control_work_add() is for ever: a new one each time */
 static u32 card_count, control_queue;
@@ -32,7 +32,8 @@ static struct {
 	struct net_offload offload;
 	bool hold;
 	struct net_frame *held;
-	u64 hpa;
+	u64 hpa[4];			/* of the first pieces */
+	u32 pieces;
 } seen;
 
 bool switch_input(struct net_port *p, struct net_frame *f)
@@ -42,7 +43,13 @@ bool switch_input(struct net_port *p, struct net_frame *f)
 	seen.len = net_copy(f, 0, seen.bytes, f->len);
 	assert_int_equal(seen.len, f->len);
 	seen.offload = f->offload;
-	seen.hpa = f->piece[0].hpa;
+	seen.pieces = f->pieces;
+	for (u32 i = 0, left = f->len; i < f->pieces; left -= f->piece[i++].len) {
+		assert_true(f->piece[i].len && f->piece[i].len <= left);
+		assert_true(i < f->pieces - 1 || f->piece[i].len == left);	/* all of it, no byte more */
+		if (i < ARRAY_COUNT(seen.hpa))
+			seen.hpa[i] = f->piece[i].hpa;
+	}
 	if (!seen.hold || !f->done)
 		return false;
 	seen.held = f;
@@ -148,13 +155,13 @@ static bool send(struct vnet_header h, u32 len)
 
 static enum net_verdict give(const u8 *to, u32 len, struct net_offload o)
 {
-	static u8 bytes[70000];
-	struct net_piece piece[2] = { { .at = bytes, .len = MIN(len, 33u) }, { .at = bytes + 33, .len = len - MIN(len, 33u) } };
+	static u8 head[33], bytes[70000];	/* apart, as the switch's copy of a head and its sender's memory are */
+	struct net_piece piece[2] = { { .at = head, .len = MIN(len, 33u) }, { .at = bytes + 33, .len = len - MIN(len, 33u) } };
 	struct net_frame f = { .piece = piece, .pieces = 2, .len = len, .offload = o };
 	enum net_verdict v;
 
 	for (u32 i = 0; i < len; i++)
-		bytes[i] = i < 6 ? to[i] : (u8)(i * 7);
+		*(i < 33 ? head + i : bytes + i) = i < 6 ? to[i] : (u8)(i * 7);
 	v = card->port.ops->deliver(&card->port, &f);
 	card->port.ops->flush(&card->port);
 	control();
@@ -342,7 +349,7 @@ static void test_held(void **state)
 	start(ALL, 8);
 	seen.hold = true;
 	assert_false(send((struct vnet_header){ 0 }, 60));
-	assert_true(seen.hpa == 8 * MiB + DATA + HEADER);
+	assert_true(seen.hpa[0] == 8 * MiB + DATA + HEADER);
 	seen.hold = false;
 	assert_true(send((struct vnet_header){ 0 }, 60));	/* another one overtakes it */
 	seen.held->done(seen.held);
@@ -367,6 +374,35 @@ static void test_held(void **state)
 	assert_false(guest_let_go(*state));
 	seen.held->done(seen.held);
 	assert_true(guest_let_go(*state));
+}
+
+/* RAM in two places of the machine's: a card is told where each piece lies, or nothing where it lies in both. */
+static void test_places(void **state)
+{
+	struct guest *g = *state;
+	const u32 cut = DATA + 0x1000, n = 40;
+	const u64 want[3] = { 8 * MiB + cut - n, 64 * MiB + HEADER, 0 };
+	struct piece one[3] = { { cut - HEADER - n, HEADER + n, 0 }, { cut, HEADER + n, 0 }, { cut - 20, HEADER + n, 0 } };
+	struct piece four[5] = { { DATA, 5, 0 }, { DATA + 5, HEADER - 5 + 2, 0 }, { cut - 8, 8, 0 }, { cut + 64, 9, 0 }, { cut - 1, 2, 0 } };
+
+	g->range_count = 2;
+	g->range[0].size = cut;
+	g->range[1] = (struct ram_range){ cut, HPA(64 * MiB), RAM_SIZE - cut };
+	start(ALL, 16);
+	memset(ram(DATA), 0, 0x2000);
+	drv_queue(VNET_TX);
+	for (u32 i = 0; i < 3; i++) {
+		assert_true(served(&one[i], 1));
+		assert_int_equal(seen.len, n);
+		assert_int_equal(seen.pieces, 1);
+		assert_true(seen.hpa[0] == want[i]);
+	}
+	assert_true(served(four, 5));
+	assert_int_equal(seen.len, 2 + 8 + 9 + 2);
+	assert_int_equal(seen.pieces, 4);
+	assert_true(seen.hpa[0] == 8 * MiB + DATA + HEADER && seen.hpa[1] == 8 * MiB + cut - 8);
+	assert_true(seen.hpa[2] == 64 * MiB + 64 && !seen.hpa[3]);
+	assert_int_equal(card->bad, 0);
 }
 
 /* More frames than anybody can hold: the rest is copied, none is lost, none is given back twice. */
@@ -408,7 +444,8 @@ static void test_received(void **state)
 		assert_int_equal(header(0).csum_offset, 16);
 		assert_int_equal(header(0).buffers, 1);
 		assert_memory_equal(ram(BUFFER + HEADER), mac, 6);
-		assert_int_equal(*ram(BUFFER + HEADER + 59), (u8)(59 * 7));
+		for (u32 k = 6; k < 60; k++)
+			assert_int_equal(*ram(BUFFER + HEADER + k), (u8)(k * 7));
 		give(mac, 60, valid);
 		assert_int_equal(came(&len), 1);
 		assert_int_equal(header(1).flags, 2);
@@ -433,6 +470,32 @@ static void test_together(void **state)
 	assert_int_equal(ram16(RING_DESC + 16 + 14) & 0x8000, 0x8000);
 	virtq_let_go(q);
 	assert_int_equal(ram16(RING_DESC + 14) & 0x8000, 0x8000);
+}
+
+/* One descriptor each, all around a packed ring: its id comes back, its length is its own. */
+static void test_single(void **state)
+{
+	struct piece p = { DATA, HEADER + 60, 0 }, small = { BUFFER, HEADER - 1, D_WRITE };
+	u32 len = 0;
+
+	start(ALL | BIT(DRV_PACKED), 8);
+	memset(ram(DATA), 0, HEADER);
+	for (u32 i = 0; i < 20; i++, p.len++) {
+		drv_queue(VNET_TX);
+		assert_true(served(&p, 1));
+		assert_int_equal(seen.len, p.len - HEADER);
+		assert_int_equal(ram16(RING_DESC + VNET_TX * RING_STEP + i % 8 * 16 + 12), DRV_ID + i % 8);
+		put_buffers(0, 1, 2000);
+		give(mac, 60, (struct net_offload){ 0 });
+		assert_int_equal(came(&len), 1);
+		assert_int_equal(ram16(RING_DESC + i % 8 * 16 + 12), DRV_ID + i % 8);
+	}
+	assert_int_equal(came_out(), 20);
+	drv_queue(VNET_RX);
+	drv_put(&small, 1, 0);
+	drv_kick();
+	give(mac, 60, (struct net_offload){ 0 });
+	assert_true(broken());
 }
 
 /* Frames without buffers wait, in their order and as long as there is room; the core may halt over them. */
@@ -520,6 +583,45 @@ static void test_unmerged(void **state)
 	assert_int_equal(give(mac, 1500, (struct net_offload){ 0 }), NET_NO_ROOM);
 }
 
+/* Buffers in pieces that are smaller than the header: it and the frame lie behind each other, and nothing beside them. */
+static void test_buffers_in_pieces(void **state)
+{
+	static const struct piece p[3] = { { BUFFER, 5, D_WRITE }, { BUFFER + 0x100, 9, D_WRITE }, { BUFFER + 0x200, 186, D_WRITE } };
+	struct vnet_header h;
+	u8 got[200];
+	u32 len = 0;
+
+	start(ALL & ~BIT(15), 8);
+	memset(ram(BUFFER), 0xa5, 0x400);
+	drv_queue(VNET_RX);
+	drv_put(p, 3, 0);
+	drv_kick();
+	control();
+	give(mac, 189, (struct net_offload){ 0 });
+	assert_int_equal(card->unfit, 1);
+	assert_int_equal(give(mac, 188, (struct net_offload){ .checksum = true, .csum_start = 34, .csum_offset = 16 }), NET_TAKEN);
+	assert_int_equal(came(&len), 1);
+	assert_int_equal(len, 200);
+	assert_true(card->received == 1 && card->d.bytes == 188);
+	for (u32 i = 0, at = 0; i < 3; at += p[i++].len) {
+		memcpy(got + at, ram(p[i].addr), p[i].len);
+		assert_int_equal(*ram(p[i].addr + p[i].len), 0xa5);
+	}
+	memcpy(&h, got, HEADER);
+	assert_true(h.flags == 1 && h.csum_start == 34 && h.csum_offset == 16 && h.buffers == 1);
+	assert_memory_equal(got + HEADER, mac, 6);
+	for (u32 i = 6; i < 188; i++)
+		assert_int_equal(got[HEADER + i], (u8)(i * 7));
+}
+
+static void test_longest(void **state)
+{
+	start(ALL, 8);
+	assert_int_equal(give(mac, NET_GSO_MAX, (struct net_offload){ 0 }), NET_TAKEN);
+	assert_int_equal(give(mac, NET_GSO_MAX + 1, (struct net_offload){ 0 }), NET_TOO_LONG);
+	assert_int_equal(card->kept, 1);
+}
+
 static void test_offloads_change(void **state)
 {
 	struct net_offload o = { .checksum = true, .gso = NET_GSO_TCP6, .gso_size = 1000, .header = 54 };
@@ -527,17 +629,21 @@ static void test_offloads_change(void **state)
 	u32 len;
 
 	start(ALL & ~BIT(8), 16);
+	give(mac, 60, o);					/* they wait for buffers meanwhile */
+	give(mac, 60, (struct net_offload){ .checksum = true });
+	give(mac, 60, (struct net_offload){ 0 });
 	assert_int_equal(command(5, 0, &odd, 8), 1);
 	odd = BIT(8);
 	assert_int_equal(command(5, 0, &odd, 8), 1);		/* was not negotiated */
 	assert_int_equal(command(5, 0, &csum, 8), 0);
 	assert_true(card->port.takes_checksum && !card->port.takes_gso4);
 	assert_int_equal(command(5, 0, &none, 8), 0);
+	assert_int_equal(card->unfit, 0);
 	put_buffers(0, 2, 2000);
-	give(mac, 60, o);					/* let in before */
-	give(mac, 60, (struct net_offload){ .checksum = true });
-	assert_int_equal(came(&len), 0);
 	assert_int_equal(card->unfit, 2);
+	assert_int_equal(came(&len), 1);
+	assert_int_equal(header(0).flags, 0);
+	assert_int_equal(came(&len), 0);
 }
 
 static u32 received(const u8 *to)
@@ -947,9 +1053,10 @@ static void test_described(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { T(test_config), T(test_sent), T(test_bad_headers), T(test_bad_chains), T(test_held), T(test_held_many),
-		T(test_received), T(test_together), T(test_backlog), T(test_merged), T(test_unmerged), T(test_offloads_change), T(test_filter), T(test_announce), T(test_bad_commands),
-		T(test_described), P(test_rss), P(test_bad_rss), P(test_hash), P(test_hash_rss), P(test_flows), P(test_pairs_backlog), P(test_turns) };
+	const struct CMUnitTest tests[] = { T(test_config), T(test_sent), T(test_bad_headers), T(test_bad_chains), T(test_held),
+		T(test_held_many), T(test_places), T(test_received), T(test_single), T(test_together), T(test_backlog), T(test_merged), T(test_unmerged), T(test_buffers_in_pieces),
+		T(test_longest), T(test_offloads_change), T(test_filter), T(test_announce), T(test_bad_commands), T(test_described),
+		P(test_rss), P(test_bad_rss), P(test_hash), P(test_hash_rss), P(test_flows), P(test_pairs_backlog), P(test_turns) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
