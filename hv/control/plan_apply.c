@@ -11,9 +11,11 @@
 
 static struct {
 	struct plan *target;		/* null: nothing is under way */
-	u32 number, deleted, made, failed;
+	u32 number, deleted, made;	/* number: 0: it came from outside */
+	bool failed, explained;		/* why stands in lines of the log already */
 	u32 came;			/* guests of the target that were made: they stay, whatever they look like */
 	bool waits;			/* for the answer to a request */
+	char name[PLAN_NAME_SIZE];	/* about whom */
 	struct request ask;
 } a;
 
@@ -294,20 +296,44 @@ bool plan_apply_busy(void)
 static void on_answer(void *arg, enum request_answer what, const char *text)
 {
 	(void)arg;
-	if (what == ANSWER_LINE)
+	if (what == ANSWER_LINE) {
 		log_error("%s", text);
-	if (what == ANSWER_REFUSED) {
-		log_error("plan: number %u: %s", a.number, text);
-		a.failed++;
+		a.explained = true;
+		return;
 	}
-	a.waits = a.waits && what == ANSWER_LINE;
+	a.waits = false;
+	if (what != ANSWER_DONE) {
+		log_error("plan: guest %s could not %s%s%s", a.name, a.ask.op == REQUEST_DELETE ? "go" : "come",
+			  a.explained ? "" : ": ", a.explained ? "" : text);
+		a.failed = true;
+	} else if (a.ask.op == REQUEST_DELETE) {
+		a.deleted++;
+	} else {
+		a.made++;
+	}
+}
+
+/* Whoever reads it must learn that what has gone is gone. */
+static void tell_end(void)
+{
+	char which[24] = "the new one";
+
+	if (a.number)
+		fmt_print(which, sizeof(which), "number %u", a.number);
+	if (a.failed)
+		log_error("plan: %s is in force in part only: %u guests went or changed, %u came, then one could not",
+			  which, a.deleted, a.made);
+	else
+		log_notice("plan: %s is in force: %u guests went or changed, %u came", which, a.deleted, a.made);
 }
 
 /* false: others' requests fill the queue; in another turn, then. */
 static bool ask(enum request_op op, const char *guest, const struct plan_guest *place)
 {
-	a.ask = (struct request){ .op = op, .who = "saved plan", .answer = on_answer, .place = place };
-	str_copy(a.ask.guest, sizeof(a.ask.guest), guest);
+	a.ask = (struct request){ .op = op, .who = a.number ? "saved plan" : "new plan", .answer = on_answer, .place = place };
+	str_copy(a.name, sizeof(a.name), guest);
+	if (!place)
+		str_copy(a.ask.guest, sizeof(a.ask.guest), guest);
 	a.waits = request_put(&a.ask);
 	return a.waits;
 }
@@ -322,15 +348,12 @@ bool plan_apply_step(void)
 	go = a.failed ? NULL : next_to_go();
 	come = a.failed || go ? NULL : next_to_come();
 	if (go) {
-		a.deleted += ask(REQUEST_DELETE, go->name, NULL);
+		ask(REQUEST_DELETE, go->name, NULL);
 	} else if (come) {
-		if (!ask(REQUEST_PLACE, "", come))
-			return true;
-		a.made++;
-		a.came |= BIT32(come - a.target->guest);
+		if (ask(REQUEST_PLACE, come->name, come))
+			a.came |= BIT32(come - a.target->guest);
 	} else {
-		if (!a.failed)
-			log_notice("plan: number %u is in force: %u guests went or changed, %u came", a.number, a.deleted, a.made);
+		tell_end();
 		end();
 	}
 	return a.target;

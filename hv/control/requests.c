@@ -78,13 +78,19 @@ static void refuse(const char *guest, const char *why)
 	answer(ANSWER_REFUSED, text);
 }
 
-static void refuse_errors(void)
+static void tell_errors(void)
 {
 	const struct request *r = &q.slot[q.first];
-	char text[64] = "nothing was changed";
 
 	for (u32 i = 0; i < q.errors.count; i++)
 		r->answer(r->arg, ANSWER_LINE, q.errors.error[i].text);
+}
+
+static void refuse_errors(void)
+{
+	char text[64] = "nothing was changed";
+
+	tell_errors();
 	if (q.errors.lost)
 		fmt_print(text, sizeof(text), "... and %u more errors; nothing was changed", q.errors.lost);
 	answer(ANSWER_REFUSED, text);
@@ -162,15 +168,36 @@ static void deleted(struct guest *g)
 	done(name, "deleted");
 }
 
+static bool is_planned(const char *guest)
+{
+	for (u32 i = 0; machine_plan && i < machine_plan->guest_count; i++)
+		if (!strcmp(machine_plan->guest[i].name, guest))
+			return true;
+	return false;
+}
+
+/* What the datastore keeps still has it, until the plan changes again. A plan that does not hold without it, as NAT leads to it,
+ * has it as well. */
+static void lost(const char *guest)
+{
+	char text[160];
+
+	fmt_print(text, sizeof(text), "guest %.31s is lost: there was no memory for it as it was to be, nor as it was; %s",
+		  guest, is_planned(guest) ? "it is back at the machine's next start" : "create it anew");
+	log_error("%s", text);
+	tell_errors();
+	answer(ANSWER_LOST, text);
+}
+
 static void changed(struct guest *g)
 {
 	struct guest *made = change_set_end(g, &q.wanted, &q.errors);
 
 	if (made)
 		begin_life(made);
-	else
-		log_error("guest %s: it is lost: there was no memory to make it again", q.wanted.name);
-	if (q.errors.count)
+	if (!made)
+		lost(q.wanted.name);
+	else if (q.errors.count)
 		refuse_errors();
 	else
 		done(q.wanted.name, "changed");

@@ -7,7 +7,8 @@
 #include "lifecycle.h"
 
 enum request_op { REQUEST_CREATE, REQUEST_COPY, REQUEST_PLACE, REQUEST_SET, REQUEST_REPLACE, REQUEST_DELETE };
-enum request_answer { ANSWER_LINE, ANSWER_DONE, ANSWER_REFUSED };	/* one more line of why not; the last word */
+/* One more line of why not; the last word. LOST: it was neither done nor is all as it was: the text says what is left. */
+enum request_answer { ANSWER_LINE, ANSWER_DONE, ANSWER_REFUSED, ANSWER_LOST };
 
 typedef void request_answer_fn(void *arg, enum request_answer answer, const char *text);
 

@@ -44,7 +44,7 @@ const struct command shell_command[] = {
 	{ "volumes",	"",			"partitions that guests can have as disks",	shell_volumes,	false },
 	{ "volume",	"create|delete|rename|grow|import|clone|snapshot|rollback|snapshots ...",
 	  "change them; `volume` says how",	shell_volume,	false },
-	{ "net",	"[PORT|capture ..|mirror ..|reset PORT]",
+	{ "net",	"[PORT|host|nat|capture ..|mirror ..|reset PORT]",
 	  "switches and ports; copies of what passes",	shell_net,	false },
 	{ "ping",	"HOST [COUNT]",		"is it there, and how far away",		shell_ping,	false },
 	{ "datastore",	"[read FILE|format|init on DISK]",

@@ -146,13 +146,23 @@ static void print_learnt(const struct port_state *st)
 		shell_print("  and %u more addresses\n", shown - ADDRESSES_SHOWN);
 }
 
+static void print_trunk(const struct net_port *p)
+{
+	u32 named = 0;
+
+	shell_print(p->vlan_ids ? ", trunk of VLANs" : ", trunk of all VLANs");
+	for (u32 id = 1; p->vlan_ids && id < 4095; id++)
+		if (p->vlan_ids[id / 64] & BIT(id % 64))
+			shell_print("%s %u", named++ ? "," : "", id);
+}
+
 static void print_settings(const struct port_state *st)
 {
 	const struct net_port *p = st->port;
 
 	shell_print("  MTU %u", p->mtu);
 	if (p->trunk)
-		shell_print(p->vlan_ids ? ", trunk of some VLANs" : ", trunk of all VLANs");
+		print_trunk(p);
 	if (p->vlan)
 		shell_print(", %s VLAN %u", p->trunk ? "untagged is" : "in", p->vlan);
 	if (p->kind == NET_PORT_GUEST)

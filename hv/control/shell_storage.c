@@ -151,7 +151,8 @@ static const char *kind_of(const struct volume *v)
 {
 	static const char *const word[] = { [VOLUME_OTHER] = "partition", [VOLUME_OURS] = "volume",
 		[VOLUME_DATASTORE] = "datastore", [VOLUME_STORE] = "snapshots", [VOLUME_SNAPSHOT] = "snapshot",
-		[VOLUME_CLONE] = "clone" };
+		[VOLUME_CLONE] = "clone",
+		[VOLUME_UNFINISHED] = "unfinished" };
 
 	return word[v->type];
 }

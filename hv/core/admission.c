@@ -223,13 +223,11 @@ static const struct facts_image *image_find(const struct machine_facts *facts, c
 	return NULL;
 }
 
-const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,
-				      const char *name, u32 line)
+/* null: an error was added. key: whole, such as "machine.import". */
+static const struct facts_image *admit_file(struct admission *a, const char *key, const char *name, u32 line)
 {
 	const struct facts_image *image = image_find(a->facts, name);
-	char key[64];
 
-	admission_key(key, sizeof(key), g, what);
 	if (!image || image->status == IMAGE_ABSENT) {
 		plan_error_add(a->errors, "IMAGE-MISSING", line, key, "the file \"%s\" beside the plan", name);
 		return NULL;
@@ -244,6 +242,27 @@ const struct facts_image *admit_image(struct admission *a, const struct plan_gue
 		return NULL;
 	}
 	return image;
+}
+
+const struct facts_image *admit_image(struct admission *a, const struct plan_guest *g, const char *what,
+				      const char *name, u32 line)
+{
+	char key[64];
+
+	return admit_file(a, admission_key(key, sizeof(key), g, what), name, line);
+}
+
+/* What [machine] names, besides what guests do. */
+static void admit_machine_files(struct admission *a)
+{
+	const struct plan_machine *m = &a->plan->machine;
+
+	for (u32 i = 0; i < m->import_count; i++)
+		admit_file(a, "machine.import", m->import[i], m->line[PLAN_KEY_IMPORT]);
+	if (!*m->https.certificate)
+		return;
+	admit_file(a, "machine.https.certificate", m->https.certificate, m->https.line);
+	admit_file(a, "machine.https.key", m->https.key, m->https.line);
 }
 
 static void check_format(struct admission *a, const struct plan_guest *g, enum boot_type type,
@@ -316,6 +335,7 @@ static void admit_guest_images(struct admission *a, const struct plan_guest *g, 
 
 void admit_images(struct admission *a)
 {
+	admit_machine_files(a);
 	for (u32 i = 0; i < a->plan->guest_count; i++)
 		admit_guest_images(a, &a->plan->guest[i], &a->resolved->guest[i]);
 }

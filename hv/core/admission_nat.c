@@ -135,6 +135,14 @@ static bool guest_is_on(const struct plan_guest *g, const struct plan_switch *s)
 	return false;
 }
 
+/* TCP's port of the API, where the hypervisor's own address is the one that is forwarded: nobody would reach the API any more. */
+static bool is_api_port(const struct admission *a, const struct plan_switch *s, const struct plan_forward *f)
+{
+	u32 outside = a->resolved->sw[s - a->plan->sw].outside;
+
+	return !f->udp && f->port == a->plan->machine.https.port && outside != NO_CARD && outside == a->resolved->host;
+}
+
 /* The line of an earlier forward of the same port; 0: there is none. */
 static u32 forward_before(const struct plan *plan, const struct plan_forward *f)
 {
@@ -167,6 +175,10 @@ static void admit_forwards(struct admission *a, const struct plan_switch *s, u32
 			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key,
 				       "a guest with a network device on this switch; \"%.31s\" is %s", f->guest,
 				       g ? "not on it" : "no guest");
+		if (is_api_port(a, s, f))
+			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key,
+				       "another port than %u, which is the API's; [machine] https = { port = .. } moves that",
+				       f->port);
 		if (before)
 			plan_error_add(a->errors, "PLAN-FORWARD", f->line, key,
 				       "each port once: %s port %u is forwarded in line %u already",

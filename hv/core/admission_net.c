@@ -275,6 +275,9 @@ static void admit_net(struct admission *a, u32 guest, u32 index)
 	s = &a->resolved->sw[rn->sw];
 	if (s->plan && s->plan->nat && (n->vlan || n->trunk))
 		bad_net(a, "PLAN-SWITCH", g, n, "neither vlan nor trunk on \"%.31s\", which has nat: NAT is untagged", n->sw);
+	if (s->plan && s->plan->nat && n->address_count)
+		bad_net(a, "PLAN-SWITCH", g, n, "no `address` on \"%.31s\", which has nat: each device has its own there, by DHCP",
+			n->sw);
 	if (s->card < a->facts->card_count && n->mtu > a->facts->card[s->card].mtu_max)
 		bad_net(a, "PLAN-MTU", g, n, "an mtu that the uplink's card can carry: %.12s cannot",
 			a->facts->card[s->card].name);

@@ -103,7 +103,7 @@ static const struct plan_rule machine_rules[] = {
 	{ "screen",      TYPE(BOOLEAN), read_screen,       PLAN_KEY_SCREEN,      NULL },
 	{ "log",         TYPE(STRING),  read_log,          PLAN_KEY_LOG,         NULL },
 	{ "disks",       TYPE(STRING) | TYPE(ARRAY), read_machine_disks, 0,      NULL },
-	{ "import",      TYPE(ARRAY),   read_import,       0,                    NULL },
+	{ "import",      TYPE(ARRAY),   read_import,       PLAN_KEY_IMPORT,      NULL },
 	{ "net",         TYPE(TABLE),   plan_read_host_net, 0,                   NULL },
 	{ "https",       TYPE(TABLE),   plan_read_https,   0,                    NULL },
 };

@@ -10,6 +10,7 @@
 void plan_bad_key(struct plan_reader *r, const char *id, const struct toml_node *n, const char *key, const char *fmt,
 		  ...)
 {
+	const struct toml_node *child = key ? toml_get(n, key) : NULL;	/* it is there and should not be */
 	char path[PLAN_PATH_SIZE], words[200];
 	va_list ap;
 
@@ -17,7 +18,7 @@ void plan_bad_key(struct plan_reader *r, const char *id, const struct toml_node 
 	fmt_vprint(words, sizeof(words), fmt, ap);
 	va_end(ap);
 	toml_path(n, key, path, sizeof(path));
-	plan_error_add(r->errors, id, n->line, path, "%s", words);
+	plan_error_add(r->errors, id, child ? child->line : n->line, path, "%s", words);
 }
 
 void plan_require(struct plan_reader *r, const struct toml_node *table, const char *key, const char *words)

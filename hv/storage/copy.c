@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filling a volume: with a file that boot/ loaded, or with another volume. It is filled while its partition has no usable name
- * (".new" behind it, and nobody can open it); the name comes when all of it is on the medium. So a cut leaves the old state or
- * a partition that is plainly not finished. One such job at a time. */
+/* Filling a volume: with a file that boot/ loaded, or with another volume. It is filled while its partition is of a type that
+ * nobody opens, ".new" behind its name; the name and the type of a volume come together when all of it is on the medium. So a cut
+ * leaves the old state or a partition that shows nobody what its place held. One such job at a time. */
 #include "storage.h"
 
 #include <hv/boot_info.h>
@@ -13,7 +13,6 @@
 #include <hv/pool.h>
 #include <hv/time.h>
 
-#include "gpt.h"
 #include "wipe.h"
 
 #define STEP_BYTES (1 * MiB)
@@ -25,7 +24,8 @@ enum copy_state { COPY_IDLE, COPY_MAKE, COPY_READ, COPY_WRITE, COPY_FLUSH, COPY_
 static struct {
 	enum copy_state state;
 	struct storage_client from, to;
-	struct volume *volume;		/* the new one */
+	struct storage_disk *disk;
+	struct volume *volume;		/* the new one; null: not in the table yet */
 	char name[VOLUME_NAME_SIZE];
 	const u8 *file;			/* null: from a volume */
 	u64 bytes, at;			/* in all; how far */
@@ -60,6 +60,14 @@ bool volume_progress(const struct volume *v, u64 *done, u64 *all)
 	*done = copy.at;
 	*all = copy.bytes;
 	return (copy.state != COPY_IDLE && copy.volume == v) || wipe_progress(v, done, all);
+}
+
+bool volume_coming_at(u32 index, struct volume_coming *to)
+{
+	if (index < DISKS_MAX)
+		return wipe_coming_at(index, to);
+	*to = (struct volume_coming){ copy.name, copy.disk, copy.volume, copy.at, copy.bytes };
+	return copy.state != COPY_IDLE;
 }
 
 static void tell_progress(void)
@@ -115,18 +123,27 @@ static void named(void *arg, const char *why)
 	copy_end(why);
 }
 
+/* What took hours is not lost because somebody has taken its name meanwhile. */
+static void kept_its_name(void *arg, const char *why)
+{
+	(void)arg;
+	copy_end(why ? why : "there is a volume of this name by now; all of it is there, as *" UNFINISHED);
+}
+
 /* Somebody else may be changing the table: then a little later. */
 bool copy_turn(void)
 {
 	struct volume *v = copy.volume;
 	const char *why;
+	bool taken;
 
 	if (copy.state != COPY_NAME_WAITS || (v->disk && gpt_job_busy(v->disk)))
 		return false;
 	volume_close(&copy.to);
 	copy.state = COPY_NAME;
 	v->changing = false;
-	why = volume_rename(v, copy.name, named, NULL);
+	taken = volume_name_taken(copy.name);
+	why = volume_finish(v, taken ? NULL : copy.name, taken ? kept_its_name : named, NULL);
 	if (why)
 		copy_end(why);
 	return true;
@@ -163,6 +180,7 @@ static void made(void *arg, const char *why)
 	(void)arg;
 	fmt_print(unfinished, sizeof(unfinished), "%s" UNFINISHED, copy.name);
 	copy.volume = why ? NULL : volume_find(unfinished, NULL, 0);
+	copy.to.fills = true;
 	if (!why && (!copy.volume || volume_open(&copy.to, copy.volume)))
 		why = "the new partition cannot be opened";
 	if (why) {
@@ -190,13 +208,14 @@ static const char *begin(const char *name, struct storage_disk *s, u64 bytes, vo
 	str_copy(copy.name, sizeof(copy.name), name);
 	fmt_print(copy.to.name, sizeof(copy.to.name), "copy to %.30s", name);
 	fmt_print(unfinished, sizeof(unfinished), "%s" UNFINISHED, name);
+	copy.disk = s;
 	copy.bytes = bytes;
 	copy.at = 0;
 	copy.told = tsc_now();
 	copy.ended = ended;
 	copy.arg = arg;
 	copy.state = COPY_MAKE;
-	why = volume_create_unerased(s, unfinished, bytes, made, NULL);
+	why = volume_create_unfinished(s, unfinished, bytes, made, NULL);
 	if (why)
 		copy.state = COPY_IDLE;
 	return why;
@@ -237,6 +256,8 @@ const char *volume_clone(struct volume *v, struct storage_disk *s, const char *n
 		return "another copy is under way";
 	if (!v->disk || v->writers)
 		return v->disk ? "it is being written by a guest: stop that first, or add `cow`" : "its disk is gone";
+	if (v->type == VOLUME_UNFINISHED)
+		return "it was never filled to its end, and can only be deleted";
 	fmt_print(copy.from.name, sizeof(copy.from.name), "copy of %.30s", v->name);
 	copy.from.readonly = true;
 	if (volume_open(&copy.from, v))

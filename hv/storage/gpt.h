@@ -97,6 +97,7 @@ int gpt_add_at(struct gpt *g, u8 *entries, const char *name, const struct gpt_ex
  * all, -E_RANGE when that is less than it has. */
 int gpt_remove(struct gpt *g, u8 *entries, u32 i);
 int gpt_rename(struct gpt *g, u8 *entries, u32 i, const char *name);
+int gpt_finish(struct gpt *g, u8 *entries, u32 i, const char *name, const u8 kind[GPT_GUID]);	/* another type as well */
 int gpt_grow(struct gpt *g, u8 *entries, u32 i, u64 bytes);
 /* What gpt_grow() would add; errors as there. */
 int gpt_grow_place(const struct gpt *g, const u8 *entries, u32 i, u64 bytes, struct gpt_extent *to);

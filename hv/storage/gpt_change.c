@@ -129,6 +129,11 @@ const char *volume_create_unerased(struct storage_disk *s, const char *name, u64
 	return create(s, name, bytes, VOLUME_OURS, false, ended, arg);
 }
 
+const char *volume_create_unfinished(struct storage_disk *s, const char *name, u64 bytes, volume_ended_fn *ended, void *arg)
+{
+	return create(s, name, bytes, VOLUME_UNFINISHED, false, ended, arg);
+}
+
 /* Meanwhile the table may have been changed, or read again; others may have taken the name. */
 const char *volume_create_erased(struct storage_disk *s, const char *name, const struct gpt_extent *at, volume_ended_fn *ended,
 				 void *arg)
@@ -157,6 +162,11 @@ static const char *volume_ready(const struct volume *v)
 	return why ? why : v->changing ? "something is being done with it" : NULL;
 }
 
+static const char *is_whole(const struct volume *v)
+{
+	return v->type == VOLUME_UNFINISHED ? "it was never filled to its end, and can only be deleted" : NULL;
+}
+
 const char *volume_delete(struct volume *v, volume_ended_fn *ended, void *arg)
 {
 	const char *why = volume_ready(v);
@@ -173,11 +183,20 @@ const char *volume_rename(struct volume *v, const char *name, volume_ended_fn *e
 {
 	const char *why = volume_ready(v);
 
+	why = why ? why : is_whole(v);
 	if (!why && (v->snap || v->type == VOLUME_STORE))
 		why = "snapshots, clones over them and what keeps them have their names for good";
 	if (!why && volume_name_taken(name))
 		why = "there is a volume of this name";
 	return why ? why : change(v, gpt_rename(&v->disk->gpt->gpt, v->disk->gpt->entries, v->entry, name), ended, arg);
+}
+
+const char *volume_finish(struct volume *v, const char *name, volume_ended_fn *ended, void *arg)
+{
+	const char *why = volume_ready(v);
+
+	return why ? why : change(v, gpt_finish(&v->disk->gpt->gpt, v->disk->gpt->entries, v->entry, name ? name : v->name,
+						volume_kind(VOLUME_OURS)->byte), ended, arg);
 }
 
 const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, void *arg)
@@ -187,6 +206,7 @@ const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, voi
 	int err;
 
 	why = why ? why : room_ready(v->disk);
+	why = why ? why : is_whole(v);
 	if (!why && v->users)
 		why = "it is in use: a guest learns a disk's size when it starts";
 	why = why ? why : snap_forbids_change(v);

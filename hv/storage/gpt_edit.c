@@ -189,6 +189,15 @@ int gpt_rename(struct gpt *g, u8 *entries, u32 i, const char *name)
 	return 0;
 }
 
+int gpt_finish(struct gpt *g, u8 *entries, u32 i, const char *name, const u8 kind[GPT_GUID])
+{
+	int err = gpt_rename(g, entries, i, name);
+
+	if (!err)
+		memcpy(entries + (u64)i * g->size + E_KIND, kind, GPT_GUID);
+	return err;
+}
+
 int gpt_grow_place(const struct gpt *g, const u8 *entries, u32 i, u64 bytes, struct gpt_extent *to)
 {
 	struct gpt_part part, next;

@@ -33,5 +33,10 @@ struct gpt_job {
 /* The disk's sectors, of its own size. */
 u64 gpt_job_sectors(const struct storage_disk *s);
 
+/* A volume that is to be filled, and what is left to do when all of it is on the medium: from then on it is a volume of this
+ * name, which is free (null: of the one that it has). As volume_create_unerased() and volume_rename(). gpt_change.c */
+const char *volume_create_unfinished(struct storage_disk *s, const char *name, u64 bytes, volume_ended_fn *ended, void *arg);
+const char *volume_finish(struct volume *v, const char *name, volume_ended_fn *ended, void *arg);
+
 /* Bring the table in memory to the disk. The job is settled before. */
 void gpt_job_write(struct storage_disk *s, enum gpt_write_what what, volume_ended_fn *ended, void *arg);

@@ -193,6 +193,8 @@ static const char *open_one(struct guest_volume *v)
 		fmt_print(why, sizeof(why), "%s", why_not);
 	else if (err == -E_BUSY)
 		fmt_print(why, sizeof(why), "volume \"%s\" is in use, and one of its users writes to it", v->plan->volume);
+	else if (err == -E_NOENT)
+		fmt_print(why, sizeof(why), "volume \"%s\" was never filled to its end: delete it", v->plan->volume);
 	else if (err == -E_AGAIN)
 		fmt_print(why, sizeof(why), "volume \"%s\": its snapshots are being read: try again", v->plan->volume);
 	else if (err == -E_INVAL)

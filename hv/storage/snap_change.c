@@ -354,7 +354,7 @@ const char *volume_clone_cow(struct volume *v, const char *name, volume_ended_fn
 	fmt_print(base, sizeof(base), "%s.base", name);
 	if (v->type == VOLUME_CLONE)
 		return "a clone has no clones: without `cow` it is copied";
-	if (v->type == VOLUME_STORE || v->type == VOLUME_DATASTORE)
+	if (v->type == VOLUME_STORE || v->type == VOLUME_DATASTORE || v->type == VOLUME_UNFINISHED)
 		return "it is no volume of a guest's";
 	if (!v->snap)
 		return name_free(base) ? "NAME.base cannot be used for the snapshot below it" : begin(v, base, name, 0, ended, arg);

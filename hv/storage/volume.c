@@ -10,11 +10,12 @@
 
 static struct volume table[VOLUMES_MAX];
 
-/* On the disk the first three fields are little-endian. Ours: b01cead0-766f-4c75-8d65-000000000001, ...2 and ...3. */
+/* On the disk the first three fields are little-endian. Ours: b01cead0-766f-4c75-8d65-000000000001, ...2, ...3 and ...4. */
 static const struct storage_guid kinds[] = {
 	[VOLUME_OURS] = { { 0xd0, 0xea, 0x1c, 0xb0, 0x6f, 0x76, 0x75, 0x4c, 0x8d, 0x65, 0, 0, 0, 0, 0, 1 } },
 	[VOLUME_DATASTORE] = { { 0xd0, 0xea, 0x1c, 0xb0, 0x6f, 0x76, 0x75, 0x4c, 0x8d, 0x65, 0, 0, 0, 0, 0, 2 } },
 	[VOLUME_STORE] = { { 0xd0, 0xea, 0x1c, 0xb0, 0x6f, 0x76, 0x75, 0x4c, 0x8d, 0x65, 0, 0, 0, 0, 0, 3 } },
+	[VOLUME_UNFINISHED] = { { 0xd0, 0xea, 0x1c, 0xb0, 0x6f, 0x76, 0x75, 0x4c, 0x8d, 0x65, 0, 0, 0, 0, 0, 4 } },
 };
 
 /* Where each byte of the written form lies on the disk. */
@@ -81,11 +82,12 @@ struct volume *volume_place(void)
 
 static enum volume_type type_of(const u8 *kind)
 {
-	if (!memcmp(kind, kinds[VOLUME_DATASTORE].byte, 16))
-		return VOLUME_DATASTORE;
-	if (!memcmp(kind, kinds[VOLUME_STORE].byte, 16))
-		return VOLUME_STORE;
-	return memcmp(kind, kinds[VOLUME_OURS].byte, 16) ? VOLUME_OTHER : VOLUME_OURS;
+	static const enum volume_type ours[] = { VOLUME_OURS, VOLUME_DATASTORE, VOLUME_STORE, VOLUME_UNFINISHED };
+
+	for (u32 i = 0; i < ARRAY_COUNT(ours); i++)
+		if (!memcmp(kind, kinds[ours[i]].byte, 16))
+			return ours[i];
+	return VOLUME_OTHER;
 }
 
 /* Whose users wait for it: it was on a disk that went, and this is that disk again. A copy of it on another disk is not. */
@@ -234,6 +236,8 @@ int volume_open(struct storage_client *c, struct volume *v)
 
 	if (!v->disk || v->changing || v->writers || (!c->readonly && v->users))
 		return -E_BUSY;
+	if (v->type == VOLUME_UNFINISHED && !c->fills)
+		return -E_NOENT;
 	if (!c->readonly && (v->disk->d->readonly || !v->disk->granted))
 		return -E_NODEV;
 	err = snap_may_open(v, c);

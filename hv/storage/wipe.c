@@ -27,6 +27,7 @@ struct wipe {
 	u64 told;			/* TSC of the last progress */
 };
 static struct wipe wipes[DISKS_MAX];	/* by the disk's index */
+static u32 waiting;			/* how many are WIPE_TABLE_WAITS: each round of the control core asks */
 
 static void wipe_end(struct wipe *w, const char *why)
 {
@@ -78,6 +79,7 @@ static void answered(struct storage_request *rq, enum block_result result)
 	}
 	if (w->state == WIPE_FLUSH) {
 		w->state = WIPE_TABLE_WAITS;
+		waiting++;
 		return;
 	}
 	w->at += rq->sectors;
@@ -104,6 +106,8 @@ bool wipe_turn(void)
 {
 	bool did = false;
 
+	if (LIKELY(!waiting))
+		return false;
 	for (u32 i = 0; i < DISKS_MAX; i++) {
 		struct wipe *w = &wipes[i];
 		const char *why;
@@ -112,6 +116,7 @@ bool wipe_turn(void)
 			continue;
 		did = true;
 		w->state = WIPE_TABLE;
+		waiting--;
 		why = write_table(w);
 		if (why)
 			wipe_end(w, why);
@@ -188,6 +193,14 @@ bool wipe_progress(const struct volume *v, u64 *done, u64 *all)
 		return true;
 	}
 	return false;
+}
+
+bool wipe_coming_at(u32 index, struct volume_coming *to)
+{
+	const struct wipe *w = &wipes[index];
+
+	*to = (struct volume_coming){ w->name, w->io.disk, false, w->at * BLOCK_SECTOR, w->io.sectors * BLOCK_SECTOR };
+	return w->state != WIPE_IDLE && !w->volume && w->io.disk;
 }
 
 char *wipe_describe(const struct storage_disk *s, char *to, size_t size)

@@ -15,6 +15,8 @@ bool wipe_busy(const struct storage_disk *s);
 bool wipe_makes(const char *name);
 /* How far it is for a volume that grows, in bytes. */
 bool wipe_progress(const struct volume *v, u64 *done, u64 *all);
+/* volume_coming_at(). */
+bool wipe_coming_at(u32 index, struct volume_coming *to);
 /* For the operator: what is erased on s; "": nothing. */
 char *wipe_describe(const struct storage_disk *s, char *to, size_t size);
 

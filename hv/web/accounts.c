@@ -194,6 +194,31 @@ const char *accounts_remove_user(const char *name, u16 *status)
 	return NULL;
 }
 
+const char *accounts_set_user_rights(const char *name, struct account_rights rights, u16 *status)
+{
+	char guests[ACCOUNT_GUESTS];
+	const char *why = accounts_take_rights(rights, guests, status);
+	struct account *u = find_user(name);
+	u32 gone;
+
+	if (why)
+		return why;
+	*status = 404;
+	if (!u)
+		return "there is no user of this name";
+	*status = 409;
+	if (u->role == ROLE_ADMIN && rights.role != ROLE_ADMIN && admins() == 1)
+		return "it is the last administrator";
+	u->role = rights.role;
+	memcpy(u->guests, guests, sizeof(guests));
+	end_sessions_of(name);
+	gone = accounts_remove_tokens_beyond(name, (struct account_rights){ rights.role, guests });
+	if (gone)
+		log_notice("web: user %s: %u tokens that could do more are removed", u->name, gone);
+	accounts_changed();
+	return NULL;
+}
+
 bool accounts_user(u32 n, u64 now, struct account_view *v)
 {
 	for (u32 i = 0; i < ACCOUNT_USERS; i++) {

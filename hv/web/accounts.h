@@ -84,6 +84,10 @@ void accounts_logout(const struct identity *who);
 const char *accounts_add_user(const char *name, const char *password, struct account_rights rights, u16 *status);
 const char *accounts_set_password(const char *name, const char *password, u16 *status);
 const char *accounts_remove_user(const char *name, u16 *status);
+/* Other rights instead of all that they had; sessions and streams by the old ones end. A user's tokens that may do more than their
+ * user from then on go. */
+const char *accounts_set_user_rights(const char *name, struct account_rights rights, u16 *status);
+const char *accounts_set_token_rights(const char *name, struct account_rights rights, u16 *status);
 const char *accounts_add_token(const char *name, struct account_rights rights, u32 days, const char *owner, u64 wall_s,
 			       char secret[ACCOUNT_SECRET + 1], u16 *status);
 const char *accounts_remove_token(const char *name, u16 *status);

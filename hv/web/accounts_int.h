@@ -62,4 +62,6 @@ const char *accounts_take_rights(struct account_rights rights, char to[ACCOUNT_G
 const char *accounts_check_name(const char *name, u16 *status);
 void accounts_make_secret(const char *prefix, char secret[ACCOUNT_SECRET + 1], u8 hash[32]);
 void accounts_remove_tokens_of(const char *owner);
+/* Those that may do more than that. Returns how many. */
+u32 accounts_remove_tokens_beyond(const char *owner, struct account_rights rights);
 void session_begin(const struct account *u, u64 now, struct identity *who, char secret[ACCOUNT_SECRET + 1]);

@@ -152,6 +152,15 @@ const char *answer_member(const struct answer *a, const char *name)
 	return json_get(&json, name);
 }
 
+bool answer_has_member(const struct answer *a, const char *name)
+{
+	(void)a;
+	for (u32 i = 0; i < json.count; i++)
+		if (!strcmp(json.member[i].name, name))
+			return true;
+	return false;
+}
+
 /* --- head and body onto the connection ----------------------------------------------------------------------- */
 
 /* Nothing of anybody else's, no frame around us, nothing guessed, nothing kept. */

@@ -105,6 +105,7 @@ struct guest *answer_guest(struct answer *a);
  * each. */
 bool answer_read_body(struct answer *a);
 const char *answer_member(const struct answer *a, const char *name);
+bool answer_has_member(const struct answer *a, const char *name);
 
 /* What changed: a line of the audit log, which the log keeps, too. */
 void audit_add(const struct answer *a, const char *result);

@@ -11,12 +11,26 @@
 
 #include <mbedtls/platform_util.h>
 
+/* "guests": of "guests: an administrator's are all"; "": it is about no member of the request. */
+static void member_of(const char *why, char to[16])
+{
+	size_t n = 0;
+
+	while (why[n] >= 'a' && why[n] <= 'z')
+		n++;
+	fmt_print(to, 16, "%.*s", why[n] == ':' && n < 16 ? (int)n : 0, why);
+}
+
 static void done(struct answer *a, const char *why, u16 status)
 {
-	if (why)
-		answer_problem(a, status, NULL, "%s", why);
-	else
+	char member[16];
+
+	if (why) {
+		member_of(why, member);
+		answer_problem(a, status, member, "%s", why);
+	} else {
 		a->status = 204;
+	}
 }
 
 /* The session's secret goes into a cookie that only we get back, never over plain HTTP, never to a script, never from
@@ -98,6 +112,38 @@ void api_logout(struct answer *a)
 static struct account_rights rights_in(const struct answer *a)
 {
 	return (struct account_rights){ role_of(answer_member(a, "role")), answer_member(a, "guests") };
+}
+
+/* Instead of all that they had: who leaves the guests out might give more than was meant. */
+static bool are_told(struct answer *a)
+{
+	bool told = answer_has_member(a, "guests");
+
+	if (!told)
+		answer_problem(a, 422, "guests", "guests: it must be there; \"\": all of them, and the machine");
+	return told;
+}
+
+void api_user_rights(struct answer *a)
+{
+	const char *why;
+	u16 status;
+
+	if (!are_told(a))
+		return;
+	why = accounts_set_user_rights(a->param[0], rights_in(a), &status);
+	done(a, why, status);
+}
+
+void api_token_rights(struct answer *a)
+{
+	const char *why;
+	u16 status;
+
+	if (!are_told(a))
+		return;
+	why = accounts_set_token_rights(a->param[0], rights_in(a), &status);
+	done(a, why, status);
 }
 
 void api_users(struct answer *a)

@@ -90,6 +90,14 @@ static void put_errors(struct answer *a, const struct ticket *t)
 	json_close(&a->body, ']');
 }
 
+/* Not the client's fault, and not as it was. */
+static void put_loss(struct answer *a, const struct ticket *t)
+{
+	answer_problem_begin(a, 500, NULL, "%s", t->text);
+	put_errors(a, t);
+	json_close(&a->body, '}');
+}
+
 /* The first error is the problem's own key and detail; all of them are in `errors`. */
 static void put_refusal(struct answer *a, const struct ticket *t)
 {
@@ -108,6 +116,8 @@ void answer_finish(struct answer *a, const struct ticket *t)
 {
 	if (t->how == ANSWER_REFUSED)
 		put_refusal(a, t);
+	else if (t->how == ANSWER_LOST)
+		put_loss(a, t);
 	else
 		t->finish(a, t);
 }

@@ -77,11 +77,20 @@ static void put_errors(struct answer *a, const struct plan_errors *errors, const
 	json_close(&a->body, '}');
 }
 
+/* Anywhere in the query, and whatever its value is but no: who asks for a look must not get a change. */
 static bool is_dry(const struct http_request *r)
 {
-	const char *query = strchr(r->target, '?');
+	static const char word[] = "dry_run";
+	const size_t n = sizeof(word) - 1;
 
-	return query && !strncmp(query + 1, "dry_run", 7) && (!query[8] || !strcmp(query + 8, "=1") || !strcmp(query + 8, "=true"));
+	for (const char *at = strchr(r->target, '?'); at; at = strchr(at + 1, '&')) {
+		const char *value = at + 1 + n;
+
+		if (strncmp(at + 1, word, n) || (*value && *value != '=' && *value != '&'))
+			continue;
+		return strncmp(value, "=0", 2) && strncmp(value, "=false", 6);
+	}
+	return false;
 }
 
 /* Whoever does more than look must have seen the plan that is in force. */

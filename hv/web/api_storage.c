@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Disks, volumes and the datastore: what the shell's `disks`, `volume` and `datastore` show and do, by the same functions
- * (hv/include/hv/storage.h). Changes are answered when they have ended, but for those that copy: their progress is in
- * GET /v1/volumes. */
+ * (hv/include/hv/storage.h). Changes are answered when they have ended, but for those that copy or erase: their progress is in
+ * GET /v1/volumes, their end in the log. */
 #include "answer.h"
 #include "ticket.h"
 #include "web_int.h"
@@ -46,11 +46,17 @@ void api_disks(struct answer *a)
 	json_close(&a->body, ']');
 }
 
+static void put_progress(struct out *o, u64 done, u64 all)
+{
+	json_u64(o, "filled_bytes", done);
+	json_u64(o, "fill_bytes", all);
+}
+
 static void put_volume(struct out *o, const struct volume *v)
 {
 	static const char *const kind[] = { [VOLUME_OTHER] = "partition", [VOLUME_OURS] = "volume",
 		[VOLUME_DATASTORE] = "datastore", [VOLUME_STORE] = "snapshots", [VOLUME_SNAPSHOT] = "snapshot",
-		[VOLUME_CLONE] = "clone" };
+		[VOLUME_CLONE] = "clone", [VOLUME_UNFINISHED] = "unfinished" };
 	char guid[40];
 	u64 done, all;
 
@@ -62,20 +68,59 @@ static void put_volume(struct out *o, const struct volume *v)
 	json_text(o, "guid", storage_guid_words(&v->guid, guid, sizeof(guid)));
 	json_bool(o, "in_use", v->users);
 	json_bool(o, "written", v->writers);
-	if (volume_progress(v, &done, &all)) {
-		json_u64(o, "filled_bytes", done);
-		json_u64(o, "fill_bytes", all);
-	}
+	if (volume_progress(v, &done, &all))
+		put_progress(o, done, all);
+	json_close(o, '}');
+}
+
+/* No partition yet: what there will be. */
+static void put_coming(struct out *o, const struct volume_coming *c)
+{
+	const struct disk *d = storage_disk_hardware(c->disk);
+
+	json_open(o, NULL, '{');
+	json_text(o, "name", c->name);
+	json_text(o, "kind", "new");
+	json_u64(o, "bytes", c->bytes);
+	json_text(o, "disk", d ? d->name : "");
+	json_text(o, "guid", "");
+	json_bool(o, "in_use", false);
+	json_bool(o, "written", false);
+	put_progress(o, c->done, c->bytes);
 	json_close(o, '}');
 }
 
 void api_volumes(struct answer *a)
 {
+	struct volume_coming coming;
+
 	json_open(&a->body, NULL, '[');
+	for (u32 i = 0; i < VOLUMES_COMING_MAX; i++)
+		if (volume_coming_at(i, &coming) && !coming.unfinished)
+			put_coming(&a->body, &coming);
 	for (u32 i = 0; i < VOLUMES_MAX; i++)
 		if (volume_at(i)->disk)
 			put_volume(&a->body, volume_at(i));
 	json_close(&a->body, ']');
+}
+
+/* One that comes is found by the name that it will have. */
+void api_volume(struct answer *a)
+{
+	struct volume_coming coming;
+	struct volume *v;
+	char why[160];
+
+	for (u32 i = 0; i < VOLUMES_COMING_MAX; i++)
+		if (volume_coming_at(i, &coming) && !strcmp(coming.name, a->param[0])) {
+			put_coming(&a->body, &coming);
+			return;
+		}
+	v = volume_find(a->param[0], why, sizeof(why));
+	if (v)
+		put_volume(&a->body, v);
+	else
+		answer_problem(a, 404, NULL, "%s", why);
 }
 
 void api_datastore(struct answer *a)
@@ -178,20 +223,52 @@ static struct storage_disk *choose_disk(struct answer *a)
 	return best;
 }
 
-/* What copies takes long: the log says how it ended. */
-static void copied(void *arg, const char *why)
+/* What copies or erases takes long, one of each disk and one copy at a time: the log says how it ended. */
+static struct job {
+	char what[120];			/* "": free */
+} jobs[VOLUMES_COMING_MAX];
+
+static void job_ended(void *arg, const char *why)
 {
-	(void)arg;
-	log_notice("volume: the copy by the API %s%s", why ? "failed: " : "is done", why ? why : "");
+	struct job *j = arg;
+
+	log_notice("%s: %s%s", j->what, why ? "failed: " : "done", why ? why : "");
+	j->what[0] = 0;
 }
 
-static void copies(struct answer *a, const char *name, const char *why)
+/* Null: said that there are too many. */
+static struct job *begin_job(struct answer *a, const char *name, const char *what)
+{
+	for (u32 i = 0; i < ARRAY_COUNT(jobs); i++) {
+		if (jobs[i].what[0])
+			continue;
+		fmt_print(jobs[i].what, sizeof(jobs[i].what), "volume %.36s: %s by the API (%.31s)", name, what, a->who.name);
+		return &jobs[i];
+	}
+	answer_problem(a, 503, NULL, "too many volumes are being made: try again");
+	return NULL;
+}
+
+/* RFC 3986 "Percent-Encoding" */
+static void put_location(struct answer *a, const char *name)
+{
+	out_text(&a->head, "location: /v1/volumes/");
+	for (; *name; name++)
+		out_print(&a->head, (*name >= '0' && *name <= '9') || (*name >= 'A' && *name <= 'Z') ||
+			  (*name >= 'a' && *name <= 'z') || *name == '-' || *name == '_' || *name == '.' ? "%c" : "%%%02x", *name);
+	out_text(&a->head, "\r\n");
+}
+
+/* The job was begun, or why tells why not. */
+static void job_begun(struct answer *a, struct job *j, const char *name, const char *why)
 {
 	if (why) {
+		j->what[0] = 0;
 		answer_problem(a, 409, NULL, "%s", why);
 		return;
 	}
 	answer_json(a, 202);
+	put_location(a, name);
 	json_open(&a->body, NULL, '{');
 	json_text(&a->body, "name", name);
 	json_close(&a->body, '}');
@@ -205,21 +282,22 @@ void api_volume_create(struct answer *a)
 	struct volume *v = *of ? find(a, of, 422, "of") : NULL;
 	struct storage_disk *s;
 	struct ticket *t;
+	struct job *j;
 	u64 bytes;
 
 	if ((*of && !v) || !read_size(a, &bytes, !*of && !*file))
 		return;
-	s = cow && v ? v->disk : choose_disk(a);
-	if (!s)
-		return;
-	if (*file || (v && !cow)) {
-		copies(a, name, *file ? volume_import(s, name, file, copied, NULL) : volume_clone(v, s, name, copied, NULL));
+	if (v && cow) {
+		t = begin(a, name);
+		if (t)
+			begun(a, t, volume_clone_cow(v, name, ticket_ended, t));
 		return;
 	}
-	t = begin(a, name);
-	if (t)
-		begun(a, t, v ? volume_clone_cow(v, name, ticket_ended, t) :
-		      volume_create(s, name, bytes, VOLUME_OURS, ticket_ended, t));
+	s = choose_disk(a);
+	j = s ? begin_job(a, name, *file ? "import" : v ? "copy" : "creation") : NULL;
+	if (j)
+		job_begun(a, j, name, *file ? volume_import(s, name, file, job_ended, j) : v ?
+			  volume_clone(v, s, name, job_ended, j) : volume_create(s, name, bytes, VOLUME_OURS, job_ended, j));
 }
 
 /* What has one volume and one change. */
@@ -241,11 +319,6 @@ static const char *delete(struct answer *a, struct volume *v, struct ticket *t)
 static const char *rename(struct answer *a, struct volume *v, struct ticket *t)
 {
 	return volume_rename(v, answer_member(a, "name"), ticket_ended, t);
-}
-
-static const char *grow(struct answer *a, struct volume *v, struct ticket *t)
-{
-	return volume_grow(v, size_of_words(answer_member(a, "size")), ticket_ended, t);
 }
 
 static const char *snapshot(struct answer *a, struct volume *v, struct ticket *t)
@@ -273,10 +346,16 @@ void api_volume_rename(struct answer *a)
 
 void api_volume_grow(struct answer *a)
 {
+	struct volume *v;
+	struct job *j;
 	u64 bytes;
 
-	if (read_size(a, &bytes, true))
-		change(a, grow);
+	if (!read_size(a, &bytes, true))
+		return;
+	v = find(a, a->param[0], 404, NULL);
+	j = v ? begin_job(a, v->name, "growth") : NULL;
+	if (j)
+		job_begun(a, j, v->name, volume_grow(v, bytes, job_ended, j));
 }
 
 void api_volume_snapshot(struct answer *a)

@@ -165,6 +165,71 @@ void accounts_remove_tokens_of(const char *owner)
 			memset(&accounts.kept.tokens[i], 0, sizeof(accounts.kept.tokens[i]));
 }
 
+/* Is each of these guests one of those? Both as accounts_take_rights() has put them; "": all. */
+static bool are_among(const char *some, const char *all)
+{
+	struct identity who = { .kind = BY_NOTHING };
+	char name[ACCOUNT_NAME];
+
+	str_copy(who.guests, sizeof(who.guests), all);
+	if (!*some)
+		return !*all;
+	for (size_t n; *some; some += n + (some[n] == ' ')) {
+		for (n = 0; some[n] && some[n] != ' '; n++)
+			;
+		fmt_print(name, sizeof(name), "%.*s", (int)n, some);
+		if (!accounts_is_for(&who, name))
+			return false;
+	}
+	return true;
+}
+
+static bool is_beyond(u32 role, const char *guests, struct account_rights rights)
+{
+	return role > rights.role || !are_among(guests, rights.guests);
+}
+
+u32 accounts_remove_tokens_beyond(const char *owner, struct account_rights rights)
+{
+	u32 n = 0;
+
+	for (u32 i = 0; i < ACCOUNT_TOKENS; i++) {
+		struct account_token *t = &accounts.kept.tokens[i];
+
+		if (!t->name[0] || strcmp(t->owner, owner) || !is_beyond(t->role, t->guests, rights))
+			continue;
+		memset(t, 0, sizeof(*t));
+		n++;
+	}
+	return n;
+}
+
+/* With another serial: streams that it had begun end. */
+const char *accounts_set_token_rights(const char *name, struct account_rights rights, u16 *status)
+{
+	char guests[ACCOUNT_GUESTS];
+	const char *why = accounts_take_rights(rights, guests, status);
+
+	if (why)
+		return why;
+	for (u32 i = 0; i < ACCOUNT_TOKENS; i++) {
+		struct account_token *t = &accounts.kept.tokens[i];
+
+		if (!*name || strcmp(t->name, name))
+			continue;
+		*status = 409;
+		if (is_beyond(rights.role, guests, user_rights(t->owner)))
+			return "that is more than the user may do whose token it is";
+		t->role = rights.role;
+		t->serial = accounts.serial++;
+		memcpy(t->guests, guests, sizeof(guests));
+		accounts_changed();
+		return NULL;
+	}
+	*status = 404;
+	return "there is no token of this name";
+}
+
 bool accounts_token(u32 n, struct account_view *v)
 {
 	for (u32 i = 0; i < ACCOUNT_TOKENS; i++) {

@@ -6,16 +6,18 @@
 
 #include "hv/control/requests.h"
 
+#include <hv/storage.h>
+
 #define TICKETS 8u
 #define TICKET_LINES 8u
 
 struct answer;
 struct ticket {
 	bool used, done, orphan;
-	enum request_answer how;	/* DONE or REFUSED */
+	enum request_answer how;	/* DONE, REFUSED or LOST */
 	u16 status;			/* of a refusal, where it is not what the lines say; 0 */
 	char who[48];			/* struct request's */
-	char guest[PLAN_NAME_SIZE];
+	char guest[VOLUME_NAME_SIZE];	/* or volume, whose names are longer */
 	bool tagged;			/* the client has said which version it has seen */
 	u64 tag;
 	u32 lines;

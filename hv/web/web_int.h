@@ -42,6 +42,7 @@ void api_page(struct answer *a);
 void api_switches(struct answer *a);
 void api_disks(struct answer *a);
 void api_volumes(struct answer *a);
+void api_volume(struct answer *a);
 void api_datastore(struct answer *a);
 /* api_kept.c: */
 void api_datastore_file(struct answer *a);
@@ -69,6 +70,8 @@ void api_session(struct answer *a);
 void api_users(struct answer *a);
 void api_user_add(struct answer *a);
 void api_user_remove(struct answer *a);
+void api_user_rights(struct answer *a);
+void api_token_rights(struct answer *a);
 void api_password(struct answer *a);
 void api_tokens(struct answer *a);
 void api_token_add(struct answer *a);

@@ -57,6 +57,7 @@ await step('a volume; a mistake stands beside its field', async () => {
 	await button(dialog, 'Create').click();
 	await page.getByRole('cell', { name: 'web', exact: true }).waitFor();
 	assert.equal(await dialog.count(), 0);
+	await page.getByRole('row', { name: /^web volume / }).waitFor();		// it was erased
 });
 await step('an upload shows how far it is; one that is cancelled leaves nothing', async () => {
 	const line = page.locator(`.upload[data-file="${path.basename(large)}"]`), seen = new Set();
@@ -206,6 +207,19 @@ await task('make a token', async (t) => {
 	await t.click(button(page, 'Make it'));
 	assert.ok((await page.locator('code.secret').textContent()).length > 30);
 	await button(page, 'Close').click();
+});
+await step('the rights of a token are changed', async () => {
+	const line = page.getByRole('row', { name: /^backup / }), dialog = page.getByRole('dialog');
+
+	await button(line, 'Rights').click();
+	await dialog.getByLabel('Role').selectOption('admin');
+	await dialog.getByLabel('Guests').fill('left');
+	await button(dialog, 'Change').click();
+	await dialog.locator('.field', { has: page.getByLabel('Guests') }).locator('.wrong', { hasText: /./ }).waitFor();
+	await dialog.getByLabel('Role').selectOption('operator');
+	await button(dialog, 'Change').click();
+	await page.getByRole('row', { name: /^backup operator left / }).waitFor();
+	assert.equal(await dialog.count(), 0);
 });
 await step('two change one guest: the second is told', async () => {
 	const other = await s.open();

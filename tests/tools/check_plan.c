@@ -128,16 +128,35 @@ static u64 parse_size(const char *s)
 	return n < BIT(52) / GiB ? n * unit : 0;
 }
 
+static u32 parse_cores(const char *s)
+{
+	char *end;
+	unsigned long n = strtoul(s, &end, 10);
+
+	return *end || n > PLAN_CORES_MAX ? 0 : (u32)n;
+}
+
+/* What is wrong with an option, besides the usage. */
+static bool is_wrong(const char *option, const char *value, const char *expected)
+{
+	fprintf(stderr, "check-plan: %s: %s, not \"%s\"\n", option, expected, value);
+	return false;
+}
+
 static bool parse_options(int argc, char **argv, struct options *o)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *next = i + 1 < argc ? argv[i + 1] : "";
 
 		if (strcmp(argv[i], "--cores") == 0) {
-			o->cores = (u32)strtoul(next, NULL, 10);
+			o->cores = parse_cores(next);
+			if (!o->cores)
+				return is_wrong(argv[i], next, "1 to 256 cores");
 			i++;
 		} else if (strcmp(argv[i], "--memory") == 0) {
 			o->memory = parse_size(next);
+			if (!o->memory)
+				return is_wrong(argv[i], next, "a size such as 512MiB or 8GiB");
 			i++;
 		} else if (strcmp(argv[i], "--show") == 0) {
 			o->show = true;
@@ -148,10 +167,11 @@ static bool parse_options(int argc, char **argv, struct options *o)
 		} else if (argv[i][0] != '-' && !o->folder) {
 			o->folder = argv[i];
 		} else {
+			fprintf(stderr, "check-plan: %s: an option of these was expected\n", argv[i]);
 			return false;
 		}
 	}
-	return o->folder && o->cores >= 1 && o->cores <= PLAN_CORES_MAX && o->memory;
+	return o->folder;
 }
 
 static int fail(void)

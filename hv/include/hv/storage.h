@@ -56,6 +56,7 @@ struct storage_client {
 	/* The owner's, before storage_open(). */
 	char name[44];			/* for the operator: "web.0", "datastore" */
 	bool readonly;
+	bool fills;			/* it opens a volume that is unfinished */
 	u32 weight;			/* 0: STORAGE_WEIGHT */
 	u64 iops, bandwidth;		/* requests, bytes a second; 0: no limit */
 	void (*settled)(struct storage_client *c);	/* done() was called, maybe several times; null: nobody waits for that */
@@ -129,7 +130,8 @@ struct storage_piece storage_pool_piece(void *p, u32 len);
 
 struct storage_guid { u8 byte[16]; };	/* as on the disk */
 
-enum volume_type { VOLUME_OTHER, VOLUME_OURS, VOLUME_DATASTORE, VOLUME_STORE, VOLUME_SNAPSHOT, VOLUME_CLONE };
+enum volume_type { VOLUME_OTHER, VOLUME_OURS, VOLUME_DATASTORE, VOLUME_STORE, VOLUME_SNAPSHOT, VOLUME_CLONE,
+	VOLUME_UNFINISHED };		/* is being filled, or that was cut: nobody opens it, as it shows what its place held */
 
 /* A GPT partition. Names that stand on two partitions lead to neither; GUIDs that do, too. */
 #define VOLUMES_MAX 256
@@ -187,6 +189,17 @@ bool volume_imports(const void *file);
 /* How far import or clone has come in filling v, or grow in erasing what v gets, in bytes; false: neither. */
 bool volume_progress(const struct volume *v, u64 *done, u64 *all);
 
+/* Volumes that are about to be: their place is erased, or they are filled. By index below VOLUMES_COMING_MAX; false: none at this
+ * place. */
+#define VOLUMES_COMING_MAX (DISKS_MAX + 1)
+struct volume_coming {
+	const char *name;
+	const struct storage_disk *disk;
+	bool unfinished;		/* it is a volume of that type already */
+	u64 done, bytes;
+};
+bool volume_coming_at(u32 index, struct volume_coming *to);
+
 /* Snapshots and copy-on-write clones of a volume, on its disk (docs/snapshots.md); one change of them at a time. They
  * are volumes too: a snapshot can be read, a clone written, both deleted. A snapshot is what the volume was between two
  * of its guest's requests, after all that had begun had ended. bytes: of the partition that keeps what was overwritten,
@@ -226,9 +239,10 @@ bool volume_is_there(const char *name);
 bool volume_name_taken(const char *name);
 
 /* Open a volume as c. -E_BUSY: it is in use, and one of the users writes; -E_NODEV: its disk cannot be written, nor can
- * a snapshot; -E_AGAIN: its snapshots are being read; -E_INVAL: they cannot be, see volume_store_at(); else as
- * storage_open(). A disk that goes and comes back is found again by its serial number and the volume's GUID; meanwhile
- * requests fail, and so does the first flush after it, as what the disk had in its cache may be lost. */
+ * a snapshot; -E_NOENT: it is unfinished; -E_AGAIN: its snapshots are being read; -E_INVAL: they cannot be, see
+ * volume_store_at(); else as storage_open(). A disk that goes and comes back is found again by its serial number and the
+ * volume's GUID; meanwhile requests fail, and so does the first flush after it, as what the disk had in its cache may be
+ * lost. */
 int volume_open(struct storage_client *c, struct volume *v);
 int volume_close(struct storage_client *c);
 

@@ -50,6 +50,17 @@ void fake_machine_init(void);
 void fake_serial_clear(void);
 bool fake_has(const char *part);	/* in what was sent */
 
+/* In a line of the log, from that number on. Of tests that link the log. */
+static inline bool fake_logged(u64 from, const char *part)
+{
+	struct log_line line;
+
+	for (u64 i = from; i < log_end(); i++)
+		if (!log_read(i, &line) && strstr(line.text, part))
+			return true;
+	return false;
+}
+
 /* Play the core of a vcpu: the next message for it; false: none. Answer with a message. */
 bool fake_core_get(u32 core, struct message *m);
 void fake_core_put(u32 core, enum message_type type, const struct guest *g, u64 vcpu);

@@ -17,7 +17,7 @@ static struct plan_guest made_plan, last_wanted;
 static struct plan plan;
 static struct resolved_plan resolved;
 static const char *refuse_with;		/* admission's words; null: it holds */
-static bool no_memory;
+static bool no_memory, no_memory_at_all, refuse_add;
 static u32 adds, drops, sets, hubs, hub_drops;
 static char answers[4096];
 static u32 last_words;
@@ -26,8 +26,8 @@ static u64 now;
 struct guest *change_add(const struct plan_guest *wanted, struct plan_errors *errors)
 {
 	last_wanted = *wanted;
-	if (refuse_with) {
-		plan_error_add(errors, "PLAN-MEMORY", 1, "guest.x.memory", "%s", refuse_with);
+	if (refuse_with || refuse_add) {
+		plan_error_add(errors, "PLAN-MEMORY", 1, "guest.x.memory", "%s", refuse_with ? refuse_with : "none");
 		return NULL;
 	}
 	adds++;
@@ -75,9 +75,14 @@ void change_drop_end(struct guest *g)
 struct guest *change_set_end(struct guest *g, const struct plan_guest *wanted, struct plan_errors *errors)
 {
 	sets++;
-	if (no_memory)
+	if (no_memory || no_memory_at_all)
 		plan_error_add(errors, "HV-NO-MEMORY", 1, "guest.web", "room");
-	return g;
+	if (!no_memory_at_all)
+		return g;
+	if (g == &fake_guest[0])	/* with the other one NAT is not right */
+		plan.guest[0] = plan.guest[--plan.guest_count];
+	guests[g->index] = NULL;
+	return NULL;
 }
 
 void hub_add(struct guest *g)
@@ -123,7 +128,7 @@ static int setup(void **state)
 	}
 	plan.guest_count = resolved.guest_count = 2;
 	refuse_with = NULL;
-	no_memory = fake_volumes_open = false;
+	no_memory = no_memory_at_all = fake_volumes_open = false;
 	adds = drops = sets = hubs = hub_drops = last_words = 0;
 	answers[0] = 0;
 	now = 1000 * HZ;
@@ -262,6 +267,28 @@ static void test_set(void **state)
 	assert_int_equal(sets, 2);
 }
 
+/* Nobody is told that nothing was changed when the guest is gone. */
+static void test_lost(void **state)
+{
+	u64 from = log_end();
+
+	no_memory_at_all = true;
+	ask(REQUEST_SET, "web", "", "[guest.web]\nmemory = \"96MiB\"\n");
+	turns(6);
+	assert_null(strstr(answers, "nothing was changed"));
+	assert_null(strstr(answers, "guest web: changed"));
+	assert_non_null(strstr(answers, "HV-NO-MEMORY"));
+	answered("guest web is lost: there was no memory for it as it was to be, nor as it was; create it anew");
+	assert_null(life_find("web"));
+	assert_int_equal(hubs, 0);
+	assert_true(fake_logged(from, "guest web is lost: "));
+	ask(REQUEST_SET, "database", "", "[guest.database]\nmemory = \"96MiB\"\n");
+	answered("guest database is lost: there was no memory for it as it was to be, nor as it was; it is back at the machine's next start");
+	no_memory_at_all = false;
+	ask(REQUEST_CREATE, "", "", "[guest.new]\n" GUEST);	/* and all goes on */
+	answered("guest new: created");
+}
+
 /* One after the other, in their order, and no more than there is room for. */
 static void test_queue(void **state)
 {
@@ -328,6 +355,31 @@ static void test_apply(void **state)
 	snprintf(text, sizeof(text), "[guest.else]\n%s", GUEST);
 	assert_string_equal(plan_apply_begin(text, (u32)strlen(text), 7), "guest new would go: it is locked");
 	assert_false(plan_apply_busy());
+}
+
+/* One goes, the other does not come: the log does not say that all is as it was. */
+static void test_apply_in_part(void **state)
+{
+	static char text[200];
+	u64 from = log_end();
+
+	snprintf(text, sizeof(text), "[guest.new]\n%s", GUEST);
+	assert_null(plan_apply_begin(text, (u32)strlen(text), 7));
+	refuse_add = true;
+	for (u32 i = 0; i < 60 && plan_apply_busy(); i++) {
+		plan_apply_step();
+		turn();
+	}
+	refuse_add = false;
+	assert_false(plan_apply_busy());
+	assert_int_equal(drops, 2);
+	assert_int_equal(adds, 0);
+	assert_true(fake_logged(from, "plan: guest new could not come"));
+	assert_true(fake_logged(from, "plan: number 7 is in force in part only: 2 guests went or changed, 0 came"));
+	assert_false(fake_logged(from, "nothing was changed"));
+	from = log_end();
+	apply(text);
+	assert_true(fake_logged(from, "plan: number 7 is in force: 0 guests went or changed, 1 came"));
 }
 
 /* Others fill the queue, whenever it has room: nobody is left out for that. */
@@ -423,8 +475,10 @@ int main(void)
 		cmocka_unit_test_setup(test_copy, setup),
 		cmocka_unit_test_setup(test_delete, setup),
 		cmocka_unit_test_setup(test_set, setup),
+		cmocka_unit_test_setup(test_lost, setup),
 		cmocka_unit_test_setup(test_queue, setup),
 		cmocka_unit_test_setup(test_apply, setup),
+		cmocka_unit_test_setup(test_apply_in_part, setup),
 		cmocka_unit_test_setup(test_apply_among_others, setup),
 		cmocka_unit_test_setup(test_put, setup),
 	};

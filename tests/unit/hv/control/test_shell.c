@@ -155,6 +155,7 @@ static void test_help_names_every_command(void **state)
 		assert_true(fake_has(shell_command[i].help));
 	}
 	expect("help stop", "GUEST [SECONDS]");
+	expect("help net", "PORT|host|nat|");
 	assert_false(fake_has("reboot"));
 }
 

@@ -153,6 +153,10 @@ static void test_port(void **state)
 		send_plain(up, frame, make_ether(frame, 1, 300 + i, 0x88b5, 100));
 	run("net p9");
 	expect("and 29 more addresses");
+	up->port.vlan_ids = (u64[64]){ BIT(10) | BIT(63), [63] = BIT(62) };
+	run("net p9");
+	expect("trunk of VLANs 10, 63, 4094");
+	up->port.vlan_ids = NULL;
 	run("net host");
 	expect("its address\n");
 	run("net nat");

@@ -35,14 +35,18 @@ CASES = [
     ('\x00', [], {}, 1, 'error PLAN-TEXT: bulkhead.toml:1: -: '),
     ('', [], {}, 1, 'error PLAN-NO-GUEST: bulkhead.toml:1: guest: '),
     (None, [], {}, 1, 'error PLAN-MISSING: bulkhead.toml:0: -: '),
-    (GOOD, ['--cores', '0'], {}, 2, ''),
-    (GOOD, ['--memory', '8'], {}, 2, ''),
-    (GOOD, ['--what'], {}, 2, ''),
+    (GOOD, ['--cores', '0'], {}, 2, '--cores: 1 to 256 cores, not "0"'),
+    (GOOD, ['--cores', '3x'], {}, 2, '--cores: 1 to 256 cores, not "3x"'),
+    (GOOD, ['--cores', '257'], {}, 2, '--cores: 1 to 256 cores, not "257"'),
+    (GOOD, ['--memory', '8'], {}, 2, '--memory: a size such as 512MiB or 8GiB, not "8"'),
+    (GOOD, ['--memory', '8G'], {}, 2, '--memory: a size such as 512MiB or 8GiB, not "8G"'),
+    (GOOD, ['--memory'], {}, 2, 'not ""'),
+    (GOOD, ['--what'], {}, 2, '--what: an option of these was expected\nusage: '),
 ]
 
 
 def run(program, args):
-    r = subprocess.run([program] + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    r = subprocess.run([program] + args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
     return r.returncode, r.stdout
 
 

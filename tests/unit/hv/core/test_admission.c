@@ -380,6 +380,27 @@ static void test_image_refusals(void **state)
 	refuse_text(LINUX, "error IMAGE-TOO-BIG: ");
 }
 
+/* Files that no guest has. */
+static void test_machine_files(void **state)
+{
+	static const char text[] = "[machine]\nimport = [\"k\", \"d\"]\nhttps = { certificate = \"c\", key = \"p\" }\n"
+				   "[guest.a]\ncores = 1\nmemory = \"64MiB\"\n" ELF;
+
+	(void)state;
+	make_machine(2);
+	refuse_text(text, "error IMAGE-MISSING: p.toml:2: machine.import: the file \"d\" beside the plan");
+	refuse_text(text, "error IMAGE-MISSING: p.toml:3: machine.https.certificate: the file \"c\" beside the plan");
+	refuse_text(text, "error IMAGE-MISSING: p.toml:3: machine.https.key: the file \"p\" beside the plan");
+	add_image("d", IMAGE_CUT, 5);
+	add_image("c", IMAGE_WHOLE, 0);
+	add_image("p", IMAGE_WHOLE, 5);
+	refuse_text(text, "error IMAGE-TRUNCATED: p.toml:2: machine.import: the whole of \"d\"");
+	refuse_text(text, "error IMAGE-TRUNCATED: p.toml:3: machine.https.certificate: a file with contents");
+	facts.image[1].status = IMAGE_WHOLE;
+	facts.image[2].size = 1;
+	admit_text(text);
+}
+
 static void test_modules(void **state)
 {
 	static const char text[] = "[guest.a]\ncores = 1\nmemory = \"16MiB\"\n"
@@ -769,6 +790,7 @@ int main(void)
 		cmocka_unit_test(test_touching_ranges_are_one),
 		cmocka_unit_test(test_facts_that_overlap),
 		cmocka_unit_test(test_image_refusals),
+		cmocka_unit_test(test_machine_files),
 		cmocka_unit_test(test_modules),
 		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_shared_disks),

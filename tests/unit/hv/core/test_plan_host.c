@@ -35,8 +35,10 @@ static int admit_text(const char *text)
 		facts.core_usable[i] = true;
 	facts.ram_count = 1;
 	facts.ram[0] = (struct facts_ram){ HPA(GiB), 4 * GiB };
-	facts.image_count = 1;
+	facts.image_count = 3;
 	facts.image[0] = (struct facts_image){ .name = "a.elf", .status = IMAGE_WHOLE, .size = 100, .bytes = "x" };
+	facts.image[1] = (struct facts_image){ .name = "tls.pem", .status = IMAGE_WHOLE, .size = 100, .bytes = "x" };
+	facts.image[2] = (struct facts_image){ .name = "tls.key", .status = IMAGE_WHOLE, .size = 100, .bytes = "x" };
 	facts.card_count = 1;
 	facts.card[0] = (struct facts_card){ .name = "net0", .mac = { 2, 0, 0, 0, 0, 1 }, .vendor = 0x8086, .device = 0x10d3, .mtu_max = 1500 };
 	return plan_admit(&plan, &facts, &resolved, &errors);

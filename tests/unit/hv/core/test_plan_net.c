@@ -202,7 +202,7 @@ static const struct { const char *keys, *expected; } bad_switches[] = {
 	{ "[switch.s]\nmirror = \"a.0:a.0\"", "PLAN-SWITCH: p.toml:7: switch.s.mirror: two ports of this switch" },
 	{ "[switch.s]\nmirror = \"uplink:a.0\"", "two ports of this switch" },
 	{ "[switch.s]\nmirror = \"a.0:x.0\"", "two ports of this switch" },
-	{ "[switch.s]\nforward = []", "PLAN-VALUE: p.toml:6: switch.s.forward: nat = true beside it" },
+	{ "[switch.s]\nforward = []", "PLAN-VALUE: p.toml:7: switch.s.forward: nat = true beside it" },
 	{ "[switch.s]\naddress = \"10.0.0.1/24\"", "switch.s.address: nat = true beside it" },
 	{ "[switch.s]\noutside = \"lan\"", "switch.s.outside: nat = true beside it" },
 	{ "[switch.s]\nnat = true\nuplink = \"8086:10d3\"", "no uplink at a switch with nat" },
@@ -221,6 +221,8 @@ static const struct { const char *keys, *expected; } bad_switches[] = {
 	{ "[switch.s]\nnat = true\nforward = [\"1:b:1\"]", "PLAN-FORWARD: p.toml:8: switch.s.forward: a guest with a network device on this switch; \"b\" is no guest" },
 	{ "[switch.n]\nnat = true\nforward = [\"1:a:1\"]", "\"a\" is not on it" },
 	{ "[switch.s]\nnat = true\nforward = [\"1:a:1\",\n\"1:a:2/udp\",\n\"1:a:3\"]", "PLAN-FORWARD: p.toml:10: switch.s.forward: each port once: TCP port 1 is forwarded in line 8" },
+	{ "[switch.s]\nnat = true\nforward = [\"80:a:80\",\n\"443:a:443\"]", "PLAN-FORWARD: p.toml:9: switch.s.forward: another port than 443, which is the API's" },
+	{ "[machine]\nhttps = { port = 80 }\n[switch.s]\nnat = true\nforward = [\"80:a:80\"]", "another port than 80, which is the API's" },
 };
 
 static void test_bad_switches(void **state)
@@ -274,6 +276,15 @@ static void test_nat(void **state)
 	assert_int_equal(resolved.sw[1].address, 0xc0a80701);
 	assert_int_equal(resolved.sw[1].outside, 3);
 	assert_int_equal(resolved.sw[2].address, 0x0a4d0101);
+	/* The API's port: by UDP, where the API has none, and at an address that is not the hypervisor's own one. */
+#define ONE_NAT(rest) "net = [{ switch = \"n\" }]\n[switch.n]\nnat = true\n" rest
+	admit_text(GUEST("a") ONE_NAT("forward = [\"443:a:443/udp\"]\n"));
+	admit_text("[machine]\nhttps = { port = 0 }\n" GUEST("a") ONE_NAT("forward = [\"443:a:443\"]\n"));
+	admit_text("[machine]\nhttps = { port = 8443 }\n" GUEST("a") ONE_NAT("forward = [\"443:a:443\"]\n"));
+	admit_text(GUEST("a") ONE_NAT("outside = \"lan\"\nforward = [\"443:a:443\"]\n[switch.lan]\nuplink = \"00:04.0\"\n"));
+	/* Its address there is DHCP's choice. */
+	refuse_text(GUEST("a") "net = [{ switch = \"n\", address = [\"10.77.0.10\"] }]\n[switch.n]\nnat = true\n",
+		    "PLAN-SWITCH: p.toml:5: guest.a.net: no `address` on \"n\", which has nat");
 	/* Without any card it is a network without an outside. */
 	facts.card_count = 0;
 	admit_text(GUEST("a") "[switch.n]\nnat = true\n");

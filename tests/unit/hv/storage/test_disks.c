@@ -272,6 +272,58 @@ static void test_a_copy_is_zero_behind_its_end(void **state)
 		assert_int_equal(at[i], i < sizeof(bytes) ? 0x77 : 0);
 }
 
+/* Until all of it is there nobody sees it, nor what its place held; after a cut, too. */
+static void refused_as_unfinished(struct volume *v)
+{
+	struct storage_client c = { .name = "c" }, reader = { .name = "reader", .readonly = true };
+
+	assert_non_null(v);
+	assert_int_equal(v->type, VOLUME_UNFINISHED);
+	assert_true(volume_open(&c, v) && volume_open(&reader, v));
+	assert_non_null(volume_clone(v, v->disk, "twin", ended, NULL));
+	assert_non_null(volume_snapshot(v, "before", 0, ended, NULL));
+	assert_non_null(volume_clone_cow(v, "twin", ended, NULL));
+	assert_non_null(volume_rename(v, "file", ended, NULL));
+	assert_non_null(volume_grow(v, 4 * MiB, ended, NULL));
+}
+
+static void test_what_is_unfinished_shows_nothing(void **state)
+{
+	static u8 bytes[2 * MiB];
+	struct storage_disk *s = plug(&toy[0]);
+	struct volume_coming coming;
+	struct storage_client c = { .name = "c" };
+
+	check(volume_init_disk(s, false, ended, NULL));
+	uploaded = bytes;
+	uploaded_bytes = sizeof(bytes);
+	assert_false(volume_coming_at(DISKS_MAX, &coming));
+	assert_null(volume_import(s, "file", "file", ended, NULL));
+	assert_true(volume_coming_at(DISKS_MAX, &coming) && !coming.unfinished);
+	for (u32 n = 0; !volume_coming_at(DISKS_MAX, &coming) || !coming.done; n++) {
+		assert_true(n < 1000);
+		storage_poll(tsc_now());
+		toy_answer(&toy[0], DISK_OK);
+	}
+	assert_true(coming.unfinished && coming.done == MiB && coming.bytes == 2 * MiB && !strcmp(coming.name, "file"));
+	refused_as_unfinished(volume_find("file.new", NULL, 0));
+	while (ends == 0 && (storage_poll(tsc_now()) || true))
+		toy_answer(&toy[0], DISK_MEDIUM);	/* the disk fails */
+	assert_non_null(end_why);
+	assert_false(volume_coming_at(DISKS_MAX, &coming));
+	gone(&toy[0]);
+	toy[0].d = plain(&toy[0]);
+	s = plug(&toy[0]);
+	ends = 0;
+	refused_as_unfinished(volume_find("file.new", NULL, 0));
+	check(volume_delete(volume_find("file.new", NULL, 0), ended, NULL));
+	check(volume_import(s, "file", "file", ended, NULL));
+	uploaded = NULL;
+	assert_int_equal(volume_find("file", NULL, 0)->type, VOLUME_OURS);
+	assert_int_equal(volume_open(&c, volume_find("file", NULL, 0)), 0);
+	assert_int_equal(volume_close(&c), 0);
+}
+
 /* One copy is on the medium before the other is touched; told when both are. */
 static void test_a_table_is_written_in_order(void **state)
 {
@@ -462,6 +514,31 @@ static void test_a_copy_waits_for_the_table(void **state)
 	assert_null(volume_find("copy.new", NULL, 0));
 }
 
+/* Nor because somebody has taken its name. */
+static void test_a_name_taken_while_it_is_copied(void **state)
+{
+	struct storage_disk *s = plug(&toy[0]);
+	struct storage_client c = { .name = "c" };
+
+	check(volume_init_disk(s, false, ended, NULL));
+	check(volume_create(s, "web", MiB, VOLUME_OURS, ended, NULL));
+	assert_null(volume_clone(volume_find("web", NULL, 0), s, "copy", ended, NULL));
+	for (u32 n = 0; !volume_find("copy.new", NULL, 0); n++) {
+		assert_true(n < 1000);
+		storage_poll(tsc_now());
+		toy_answer(&toy[0], DISK_OK);
+	}
+	assert_null(volume_create_unerased(s, "copy", MiB, ended, NULL));
+	settle();
+	assert_int_equal(ends, 2);
+	assert_non_null(strstr(end_why, "there is a volume of this name by now; all of it is there, as *.new"));
+	assert_int_equal(volume_find("copy.new", NULL, 0)->type, VOLUME_OURS);
+	assert_int_equal(volume_open(&c, volume_find("copy.new", NULL, 0)), 0);
+	assert_int_equal(volume_close(&c), 0);
+	ends = 0;
+	check(volume_rename(volume_find("copy.new", NULL, 0), "other", ended, NULL));
+}
+
 /* Where others keep what is theirs: ext at 1 KiB, swap at 4086, ISO 9660 at 32 KiB, btrfs at 64, RAID and LVM at the end. */
 static void test_only_an_empty_disk_is_taken(void **state)
 {
@@ -505,8 +582,8 @@ static void test_absurd_limits_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table), T(test_a_copy_is_zero_behind_its_end),
-		T(test_a_copy_needs_a_free_name),
+		T(test_a_place_is_used_again), T(test_a_volume_of_any_length_is_cloned), T(test_a_copy_waits_for_the_table), T(test_a_copy_is_zero_behind_its_end), T(test_what_is_unfinished_shows_nothing),
+		T(test_a_copy_needs_a_free_name), T(test_a_name_taken_while_it_is_copied),
 		T(test_a_table_is_written_in_order), T(test_a_table_that_cannot_be_written),
 		T(test_other_disks_are_left_alone), T(test_changes_that_are_refused),
 		T(test_only_an_empty_disk_is_taken), T(test_absurd_limits_are_refused),

@@ -177,12 +177,14 @@ static void test_a_growing_volume_is_left_alone(void **state)
 {
 	struct storage_client c = { .readonly = true };
 	struct volume *v = vol("web");
+	struct volume_coming coming;
 	u64 done, all;
 
 	fake.hold_length = PART;
 	assert_null(volume_grow(v, 3 * MiB, change_ended, NULL));
 	settle();
 	assert_true(wipe_progress(v, &done, &all) && done == 0 && all == 2 * MiB);
+	assert_false(wipe_coming_at(place()->index, &coming));		/* it is there already */
 	assert_int_equal(volume_open(&c, v), -E_BUSY);
 	assert_non_null(volume_delete(v, change_ended, NULL));
 	assert_non_null(volume_rename(v, "else", change_ended, NULL));
@@ -198,9 +200,13 @@ static void test_a_growing_volume_is_left_alone(void **state)
 /* Taken by somebody who renames, while it was erased. */
 static void test_a_name_taken_meanwhile(void **state)
 {
+	struct volume_coming coming;
+
 	fake.hold_length = PART;
 	assert_null(make("new", MiB));
 	settle();
+	assert_true(wipe_coming_at(place()->index, &coming) && !strcmp(coming.name, "new") && coming.disk == place() &&
+		    !coming.unfinished && !coming.done && coming.bytes == MiB);
 	assert_null(volume_rename(vol("web"), "new", change_ended, NULL));
 	fake.hold_length = 0;
 	settle();

@@ -292,6 +292,58 @@ static void some_guests(void **state)
 	assert_int_equal(ask("GET /v1/machine", NULL), 200);
 }
 
+/* Other rights hold at once, for sessions, tokens and streams; nobody gets or keeps more than was meant. */
+static void other_rights(void **state)
+{
+	struct identity stream = { .kind = BY_NOTHING };
+	char wide[120], narrow[120];
+	u64 first;
+
+	assert_int_equal(as_admin(), 200);
+	assert_int_equal(ask("POST /v1/users", "{\"name\":\"ann\",\"password\":\"" PASSWORD "\",\"role\":\"admin\"}"), 201);
+	assert_int_equal(login("ann", PASSWORD), 200);
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"wide\",\"role\":\"operator\"}"), 201);
+	take_token(wide);
+	assert_int_equal(ask("POST /v1/tokens", "{\"name\":\"narrow\",\"role\":\"viewer\",\"guests\":\"web\"}"), 201);
+	take_token(narrow);
+	assert_int_equal(ask("PUT /v1/tokens/narrow", "{\"role\":\"operator\"}"), 422);
+	assert_int_equal(ask("PUT /v1/tokens/narrow", "{\"guests\":\"web\"}"), 422);
+	assert_int_equal(ask("PUT /v1/tokens/narrow", "{\"role\":\"admin\",\"guests\":\"web\"}"), 422);
+	assert_non_null(strstr(client.text, "\"detail\":\"guests: an administrator's are all\",\"key\":\"guests\"}"));
+	assert_int_equal(ask("PUT /v1/tokens/none", "{\"role\":\"operator\",\"guests\":\"web\"}"), 404);
+	assert_null(strstr(client.text, "\"key\""));
+	assert_int_equal(login("root", "a wrong password"), 401);
+	assert_null(strstr(client.text, "\"key\""));
+	assert_int_equal(login("ann", PASSWORD), 200);
+	assert_int_equal(web_client_ask(&client, "POST /v1/guests/web/start", narrow, NULL), 403);
+	stream = (struct identity){ .kind = BY_TOKEN, .index = 1, .serial = accounts.kept.tokens[1].serial };
+	assert_true(accounts_valid(&stream, web_fake_now));
+	assert_int_equal(ask("PUT /v1/tokens/narrow", "{\"role\":\"operator\",\"guests\":\"web database\"}"), 204);
+	assert_false(accounts_valid(&stream, web_fake_now));
+	assert_int_equal(web_client_ask(&client, "POST /v1/guests/web/start", narrow, NULL), 202);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests/database", narrow, NULL), 200);
+	/* She looks after two guests from now on: her session is over, and what could do more. */
+	first = accounts_changes();
+	assert_int_equal(ask("PUT /v1/users/ann", "{\"role\":\"operator\",\"guests\":\"database, web\"}"), 204);
+	assert_true(accounts_changes() > first);
+	assert_int_equal(ask("GET /v1/session", NULL), 401);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests", wide, NULL), 401);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests/database", narrow, NULL), 200);
+	assert_int_equal(login("ann", PASSWORD), 200);
+	assert_int_equal(ask("GET /v1/machine", NULL), 403);
+	assert_int_equal(ask("GET /v1/guests/web", NULL), 200);
+	assert_int_equal(ask("PUT /v1/users/ann", "{\"role\":\"admin\",\"guests\":\"\"}"), 403);
+	web_fake_now += 30 * HZ;
+	assert_int_equal(login("root", PASSWORD), 200);
+	assert_int_equal(ask("PUT /v1/tokens/narrow", "{\"role\":\"viewer\",\"guests\":\"\"}"), 409);
+	assert_int_equal(ask("PUT /v1/tokens/narrow", "{\"role\":\"viewer\",\"guests\":\"web else\"}"), 409);
+	assert_int_equal(ask("PUT /v1/users/ann", "{\"role\":\"viewer\",\"guests\":\"web\"}"), 204);
+	assert_int_equal(web_client_ask(&client, "GET /v1/guests/web", narrow, NULL), 401);
+	assert_int_equal(ask("PUT /v1/users/none", "{\"role\":\"viewer\",\"guests\":\"web\"}"), 404);
+	assert_int_equal(ask("PUT /v1/users/root", "{\"role\":\"viewer\",\"guests\":\"\"}"), 409);
+	assert_int_equal(ask("PUT /v1/users/root", "{\"role\":\"admin\",\"guests\":\"\"}"), 204);
+}
+
 /* A token that was made by means of a token goes with the user, too. */
 static void tokens_of_tokens(void **state)
 {
@@ -991,7 +1043,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(some_guests), TEST(accounts_of_before), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(guesses_on_a_slow_machine), TEST(brute_force), TEST(accounts_last),
+		TEST(both_versions), TEST(page), TEST(enrolment), TEST(sessions), TEST(roles), TEST(some_guests), TEST(other_rights), TEST(accounts_of_before), TEST(tokens_of_tokens), TEST(sessions_of_one), TEST(guesses), TEST(guesses_on_a_slow_machine), TEST(brute_force), TEST(accounts_last),
 		TEST(which_range), TEST(ranges), TEST(kept_files), TEST(the_description), TEST(everything_answers), TEST(chunks_and_pipelines), TEST(slow_clients), TEST(late_but_there), TEST(a_flood), TEST(a_flood_from_one_address), TEST(memory_of_connections), TEST(large_answers), TEST(no_memory), TEST(rubbish),
 		TEST(certificates), TEST(slow_hash),
 	};

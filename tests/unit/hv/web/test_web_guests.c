@@ -10,7 +10,9 @@
 
 #include <hv/change.h>
 #include <hv/files.h>
+#include <hv/log.h>
 #include <hv/machine.h>
+#include <hv/storage.h>
 
 #define KEYS "\"cores\":1,\"memory\":\"64MiB\",\"boot\":{\"type\":\"elf\",\"file\":\"k\"}"
 
@@ -49,6 +51,11 @@ int change_may_set(const struct guest *g, const struct plan_guest *as, struct pl
 struct guest *change_set_end(struct guest *g, const struct plan_guest *as, struct plan_errors *errors)
 {
 	sets++;
+	if (refuse_with) {
+		plan_error_add(errors, "HV-NO-MEMORY", 1, "guest.web", "room for %s", refuse_with);
+		guests[g->index] = NULL;
+		return NULL;
+	}
 	*(struct plan_guest *)g->plan = *as;
 	return g;
 }
@@ -273,6 +280,21 @@ static void changing(void **state)
 	assert_int_equal(ask("POST /v1/guests/web/start", "", NULL), 202);
 	assert_int_equal(ask("PUT /v1/guests/web", "If-Match: *\r\n", "{" KEYS "}"), 409);
 	has("it runs");
+}
+
+/* It could be made neither anew nor as it was: that is no mistake of the client's, and no answer says that nothing happened. */
+static void losing(void **state)
+{
+	struct guest *was = guests[0];
+
+	refuse_with = "it";
+	assert_int_equal(ask("PUT /v1/guests/web", "If-Match: *\r\n", "{" KEYS "}"), 500);
+	has("\"detail\":\"guest web is lost: ");
+	has("\"errors\":[{\"id\":\"HV-NO-MEMORY\",\"key\":\"\",\"detail\":\"room for it\"}]}");
+	assert_int_equal(times("nothing was changed"), 0);
+	assert_int_equal(ask("GET /v1/guests/web", "", NULL), 404);
+	guests[0] = was;
+	life_add(was);
 }
 
 /* Both have read the same; both ask before either is served. */
@@ -517,11 +539,68 @@ static void cut_files(void **state)
 	assert_int_equal(web_fake_files, 1);
 }
 
+/* A disk that is slow to erase. */
+static volume_ended_fn *erased;
+static void *erased_arg;
+
+struct storage_disk *storage_disk_named(const char *word) { return strcmp(word, "toy") ? NULL : (struct storage_disk *)&erased; }
+
+const struct disk *storage_disk_hardware(const struct storage_disk *s)
+{
+	static const struct disk toy = { .name = "toy" };
+
+	return &toy;
+}
+
+const char *volume_create(struct storage_disk *s, const char *name, u64 bytes, enum volume_type type, volume_ended_fn *ended,
+			  void *arg)
+{
+	erased = ended;
+	erased_arg = arg;
+	return !strcmp(name, "full") ? "no gap on the disk is large enough" : NULL;
+}
+
+/* It is answered when it has begun, not when hours of erasing are over; what comes of it is seen, and said. */
+static void long_volumes(void **state)
+{
+	u64 from = log_end();
+
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"y z\",\"size\":\"16MiB\",\"disk\":\"toy\"}"), 202);
+	has("\r\nlocation: /v1/volumes/y%20z\r\n");
+	has("{\"name\":\"y z\"}");
+	assert_int_equal(ask("GET /v1/volumes/young", "", NULL), 200);
+	has("{\"name\":\"young\",\"kind\":\"new\",\"bytes\":16777216,\"disk\":\"toy\",\"guid\":\"\",\"in_use\":false,\"written\":false,"
+	    "\"filled_bytes\":3145728,\"fill_bytes\":16777216}");
+	assert_int_equal(ask("GET /v1/volumes", "", NULL), 200);
+	has("[{\"name\":\"young\",\"kind\":\"new\"");
+	assert_int_equal(ask("GET /v1/volumes/data", "", NULL), 200);
+	has("{\"name\":\"\",\"kind\":\"partition\"");
+	assert_int_equal(ask("GET /v1/volumes/none", "", NULL), 404);
+	assert_false(fake_logged(from, "volume y z: creation"));
+	erased(erased_arg, NULL);
+	assert_true(fake_logged(from, "volume y z: creation by the API (boss): done"));
+	/* As many as there can be at once, and not one that holds its place for ever. */
+	for (u32 i = 0; i < 3 * VOLUMES_COMING_MAX; i++)
+		assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"full\",\"size\":\"1MiB\",\"disk\":\"toy\"}"), 409);
+	for (u32 i = 0; i < VOLUMES_COMING_MAX; i++)
+		assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"size\":\"1MiB\",\"disk\":\"toy\"}"), 202);
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"size\":\"1MiB\",\"disk\":\"toy\"}"), 503);
+	erased(erased_arg, "the disk failed");
+	assert_true(fake_logged(from, "volume x: creation by the API (boss): failed: the disk failed"));
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"size\":\"1MiB\",\"disk\":\"toy\"}"), 202);
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"size\":\"1MiB\",\"disk\":\"none\"}"), 422);
+	/* Nor do they take the places of those who wait. */
+	assert_int_equal(ask("DELETE /v1/volumes/data", "", NULL), 200);
+	assert_int_equal(ask("DELETE /v1/guests/database", "", NULL), 200);
+}
+
 static void volumes(void **state)
 {
 	assert_int_equal(ask("DELETE /v1/volumes/none", "", NULL), 404);
 	assert_int_equal(ask("DELETE /v1/volumes/data", "", NULL), 200);
-	assert_int_equal(ask("POST /v1/volumes/data/grow", "", "{\"size\":\"1GiB\"}"), 200);
+	assert_int_equal(ask("DELETE /v1/volumes/data-whose-name-is-as-long-as-can-be", "", NULL), 200);
+	has("{\"name\":\"data-whose-name-is-as-long-as-can-be\"}");
+	assert_int_equal(ask("POST /v1/volumes/data/grow", "", "{\"size\":\"1GiB\"}"), 202);
 	assert_int_equal(ask("POST /v1/volumes/data/grow", "", "{\"size\":\"2GiB\"}"), 409);
 	has("too much");
 	assert_int_equal(ask("POST /v1/volumes/data/grow", "", "{\"size\":\"1GB\"}"), 422);
@@ -561,6 +640,18 @@ static void whole_plan(void **state)
 	assert_int_equal(ask("PUT /v1/plan", tag, "x"), 412);
 	assert_int_equal(ask("PUT /v1/plan?dry_run", "", "[guest.x]"), 200);
 	assert_true(plan_dry);
+	/* Whoever asks for a look gets no more, wherever it stands. */
+	for (u32 i = 0; i < 4; i++) {
+		static const char *const query[] = { "dry_run&x=1", "x=1&dry_run", "dry_run=yes", "x&dry_run=true&y" };
+		char line[80];
+
+		plan_dry = false;
+		snprintf(line, sizeof(line), "PUT /v1/plan?%s", query[i]);
+		assert_int_equal(ask(line, "If-Match: *\r\n", "[guest.x]"), 200);
+		assert_true(plan_dry);
+	}
+	assert_int_equal(ask("PUT /v1/plan?dry_run=0", "", "x"), 428);
+	assert_int_equal(ask("PUT /v1/plan?x=1&dry_run=false&dry_runs", "", "x"), 428);
 	assert_int_equal(ask("PUT /v1/plan?dry_run=1", "", "bad"), 422);
 	has("\"detail\":\"words\",\"key\":\"guest.web.memory\",\"errors\":[{\"id\":\"PLAN-TYPE\",\"key\":\"guest.web.memory\","
 	    "\"line\":3,\"detail\":\"words\"}]}");
@@ -571,7 +662,7 @@ static void whole_plan(void **state)
 	/* Of these the audit log has what changed something and who may not: not the three looks. */
 	assert_int_equal(ask("GET /v1/audit", "", NULL), 200);
 	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"done\""), 1);
-	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"failed\""), 3);
+	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"failed\""), 5);
 	assert_int_equal(times("\"what\":\"PUT /v1/plan\",\"result\":\"refused\""), 1);
 	assert_int_equal(ask("PUT /v1/plan?dry_run", "Content-Length: 70000\r\n", NULL), 413);
 	machine_plan = NULL;
@@ -585,6 +676,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(files_in_chunks, setup, teardown),
 		cmocka_unit_test_setup_teardown(wrong_bodies, setup, teardown),
 		cmocka_unit_test_setup_teardown(changing, setup, teardown),
+		cmocka_unit_test_setup_teardown(losing, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(deleting, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_queue, setup, teardown),
@@ -593,6 +685,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(cut_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(volumes, setup, teardown),
 		cmocka_unit_test_setup_teardown(whole_plan, setup, teardown),
+		cmocka_unit_test_setup_teardown(long_volumes, setup, teardown),	/* fills the audit log */
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -67,7 +67,12 @@ WEAK struct volume *volume_find(const char *name, char *why, size_t size)
 {
 	if (why)
 		str_copy(why, size, "no volume is called so");
-	return strcmp(name, "data") ? NULL : &web_fake_volume;
+	return strncmp(name, "data", 4) ? NULL : &web_fake_volume;
+}
+WEAK bool volume_coming_at(u32 index, struct volume_coming *to)
+{
+	*to = (struct volume_coming){ .name = "young", .done = 3 * MiB, .bytes = 16 * MiB };
+	return index == 2;
 }
 WEAK bool volume_progress(const struct volume *v, u64 *done, u64 *all) { return false; }
 WEAK const char *plan_apply_text(const char *text, u32 size, bool dry, struct plan_errors *errors, plan_change_fn *tell, void *arg)
@@ -84,7 +89,9 @@ WEAK const char *volume_delete(struct volume *v, volume_ended_fn *ended, void *a
 WEAK const char *volume_rename(struct volume *v, const char *name, volume_ended_fn *ended, void *arg) { return "no"; }
 WEAK const char *volume_grow(struct volume *v, u64 bytes, volume_ended_fn *ended, void *arg)
 {
-	return ended(arg, bytes == GiB ? NULL : "too much"), NULL;
+	if (bytes == GiB)
+		ended(arg, NULL);
+	return bytes == GiB ? NULL : "too much";
 }
 WEAK const char *volume_import(struct storage_disk *s, const char *name, const char *file, volume_ended_fn *ended, void *arg)
 {

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SOURCES: hv/x86/emulate.c hv/x86/emulate_string.c hv/x86/emulate_stack.c hv/x86/emulate_vector.c hv/x86/alu.c hv/x86/decode.c hv/x86/decode_fast.c hv/x86/decode_zydis.c hv/x86/operand.c hv/x86/gmem.c hv/core/bus.c hv/x86/walk.c hv/lib/format.c tests/unit/hv/x86/x86_support.c zydis */
 /* Instructions on device memory against the same instruction run by the processor that runs this test. */
-#include "x86_support.h"
+#include "emulate_cases.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
 #include <cpuid.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "alu.h"
@@ -56,12 +52,6 @@ static int setup_all(void **state)
 	/* Below 2 GiB, so that 32-bit addresses reach it too. */
 	data_page = mmap(NULL, 2 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	return code_page == MAP_FAILED || data_page == MAP_FAILED;
-}
-
-static int setup(void **state)
-{
-	world_reset();
-	return 0;
 }
 
 static void native_insn(const u8 *insn, u32 len)
@@ -400,13 +390,6 @@ static void strings_as_processor(void **state)
 
 /* --- Single cases --- */
 
-static enum verdict emulate(const char *code, u32 len, u64 gpa)
-{
-	world_code(0x4000, code, len, VMEXIT_MMIO);
-	w->v.exit.mmio.gpa = GPA(gpa);
-	return emulate_mmio(&w->v);
-}
-
 static void moves_touch_once(void **state)
 {
 	assert_int_equal(emulate("\x89\x03", 2, DEVICE_GPA + 0x80), NEXT);
@@ -421,8 +404,6 @@ static void moves_touch_once(void **state)
 	assert_int_equal(emulate("\xa0\x09\x00\x00\xd0\x00\x00\x00\x00", 9, DEVICE_GPA + 9), NEXT);	/* movabs, %al */
 	assert_int_equal(w->v.gpr[RAX], 0xffffff80);
 }
-
-#define DEV_VA 0x40000000ul
 
 /* One access a byte, in both pages; the guest's tables tell where the second one is. */
 static void page_end(void **state)
@@ -532,189 +513,6 @@ static void page_end_in_segments(void **state)
 	assert_memory_equal(w->g.ram, "\x33\x44", 2);
 }
 
-/* --- Vector registers --- */
-
-static void vector_moves(void **state)
-{
-	static const struct { const char *code; u8 n, size; bool store; } table[] = {
-		{ "\x0f\x10\x0b", 3, 16, false },	{ "\x0f\x11\x0b", 3, 16, true },		/* movups */
-		{ "\x0f\x28\x0b", 3, 16, false },	{ "\x0f\x29\x0b", 3, 16, true },		/* movaps */
-		{ "\x66\x0f\x10\x0b", 4, 16, false },	{ "\x66\x0f\x29\x0b", 4, 16, true },	/* movupd, movapd */
-		{ "\xf3\x0f\x6f\x0b", 4, 16, false },	{ "\xf3\x0f\x7f\x0b", 4, 16, true },	/* movdqu */
-		{ "\x66\x0f\x6f\x0b", 4, 16, false },	{ "\x66\x0f\x7f\x0b", 4, 16, true },	/* movdqa */
-		{ "\x66\x0f\xe7\x0b", 4, 16, true },	{ "\x0f\x2b\x0b", 3, 16, true },		/* movntdq, movntps */
-		{ "\x66\x0f\x38\x2a\x0b", 5, 16, false },{ "\xf2\x0f\xf0\x0b", 4, 16, false },	/* movntdqa, lddqu */
-		{ "\x66\x0f\x6e\x0b", 4, 4, false },	{ "\x66\x0f\x7e\x0b", 4, 4, true },	/* movd */
-		{ "\x66\x48\x0f\x6e\x0b", 5, 8, false },	{ "\x66\x48\x0f\x7e\x0b", 5, 8, true },	/* movq */
-		{ "\xf3\x0f\x7e\x0b", 4, 8, false },	{ "\x66\x0f\xd6\x0b", 4, 8, true },	/* movq */
-		{ "\xf3\x0f\x10\x0b", 4, 4, false },	{ "\xf2\x0f\x11\x0b", 4, 8, true },	/* movss, movsd */
-	};
-	u8 want[16];
-
-	w->s.cr4 |= CR4_OSFXSR;
-	for (u32 i = 0; i < ARRAY_COUNT(table); i++) {
-		u64 off = i % 2 ? 0x100 : 0x208;
-
-		for (u32 k = 0; k < 32; k++)
-			w->device[off + k] = (u8)rnd();
-		for (u32 k = 0; k < 16; k++)
-			w->xmm[1][k] = (u8)rnd();
-		w->v.gpr[RBX] = DEV_VA + off;
-		w->biggest = w->device_reads = w->device_writes = 0;
-		memset(want, 0, 16);
-		memcpy(want, table[i].store ? w->xmm[1] : w->device + off, table[i].size);
-		if (table[i].store)
-			memcpy(want + table[i].size, w->device + off + table[i].size, 16u - table[i].size);
-		assert_int_equal(emulate(table[i].code, table[i].n, DEVICE_GPA + off), NEXT);
-		assert_memory_equal(table[i].store ? w->device + off : w->xmm[1], want, 16);
-		assert_int_equal(w->biggest, MIN(table[i].size, 8));
-		assert_int_equal(w->device_reads, table[i].store ? 0 : 1 + table[i].size / 16);
-		assert_int_equal(w->device_writes, table[i].store ? 1 + table[i].size / 16 : 0);
-	}
-}
-
-static void vector_registers_and_page_ends(void **state)
-{
-	w->s.cr4 |= CR4_OSFXSR;
-	memcpy(w->device + 0xff8, "0123456789abcdef", 16);
-	w->v.gpr[R9] = DEV_VA + 0xff8;
-	assert_int_equal(emulate("\x45\x0f\x10\x39", 4, DEVICE_GPA + 0xff8), NEXT);	/* movups (%r9), %xmm15 */
-	assert_memory_equal(w->xmm[15], "0123456789abcdef", 16);
-	assert_int_equal(w->device_reads, 16);
-	memcpy(w->xmm[8], "ABCDEFGHIJKLMNOP", 16);
-	w->v.gpr[R9]++;
-	assert_int_equal(emulate("\x45\x0f\x11\x01", 4, DEVICE_GPA + 0x1000), NEXT);
-	assert_memory_equal(w->device + 0xff8, "0ABCDEFGHIJKLMNOP", 17);
-}
-
-static void vector_moves_not_enabled(void **state)
-{
-	w->v.gpr[RBX] = DEV_VA;
-	assert_int_equal(emulate("\x0f\x11\x03", 3, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_UD);
-	w->s.cr4 |= CR4_OSFXSR;
-	w->s.cr0 |= CR0_TS;
-	assert_int_equal(emulate("\x0f\x11\x03", 3, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_NM);
-	w->s.cr0 |= CR0_EM;
-	assert_int_equal(emulate("\x0f\x11\x03", 3, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_UD);
-	assert_false(w->v.fault.has_code);
-	assert_int_equal(w->device_writes, 0);
-}
-
-static void vex_moves(void **state)
-{
-	static const struct { const char *code; u8 n, size; bool store; } table[] = {
-		{ "\xc5\xf8\x10\x0b", 4, 16, false },	{ "\xc5\xf8\x11\x0b", 4, 16, true },	/* vmovups */
-		{ "\xc5\xfc\x10\x0b", 4, 32, false },	{ "\xc5\xfc\x11\x0b", 4, 32, true },
-		{ "\xc5\xfd\x6f\x0b", 4, 32, false },	{ "\xc5\xfd\x7f\x0b", 4, 32, true },	/* vmovdqa */
-		{ "\xc5\xfe\x6f\x0b", 4, 32, false },	{ "\xc5\xfe\x7f\x0b", 4, 32, true },	/* vmovdqu */
-		{ "\xc5\xfd\xe7\x0b", 4, 32, true },	{ "\xc5\xfc\x2b\x0b", 4, 32, true },	/* vmovnt.. */
-		{ "\xc4\xe2\x7d\x2a\x0b", 5, 32, false },	/* vmovntdqa */
-		{ "\xc5\xf9\x6e\x0b", 4, 4, false },	{ "\xc5\xf9\x7e\x0b", 4, 4, true },	/* vmovd */
-		{ "\xc5\xfa\x7e\x0b", 4, 8, false },	{ "\xc5\xf9\xd6\x0b", 4, 8, true },	/* vmovq */
-		{ "\xc5\xfa\x10\x0b", 4, 4, false },	{ "\xc5\xfb\x11\x0b", 4, 8, true },	/* vmovss, vmovsd */
-	};
-	u8 want[32];
-
-	w->s.cr4 |= CR4_OSXSAVE;
-	w->v.xcr0 = 7;
-	for (u32 i = 0; i < ARRAY_COUNT(table); i++) {
-		u64 off = i % 3 ? 0xff0 : 0x208;	/* also over the end of a page */
-
-		for (u32 k = 0; k < 32; k++) {
-			w->device[off + k] = (u8)rnd();
-			w->xmm[1][k] = (u8)rnd();
-		}
-		memset(want, 0, 32);
-		memcpy(want, table[i].store ? w->xmm[1] : w->device + off, table[i].size);
-		if (table[i].store)
-			memcpy(want + table[i].size, w->device + off + table[i].size, 32u - table[i].size);
-		w->v.gpr[RBX] = DEV_VA + off;
-		assert_int_equal(emulate(table[i].code, table[i].n, DEVICE_GPA + off), NEXT);
-		assert_memory_equal(table[i].store ? w->device + off : w->xmm[1], want, 32);
-	}
-}
-
-static void vex_moves_not_enabled(void **state)
-{
-	w->v.gpr[RBX] = DEV_VA;
-	w->v.xcr0 = 7;
-	assert_int_equal(emulate("\xc5\xfc\x11\x03", 4, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_UD);
-	w->s.cr4 |= CR4_OSXSAVE;
-	w->v.xcr0 = 3;
-	assert_int_equal(emulate("\xc5\xf8\x11\x03", 4, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_UD);
-	w->v.xcr0 = 7;
-	w->s.cr0 |= CR0_TS;
-	assert_int_equal(emulate("\xc5\xfc\x10\x03", 4, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_NM);
-	assert_int_equal(w->device_writes + w->device_reads, 0);
-}
-
-/* --- The stack --- */
-
-static void push_and_pop(void **state)
-{
-	memcpy(w->device + 0x10, "12345678", 8);
-	w->v.gpr[RBX] = DEV_VA + 0x10;
-	w->v.gpr[RSP] = 0x9004;				/* over the end of a page */
-	assert_int_equal(emulate("\xff\x33", 2, DEVICE_GPA + 0x10), NEXT);
-	assert_memory_equal(w->g.ram + 0x8ffc, "12345678", 8);
-	assert_int_equal(w->v.gpr[RSP], 0x8ffc);
-	assert_int_equal(w->device_reads, 1);
-	assert_int_equal(emulate("\x66\x8f\x43\x20", 4, DEVICE_GPA + 0x30), NEXT);	/* popw 0x20(%rbx) */
-	assert_memory_equal(w->device + 0x30, "12\0", 3);
-	assert_int_equal(w->v.gpr[RSP], 0x8ffe);
-	/* The address after RSP has moved; the stack is the device, too. */
-	memcpy(w->device + 0x40, "abcdefgh", 8);
-	w->v.gpr[RSP] = DEV_VA + 0x40;
-	assert_int_equal(emulate("\x8f\x04\x24", 3, DEVICE_GPA + 0x40), NEXT);		/* pop (%rsp) */
-	assert_memory_equal(w->device + 0x48, "abcdefgh", 8);
-	assert_int_equal(w->v.gpr[RSP], DEV_VA + 0x48);
-	assert_int_equal(emulate("\xff\x34\x24", 3, DEVICE_GPA + 0x48), NEXT);		/* push (%rsp): before */
-	assert_int_equal(w->v.gpr[RSP], DEV_VA + 0x40);
-	assert_int_equal(w->s.gpr[RSP], DEV_VA + 0x40);
-}
-
-static void push_and_pop_fault(void **state)
-{
-	w->v.gpr[RBX] = DEV_VA;
-	w->v.gpr[RSP] = 0x9000;
-	world_map(0x8000, 0x8000, 1);
-	assert_int_equal(emulate("\xff\x33", 2, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.cr2, 0x8ff8);
-	assert_int_equal(w->v.fault.code, 3);
-	world_map(DEV_VA, DEVICE_GPA, 1);
-	assert_int_equal(emulate("\x8f\x03", 2, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.cr2, DEV_VA);
-	assert_int_equal(w->v.gpr[RSP], 0x9000);
-	assert_int_equal(w->device_reads + w->device_writes, 0);
-}
-
-/* A 16-bit stack wraps at 64 KiB and leaves the upper half of ESP. */
-static void push_and_pop_short(void **state)
-{
-	w->s.cr0 = CR0_PE;
-	w->s.efer = 0;
-	w->s.seg[SEG_CS] = (struct segment){ .attr = 0xc09b, .limit = ~0u };
-	w->s.seg[SEG_SS] = (struct segment){ .attr = 0x0093, .limit = 0xffff, .base = 0x10000 };
-	memcpy(w->device, "1234", 4);
-	w->v.gpr[RBX] = DEVICE_GPA;
-	w->v.gpr[RSP] = 0xabcd0000;
-	assert_int_equal(emulate("\xff\x33", 2, DEVICE_GPA), NEXT);
-	assert_int_equal(w->v.gpr[RSP], 0xabcdfffc);
-	assert_memory_equal(w->g.ram + 0x1fffc, "1234", 4);
-	assert_int_equal(emulate("\x8f\x43\x08", 3, DEVICE_GPA + 8), NEXT);
-	assert_int_equal(w->v.gpr[RSP], 0xabcd0000);
-	assert_memory_equal(w->device + 8, "1234", 4);
-	w->s.seg[SEG_SS].limit = 0xfff;
-	assert_int_equal(emulate("\xff\x33", 2, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_SS);
-}
-
 static void refused_instructions(void **state)
 {
 	static const struct { const char *b; u8 n; } bad[] = {
@@ -747,210 +545,6 @@ static void code_that_vanished(void **state)
 	assert_int_equal(w->v.fault.cr2, 0x4000);
 }
 
-/* --- Strings --- */
-
-static int setup_strings(void **state)
-{
-	world_reset();
-	world_map(DEV_VA, DEVICE_GPA, 3);
-	world_map(DEV_VA + PAGE_SIZE, DEVICE_GPA + PAGE_SIZE, 3);
-	return 0;
-}
-
-static void rep_stos_to_device(void **state)
-{
-	w->v.gpr[RAX] = 0x11223344;
-	w->v.gpr[RCX] = 150;
-	w->v.gpr[RDI] = DEV_VA + 0x800;
-	assert_int_equal(emulate("\xf3\xab", 2, DEVICE_GPA + 0x800), AGAIN);
-	assert_int_equal(w->v.gpr[RCX], 150 - 64);
-	assert_int_equal(w->v.gpr[RDI], DEV_VA + 0x800 + 256);
-	assert_int_equal(emulate_mmio(&w->v), AGAIN);
-	assert_int_equal(emulate_mmio(&w->v), NEXT);
-	assert_int_equal(w->v.gpr[RCX], 0);
-	assert_int_equal(w->device_writes, 150);
-	for (u32 i = 0; i < 150; i++)
-		assert_memory_equal(w->device + 0x800 + 4 * i, "\x44\x33\x22\x11", 4);
-	assert_int_equal(w->device[0x800 + 600], 0);
-}
-
-static void movs_both_directions(void **state)
-{
-	for (u32 i = 0; i < 64; i++)
-		w->device[i] = (u8)(i + 1);
-	w->v.gpr[RCX] = 5;
-	w->v.gpr[RSI] = DEV_VA;
-	w->v.gpr[RDI] = 0x8000 - 12;			/* over a page end, backwards in memory */
-	world_map(0x8000, 0xb000, 3);
-	assert_int_equal(emulate("\xf3\x48\xa5", 3, DEVICE_GPA), NEXT);
-	assert_memory_equal(w->g.ram + 0x8000 - 12, w->device, 12);
-	assert_memory_equal(w->g.ram + 0xb000, w->device + 12, 28);
-	assert_int_equal(w->device_reads, 5);
-	assert_int_equal(*world_pte(0x8000) & 0x60, 0x60);	/* accessed, dirty */
-	w->s.rflags |= RFLAGS_DF;
-	w->v.gpr[RCX] = 4;
-	w->v.gpr[RSI] = 0x7ff4 + 3;
-	w->v.gpr[RDI] = DEV_VA + 0x103;
-	assert_int_equal(emulate("\xf3\xa4", 2, DEVICE_GPA + 0x103), NEXT);
-	assert_memory_equal(w->device + 0x100, "\1\2\3\4", 4);
-	assert_int_equal(w->v.gpr[RSI], 0x7ff3);
-	assert_int_equal(w->v.gpr[RDI], DEV_VA + 0xff);
-	w->s.rflags &= ~RFLAGS_DF;
-	w->v.gpr[RSI] = DEV_VA + 0x100;			/* device to device, no REP */
-	w->v.gpr[RDI] = DEV_VA + 0x200;
-	w->v.gpr[RCX] = 0;
-	assert_int_equal(emulate("\xa5", 1, DEVICE_GPA + 0x100), NEXT);
-	assert_memory_equal(w->device + 0x200, "\1\2\3\4", 4);
-}
-
-static void movs_fault_leaves_progress(void **state)
-{
-	w->v.gpr[RCX] = 10;
-	w->v.gpr[RSI] = DEV_VA;
-	w->v.gpr[RDI] = 0x9000 - 8;
-	world_map(0x9000, 0x9000, 1);			/* read-only, CR0.WP */
-	assert_int_equal(emulate("\xf3\xa5", 2, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_PF);
-	assert_int_equal(w->v.fault.code, 3);
-	assert_int_equal(w->v.fault.cr2, 0x9000);
-	assert_int_equal(w->v.gpr[RCX], 8);
-	assert_int_equal(w->v.gpr[RDI], 0x9000);
-	assert_int_equal(w->device_reads, 2);		/* the third element was not read */
-}
-
-/* The source's fault comes first, and leaves the destination clean. */
-static void movs_fault_order(void **state)
-{
-	world_map(0x9000, 0x9000, 1);
-	w->v.gpr[RSI] = 0x70000000;
-	w->v.gpr[RDI] = 0x9000;
-	assert_int_equal(emulate("\xa5", 1, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.cr2, 0x70000000);
-	world_map(0x9000, 0x9000, 3);
-	assert_int_equal(emulate("\xa5", 1, DEVICE_GPA), FAULT);
-	assert_int_equal(*world_pte(0x9000) & 0x60, 0);
-}
-
-/* A fault in a later element: registers tell the progress, flags are those from before. */
-static void compare_faults_keep_flags(void **state)
-{
-	memcpy(w->g.ram + 0x9000 - 8, "aaaaaaab", 8);
-	memset(w->device, 'a', 16);
-	world_map(0x9000, 0x9000, 0);
-	w->v.gpr[RCX] = 16;
-	w->v.gpr[RSI] = DEV_VA;
-	w->v.gpr[RDI] = 0x9000 - 7;
-	w->s.rflags |= RFLAGS_CF;
-	w->g.ram[0x8fff] = 'a';
-	assert_int_equal(emulate("\xf3\xa6", 2, DEVICE_GPA), FAULT);
-	assert_int_equal(w->v.fault.cr2, 0x9000);
-	assert_int_equal(w->v.fault.code, 0);		/* a read */
-	assert_int_equal(w->v.gpr[RCX], 9);
-	assert_int_equal(w->v.gpr[RSI], DEV_VA + 7);
-	assert_int_equal(w->s.rflags & FLAGS_STATUS, RFLAGS_CF);
-	assert_int_equal(w->device_reads, 7);
-}
-
-/* With TF set each repetition traps; the last one's trap is set_rip()'s. */
-static void strings_step_by_step(void **state)
-{
-	w->s.rflags |= RFLAGS_TF;
-	w->v.gpr[RCX] = 3;
-	w->v.gpr[RDI] = DEV_VA;
-	for (u32 left = 3; left > 1; left--) {
-		w->s.dr6 = 0;
-		assert_int_equal(emulate("\xf3\xaa", 2, DEVICE_GPA), FAULT);
-		assert_int_equal(w->v.fault.vector, VEC_DB);
-		assert_false(w->v.fault.has_code);
-		assert_int_equal(w->s.dr6, BIT(14));
-		assert_int_equal(w->v.gpr[RCX], left - 1);
-	}
-	assert_int_equal(emulate("\xf3\xaa", 2, DEVICE_GPA), NEXT);
-	assert_int_equal(w->device_writes, 3);
-}
-
-static void lods_and_short_addresses(void **state)
-{
-	memcpy(w->device + 0x20, "\xef\xbe\xad\xde", 4);
-	w->v.gpr[RAX] = ~0ul;
-	w->v.gpr[RSI] = 0xffffffff00000000ul + DEV_VA + 0x20;
-	assert_int_equal(emulate("\x67\xad", 2, DEVICE_GPA + 0x20), NEXT);
-	assert_int_equal(w->v.gpr[RAX], 0xdeadbeef);
-	assert_int_equal(w->v.gpr[RSI], DEV_VA + 0x24);
-	w->s.seg[SEG_GS].base = DEV_VA;
-	w->v.gpr[RSI] = 0x20;
-	assert_int_equal(emulate("\x65\xac", 2, DEVICE_GPA + 0x20), NEXT);
-	assert_int_equal(w->v.gpr[RAX], 0xdeadbeef);
-	w->v.gpr[RCX] = BIT(32);
-	assert_int_equal(emulate("\x67\xf3\xad", 3, DEVICE_GPA + 0x20), NEXT);	/* ECX is 0 */
-	assert_int_equal(w->v.gpr[RSI], 0x21);
-}
-
-static enum verdict string_io(const char *code, u32 len, bool in, u8 size)
-{
-	world_code(0x4000, code, len, VMEXIT_PIO);
-	w->v.exit.pio.port = 0x1f0;
-	w->v.exit.pio.size = size;
-	w->v.exit.pio.in = in;
-	w->v.exit.pio.string = true;
-	w->v.exit.pio.seg = 0xff;
-	return emulate_string_io(&w->v);
-}
-
-static void outs_and_ins(void **state)
-{
-	memcpy(w->g.ram + 0x8000, "hello world", 11);
-	w->v.gpr[RSI] = 0x8000;
-	w->v.gpr[RCX] = 11;
-	assert_int_equal(string_io("\xf3\x6e", 2, false, 1), NEXT);
-	assert_memory_equal(w->port_out, "hello world", 11);
-	assert_int_equal(w->last_port, 0x1f0);
-	assert_int_equal(w->v.gpr[RSI], 0x800b);
-	w->v.gpr[RDI] = 0x9000;
-	w->v.gpr[RCX] = 256;
-	assert_int_equal(string_io("\xf3\x66\x6d", 3, true, 2), AGAIN);
-	assert_int_equal(w->port_in_count, 64);
-	assert_int_equal(w->v.gpr[RCX], 192);
-	assert_int_equal(*(u16 *)(w->g.ram + 0x9000 + 2 * 63), 0x5a3f);
-	/* The buffer ends in a hole: no port is read for an element that cannot be stored. */
-	world_map(0xa000, 0, 0);
-	w->v.gpr[RDI] = 0xa000 - 4;
-	w->port_in_count = 0;
-	assert_int_equal(string_io("\xf3\x66\x6d", 3, true, 2), FAULT);
-	assert_int_equal(w->port_in_count, 2);
-	assert_int_equal(w->v.gpr[RCX], 190);
-	assert_int_equal(w->v.fault.code, 2);
-	assert_int_equal(string_io("\x90", 1, true, 2), KILL);
-}
-
-/* 32-bit code with a real segment: base, limit, type. */
-static void segments_are_obeyed(void **state)
-{
-	w->s.cr0 = CR0_PE;
-	w->s.efer = 0;
-	w->s.seg[SEG_CS] = (struct segment){ .attr = 0xc09b, .limit = ~0u };
-	w->s.seg[SEG_DS] = (struct segment){ .attr = 0x4093, .limit = 0xff, .base = 0x8000 };
-	memcpy(w->g.ram + 0x80fc, "abcd", 4);
-	w->v.gpr[RSI] = 0xfc;
-	w->v.gpr[RCX] = 8;
-	assert_int_equal(string_io("\xf3\x6e", 2, false, 1), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_GP);
-	assert_memory_equal(w->port_out, "abcd", 4);
-	assert_int_equal(w->v.gpr[RCX], 4);
-	w->s.seg[SEG_SS] = (struct segment){ .attr = 0x4097, .limit = 0xff, .base = 0x8000 };	/* expand-down */
-	w->v.gpr[RSI] = 0x10;
-	w->v.gpr[RCX] = 1;
-	assert_int_equal(string_io("\x36\xf3\x6e", 3, false, 1), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_SS);
-	w->v.gpr[RSI] = 0x100;
-	assert_int_equal(string_io("\x36\xf3\x6e", 3, false, 1), NEXT);
-	w->s.seg[SEG_ES] = (struct segment){ .attr = 0x4091, .limit = ~0u };			/* read-only */
-	w->v.gpr[RDI] = 0x9000;
-	assert_int_equal(string_io("\x6c", 1, true, 1), FAULT);
-	assert_int_equal(w->v.fault.vector, VEC_GP);
-	assert_int_equal(w->port_in_count, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -961,25 +555,8 @@ int main(void)
 		cmocka_unit_test_setup(end_of_ram, setup),
 		cmocka_unit_test_setup(page_end_faults, setup),
 		cmocka_unit_test_setup(page_end_in_segments, setup),
-		cmocka_unit_test_setup(vector_moves, setup_strings),
-		cmocka_unit_test_setup(vector_registers_and_page_ends, setup_strings),
-		cmocka_unit_test_setup(vector_moves_not_enabled, setup_strings),
-		cmocka_unit_test_setup(vex_moves, setup_strings),
-		cmocka_unit_test_setup(vex_moves_not_enabled, setup_strings),
-		cmocka_unit_test_setup(push_and_pop, setup_strings),
-		cmocka_unit_test_setup(push_and_pop_fault, setup_strings),
-		cmocka_unit_test_setup(push_and_pop_short, setup_strings),
-		cmocka_unit_test_setup(compare_faults_keep_flags, setup_strings),
 		cmocka_unit_test_setup(refused_instructions, setup),
 		cmocka_unit_test_setup(code_that_vanished, setup),
-		cmocka_unit_test_setup(rep_stos_to_device, setup_strings),
-		cmocka_unit_test_setup(movs_both_directions, setup_strings),
-		cmocka_unit_test_setup(movs_fault_leaves_progress, setup_strings),
-		cmocka_unit_test_setup(movs_fault_order, setup_strings),
-		cmocka_unit_test_setup(strings_step_by_step, setup_strings),
-		cmocka_unit_test_setup(lods_and_short_addresses, setup_strings),
-		cmocka_unit_test_setup(outs_and_ins, setup_strings),
-		cmocka_unit_test_setup(segments_are_obeyed, setup_strings),
 	};
 
 	return cmocka_run_group_tests(tests, setup_all, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Users and API tokens, one's own password.
 import { button, fill, h, say, type Child } from '../dom.ts';
-import { ask, get, may, post, Problem, remove, who } from '../api.ts';
+import { ask, get, may, offers, post, Problem, remove, who } from '../api.ts';
 import { empty, heading, type View } from '../view.ts';
 import { attempt, confirmed, notice, textOf, window_ } from '../notice.ts';
 import { field, Form, type Field } from '../fields.ts';
@@ -16,7 +16,7 @@ function table(names: string[], rows: Child[][]): HTMLElement {
 }
 
 // Whoever is limited to some guests sees and does nothing else.
-const guestsField = (): Field => field('guests', 'Guests', { autocomplete: 'off', hint: 'Names with blanks between them. Empty: all, and the machine.' });
+const guestsField = (value = ''): Field => field('guests', 'Guests', { value, autocomplete: 'off', hint: 'Names with blanks between them. Empty: all, and the machine.' });
 const only = (f: Field): { guests?: string } => (f.value.trim() ? { guests: f.value } : {});
 
 function showToken(name: string, token: string): void {
@@ -48,10 +48,10 @@ export function accessView(): View {
 		try {
 			const [u, t] = await Promise.all([get<User[]>('/v1/users'), get<Token[]>('/v1/tokens')]);
 
-			fill(users, table(['User', 'Role', 'Guests', '', ''], u.map((x) => [x.name, x.role, x.guests || 'all', x.locked ? 'locked out' : '', x.name === who()?.user ? 'you' :
+			fill(users, table(['User', 'Role', 'Guests', '', '', ''], u.map((x) => [x.name, x.role, x.guests || 'all', x.locked ? 'locked out' : '', rightsButton('user', x), x.name === who()?.user ? 'you' :
 				button('Remove', () => void drop('user', x.name, `/v1/users/${x.name}`), { class: 'small danger' })])));
-			fill(tokens, t.length ? table(['Token', 'Role', 'Guests', 'Made by', 'Until', ''], t.map((x) => [x.name, x.role, x.guests || 'all', x.owner, x.expires ?? 'always',
-				button('Remove', () => void drop('token', x.name, `/v1/tokens/${x.name}`), { class: 'small danger' })])) : empty('There are no tokens.'));
+			fill(tokens, t.length ? table(['Token', 'Role', 'Guests', 'Made by', 'Until', '', ''], t.map((x) => [x.name, x.role, x.guests || 'all', x.owner, x.expires ?? 'always',
+				rightsButton('token', x), button('Remove', () => void drop('token', x.name, `/v1/tokens/${x.name}`), { class: 'small danger' })])) : empty('There are no tokens.'));
 		} catch (e) {
 			say(users, textOf(e));
 		}
@@ -64,6 +64,21 @@ export function accessView(): View {
 				await load();
 			});
 	}
+
+	// Instead of all that it had.
+	function rights(kind: string, x: User | Token): void {
+		const role = field('role', 'Role', { options: ROLES, value: x.role }), guests = guestsField(x.guests ?? '');
+		const form = new Form([role, guests], 'Change', async () => {
+			await ask('PUT', `/v1/${kind}s/${x.name}`, { body: { role: role.value, guests: guests.value } });
+			dialog.close();
+			await load();
+		});
+		const what = kind === 'user' ? 'They log in anew. Tokens of theirs that may do more than they are removed.' : 'What it has begun ends.';
+		const dialog = window_(`Rights of the ${kind} ${x.name}`, h('p', {}, what), form.node);
+		role.focus();
+	}
+
+	const rightsButton = (kind: string, x: User | Token): Child => offers(`PUT /v1/${kind}s/{name}`) ? button('Rights', () => rights(kind, x), { class: 'small' }) : null;
 
 	function newToken(): void {
 		const name = field('name', 'Name', { required: true }), role = field('role', 'Role', { options: ROLES });

@@ -9,7 +9,7 @@ import { confirmed, notice, textOf } from '../notice.ts';
 import { check, field, Form, Several, type Check, type Field } from '../fields.ts';
 import { planOf, valuesOf, type GuestPlan, type Values } from '../guest_form.ts';
 import { rests } from '../state.ts';
-import { filesOf, switchesOf, volumesOf } from '../inventory.ts';
+import { filesOf, isWhole, switchesOf, volumesOf } from '../inventory.ts';
 import { uploadWindow } from './upload.ts';
 import type { Tab } from './guest.ts';
 
@@ -20,7 +20,7 @@ type NetItem = Values['net'][0];
 async function namesThere(): Promise<Names> {
 	const [files, volumes, switches] = await Promise.all([filesOf(), volumesOf(), switchesOf()]);
 
-	return { files: (files ?? []).map((f) => f.name), volumes: (volumes ?? []).map((v) => v.name), switches: (switches ?? []).map((s) => s.name) };
+	return { files: (files ?? []).map((f) => f.name), volumes: (volumes ?? []).filter(isWhole).map((v) => v.name), switches: (switches ?? []).map((s) => s.name) };
 }
 
 let lists = 0;

@@ -5,7 +5,7 @@ import { may, offers, post, remove } from '../api.ts';
 import { empty, heading, type View } from '../view.ts';
 import { attempt, confirmed, textOf, window_ } from '../notice.ts';
 import { field, Form, type Field } from '../fields.ts';
-import { disksOf, filesOf, volumesOf, type HostDisk, type Volume } from '../inventory.ts';
+import { disksOf, filesOf, volumesOf, withProgress, type HostDisk, type Volume } from '../inventory.ts';
 import { tableOf } from '../tables.ts';
 import { uploadArea } from './upload.ts';
 
@@ -63,7 +63,7 @@ async function drop(what: string, path: string, text: string, done: () => Promis
 }
 
 function volumeTools(v: Row, done: () => Promise<void>): Child {
-	const own = ['volume', 'clone', 'snapshot'].includes(String(v.kind)), small = { class: 'small' };
+	const own = ['volume', 'clone', 'snapshot', 'unfinished'].includes(String(v.kind)), small = { class: 'small' };
 
 	return own && h('div', { class: 'row nowrap' },
 		v.kind === 'volume' && offers('POST /v1/volumes/{name}/snapshot') ? button('Snapshot', () => snapshot(v, done), small) : null,
@@ -92,7 +92,7 @@ export function storageView(): View {
 			const add = may('admin') && offers('POST /v1/volumes') ? button('New volume', () => newVolume(d ?? [], (f ?? []).map((x) => x.name),
 				(v ?? []).filter((x: Volume) => x.kind === 'volume').map((x) => x.name), load)) : null;
 
-			fill(volumes, part('Volumes', v, 'There are no volumes: the plan gives Bulkhead no disk ([machine] disks), or there is none on it yet.',
+			fill(volumes, part('Volumes', v && withProgress(v), 'There are no volumes: the plan gives Bulkhead no disk ([machine] disks), or there is none on it yet.',
 				'This hypervisor does not show its volumes here; its shell does (volumes).', may('admin') ? (r) => volumeTools(r, load) : undefined, add, ['guid']));
 			fill(files, part('Files', f, 'There are no files.', 'This hypervisor does not show its files here.', fileTools, null, (f ?? []).every((x) => x.whole) ? ['received', 'whole'] : []));
 			fill(disks, part('Disks', d, 'There are no disks.', 'This hypervisor does not show its disks here; its shell does (disks).', undefined, null, ['largest_gap_bytes']));
@@ -102,7 +102,7 @@ export function storageView(): View {
 	}
 
 	void load();
-	const timer = setInterval(() => document.hidden || document.querySelector('dialog[open]') || void load(), 5000);
+	const timer = setInterval(() => document.hidden || document.querySelector('dialog[open]') || void load(), 2000);
 
 	return {
 		title: 'Storage',

@@ -7,9 +7,19 @@ import { actionsOf, emptyState, mood, SLOTS, withEvent, withGuests, type Guest }
 import { coresOf, coresText, planOf, valuesOf, type GuestPlan } from '../../../../../hv/web/page/src/guest_form.ts';
 import { colourOf, memoryBy, ownerOf, packagesOf } from '../../../../../hv/web/page/src/picture.ts';
 import { fieldFor } from '../../../../../hv/web/page/src/keys.ts';
+import { isWhole, withProgress } from '../../../../../hv/web/page/src/inventory.ts';
 
 const guest = (name: string, more: Partial<Guest> = {}): Guest => ({ name, state: 'running', cores: [1], memory: 1 << 20, starts: 1, uptime_ms: 1,
 	exits: 0, interrupts: 0, halted_ms: 0, owned_apics: 0, network_in_bytes: 0, network_out_bytes: 0, disk_read_bytes: 0, disk_written_bytes: 0, ...more });
+
+test('volumes that come show how far they are, and are offered to no guest', () => {
+	const v = (kind: string, more = {}) => ({ name: kind, kind, bytes: 16, disk: 'd', in_use: false, ...more });
+	const all = [v('volume'), v('new', { filled_bytes: 3, fill_bytes: 16 }), v('unfinished', { filled_bytes: 0, fill_bytes: 0 }), v('partition')];
+
+	assert.deepEqual(all.filter(isWhole).map((x) => x.kind), ['volume', 'partition']);
+	assert.deepEqual(withProgress(all).map((x) => x.progress), [undefined, '18 %', '100 %', undefined]);
+	assert.ok(withProgress(all).every((x) => !('filled_bytes' in x) && !('fill_bytes' in x)));
+});
 
 test('sizes, counts and times', () => {
 	assert.deepEqual([0, 1023, 1024, 1536, 192 * 2 ** 20, 2 ** 40].map(bytes), ['0 B', '1023 B', '1 KiB', '1.5 KiB', '192 MiB', '1 TiB']);
