@@ -30,6 +30,8 @@
 #define PROFILES 4
 #define PLACES 16
 #define PROCESSES_END 0x800000000000ul
+#define MEM_READ 1
+#define MEM_WRITE 2
 
 struct tb;
 struct insn;
@@ -47,6 +49,7 @@ extern void qemu_plugin_register_vcpu_tb_exec_cb(struct tb *tb, void (*fn)(unsig
 extern uint64_t qemu_plugin_tb_vaddr(const struct tb *tb);
 extern void qemu_plugin_register_vcpu_insn_exec_cb(struct insn *insn, void (*fn)(unsigned, void *), int flags, void *context);
 extern void qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(struct insn *insn, int op, struct u64 entry, uint64_t value);
+extern void qemu_plugin_register_vcpu_mem_inline_per_vcpu(struct insn *insn, int rw, int op, struct u64 entry, uint64_t value);
 extern void *qemu_plugin_scoreboard_new(size_t size);
 extern uint64_t qemu_plugin_u64_get(struct u64 entry, unsigned cpu);
 extern uint64_t qemu_plugin_u64_sum(struct u64 entry);
@@ -71,6 +74,7 @@ static int profiles, places;
 static struct { uint64_t at; unsigned mark; } place[PLACES];
 static uint64_t round_at, vain_at;	/* addresses */
 static uint64_t round_begin, vain;	/* instructions of that core */
+static unsigned round_cpu;
 static int in_vain;
 
 /* One core only comes here, the control core. */
@@ -80,8 +84,9 @@ static void on_round(unsigned cpu, void *context)
 
 	(void)context;
 	if (in_vain)
-		__atomic_fetch_add(&vain, now - round_begin, __ATOMIC_RELAXED);
-	round_begin = now;
+		__atomic_fetch_add(&vain, now - __atomic_load_n(&round_begin, __ATOMIC_RELAXED), __ATOMIC_RELAXED);
+	__atomic_store_n(&round_begin, now, __ATOMIC_RELAXED);
+	round_cpu = cpu;
 	in_vain = 0;
 }
 
@@ -110,8 +115,10 @@ static void set_open(unsigned id, int open)
 	sample[id].open = open;
 }
 
+/* Of a round that is under way only what comes from here on may turn out to be in vain: the rest is not the sample's. */
 static void begin(unsigned id, const uint64_t now[WHATS])
 {
+	__atomic_store_n(&round_begin, qemu_plugin_u64_get(hv, round_cpu), __ATOMIC_RELAXED);
 	memcpy(sample[id].from, now, sizeof(sample[id].from));
 	set_open(id, 1);
 }
@@ -170,6 +177,35 @@ static void on_places(struct insn *insn)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_mark, 0, (void *)(uintptr_t)place[i].mark);
 }
 
+/* The access that each iteration of REP MOVS, STOS, LODS and SCAS makes once; 0: it is none of them. QEMU 10 executes all iterations
+ * as one instruction; peers' were counted one by one. */
+static int access_of_each(const struct insn *insn)
+{
+	unsigned char b[16] = { 0 };
+	size_t n = qemu_plugin_insn_size(insn), i = 0;
+	int rep = 0;
+
+	qemu_plugin_insn_data(insn, b, n < sizeof(b) ? n : sizeof(b));
+	for (; i < 4 && (b[i] == 0xf2 || b[i] == 0xf3 || b[i] == 0x66 || b[i] == 0x67); i++)
+		rep |= b[i] >= 0xf2;
+	i += (b[i] & 0xf0) == 0x40;	/* REX */
+	if (!rep)
+		return 0;
+	if (b[i] == 0xa4 || b[i] == 0xa5 || b[i] == 0xaa || b[i] == 0xab)
+		return MEM_WRITE;
+	return b[i] == 0xac || b[i] == 0xad || b[i] == 0xae || b[i] == 0xaf ? MEM_READ : 0;
+}
+
+static void count(struct insn *insn, struct u64 where)
+{
+	int each = access_of_each(insn);
+
+	if (each)
+		qemu_plugin_register_vcpu_mem_inline_per_vcpu(insn, each, 0, where, 1);
+	else
+		qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, where, 1);
+}
+
 static void on_translation(plugin_id id, struct tb *tb)
 {
 	uint64_t at = qemu_plugin_tb_vaddr(tb) - HV_BASE;
@@ -181,11 +217,11 @@ static void on_translation(plugin_id id, struct tb *tb)
 		struct insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		unsigned mark;
 
-		qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, all, 1);
+		count(insn, all);
 		if (qemu_plugin_insn_vaddr(insn) - HV_BASE < HV_SIZE)
-			qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, hv, 1);
+			count(insn, hv);
 		if (qemu_plugin_insn_vaddr(insn) < PROCESSES_END)
-			qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(insn, 0, low, 1);
+			count(insn, low);
 		if (qemu_plugin_insn_vaddr(insn) == round_at)
 			qemu_plugin_register_vcpu_insn_exec_cb(insn, on_round, 0, NULL);
 		if (qemu_plugin_insn_vaddr(insn) == vain_at)
