@@ -17,6 +17,8 @@ Q = $(if $(V),,@echo "  $@";)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
+# Debian's users have no sbin in their path: mkfs.vfat, sgdisk and debootstrap are there.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Wundef -Werror
 ifneq ($(findstring clang,$(CC)),)

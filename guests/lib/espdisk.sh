@@ -3,6 +3,7 @@
 # espdisk.sh OUT.img FOLDER GRUB.CFG: a GPT disk with one EFI system partition: Debian's GRUB, its menu GRUB.CFG, and the
 # files of FOLDER in the partition's root. No privileges. "-" for OUT.img's partition alone: espdisk.sh -p OUT FOLDER CFG.
 set -euo pipefail
+export PATH=$PATH:/usr/sbin:/sbin	# mkfs.vfat: Debian's users do not have them in theirs
 export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=1700000000 MTOOLS_SKIP_CHECK=1
 alone=no
 [ "$1" != -p ] || { alone=yes; shift; }

@@ -49,7 +49,8 @@ def main():
     p.add_argument('--cpu', default='corei7_skylake_x')
     p.add_argument('--pid', help='file for the process id of the emulator')
     p.add_argument('--net', action='store_true', help="an e1000 on Bochs' user network")
-    p.add_argument('--forward', action='append', default=[], metavar='PROTOCOL:PORT', help='a port of this machine that leads there')
+    p.add_argument('--forward', action='append', default=[], metavar='PROTOCOL:PORT:THERE',
+                   help='a port of this machine that leads to that one of the hypervisor')
     p.add_argument('--disk', help='a second disk, which lasts')
     p.add_argument('image')
     a = p.parse_args()
@@ -63,7 +64,7 @@ def main():
             os.remove(a.disk + '.lock')      # of a Bochs that was killed
     old = termios.tcgetattr(0) if os.isatty(0) else None
     try:
-        forward = [(proto, port, port) for proto, port in (f.split(':') for f in a.forward)] if a.net else None
+        forward = [tuple(f.split(':')) for f in a.forward] if a.net else None
         with Bochs(a.image, cores=a.cores, memory=a.memory, cpu=a.cpu, extra=extra, forward=forward) as m:
             if a.pid:
                 open(a.pid, 'w').write(f'{m.process.pid}\n')

@@ -23,12 +23,16 @@ class Run(Lasting, Machine):
     emulator = 'qemu'
     disk = None             # what DISK= says; None: a file of this row's own
 
+    def pid_file(self):
+        """Of this row's own: the same row may run in another emulator at the same time."""
+        return os.path.abspath(f'{self.dir}/run.pid')
+
     def start(self):
         image = os.path.abspath(self.image)
         ours, theirs = socket.socketpair()
         os.makedirs(self.dir, exist_ok=True)
         env = os.environ | {'DISK': self.disk or self.disk_file(), 'CHECK_PLAN': os.path.abspath('build/host/check-plan'),
-                            'CORES': str(self.cores)}
+                            'CORES': str(self.cores), 'PIDFILE': self.pid_file()}
         self.process = subprocess.Popen([os.path.abspath('tests/tools/run.sh'), self.emulator, image, image[:-4]], stdin=theirs,
                                         stdout=theirs, stderr=open(f'{self.dir}/out', 'ab'), start_new_session=True, env=env)
         self.live()
@@ -41,8 +45,8 @@ class RunBochs(Run):
     slow = 4
 
     def die(self):
-        """Bochs is not of run.sh's process group; its process id is in run.pid."""
-        os.kill(int(open(os.path.join(os.path.dirname(os.path.abspath(self.image)), 'run.pid')).read()), signal.SIGKILL)
+        """Bochs is not of run.sh's process group."""
+        os.kill(int(open(self.pid_file()).read()), signal.SIGKILL)
         return super().die()
 
 

@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 import lasting
-from machine import Bochs, Qemu, Qemu10
+from machine import Bochs, Qemu, Qemu10, Timeout
 import diskrows
 import faultrows
 import lifeguests
@@ -55,7 +55,11 @@ class Row:
         kw = dict(cores=self.cores, memory=1536, cpu=self.cpu, keep=self.log) | self.kw
         with self.emulator(image(self.plan), **kw) as m:
             m.patience = self.emulator.slow
-            return self.scenario(m, self.plan)
+            try:
+                return self.scenario(m, self.plan)
+            except (Timeout, AssertionError):
+                scenarios.ask_why(m)
+                raise
 
     def show_tail(self, out):
         try:

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 import plans
 import screentext
 import shot as shots
+from machine import Timeout
 
 HASH = hashlib.sha256((b'bulkhead\n' * (2097152 // 9 + 1))[:2097152]).hexdigest()
 BOOT = 60       # seconds from power-on to the event loop
@@ -29,6 +30,19 @@ def shell(m, command, expect, seconds=20):
     """Type a command in the hypervisor's shell; wait for what it must print."""
     m.type(command + '\r')
     return m.expect(expect, seconds * m.patience)
+
+
+def ask_why(m):
+    """Into the log of a row that failed: how guests that panicked or were killed came to that, and their last lines."""
+    names = dict.fromkeys(re.findall(r'guest (\S+): (?:panicked|killed)', m.text))
+    try:
+        for name in names:
+            view(m, '0')
+            time.sleep(1)
+            m.at = len(m.text)
+            shell(m, f'guests {name}', r'\sguests [\s\S]*bulkhead> ')
+    except (Timeout, OSError):
+        pass
 
 
 # -- two Linux guests ----------------------------------------------------------

@@ -14,6 +14,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
+os.environ['PATH'] += ':/usr/sbin:/sbin'     # users of Debian have neither: mkfs.vfat, sgdisk
 import matrix  # noqa: E402
 from machine import Timeout  # noqa: E402
 

@@ -25,11 +25,11 @@ def whole_records(data):
 
 
 def captures(text):
-    """[(port, bytes of the pcap)]"""
+    """[(port, bytes of the pcap)]; what a view shows again when it comes back is not taken twice"""
     found, port, data = [], None, b''
 
     def end():
-        if port and len(data) >= 24:
+        if port and len(data) >= 24 and (port, whole_records(data)) not in found:
             found.append((port, whole_records(data)))
 
     for line in re.split(r'[\r\n]+', text):

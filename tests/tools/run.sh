@@ -3,7 +3,8 @@
 # Run a disk image live on this terminal: run.sh qemu|bochs|qemu-gdb IMAGE [PLAN_FOLDER]. The console is the machine's COM1.
 # CORES (5) and MEMORY (MiB; what the plan needs, at least 1536) say how large the machine is; SCREEN=1 shows its screen
 # where there is a display. DISK=file is the disk that lasts (default: IMAGE's name with .disk; DISK=none: no such disk), FRESH=1 makes
-# it anew, VOLUME=n (MiB, 256) is the size of each volume on it.
+# it anew, VOLUME=n (MiB, 256) is the size of each volume on it. PIDFILE: where the emulator's process id is (default: a file of
+# this run's own beside IMAGE, as several may run side by side).
 # The image itself is not changed.
 set -eu
 emulator=$1 image=$2
@@ -20,7 +21,7 @@ plan_memory() {
 }
 cores=${CORES:-5} memory=${MEMORY:-$(plan_memory "${3:-}")}
 here=$(dirname "$0")
-pid=$(dirname "$image")/run.pid
+pid=${PIDFILE:-$(dirname "$image")/run-$$.pid}
 
 # /dev/kvm may be there and useless for guests of guests: ask for the capability, not for the file.
 kvm_nests() {
@@ -36,40 +37,67 @@ hint() {
 	END
 }
 
-# The plan's forwards, as tcp:PORT or udp:PORT, where the port is free on this machine.
+# Is a TCP port of this machine free, and no other run's that has just chosen it? It is ours while this process lives.
+take_port() {	# PORT
+	local lock
+	! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null || return 1
+	exec {lock}>"$(dirname "$image")/port-$1.lock"
+	flock -n "$lock" || { exec {lock}>&-; return 1; }
+}
+
+forward() {	# PROTOCOL PORT THERE
+	fwd+=",hostfwd=$1:127.0.0.1:$2-:$3"
+	net+=(--forward "$1:$2:$3")
+}
+
+# The plan's forwards, where the port is free on this machine.
 forwards() {	# PLAN_FOLDER
 	local port proto
 	while IFS=: read -r port _ proto; do
 		[[ $port =~ ^[0-9]+$ ]] || continue
 		[[ $proto == */udp ]] && proto=udp || proto=tcp
-		if [ $proto = tcp ] && (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+		if [ $proto = tcp ] && ! take_port "$port"; then
 			echo "run: port $port is in use here: not forwarded" >&2
 			continue
 		fi
 		echo "run: 127.0.0.1:$port ($proto) leads to port $port of the hypervisor" >&2
-		echo "$proto:$port"
-	done < <(sed -nE 's/^forward *= *\[(.*)\].*/\1/p' "$1/bulkhead.toml" 2>/dev/null | tr -d '" ' | tr ',' '\n')
+		forward "$proto" "$port" "$port"
+	done < <(sed 's/^[[:space:]]*#.*//' "$1/bulkhead.toml" 2>/dev/null | tr '\n\t' '  ' | grep -oE '\<forward *= *\[[^]]*\]' |
+		sed 's/.*\[//; s/\]//' | tr -d '" ' | tr ',' '\n')
+}
+
+# How to log in, for the guests whose port is forwarded: another machine may have the port of the others.
+ssh_hints() {	# CONFIG FORWARDS
+	local word value host=
+	while read -r word value; do
+		[ "$word" != Host ] || host=$value
+		[[ $word == Port && $2 == *":127.0.0.1:$value-:"* ]] || continue
+		echo "run: ssh -F $(realpath --relative-to=. "$1") $host" >&2
+	done <"$1"
+}
+
+# The API: https://127.0.0.1:8443, or the next free port.
+forward_api() {	# PLAN_FOLDER
+	local port
+	! grep -qsE '^(https|port) *=.*\<(port *= *)?0\>' "$1/bulkhead.toml" || return 0
+	for port in $(seq 8443 8453); do
+		take_port "$port" || continue
+		forward tcp "$port" 443
+		echo "run: https://127.0.0.1:$port is the hypervisor's API; the console shows fingerprint and enrolment code" >&2
+		return
+	done
+	echo "run: ports 8443 to 8453 are in use here: nothing leads to the hypervisor's API" >&2
 }
 
 # A network card on the emulator's user network (10.0.2.0/24): the hypervisor gets an address, guests behind NAT reach the
 # outside. Ports that the plan forwards are reached on this machine under the same numbers.
 network() {	# PLAN_FOLDER
-	local f port fwd="" config=$1/.ssh/config
+	local fwd="" config=$1/.ssh/config
 	net=(--net)
-	for f in $(forwards "$1"); do
-		fwd+=",hostfwd=${f%:*}:127.0.0.1:${f#*:}-:${f#*:}"
-		net+=(--forward "$f")
-	done
-	# The API: https://127.0.0.1:8443, or the next free port.
-	if ! grep -qsE '^(https|port) *=.*\<(port *= *)?0\>' "$1/bulkhead.toml"; then
-		for port in $(seq 8443 8453); do
-			(exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-		done
-		fwd+=",hostfwd=tcp:127.0.0.1:$port-:443"
-		echo "run: https://127.0.0.1:$port is the hypervisor's API; the console shows fingerprint and enrolment code" >&2
-	fi
+	forwards "$1"
+	forward_api "$1"
 	card=(-netdev "user,id=net0$fwd" -device virtio-net-pci,netdev=net0)
-	[ ! -s "$config" ] || sed -n "s,^Host \([^*].*\),run: ssh -F $(realpath --relative-to=. "$config") \1,p" "$config" >&2
+	[ ! -s "$config" ] || ssh_hints "$config" "$fwd"
 }
 card=() net=()
 [ $# -lt 3 ] || network "$3"
