@@ -188,6 +188,8 @@ def rows(which):
         Row(Bochs, 'corei7_sandy_bridge_2600k', 3, scenarios.test_guests, plans.guests_small, ci=False, name='test-guests'),
         Row(Qemu, 'EPYC-Milan,+svm,+npt', 5, scenarios.two_linux_short, plans.two_linux, ci=False),
         Row(Qemu, 'EPYC-Rome,+svm,+npt', 3, scenarios.two_linux_short, plans.three_cores, ci=False),
+        # Its one turn for all cores would deliver an interrupt that EVENTINJ injects twice: docs/caveats.md.
+        Row(Qemu10, None, 3, scenarios.two_linux_short, plans.three_cores, name='two-linux-icount', icount=True),
         Row(Qemu10, 'EPYC-Rome,+svm,+npt,+x2apic', 3, scenarios.two_linux_short, plans.three_cores, ci=False),
         Row(Qemu10, 'max,+svm,+npt', 8, scenarios.test_guests, plans.guests_a, ci=False, name='test-guests-a'),
     ]

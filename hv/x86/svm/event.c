@@ -2,7 +2,12 @@
 /* Delivery of events: what is queued for the next entry, what an exit interrupted, windows, and NMI masking in software.
  *
  * Guest NMIs are injected as external interrupts with vector 2: an NMI of type 2 masks the machine's NMIs until the
- * guest's IRET, and a guest that never executes it could not be called back. So the IRET intercept does the masking. */
+ * guest's IRET, and a guest that never executes it could not be called back. So the IRET intercept does the masking.
+ *
+ * Where QEMU emulates the processor, other interrupts go in as virtual ones (V_IRQ): its VMRUN may deliver what EVENTINJ
+ * holds twice (docs/caveats.md). They are taken at the guest's first instruction, as an interrupt that gets here may be
+ * taken. EVENTINJ is left for what V_IRQ cannot do: its field is the interrupt window's, too, and the machine's own
+ * interrupts go before it. APM 2 "Injecting Virtual (INTR) Interrupts". */
 #include "svm.h"
 
 #define VEC_INTO 4
@@ -20,6 +25,48 @@ static void intercept1_set(struct vmcb *b, u32 bit, bool on)
 static void queue(struct vmcb *b, enum event_type type, u8 vector)
 {
 	b->eventinj = EVT_VALID | (u64)type << EVT_TYPE_SHIFT | vector;
+}
+
+static void virq_set(struct vmcb *b, u64 virq)
+{
+	u64 vintr = (b->vintr & ~V_IRQ_ALL) | virq;
+
+	if (vintr == b->vintr)
+		return;
+	b->vintr = vintr;
+	vmcb_dirty(b, CLEAN_VINTR);
+}
+
+/* An interrupt waits in V_IRQ, which is not the window's. */
+static bool virq_queued(const struct svm_vcpu *s, const struct vmcb *b)
+{
+	return (b->vintr & V_IRQ) && !(s->special & SPECIAL_WINDOW_INTERRUPT);
+}
+
+static bool event_queued(const struct svm_vcpu *s, const struct vmcb *b)
+{
+	return (b->eventinj & EVT_VALID) || virq_queued(s, b);
+}
+
+/* V_IRQ is wanted for a window, or nothing may come before what is queued. */
+static void virq_to_eventinj(struct svm_vcpu *s, struct vmcb *b)
+{
+	if (!virq_queued(s, b))
+		return;
+	queue(b, EVENT_INTERRUPT, (b->vintr >> V_VECTOR_SHIFT) & 0xff);
+	virq_set(b, 0);
+}
+
+static void eventinj_to_virq(const struct svm_vcpu *s, struct vmcb *b)
+{
+	u64 vector = b->eventinj & EVT_VECTOR;
+
+	if (!s->inject_virtual || s->owned)
+		return;
+	if (b->eventinj != (EVT_VALID | (u64)EVENT_INTERRUPT << EVT_TYPE_SHIFT | vector) || vector == VEC_NMI)
+		return;
+	b->eventinj = 0;
+	virq_set(b, V_IRQ_FIRST | vector << V_VECTOR_SHIFT);
 }
 
 static void inject_nmi(struct vmcb *b)
@@ -66,6 +113,8 @@ void svm_inject(struct vcpu *v, const struct event *e)
 		break;
 	default:
 		queue(b, EVENT_INTERRUPT, e->vector);
+		if (!(svm_state()->special & SPECIAL_WINDOW_INTERRUPT))
+			eventinj_to_virq(svm_state(), b);
 	}
 }
 
@@ -73,7 +122,7 @@ void svm_event_step(void)
 {
 	struct vmcb *b = svm_vmcb();
 
-	if (b->eventinj & EVT_VALID)
+	if (event_queued(svm_state(), b))
 		return;
 	b->dr6 |= DR6_BS;
 	vmcb_dirty(b, CLEAN_DR);
@@ -83,27 +132,24 @@ void svm_event_step(void)
 /* A virtual interrupt that is never taken: its intercept says that one could be. */
 static void interrupt_window(struct vmcb *b, bool on)
 {
-	u64 vintr = b->vintr & ~(V_IRQ | V_PRIO_MAX | V_IGNORE_TPR);
-
-	if (on)
-		vintr |= V_IRQ | V_PRIO_MAX | V_IGNORE_TPR;
-	if (vintr != b->vintr) {
-		b->vintr = vintr;
-		vmcb_dirty(b, CLEAN_VINTR);
-	}
+	virq_set(b, on ? V_IRQ_FIRST : 0);
 	intercept1_set(b, INTERCEPT1_VINTR, on);
 }
 
 void svm_want_window(struct vcpu *v, u32 windows)
 {
 	struct svm_vcpu *s = svm_state();
+	struct vmcb *b = svm_vmcb();
 	u64 special = (s->special & ~SPECIAL_WINDOWS) | (windows & SPECIAL_WINDOWS);
 
 	(void)v;
 	if (special == s->special)
 		return;
+	virq_to_eventinj(s, b);
 	s->special = special;
-	interrupt_window(svm_vmcb(), windows & WINDOW_INTERRUPT);
+	interrupt_window(b, windows & WINDOW_INTERRUPT);
+	if (!(windows & WINDOW_INTERRUPT))
+		eventinj_to_virq(s, b);
 }
 
 /* No NMI may be delivered now. While one is in service its IRET exits by itself; what else is in the way takes one
@@ -114,6 +160,7 @@ static void nmi_window(struct svm_vcpu *s, struct vmcb *b)
 
 	if ((s->special & SPECIAL_NMI_SERVICE) && !iret)
 		return;
+	virq_to_eventinj(s, b);
 	if ((b->eventinj & EVT_VALID) || (!iret && !(b->shadow & 1))) {
 		if (s->owned)
 			s->special |= SPECIAL_CALL_BACK;
@@ -150,6 +197,8 @@ static void requeue(struct svm_vcpu *s, struct vmcb *b)
 
 	if (soft && !ours)
 		return;
+	if (virq_queued(s, b))	/* QEMU: it was this one */
+		virq_set(b, 0);
 	b->eventinj = info;
 	b->nrip = b->rip;
 }
@@ -198,7 +247,7 @@ void svm_event_finish(struct vmexit *x)
 	if (s->special & SPECIAL_NMI_SERVICE)
 		nmi_finish(s, b);
 	x->shadow = b->shadow & 1;
-	x->event_queued = (b->eventinj & EVT_VALID) != 0;
+	x->event_queued = event_queued(s, b);
 	x->nmi_blocked = (s->special & SPECIAL_NMI_SERVICE) != 0;
 }
 
@@ -207,6 +256,8 @@ void svm_event_reset(void)
 	struct svm_vcpu *s = svm_state();
 	struct vmcb *b = svm_vmcb();
 
+	if (virq_queued(s, b))
+		virq_set(b, 0);
 	s->special &= SPECIAL_WINDOWS;
 	b->eventinj = 0;
 	b->exitintinfo = 0;

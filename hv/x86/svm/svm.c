@@ -14,6 +14,7 @@
 #define VM_CR_SVMDIS BIT(4)
 #define MSR_TSC 0x10
 #define CPUID_RDTSCP BIT32(27)		/* 8000_0001 EDX */
+#define CPUID_HYPERVISOR BIT32(31)	/* 1 ECX */
 #define GUEST_ASID 1
 
 /* Everything that a guest might do to the machine; what is missing here runs natively on purpose: CR0, CR3, CR4, debug
@@ -135,6 +136,14 @@ static void svm_flush(struct vcpu *v)
 	svm_state()->special |= SPECIAL_ONCE;
 }
 
+/* The signature by which hypervisors tell themselves: QEMU's own emulation, not KVM in QEMU. */
+static bool emulated_by_qemu(void)
+{
+	struct cpuid_regs r = cpuid(0x40000000, 0);
+
+	return (cpuid(1, 0).ecx & CPUID_HYPERVISOR) && r.ebx == 0x54474354 && r.ecx == 0x43544743 && r.edx == 0x47435447;
+}
+
 static int svm_vcpu_init(struct vcpu *v)
 {
 	struct svm_vcpu *s = svm_state();
@@ -145,6 +154,7 @@ static int svm_vcpu_init(struct vcpu *v)
 	*s = (struct svm_vcpu){ .features = svm_features() };
 	s->len_max = (s->features & SVM_NRIPS) ? 15 : 0;
 	s->phys_bits = cpuid(0x80000008, 0).eax & 0xff;
+	s->inject_virtual = emulated_by_qemu();
 	s->vmcb_hpa = core_private_hpa(b).v;
 	v->vendor = (u64 *)(void *)s;
 
@@ -308,7 +318,7 @@ static NOINLINE void exited_special(struct vmexit *x)
  * in EXITINTINFO, not valid. */
 static inline void exited_look(const struct svm_vcpu *s, const struct vmcb *b, struct vmexit *x)
 {
-	if (UNLIKELY(s->special | (b->exitintinfo & EVT_VALID) | b->shadow))
+	if (UNLIKELY(s->special | (b->exitintinfo & EVT_VALID) | b->shadow | (b->vintr & V_IRQ)))
 		exited_special(x);
 }
 

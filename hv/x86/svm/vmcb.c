@@ -201,9 +201,10 @@ int vmcb_dump(const struct vmcb *b, char *to, size_t size)
 
 	if (!size)
 		return 0;
-	n = advance(n, fmt_print(to, size, "exit %llx info %llx %llx delivering %llx queued %llx next rip %llx\n",
+	n = advance(n, fmt_print(to, size, "exit %llx info %llx %llx delivering %llx queued %llx virtual %llx next rip %llx\n",
 		(unsigned long long)b->exitcode, (unsigned long long)b->exitinfo1, (unsigned long long)b->exitinfo2,
-		(unsigned long long)b->exitintinfo, (unsigned long long)b->eventinj, (unsigned long long)b->nrip), size);
+		(unsigned long long)b->exitintinfo, (unsigned long long)b->eventinj,
+		(unsigned long long)b->vintr, (unsigned long long)b->nrip), size);
 	n = advance(n, fmt_print(to + n, size - (size_t)n, "rip %llx rsp %llx rflags %llx cpl %u shadow %u\n",
 		(unsigned long long)b->rip, (unsigned long long)b->rsp, (unsigned long long)b->rflags, b->cpl,
 		(u32)b->shadow & 1), size);

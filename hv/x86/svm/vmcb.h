@@ -151,6 +151,9 @@ _Static_assert(sizeof(struct vmcb) == PAGE_SIZE, "VMCB size");
 #define V_PRIO_MAX (0xful << 16)
 #define V_IGNORE_TPR BIT(20)
 #define V_INTR_MASKING BIT(24)
+#define V_VECTOR_SHIFT 32
+#define V_IRQ_FIRST (V_IRQ | V_PRIO_MAX | V_IGNORE_TPR)	/* whatever the TPR says */
+#define V_IRQ_ALL (V_IRQ_FIRST | 0xfful << V_VECTOR_SHIFT)
 
 #define EVT_VECTOR 0xfful
 #define EVT_TYPE (7ul << 8)

@@ -30,18 +30,22 @@ static int setup(void **state)
 	b = svm_vmcb();
 	s = svm_state();
 	b->clean = CLEAN_ALL;
+	b->vintr = V_INTR_MASKING;
+	s->inject_virtual = true;
 	b->rip = 0x1000;
 	b->rflags = RFLAGS_FIXED;
 	timer = ~0ul;
 	return 0;
 }
 
-/* One entry and exit as hardware does it. */
+/* One entry and exit as hardware does it. The machine's own interrupt goes before a virtual one. */
 static void run(u64 code, u64 rip, u64 exitintinfo)
 {
 	if (s->special)
 		svm_event_prepare();
 	b->eventinj = 0;
+	if (code != EXIT_INTR)
+		b->vintr &= ~V_IRQ;
 	b->exitcode = code;
 	b->rip = rip;
 	b->exitintinfo = exitintinfo;
@@ -51,7 +55,7 @@ static void run(u64 code, u64 rip, u64 exitintinfo)
 		x.exception.vector = VEC_DB;
 		x.exception.dr6 = b->dr6;
 	}
-	if (s->special | b->exitintinfo | b->shadow)
+	if (s->special | b->exitintinfo | b->shadow | (b->vintr & V_IRQ))
 		svm_event_finish(&x);
 }
 
@@ -60,11 +64,16 @@ static void inject(u8 type, u8 vector)
 	svm_inject(&v, &(struct event){ .type = type, .vector = vector });
 }
 
+#define VIRQ(vector) (V_INTR_MASKING | V_IRQ | V_PRIO_MAX | V_IGNORE_TPR | (u64)(vector) << 32)
+
 static void words(void **state)
 {
 	(void)state;
 	inject(EVENT_INTERRUPT, 0x31);
-	assert_int_equal(b->eventinj, 0x80000031);
+	assert_int_equal(b->eventinj, 0);
+	assert_int_equal(b->vintr, VIRQ(0x31));
+	assert_int_equal(b->clean, CLEAN_ALL & ~CLEAN_VINTR);
+	b->clean = CLEAN_ALL;
 	svm_inject(&v, &(struct event){ .type = EVENT_EXCEPTION, .vector = VEC_PF, .has_code = true, .code = 0xffffffff,
 		.cr2 = 0xdead });
 	assert_int_equal(b->eventinj, 0xffffffff80000b0e);
@@ -169,13 +178,83 @@ static void nmi_window_behind_an_event(void **state)
 	svm_event_prepare();
 	assert_int_equal(timer, 1);
 	assert_false(b->rflags & RFLAGS_TF);
+	/* The interrupt that ends the guest at once would go before a virtual one, again and again. */
+	assert_int_equal(b->eventinj, 0x80000030);
+	assert_int_equal(b->vintr, V_INTR_MASKING);
+}
+
+static void virtual_interrupt_waits(void **state)
+{
+	(void)state;
+	b->vintr = V_INTR_MASKING | 5;
+	inject(EVENT_INTERRUPT, 0x31);
+	run(EXIT_INTR, 0x1000, 0);
+	assert_int_equal(x.event_queued, 1);
+	assert_int_equal(b->vintr, 5 | VIRQ(0x31));
+	svm_event_step();		/* and its trap waits behind it */
+	assert_int_equal(b->eventinj, 0);
+	run(EXIT_CPUID, 0x2000, 0);
+	assert_int_equal(b->vintr & V_IRQ, 0);
+	assert_int_equal(b->eventinj, 0);
+	inject(EVENT_INTERRUPT, 0x32);
+	assert_int_equal(b->vintr, 5 | VIRQ(0x32));
+	svm_event_reset();
+	assert_int_equal(b->vintr, V_INTR_MASKING | 5);
+}
+
+static void others_get_eventinj(void **state)
+{
+	(void)state;
+	s->owned = true;
+	inject(EVENT_INTERRUPT, 0x31);
+	assert_int_equal(b->eventinj, 0x80000031);
+	s->owned = s->inject_virtual = false;
+	inject(EVENT_INTERRUPT, 0x32);
+	assert_int_equal(b->eventinj, 0x80000032);
+	assert_int_equal(b->vintr, V_INTR_MASKING);
+}
+
+/* A window needs V_IRQ for itself: what is queued moves, and back. */
+static void virtual_interrupt_and_window(void **state)
+{
+	(void)state;
+	inject(EVENT_INTERRUPT, 0x31);
+	svm_want_window(&v, WINDOW_INTERRUPT);
+	assert_int_equal(b->eventinj, 0x80000031);
+	assert_int_equal(b->vintr, VIRQ(0));
+	svm_want_window(&v, WINDOW_NONE);
+	assert_int_equal(b->eventinj, 0);
+	assert_int_equal(b->vintr, VIRQ(0x31));
+	assert_false(b->intercept1 & INTERCEPT1_VINTR);
+	run(EXIT_CPUID, 0x2000, 0);
+
+	svm_want_window(&v, WINDOW_INTERRUPT);
+	run(EXIT_INTR, 0x2000, 0);
+	assert_int_equal(x.event_queued, 0);
+	inject(EVENT_INTERRUPT, 0x41);
+	assert_int_equal(b->eventinj, 0x80000041);
+	assert_int_equal(b->vintr, VIRQ(0));
+	svm_want_window(&v, WINDOW_NONE);
+	assert_int_equal(b->vintr, VIRQ(0x41));
+	run(EXIT_CPUID, 0x2000, 0);
+
+	svm_want_window(&v, WINDOW_INTERRUPT);
+	inject(EVENT_NMI, VEC_NMI);	/* not for RFLAGS.IF to mask */
+	svm_want_window(&v, WINDOW_NONE);
+	assert_int_equal(b->eventinj, 0x80000002);
+	assert_int_equal(b->vintr, V_INTR_MASKING);
+	b->eventinj = 0x0000000480000b0d;
+	svm_want_window(&v, WINDOW_INTERRUPT);
+	svm_want_window(&v, WINDOW_NONE);
+	assert_int_equal(b->eventinj, 0x0000000480000b0d);
+	assert_int_equal(b->vintr, V_INTR_MASKING);
 }
 
 static void interrupt_window(void **state)
 {
 	(void)state;
 	svm_want_window(&v, WINDOW_INTERRUPT);
-	assert_int_equal(b->vintr, V_IRQ | V_PRIO_MAX | V_IGNORE_TPR);
+	assert_int_equal(b->vintr, VIRQ(0));
 	assert_true(b->intercept1 & INTERCEPT1_VINTR);
 	assert_int_equal(b->clean, CLEAN_ALL & ~(CLEAN_INTERCEPTS | CLEAN_VINTR));
 	b->clean = CLEAN_ALL;
@@ -186,7 +265,7 @@ static void interrupt_window(void **state)
 	svm_event_prepare();
 	assert_true(b->vintr & V_IRQ);
 	svm_want_window(&v, WINDOW_NONE);
-	assert_int_equal(b->vintr, 0);
+	assert_int_equal(b->vintr, V_INTR_MASKING);
 	assert_false(b->intercept1 & INTERCEPT1_VINTR);
 	assert_int_equal(s->special, 0);
 }
@@ -195,6 +274,11 @@ static void interrupted_delivery(void **state)
 {
 	(void)state;
 	inject(EVENT_INTERRUPT, 0x40);
+	b->exitintinfo = 0x80000040;	/* QEMU leaves V_IRQ set then */
+	x = (struct vmexit){ .kind = VMEXIT_EVENT };
+	svm_event_finish(&x);
+	assert_int_equal(b->eventinj, 0x80000040);
+	assert_int_equal(b->vintr, V_INTR_MASKING);
 	run(EXIT_NPF, 0x1000, 0x80000040);
 	assert_int_equal(x.event_queued, 1);
 	assert_int_equal(b->eventinj, 0x80000040);
@@ -226,9 +310,9 @@ static void single_step_of_the_guest(void **state)
 	svm_event_step();
 	assert_int_equal(b->eventinj, 0x80000301);
 	assert_int_equal(b->dr6, 0xffff4ff0);
-	inject(EVENT_INTERRUPT, 0x30);
+	b->eventinj = 0x80000306;
 	svm_event_step();
-	assert_int_equal(b->eventinj, 0x80000030);
+	assert_int_equal(b->eventinj, 0x80000306);
 }
 
 static void reset_forgets(void **state)
@@ -253,6 +337,9 @@ int main(void)
 		cmocka_unit_test_setup(nmi_window_in_shadow, setup),
 		cmocka_unit_test_setup(shadow_is_told, setup),
 		cmocka_unit_test_setup(nmi_window_behind_an_event, setup),
+		cmocka_unit_test_setup(virtual_interrupt_waits, setup),
+		cmocka_unit_test_setup(others_get_eventinj, setup),
+		cmocka_unit_test_setup(virtual_interrupt_and_window, setup),
 		cmocka_unit_test_setup(interrupt_window, setup),
 		cmocka_unit_test_setup(interrupted_delivery, setup),
 		cmocka_unit_test_setup(single_step_of_the_guest, setup),
