@@ -70,6 +70,8 @@ $(BUILD)/hv/lib/string.o: HV_CFLAGS += $(NO_IDIOM)
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) -MMD -MP -c $< -o $@
+# Moves frames by vector registers: docs/design.md, "The SSE seam".
+$(BUILD)/hv/x86/copy_wide.o: HV_CFLAGS := $(filter-out -mgeneral-regs-only,$(HV_CFLAGS)) -mavx
 $(BUILD)/%.S.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -MMD -MP -c $< -o $@
@@ -81,7 +83,7 @@ $(BUILD)/version.c: FORCE
 $(BUILD)/version.o: $(BUILD)/version.c
 	$(Q)$(CC) $(HV_CFLAGS) -c $< -o $@
 
-# Nothing but the web server's third-party code may use vector registers: docs/design.md, "The SSE seam".
+# Who may use vector registers, and who may call those: docs/design.md, "The SSE seam".
 SEAM_OBJ = $(HV_OBJ) $(BUILD)/version.o $(ZYDIS_OBJS) $(LWIP_OBJS)
 $(BUILD)/seam.stamp: tests/tools/seam.py $(SEAM_OBJ) $(WEB_OBJS)
 	@tests/tools/seam.py $(BUILD) $(if $(filter tests/tools/seam.py,$?),$(SEAM_OBJ),$(filter $(SEAM_OBJ),$?))

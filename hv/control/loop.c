@@ -13,6 +13,7 @@
 
 #include <hv/control.h>
 #include <hv/control_work.h>
+#include <hv/copy_wide.h>
 #include <hv/core.h>
 #include <hv/datastore.h>
 #include <hv/keys.h>
@@ -256,6 +257,7 @@ bool loop_round(u64 now, u64 *until)
 void control_run(void)
 {
 	loop_init();
+	copy_wide_begin(core_take_avx());
 	if (storage_init())		/* behind the guests' disks in each round: what they ask goes out in the same one */
 		log_error("storage: no place in the event loop: disks of this machine cannot be used");
 	drivers_start();

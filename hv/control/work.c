@@ -13,8 +13,9 @@
 
 #define WORDS (CONTROL_WORK_MAX / 64)
 #define NOBODY CONTROL_WORK_MAX
-#define LINGER_STEPS 8u			/* between two rounds, at most: some ten microseconds in which a sibling has the core */
-#define LINGER_STEPS_ALL 3u		/* where those that wait are seen in a round only */
+/* Between two rounds, at most, each twice as long as the one before: some ten microseconds in which a sibling has the core. */
+#define LINGER_STEPS 3u
+#define LINGER_STEPS_ALL 2u		/* where those that wait are seen in a round only */
 
 static struct control_work work[CONTROL_WORK_MAX];
 static u64 by[CONTROL_WORK_MAX];	/* TSC at which it wants to be looked at; U64_MAX: not by the clock */
@@ -273,7 +274,8 @@ bool control_work_lingers(u64 now)
 	for (u32 i = 0; i < (now < linger_until ? LINGER_STEPS_ALL : LINGER_STEPS); i++) {
 		if (load_relaxed(&word.rung) || this_core()->messages || any_peeks())
 			break;
-		pauses();
+		for (u32 n = 1u << i; n; n--)
+			pauses();
 		core_take_interrupts();
 	}
 	return true;

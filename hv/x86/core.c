@@ -75,6 +75,18 @@ void core_take_interrupts(void)
 	__asm__ volatile("sti; nop; nop; cli" ::: "memory");
 }
 
+#define CPUID_XSAVE_AVX (BIT32(26) | BIT32(28))
+#define XCR0_X87_SSE_AVX 7u
+
+bool core_take_avx(void)
+{
+	if ((cpuid(1, 0).ecx & CPUID_XSAVE_AVX) != CPUID_XSAVE_AVX ||
+	    (cpuid(0xd, 0).eax & XCR0_X87_SSE_AVX) != XCR0_X87_SSE_AVX)
+		return false;
+	xsetbv(0, XCR0_X87_SSE_AVX);
+	return true;
+}
+
 /* Page attributes: 0 WB, 1 WC, 2 UC-, 3 UC, 4 WB, 5 WP, 6 UC-, 7 WT. The same on all cores, as the manual demands. */
 #define HOST_PAT 0x0407050600070106ul
 

@@ -4,6 +4,7 @@
  * room. VIRTIO 1.2 "Processing of Incoming Packets". */
 #include "vnet.h"
 
+#include <hv/copy_wide.h>
 #include <hv/lib.h>
 
 #define TURN_FRAMES 64u			/* out of the backlog in one round */
@@ -62,7 +63,7 @@ static void copy_on(struct place *from, u8 *to, u32 n)
 	while (n) {
 		u32 part = MIN(n, from->piece->len - from->off);
 
-		memcpy(to, from->piece->at + from->off, part);
+		copy_frame(to, from->piece->at + from->off, part);
 		to += part;
 		n -= part;
 		from->off += part;
@@ -145,7 +146,7 @@ static inline u32 put_part(const struct virtq_chain *c, u32 skip, struct place *
 
 	if (UNLIKELY(c->writable != 1 || from->piece->len - from->off < part))
 		return fill(c, skip, from, left);
-	memcpy(to->at + skip, from->piece->at + from->off, part);
+	copy_frame(to->at + skip, from->piece->at + from->off, part);
 	from->off += part;
 	if (from->off == from->piece->len) {
 		from->piece++;
@@ -200,7 +201,7 @@ static inline void put_whole(struct vnet *n, u32 queue, const struct net_frame *
 	for (const struct net_piece *p = f->piece; left; p++) {
 		u32 part = MIN(p->len, left);
 
-		memcpy(to, p->at, part);
+		copy_frame(to, p->at, part);
 		to += part;
 		left -= part;
 	}

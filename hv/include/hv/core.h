@@ -66,6 +66,10 @@ void core_nmi_self(void);
  * Returns at once if the doorbell word is set already. Own core, interrupts off. */
 void core_idle(u64 deadline);
 
+/* Switch AVX on for this core's own code. false: the processor has none. Control core, which runs no guest whose XCR0
+ * that would be. SDM 1 "Detection of AVX Instructions". */
+bool core_take_avx(void);
+
 /* Let pending host interrupts and NMIs in for a moment. Own core, interrupts off before and after. */
 void core_take_interrupts(void);
 

@@ -338,6 +338,11 @@ WEAK void core_idle(u64 deadline)
 {
 }
 
+WEAK bool core_take_avx(void)
+{
+	return false;
+}
+
 WEAK void core_take_interrupts(void)
 {
 }

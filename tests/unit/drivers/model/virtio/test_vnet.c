@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: drivers/model/virtio/vnet.c drivers/model/virtio/vnet_tx.c drivers/model/virtio/vnet_rx.c drivers/model/virtio/vnet_control.c drivers/model/virtio/vnet_steer.c drivers/model/e1000e/frame_ring.c hv/net/frame.c hv/core/guest_call.c hv/core/window.c hv/control/work.c tests/fuzz/fuzz_virtq.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_own.c tests/fake/fake_own_apic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c pc-models */
+/* SOURCES: drivers/model/virtio/vnet.c drivers/model/virtio/vnet_tx.c drivers/model/virtio/vnet_rx.c drivers/model/virtio/vnet_control.c drivers/model/virtio/vnet_steer.c drivers/model/e1000e/frame_ring.c hv/net/frame.c hv/core/guest_call.c hv/core/window.c hv/control/work.c tests/fuzz/fuzz_virtq.c tests/unit/drivers/model/pc_fake.c hv/core/bus.c hv/core/console_ring.c hv/core/sync.c hv/core/vlapic.c hv/core/vlapic_own.c tests/fake/fake_own_apic.c hv/core/vlapic_reg.c hv/core/vlapic_ipi.c hv/core/vlapic_timer.c hv/lib/format.c hv/x86/copy_wide.c pc-models */
 /* virtio-net with a little driver: frames and their headers in both directions, one buffer and many, commands, filters, and
  * headers, chains and commands that make no sense. */
 #include "fuzz/virtq_fixture.h"
