@@ -27,6 +27,10 @@ UNIT_INCLUDES = $(ZYDIS_CFLAGS) $(LWIP_CFLAGS) $(LITTLEFS_CFLAGS) $(if $(filter 
 $(UNIT_OBJ)/%.o: % | $(LITTLEFS_STAMP) $(LWIP_STAMP) $(ZYDIS_STAMP) $(WEB_STAMP)
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) $(UNIT_CFLAGS) $(UNIT_INCLUDES) -MMD -MP -c $< -o $@
+# As the hypervisor has it, where this processor can run it.
+ifneq ($(shell grep -wm1 avx /proc/cpuinfo),)
+$(HOST)/obj/hv/x86/copy_wide.c.o $(HOST)/fuzz-obj/hv/x86/copy_wide.c.o: UNIT_CFLAGS += -mavx
+endif
 .PRECIOUS: $(UNIT_OBJ)/%.o $(HOST)/fuzz-obj/%.o
 .SECONDEXPANSION:
 $(HOST)/tests/unit/%: $$(call unit_objects,$(UNIT_OBJ),tests/unit/$$*.c) $$(call unit_libraries,tests/unit/$$*.c)

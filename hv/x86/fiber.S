@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Changing stacks between the event loop and the web fiber. Vector registers are not saved: nobody but the fiber uses
- * them on the control core (docs/design.md, "The SSE seam"), so they stay as they are while the event loop runs. */
+/* Changing stacks between the event loop and the web fiber. Vector registers are not saved: the fiber is left
+ * by calls of functions only, across which System V keeps none (docs/design.md, "The SSE seam"). */
 
 	.text
 	/* void fiber_switch(u64 *leave, u64 enter): go on where `enter` was left. System V ABI: these registers are

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What of a guest lives in the processor itself while its core runs the host: vector registers and PKRU. The host's own
- * code uses general registers only, so this is the one place that names them. hv/x86/operand.h, hv/x86/walk.h */
+ * code on guests' cores uses general registers only, so this is the one place there that names them.
+ * hv/x86/operand.h, hv/x86/walk.h */
 
 	.text
 	.macro XMM_ROW insn

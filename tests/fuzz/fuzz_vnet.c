@@ -10,6 +10,7 @@
 #include "../../drivers/model/virtio/vnet.h"
 
 #include <hv/control_work.h>
+#include <hv/copy_wide.h>
 
 int LLVMFuzzerTestOneInput(const u8 *data, size_t size);
 
@@ -172,6 +173,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 	u64 features = card.d.offered & ~(BIT(DRV_EVENT) | BIT(VNET_F_MRG_RXBUF) | BIT(DRV_PACKED));
 	u32 how = take(&in_, 1);
 
+	copy_wide_begin(!(how & 128));
 	features |= (how & 1 ? BIT(DRV_EVENT) : 0) | (how & 2 ? BIT(VNET_F_MRG_RXBUF) : 0) | (how & 8 ? BIT(DRV_PACKED) : 0);
 	drv_start(how & 4 ? features : features & ~(BIT(54) | BIT(55) | BIT(56) | BIT(VNET_F_HASH_REPORT)), 1u << (how >> 4 & 7));
 	control();

@@ -57,7 +57,7 @@ static void virq_to_eventinj(struct svm_vcpu *s, struct vmcb *b)
 	virq_set(b, 0);
 }
 
-static void eventinj_to_virq(const struct svm_vcpu *s, struct vmcb *b)
+static void eventinj_to_virq(struct svm_vcpu *s, struct vmcb *b)
 {
 	u64 vector = b->eventinj & EVT_VECTOR;
 
@@ -66,7 +66,23 @@ static void eventinj_to_virq(const struct svm_vcpu *s, struct vmcb *b)
 	if (b->eventinj != (EVT_VALID | (u64)EVENT_INTERRUPT << EVT_TYPE_SHIFT | vector) || vector == VEC_NMI)
 		return;
 	b->eventinj = 0;
+	s->virq_rip = b->rip;
 	virq_set(b, V_IRQ_FIRST | vector << V_VECTOR_SHIFT);
+}
+
+/* QEMU leaves V_IRQ set when its delivery ended in an exception, which the guest has taken since: the interrupt is gone, as
+ * it is with EVENTINJ and on hardware. */
+static void virq_look(const struct svm_vcpu *s, struct vmcb *b)
+{
+	if (virq_queued(s, b) && (b->rip != s->virq_rip || !(b->rflags & RFLAGS_IF)))
+		virq_set(b, 0);
+}
+
+/* The exit came while the virtual interrupt was delivered, with these words in EXITINTINFO: QEMU leaves V_IRQ set, and tells of
+ * an exception. */
+static bool virq_interrupted(const struct svm_vcpu *s, const struct vmcb *b, u64 info)
+{
+	return virq_queued(s, b) && ((b->vintr >> V_VECTOR_SHIFT) & EVT_VECTOR) == (info & EVT_VECTOR);
 }
 
 static void inject_nmi(struct vmcb *b)
@@ -195,10 +211,12 @@ static void requeue(struct svm_vcpu *s, struct vmcb *b)
 	bool ours = s->special & SPECIAL_SOFT;
 	bool soft = type == EVENT_SOFT_INTERRUPT || (type == EVENT_EXCEPTION && (vector == VEC_BP || vector == VEC_INTO));
 
+	if (virq_interrupted(s, b, info)) {
+		virq_to_eventinj(s, b);
+		return;
+	}
 	if (soft && !ours)
 		return;
-	if (virq_queued(s, b))	/* QEMU: it was this one */
-		virq_set(b, 0);
 	b->eventinj = info;
 	b->nrip = b->rip;
 }
@@ -238,6 +256,7 @@ void svm_event_finish(struct vmexit *x)
 	struct svm_vcpu *s = svm_state();
 	struct vmcb *b = svm_vmcb();
 
+	virq_look(s, b);
 	if (b->exitintinfo & EVT_VALID)
 		requeue(s, b);
 	if (!(b->eventinj & EVT_VALID))

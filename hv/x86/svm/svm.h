@@ -36,6 +36,7 @@ struct svm_vcpu {
 	u64 step_rip, step_dr6;
 	u32 features;		/* CPUID 8000_000A EDX of this core */
 	u32 phys_bits;
+	u64 virq_rip;		/* where the guest stands while an interrupt waits in V_IRQ */
 	bool inject_virtual;	/* interrupts by V_IRQ instead of EVENTINJ: the processor is QEMU's (event.c) */
 	bool owned;		/* the guest has this core's local APIC: its timer is not ours to set */
 	const char *doubt;	/* what vmcb_check() said about the state that was set last */

@@ -8,6 +8,7 @@
 #include "../../../../../drivers/model/virtio/vnet.h"
 
 #include <hv/control_work.h>
+#include <hv/copy_wide.h>
 
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define P(test) cmocka_unit_test_setup_teardown(test, setup_pairs, teardown)
@@ -65,6 +66,7 @@ static int setup_with(void **state, u32 vcpus)
 	struct guest *g = drv_guest_new(false);
 
 	*state = g;
+	copy_wide_begin(true);
 	g->vcpu_count = vcpus;
 	g->window = g->ram;
 	g->range_count = 1;

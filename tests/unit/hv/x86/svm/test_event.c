@@ -33,7 +33,7 @@ static int setup(void **state)
 	b->vintr = V_INTR_MASKING;
 	s->inject_virtual = true;
 	b->rip = 0x1000;
-	b->rflags = RFLAGS_FIXED;
+	b->rflags = RFLAGS_FIXED | RFLAGS_IF;
 	timer = ~0ul;
 	return 0;
 }
@@ -202,6 +202,23 @@ static void virtual_interrupt_waits(void **state)
 	assert_int_equal(b->vintr, V_INTR_MASKING | 5);
 }
 
+/* The gate was not present: the guest's handler of that exception runs, and must not get the interrupt from us. */
+static void failed_delivery_is_over(void **state)
+{
+	(void)state;
+	inject(EVENT_INTERRUPT, 0x31);
+	b->rflags &= ~RFLAGS_IF;
+	run(EXIT_INTR, 0x1000, 0);
+	assert_int_equal(x.event_queued, 0);
+	assert_int_equal(b->vintr, V_INTR_MASKING);
+	b->rflags |= RFLAGS_IF;
+	inject(EVENT_INTERRUPT, 0x32);
+	run(EXIT_INTR, 0x5000, 0);	/* through a trap gate */
+	assert_int_equal(x.event_queued, 0);
+	assert_int_equal(b->vintr, V_INTR_MASKING);
+	assert_int_equal(b->eventinj, 0);
+}
+
 static void others_get_eventinj(void **state)
 {
 	(void)state;
@@ -274,7 +291,7 @@ static void interrupted_delivery(void **state)
 {
 	(void)state;
 	inject(EVENT_INTERRUPT, 0x40);
-	b->exitintinfo = 0x80000040;	/* QEMU leaves V_IRQ set then */
+	b->exitintinfo = 0x80000340;	/* QEMU leaves V_IRQ set then, and takes it for an exception */
 	x = (struct vmexit){ .kind = VMEXIT_EVENT };
 	svm_event_finish(&x);
 	assert_int_equal(b->eventinj, 0x80000040);
@@ -338,6 +355,7 @@ int main(void)
 		cmocka_unit_test_setup(shadow_is_told, setup),
 		cmocka_unit_test_setup(nmi_window_behind_an_event, setup),
 		cmocka_unit_test_setup(virtual_interrupt_waits, setup),
+		cmocka_unit_test_setup(failed_delivery_is_over, setup),
 		cmocka_unit_test_setup(others_get_eventinj, setup),
 		cmocka_unit_test_setup(virtual_interrupt_and_window, setup),
 		cmocka_unit_test_setup(interrupt_window, setup),
