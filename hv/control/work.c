@@ -10,12 +10,15 @@
 #include <hv/core.h>
 #include <hv/lib.h>
 #include <hv/pci.h>
+#include <hv/time.h>
 
 #define WORDS (CONTROL_WORK_MAX / 64)
 #define NOBODY CONTROL_WORK_MAX
 /* Between two rounds, at most, each twice as long as the one before: some ten microseconds in which a sibling has the core. */
 #define LINGER_STEPS 3u
 #define LINGER_STEPS_ALL 2u		/* where those that wait are seen in a round only */
+#define DOZE_AFTER_NS 50000ul		/* without anything done; who lingers only, does not stay */
+#define DOZE_NS 15000ul
 
 static struct control_work work[CONTROL_WORK_MAX];
 static u64 by[CONTROL_WORK_MAX];	/* TSC at which it wants to be looked at; U64_MAX: not by the clock */
@@ -28,6 +31,7 @@ static u64 for_message[PCI_MESSAGES][WORDS];
 static u64 due = U64_MAX;		/* no later than the first of by[] */
 static u64 wake_by = U64_MAX;		/* asked for by nobody on the list */
 static u64 linger_until;
+static u64 vain_since;			/* TSC of the first look between rounds that did nothing; 0: the last one did something */
 
 /* Apart from what the control core alone writes: guests' cores write here. */
 static struct {
@@ -156,9 +160,20 @@ static inline void run_word(u32 w, u64 now)
 	current = NOBODY;
 }
 
-bool control_work_poll(u64 now)
+static NOINLINE bool run_words(u64 now)
 {
 	bool any = false;
+
+	for (u32 w = 0; w < words; w++)
+		run_word(w, now);
+	for (u32 w = 0; w < words; w++)
+		any |= ready[w] != 0;	/* and whom one in another word has called */
+	return any;
+}
+
+bool control_work_poll(u64 now)
+{
+	bool any;
 
 	store_relaxed(&word.halting, 0u);
 	exchange(&word.rung, 0u);	/* a full barrier: what was brought before is seen below */
@@ -168,12 +183,12 @@ bool control_work_poll(u64 now)
 		look_at_clock(now);
 	if (LIKELY(words == 1)) {
 		run_word(0, now);
-		return ready[0];	/* who did something is there, too */
+		any = ready[0];		/* who did something is there, too */
+	} else {
+		any = run_words(now);
 	}
-	for (u32 w = 0; w < words; w++)
-		run_word(w, now);
-	for (u32 w = 0; w < words; w++)
-		any |= ready[w] != 0;	/* and whom one in another word has called */
+	if (any)
+		vain_since = 0;
 	return any;
 }
 
@@ -265,12 +280,26 @@ static bool any_peeks(void)
 	return false;
 }
 
+/* Nothing has come for long, and is still worth a wait without notifications: a halt by the clock costs no instructions, and
+ * nothing is later for it than by an interrupt that a network card moderates. */
+static bool dozes(u64 now)
+{
+	if (!vain_since)
+		vain_since = now;
+	if (now < stay_end || now - vain_since < ns_to_ticks(DOZE_AFTER_NS) || load_relaxed(&word.rung))
+		return false;
+	core_idle(MIN(now + ns_to_ticks(DOZE_NS), due));
+	return true;
+}
+
 bool control_work_lingers(u64 now)
 {
 	if (now < stay_end)
 		find_stay_end();
 	if (now >= stay_end && now >= linger_until)
 		return false;
+	if (dozes(now))
+		return true;
 	for (u32 i = 0; i < (now < linger_until ? LINGER_STEPS_ALL : LINGER_STEPS); i++) {
 		if (load_relaxed(&word.rung) || this_core()->messages || any_peeks())
 			break;

@@ -52,7 +52,8 @@ void control_work_look_all(void);
 void control_work_by(u64 tsc);
 u64 control_work_deadline(void);	/* U64_MAX: nobody asked */
 
-/* Go on until TSC without a halt: more work is on its way. Control core. */
+/* Go on until TSC without asking anybody to ring: more work is on its way. Where nothing has come for 50 us, the core looks by the
+ * clock, every 15 us, and at what interrupts it. Control core. */
 void control_work_linger(u64 tsc);
 
 /* Look at work id in every round until listen() is called; that is not before TSC, as far as it is concerned, which what it

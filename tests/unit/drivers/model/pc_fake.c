@@ -48,6 +48,10 @@ void vcpu_request_start(struct guest *g, u32 vcpu, int page)
 	vcpu_request(g, vcpu, page < 0 ? REQ_INIT : REQ_SIPI | (u32)page << 24);
 }
 
+WEAK void core_idle(u64 deadline)
+{
+}
+
 WEAK void core_take_interrupts(void)
 {
 }

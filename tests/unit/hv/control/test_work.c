@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* SOURCES: hv/control/work.c tests/fake/fake_core.c */
+/* SOURCES: hv/control/work.c hv/core/sync.c tests/fake/fake_core.c */
 /* The control core's work and its sleep: whatever is brought is seen before it halts, or a doorbell rings. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include "fake/fake_core.h"
 
 #include <hv/control_work.h>
+#include <hv/time.h>
 
 static u32 polls, listens, todo;
 static u64 at = 77;		/* of the round */
@@ -275,6 +276,52 @@ static void test_lingers(void **state)
 	assert_false(control_work_lingers(300));
 }
 
+/* In vain for long: it halts by the clock, no later than is wanted, and not over what was rung or who stays. */
+static void test_dozes(void **state)
+{
+	u64 after = ns_to_ticks(50000), doze = ns_to_ticks(15000), t = 1000;
+
+	todo = 1;
+	control_work_poll(77);
+	control_work_linger(100 * after);
+	control_work_poll(77);
+	assert_true(control_work_lingers(t) && control_work_lingers(t + after - 1));
+	assert_int_equal(fake_core.idles, 0);
+	assert_true(control_work_lingers(t + after));
+	assert_int_equal(fake_core.idles, 1);
+	assert_true(fake_core.idle_until == t + after + doze);
+	control_work_poll(77);
+	assert_true(control_work_lingers(t + after + doze));
+	assert_int_equal(fake_core.idles, 2);
+
+	control_work_ring();
+	assert_true(control_work_lingers(t + 2 * after));
+	assert_int_equal(fake_core.idles, 2);
+	control_work_poll(77);
+	control_work_stay(called.id, 3 * after);
+	assert_true(control_work_lingers(t + 2 * after));
+	assert_int_equal(fake_core.idles, 2);
+	control_work_stay(called.id, 0);
+
+	called.by = t + 2 * after + 5;
+	control_work_call(called.id);
+	control_work_poll(77);
+	called.by = 0;
+	assert_true(control_work_lingers(t + 2 * after));
+	assert_int_equal(fake_core.idles, 3);
+	assert_true(fake_core.idle_until == t + 2 * after + 5);
+
+	todo = 1;			/* something was done: it spins anew */
+	assert_true(control_work_poll(77));
+	control_work_poll(77);
+	assert_true(control_work_lingers(t + 3 * after) && control_work_lingers(t + 4 * after - 1));
+	assert_int_equal(fake_core.idles, 3);
+	assert_true(control_work_lingers(t + 4 * after));
+	assert_int_equal(fake_core.idles, 4);
+	assert_false(control_work_lingers(100 * after));
+	control_work_listen();
+}
+
 /* One that stands 64 places behind calls one in front of it, in another word: the core does not halt over it. */
 static bool far_poll(void *arg, u64 now)
 {
@@ -320,7 +367,7 @@ int main(void)
 		T(test_polls_all_and_tells), T(test_awake_needs_no_doorbell), T(test_halting_is_rung_once),
 		T(test_brought_during_the_round), T(test_listen_hears), T(test_deadline), T(test_without_a_reason_it_costs_nothing),
 		T(test_called_from_another_core), T(test_woken_in_a_round), T(test_a_message_is_for_drivers), T(test_its_time_comes),
-		T(test_stays), T(test_peeks_while_it_stays), T(test_lingers), T(test_woken_from_far_behind),
+		T(test_stays), T(test_peeks_while_it_stays), T(test_lingers), T(test_dozes), T(test_woken_from_far_behind),
 		T(test_places_end),
 	};
 
