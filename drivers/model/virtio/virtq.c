@@ -59,21 +59,33 @@ bool virtq_waits(struct virtq *q)
 	return waits(q);
 }
 
+static inline int take_packed(struct virtq *q, struct virtq_chain *c)
+{
+	u16 flags = packed_flags(q);
+
+	if (!packed_is_ours(q, flags))
+		return 0;
+	if (!(flags & (DESC_NEXT | DESC_INDIRECT)) && LIKELY(packed_take_one(q, c)))
+		return 1;
+	return packed_take(q, c);
+}
+
+static inline int take_split(struct virtq *q, struct virtq_chain *c)
+{
+	if (!split_waits(q))
+		return 0;
+	c->readable = c->writable = 0;
+	c->read_bytes = c->write_bytes = 0;
+	return split_take(q, c);
+}
+
 int virtq_take(struct virtq *q, struct virtq_chain *c)
 {
 	int got;
 
 	if (q->broken || !q->enabled)
 		return q->broken ? -E_INVAL : 0;
-	if (!waits(q))
-		return 0;
-	if (q->packed && LIKELY(packed_take_one(q, c))) {
-		q->requests++;
-		return 1;
-	}
-	c->readable = c->writable = 0;
-	c->read_bytes = c->write_bytes = 0;
-	got = q->packed ? packed_take(q, c) : split_take(q, c);
+	got = q->packed ? take_packed(q, c) : take_split(q, c);
 	if (got > 0)
 		q->requests++;
 	return got;

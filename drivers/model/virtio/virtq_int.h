@@ -144,12 +144,20 @@ static inline void packed_advance(const struct virtq *q, u16 *at, bool *wrap, u1
 	*at = (u16)next;
 }
 
-/* Is the next place the device's to take? Pairs with the driver's release of the flags. */
+/* Flags of the next place; is it the device's to take? Pairs with the driver's release of the flags. */
+static inline u16 packed_flags(const struct virtq *q)
+{
+	return load_acquire((u16 *)(void *)(packed_desc_at(q, q->take_at) + PACKED_FLAGS));
+}
+
+static inline bool packed_is_ours(const struct virtq *q, u16 flags)
+{
+	return !!(flags & DESC_AVAIL) == q->take_wrap && !!(flags & DESC_USED) != q->take_wrap;
+}
+
 static inline bool packed_waits(const struct virtq *q)
 {
-	u16 flags = load_acquire((u16 *)(void *)(packed_desc_at(q, q->take_at) + PACKED_FLAGS));
-
-	return !!(flags & DESC_AVAIL) == q->take_wrap && !!(flags & DESC_USED) != q->take_wrap;
+	return packed_is_ours(q, packed_flags(q));
 }
 
 /* Nearly all that a network's driver gives: one descriptor, below 4 GiB. false: it is not that, nothing was taken. */

@@ -28,7 +28,89 @@ static int take_indirect(struct virtq *q, struct virtq_chain *c, const struct vi
 	return 1;
 }
 
-int packed_take(struct virtq *q, struct virtq_chain *c)
+/* What of a request has been read so far, and what is needed of the queue for each piece: kept in registers. */
+struct plain {
+	u8 *base;
+	u64 ram_low;
+	struct gmem_piece *piece, *readable, *end;
+	u64 bytes, read_bytes;
+};
+
+static inline struct plain plain_begin(const struct virtq *q, struct virtq_chain *c, u16 most)
+{
+	return (struct plain){ .base = q->base, .ram_low = q->g->ram_low, .piece = c->piece, .readable = c->piece,
+		.end = c->piece + MIN(most, VIRTQ_PIECES_MAX) };
+}
+
+/* The next piece: RAM below 4 GiB, in order. false: something is rare. */
+static inline __attribute__((always_inline)) bool add_plain(struct plain *n, const struct virtq_desc *d)
+{
+	if (UNLIKELY(d->flags & DESC_INDIRECT || !d->len || d->addr >= n->ram_low || d->len > n->ram_low - d->addr ||
+		     n->piece == n->end))
+		return false;
+	*n->piece = (struct gmem_piece){ n->base + d->addr, d->len };
+	n->bytes += d->len;
+	if (!(d->flags & DESC_WRITE)) {
+		if (UNLIKELY(n->readable != n->piece))
+			return false;
+		n->readable++;
+		n->read_bytes = n->bytes;
+	}
+	n->piece++;
+	return true;
+}
+
+static inline void plain_done(struct virtq *q, struct virtq_chain *c, const struct plain *n, u16 slots, u16 id)
+{
+	c->readable = (u16)(n->readable - c->piece);
+	c->writable = (u16)(n->piece - n->readable);
+	c->read_bytes = n->read_bytes;
+	c->write_bytes = n->bytes - n->read_bytes;
+	c->id = id;
+	c->slots = slots;
+	packed_advance(q, &q->take_at, &q->take_wrap, slots);
+}
+
+static inline bool take_plain_table(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *first)
+{
+	const u8 *table = virtq_ram_low(q, first->addr, first->len), *end = table + first->len;
+	struct plain n = plain_begin(q, c, q->size_max);
+
+	if (!table || !q->indirect || first->flags & DESC_NEXT || !first->len || first->len % DESC_SIZE)
+		return false;
+	for (; table < end; table += DESC_SIZE) {
+		struct virtq_desc d = packed_desc(table);
+
+		if (!add_plain(&n, &d))
+			return false;
+	}
+	plain_done(q, c, &n, 1, first->tail);
+	return true;
+}
+
+/* Nearly all requests have nothing rare in them. false: this one has, nothing was taken; all of it is read anew then. */
+static inline bool take_plain(struct virtq *q, struct virtq_chain *c)
+{
+	const u8 *at = packed_desc_at(q, q->take_at), *end = packed_desc_at(q, q->size);
+	struct virtq_desc d = packed_desc(at);
+	struct plain n = plain_begin(q, c, VIRTQ_PIECES_MAX);
+
+	if (d.flags & DESC_INDIRECT)
+		return take_plain_table(q, c, &d);
+	while (add_plain(&n, &d)) {
+		if (!(d.flags & DESC_NEXT)) {
+			plain_done(q, c, &n, (u16)(n.piece - c->piece), d.tail);
+			return true;
+		}
+		at += DESC_SIZE;
+		if (at == end)
+			at = q->desc;
+		d = packed_desc(at);
+	}
+	return false;
+}
+
+static NOINLINE int take_any(struct virtq *q, struct virtq_chain *c)
 {
 	u16 at = q->take_at, slots = 0;
 	bool wrap = q->take_wrap;
@@ -51,6 +133,15 @@ int packed_take(struct virtq *q, struct virtq_chain *c)
 	q->take_at = at;
 	q->take_wrap = wrap;
 	return 1;
+}
+
+int packed_take(struct virtq *q, struct virtq_chain *c)
+{
+	if (LIKELY(take_plain(q, c)))
+		return 1;
+	c->readable = c->writable = 0;
+	c->read_bytes = c->write_bytes = 0;
+	return take_any(q, c);
 }
 
 /* The flags last: with them the place is the driver's again. */

@@ -117,6 +117,30 @@ static void test_requests(void **state)
 	}
 }
 
+/* A piece without a byte is none, wherever it stands. */
+static void test_empty_pieces(void **state)
+{
+	const struct piece p[] = { { DATA, 0, 0 }, { DATA, 16, 0 }, { DATA, 0, D_WRITE }, { DATA + 0x200, 512, D_WRITE },
+		{ DATA + 16, 1, D_WRITE }, { DATA + 17, 0, D_WRITE } };
+
+	for (u32 mode = 0; mode < MODES; mode++) {
+		u32 len = 0;
+
+		drv_start(mode_features(mode), 8);
+		memset(ram(DATA), 0, 32);
+		memset(ram(DATA + 0x200), 0xee, 512);
+		ram_put(DATA + 16, 0x55, 1);
+		drv.image[0] = drv.image[511] = 0x17;
+		drv_put(p, ARRAY_COUNT(p), mode & 4 ? DATA + 0x8000 : 0);
+		drv_kick();
+		assert_int_equal(drv_get(&len), 1);
+		assert_int_equal(len, 513);
+		assert_int_equal(*ram(DATA + 16), 0);
+		assert_int_equal(*ram(DATA + 0x200), 0x17);
+		assert_int_equal(*ram(DATA + 0x3ff), 0x17);
+	}
+}
+
 static void test_disk_errors(void **state)
 {
 	struct guest *g = *state;
@@ -311,6 +335,17 @@ static void test_bad_packed(void **state)
 	drv_desc(DATA, 0, DATA + 64, 16, D_INDIRECT, 0);
 	drv_desc(RING_DESC, 0, DATA, 64, 0x80 | D_INDIRECT, 0);
 	expect_broken("indirect table in an indirect table");
+	for (u32 i = 0; i < 5; i++)	/* nothing else is wrong with them */
+		drv_desc(DATA, i, DATA + 0x400, 16, (u16)(i < 2 ? 0 : D_WRITE), 0);
+	drv_desc(RING_DESC, 0, DATA, 4 * 16 + 1, 0x80 | D_INDIRECT, 0);
+	expect_broken("length of an indirect table");
+	for (u32 i = 0; i < 5; i++)
+		drv_desc(DATA, i, DATA + 0x400, 16, (u16)(i == 1 ? D_INDIRECT : i ? D_WRITE : 0), 0);
+	drv_desc(RING_DESC, 0, DATA, 64, 0x80 | D_INDIRECT, 0);
+	expect_broken("indirect table in an indirect table");
+	for (u32 i = 0; i < 3; i++)
+		drv_desc(RING_DESC, i, DATA + 0x400, 16, (u16)(0x80 | (i < 2 ? D_NEXT : 0) | (i == 1 ? D_INDIRECT : i ? D_WRITE : 0)), 0);
+	expect_broken("indirect descriptor where none may be");
 	drv_desc(RING_DESC, 0, DATA, (QUEUE_SIZE_MAX + 1) * 16, 0x80 | D_INDIRECT, 0);
 	expect_broken("indirect table longer than a queue");
 	drv_desc(RING_DESC, 0, DATA, 16, 0x80 | D_INDIRECT | D_NEXT, 0);
@@ -547,7 +582,7 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_negotiation), T(test_registers), T(test_requests), T(test_disk_errors), T(test_suppression),
+		T(test_negotiation), T(test_registers), T(test_requests), T(test_empty_pieces), T(test_disk_errors), T(test_suppression),
 		T(test_bad_split), T(test_bad_chains), T(test_bad_packed), T(test_bad_places), T(test_turns), T(test_erase_turns),
 		T(test_large_sectors),
 		T(test_no_bus_master), T(test_ports), T(test_window), T(test_queue_reset), cmocka_unit_test(test_noise),
