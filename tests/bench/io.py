@@ -225,7 +225,7 @@ def net():
         net_shells(r)
         result = {}
         for what, ident, n, command in (('TCP, a MiB', TCP, 4 * MIB, f'ioload source 10.0.0.1 5000 {MIB} {TCP}'),
-                                        ('UDP, a round trip', UDP, 2000, f'ioload ping 10.0.0.1 5001 2000 {UDP}'),
+                                        ('UDP, a round trip', UDP, 6000, f'ioload ping 10.0.0.1 5001 6000 {UDP}'),
                                         ('UDP, a frame of 1,514 bytes', FLOOD, 5 * FLOOD_FRAMES,
                                          f'ioload flood 10.0.0.1 5002 {FLOOD_FRAMES} {FLOOD}')):
             before, seen = r.exits('io'), frames(r, 2)
