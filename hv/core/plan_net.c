@@ -166,6 +166,9 @@ static void read_net(struct plan_reader *r, struct plan_guest *g, const struct t
 	net->mtu = 1500;
 	plan_read_table(r, n, net_rules, ARRAY_COUNT(net_rules), net, NULL);
 	plan_require(r, n, "switch", "the name of a switch: [switch.NAME] in this plan");
+	if (!net->guard && net->address_count)
+		plan_bad_key(r, "PLAN-VALUE", n, "address",
+			"only with the guard, which allows these alone; here is `guard = false`");
 }
 
 void plan_read_nets(struct plan_reader *r, void *guest, const struct toml_node *n)

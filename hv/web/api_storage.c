@@ -274,6 +274,22 @@ static void job_begun(struct answer *a, struct job *j, const char *name, const c
 	json_close(&a->body, '}');
 }
 
+/* Nothing is said in vain: what has no meaning beside the rest of the body is refused, not left out. */
+static bool volume_words_fit(struct answer *a, bool file, bool of, bool cow)
+{
+	if (file && of)
+		answer_problem(a, 422, "file", "file: either a file or a volume to copy (of)");
+	else if ((file || of) && *answer_member(a, "size"))
+		answer_problem(a, 422, "size", "size: it is that of what is copied; grow the volume afterwards");
+	else if (cow && !of)
+		answer_problem(a, 422, "cow", "cow: of which volume? (of)");
+	else if (cow && *answer_member(a, "disk"))
+		answer_problem(a, 422, "disk", "disk: a cow clone lies beside what it is a clone of");
+	else
+		return true;
+	return false;
+}
+
 /* {name, size}: empty; {name, file}: with what is in the file; {name, of, cow}: a clone. */
 void api_volume_create(struct answer *a)
 {
@@ -285,7 +301,7 @@ void api_volume_create(struct answer *a)
 	struct job *j;
 	u64 bytes;
 
-	if ((*of && !v) || !read_size(a, &bytes, !*of && !*file))
+	if ((*of && !v) || !volume_words_fit(a, *file, *of, cow) || !read_size(a, &bytes, !*of && !*file))
 		return;
 	if (v && cow) {
 		t = begin(a, name);

@@ -160,6 +160,7 @@ static const struct { const char *net, *expected; } bad_nets[] = {
 	{ "{ switch = \"s\", rate = \"4000000000Gbit\" }", "such as \"100Mbit\"" },
 	{ "{ switch = \"s\", rate = \"401Gbit\" }", "such as \"100Mbit\"" },
 	{ "{ switch = \"s\", address = [\"0.0.0.0\"] }", "without its prefix, not \"0.0.0.0\"" },
+	{ "{ switch = \"s\", address = [\"192.0.2.7\"], guard = false }", "only with the guard" },
 	{ "{ switch = \"s\", address = [\"224.0.0.1\"] }", "without its prefix" },
 	{ "{ switch = \"s\", address = [\"10.0.0.1/24\"] }", "without its prefix" },
 	{ "{ switch = \"s\", address = [\"ff02::1\"] }", "without its prefix" },
@@ -393,8 +394,8 @@ static void test_shown_plan(void **state)
 	static char again[8192];
 
 	(void)state;
-	admit_text(GUEST("web") "net = [{ switch = \"nat\", rate = \"100Mbit\" }, { switch = \"lan\", trunk = [7, 9], guard = false, "
-		   "address = [\"192.0.2.7\", \"2001:db8::7\"] }, { switch = \"lan\", vlan = 7, isolated = true, mtu = 1400 }]\n"
+	admit_text(GUEST("web") "net = [{ switch = \"nat\", rate = \"100Mbit\" }, { switch = \"lan\", trunk = [7, 9], "
+		   "address = [\"192.0.2.7\", \"2001:db8::7\"] }, { switch = \"lan\", vlan = 7, isolated = true, mtu = 1400, guard = false }]\n"
 		   "[switch.nat]\nnat = true\nforward = [\"2201:web:22\", \"53:web:53/udp\"]\n"
 		   "[switch.lan]\nuplink = \"00:03.0\"\nstorm = 0\nmirror = \"web.1:web.2\"\n[switch.two]\nuplink = \"52:54:00:00:00:c1\"\n");
 	first = resolved;
@@ -408,6 +409,7 @@ static void test_shown_plan(void **state)
 	assert_int_equal(plan.guest[0].net[1].address_count, 2);
 	assert_int_equal(plan.guest[0].net[0].rate, 12500000);
 	assert_true(plan.guest[0].net[2].isolated && plan.guest[0].net[2].mtu == 1400 && plan.guest[0].net[2].vlan == 7);
+	assert_true(plan.guest[0].net[1].guard && !plan.guest[0].net[2].guard);
 	assert_true(plan.sw[1].storm_given);
 	assert_int_equal(plan.sw[0].forward_count, 2);
 	assert_int_equal(resolved.sw[2].card, 1);

@@ -589,6 +589,17 @@ static void long_volumes(void **state)
 	assert_true(fake_logged(from, "volume x: creation by the API (boss): failed: the disk failed"));
 	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"size\":\"1MiB\",\"disk\":\"toy\"}"), 202);
 	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"size\":\"1MiB\",\"disk\":\"none\"}"), 422);
+	/* What would be left out is refused. */
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"file\":\"f\",\"of\":\"data\"}"), 422);
+	has("\"key\":\"file\"");
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"file\":\"f\",\"size\":\"1MiB\"}"), 422);
+	has("\"key\":\"size\"");
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"of\":\"data\",\"size\":\"1MiB\"}"), 422);
+	has("\"key\":\"size\"");
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"size\":\"1MiB\",\"cow\":true}"), 422);
+	has("\"key\":\"cow\"");
+	assert_int_equal(ask("POST /v1/volumes", "", "{\"name\":\"x\",\"of\":\"data\",\"cow\":true,\"disk\":\"toy\"}"), 422);
+	has("\"key\":\"disk\"");
 	/* Nor do they take the places of those who wait. */
 	assert_int_equal(ask("DELETE /v1/volumes/data", "", NULL), 200);
 	assert_int_equal(ask("DELETE /v1/guests/database", "", NULL), 200);
