@@ -63,7 +63,7 @@ static inline int take_packed(struct virtq *q, struct virtq_chain *c)
 {
 	u16 flags = packed_flags(q);
 
-	if (!packed_is_ours(q, flags))
+	if (!packed_is_ours(flags, q->take_wrap))
 		return 0;
 	if (!(flags & (DESC_NEXT | DESC_INDIRECT)) && LIKELY(packed_take_one(q, c)))
 		return 1;
@@ -89,6 +89,21 @@ int virtq_take(struct virtq *q, struct virtq_chain *c)
 	if (got > 0)
 		q->requests++;
 	return got;
+}
+
+u32 virtq_take_places(struct virtq *q, struct virtq_place *p, u32 most, u32 least, u64 bytes)
+{
+	u32 got = 0;
+
+	if (q->packed && q->enabled && !q->broken)
+		got = packed_take_places(q, p, MIN(most, (u32)q->size), least, bytes);
+	q->requests += got;
+	return got;
+}
+
+void virtq_give_places(struct virtq *q, const struct virtq_place *p, u32 count)
+{
+	packed_give_places(q, p, count);
 }
 
 void virtq_give(struct virtq *q, const struct virtq_chain *c, u32 written)

@@ -63,6 +63,13 @@ struct virtq_chain {
 	struct gmem_piece piece[VIRTQ_PIECES_MAX];
 };
 
+/* A buffer that is one piece of memory to write, as nearly all of a network's are. */
+struct virtq_place {
+	u8 *at;
+	u32 len, written;		/* written: for virtq_give_places() */
+	u16 id;
+};
+
 /* As after power-on: off, of full size, nothing counted. remote: the control core is going to serve it. */
 void virtq_reset(struct virtq *q, struct guest *g, u16 size_max, bool remote);
 
@@ -101,6 +108,13 @@ int virtq_break(struct virtq *q, const char *why);
 
 /* Hand a request back with the count of bytes written. Seen by the driver after virtq_flush() at the latest. */
 void virtq_give(struct virtq *q, const struct virtq_chain *c, u32 written);
+
+/* Take buffers of one piece each: `bytes` in all, the first of at least `least`, no more than `most` of them. Returns how many.
+ * 0: it cannot be done so, nothing was taken, and virtq_take() says why. Packed queues only. */
+u32 virtq_take_places(struct virtq *q, struct virtq_place *p, u32 most, u32 least, u64 bytes);
+
+/* And back with what was written to each; the driver sees all or none of them. */
+void virtq_give_places(struct virtq *q, const struct virtq_place *p, u32 count);
 
 /* Give several back so that the driver sees all or none of them: between these two calls. */
 static inline void virtq_hold(struct virtq *q)

@@ -150,14 +150,14 @@ static inline u16 packed_flags(const struct virtq *q)
 	return load_acquire((u16 *)(void *)(packed_desc_at(q, q->take_at) + PACKED_FLAGS));
 }
 
-static inline bool packed_is_ours(const struct virtq *q, u16 flags)
+static inline bool packed_is_ours(u16 flags, bool wrap)
 {
-	return !!(flags & DESC_AVAIL) == q->take_wrap && !!(flags & DESC_USED) != q->take_wrap;
+	return (flags & (DESC_AVAIL | DESC_USED)) == (wrap ? DESC_AVAIL : DESC_USED);
 }
 
 static inline bool packed_waits(const struct virtq *q)
 {
-	return packed_is_ours(q, packed_flags(q));
+	return packed_is_ours(packed_flags(q), q->take_wrap);
 }
 
 /* Nearly all that a network's driver gives: one descriptor, below 4 GiB. false: it is not that, nothing was taken. */
@@ -199,6 +199,8 @@ void split_quiet(struct virtq *q);
 bool split_listen(struct virtq *q);
 
 int packed_take(struct virtq *q, struct virtq_chain *c);
+u32 packed_take_places(struct virtq *q, struct virtq_place *p, u32 most, u32 least, u64 bytes);
+void packed_give_places(struct virtq *q, const struct virtq_place *p, u32 count);
 void packed_give(struct virtq *q, const struct virtq_chain *c, u32 written);
 bool packed_wants(struct virtq *q, u16 added);
 void packed_quiet(struct virtq *q);

@@ -144,6 +144,65 @@ int packed_take(struct virtq *q, struct virtq_chain *c)
 	return take_any(q, c);
 }
 
+static inline bool is_place(const struct virtq_desc *d, u64 ram_low)
+{
+	return (d->flags & (DESC_WRITE | DESC_NEXT | DESC_INDIRECT)) == DESC_WRITE && d->len && d->addr < ram_low &&
+		d->len <= ram_low - d->addr;
+}
+
+u32 packed_take_places(struct virtq *q, struct virtq_place *p, u32 most, u32 least, u64 bytes)
+{
+	const u64 ram_low = q->g->ram_low;
+	u8 *const base = q->base, *const end = packed_desc_at(q, q->size);
+	u8 *at = packed_desc_at(q, q->take_at);
+	bool wrap = q->take_wrap;
+
+	for (u32 n = 0; n < most; n++) {
+		u16 flags = load_acquire((u16 *)(void *)(at + PACKED_FLAGS));
+		struct virtq_desc d = packed_desc(at);
+
+		if (!packed_is_ours(flags, wrap) || !is_place(&d, ram_low) || d.len < least)
+			return 0;
+		p[n] = (struct virtq_place){ .at = base + d.addr, .len = d.len, .id = d.tail };
+		if (d.len >= bytes) {
+			packed_advance(q, &q->take_at, &q->take_wrap, (u16)(n + 1));
+			return n + 1;
+		}
+		bytes -= d.len;
+		least = 0;
+		at += DESC_SIZE;
+		if (at == end) {
+			at = q->desc;
+			wrap = !wrap;
+		}
+	}
+	return 0;
+}
+
+/* The flags of the first last: with them all are the driver's. */
+void packed_give_places(struct virtq *q, const struct virtq_place *p, u32 count)
+{
+	u16 first_flags = 0, flags;
+	u8 *first = NULL, *at;
+
+	for (u32 n = 0; n < count; n++) {
+		at = packed_desc_at(q, q->give_at);
+		flags = (u16)((q->give_wrap ? DESC_AVAIL | DESC_USED : 0) | (p[n].written ? DESC_WRITE : 0));
+		ring32_set(at + 8, p[n].written);
+		ring16_set(at + 12, p[n].id);
+		if (!first) {
+			first = at + PACKED_FLAGS;
+			first_flags = flags;
+		} else {
+			store_release((u16 *)(void *)(at + PACKED_FLAGS), flags);
+		}
+		packed_advance(q, &q->give_at, &q->give_wrap, 1);
+	}
+	if (first)
+		store_release((u16 *)(void *)first, first_flags);
+	q->given = (u16)(q->given + count);
+}
+
 /* The flags last: with them the place is the driver's again. */
 void packed_give(struct virtq *q, const struct virtq_chain *c, u32 written)
 {

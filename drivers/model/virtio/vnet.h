@@ -107,6 +107,7 @@ struct vnet {
 	struct vnet_steer steer;
 	struct virtq_chain first, more;	/* buffers of the frame that is being received */
 	struct vnet_buffer buffer[VNET_QUEUE_SIZE];
+	struct virtq_place place[VNET_QUEUE_SIZE];
 	struct vnet_sent sending[VNET_SENT + 1], *unused;	/* the last one: for frames that nobody can hold */
 	u32 in_flight[VIRTIO_QUEUES_MAX];	/* of each queue: frames that somebody holds */
 	u64 sent, received, filtered;

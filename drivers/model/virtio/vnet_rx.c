@@ -10,6 +10,7 @@
 #define TURN_FRAMES 64u			/* out of the backlog in one round */
 #define HEADER ((u32)sizeof(struct vnet_header))
 #define ETHER 14u
+#define LARGE 4096u			/* longer than most drivers' buffers */
 #define NEEDS_CSUM 1u
 #define DATA_VALID 2u
 #define GSO_ECN 0x80u
@@ -89,15 +90,27 @@ static u32 fill(const struct virtq_chain *c, u32 skip, struct place *from, u32 l
 	return all - left;
 }
 
-/* In front of the frame, in the first buffer; nearly always its first piece has room for it. */
-static inline void put_header(struct vnet *n, const struct net_offload *o, u32 buffers)
+/* In front of the frame, in one piece. */
+static inline void put_header_at(const struct vnet *n, const struct net_offload *o, u32 buffers, u8 *to)
 {
 	struct vnet_header h = header_of(n, o, buffers);
 
-	if (LIKELY(n->first.piece[0].len >= HEADER))
-		__builtin_memcpy(n->first.piece[0].at, &h, HEADER);
-	else
-		virtq_copy_to(&n->first, 0, n->first.writable, 0, &h, HEADER);
+	__builtin_memcpy(to, &h, HEADER);
+	if (n->header > HEADER)
+		memcpy(to + HEADER, &n->steer.last, sizeof(n->steer.last));
+}
+
+/* In front of the frame, in the first buffer; nearly always its first piece has room for it. */
+static inline void put_header(struct vnet *n, const struct net_offload *o, u32 buffers)
+{
+	struct vnet_header h;
+
+	if (LIKELY(n->first.piece[0].len >= n->header)) {
+		put_header_at(n, o, buffers, n->first.piece[0].at);
+		return;
+	}
+	h = header_of(n, o, buffers);
+	virtq_copy_to(&n->first, 0, n->first.writable, 0, &h, HEADER);
 	if (n->header > HEADER)
 		virtq_copy_to(&n->first, 0, n->first.writable, HEADER, &n->steer.last, sizeof(n->steer.last));
 }
@@ -210,12 +223,39 @@ static inline void put_whole(struct vnet *n, u32 queue, const struct net_frame *
 	note(n, queue, f);
 }
 
+/* Over many buffers, of one piece each as nearly always. false: it cannot be done so, nothing was taken. */
+static bool put_places(struct vnet *n, u32 queue, const struct net_frame *f)
+{
+	struct virtq *q = &n->d.queue[queue];
+	u32 count = virtq_take_places(q, n->place, VNET_QUEUE_SIZE, n->header, (u64)n->header + f->len);
+	u32 left = f->len, skip = n->header;
+	struct place from = { .piece = f->piece };
+
+	if (UNLIKELY(!count))
+		return false;
+	put_header_at(n, &f->offload, count, n->place[0].at);
+	for (struct virtq_place *p = n->place; p < n->place + count; p++) {
+		u32 part = MIN(left, p->len - skip);
+
+		copy_on(&from, p->at + skip, part);
+		p->written = skip + part;
+		left -= part;
+		skip = 0;
+	}
+	virtq_give_places(q, n->place, count);
+	note(n, queue, f);
+	return true;
+}
+
 static enum outcome put_frame(struct vnet *n, u32 queue, const struct net_frame *f)
 {
 	struct virtq *q = &n->d.queue[queue];
 	struct virtq_mark mark = virtq_mark(q);
-	int got = next_buffer(q, &n->first, 0, n->header);
+	int got;
 
+	if (f->len >= LARGE && virtio_has(&n->d, VNET_F_MRG_RXBUF) && LIKELY(put_places(n, queue, f)))
+		return RECEIVED;
+	got = next_buffer(q, &n->first, 0, n->header);
 	if (UNLIKELY(got <= 0 || !is_whole(n, f)))
 		return put_pieces(n, queue, f, mark, got);
 	put_whole(n, queue, f);

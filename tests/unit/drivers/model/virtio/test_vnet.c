@@ -563,6 +563,129 @@ static void test_merged(void **state)
 	assert_int_equal(header(0).buffers, 1);
 }
 
+#define LARGE_LEN 5000u
+
+/* One buffer of these pieces, the next in the queue. */
+static void put_buffer(const struct piece *p, u16 n)
+{
+	drv_queue(VNET_RX);
+	drv_put(p, n, 0);
+}
+
+/* What lies in the buffers, behind each other, is a header for so many and the frame; nothing is written beside it. */
+static void expect_large(const struct piece *p, u32 pieces, const u16 *of_buffer, u32 buffers)
+{
+	static u8 got[LARGE_LEN + HEADER];
+	u32 at = 0, len = 0, used = 0;
+	struct vnet_header h;
+
+	for (u32 i = 0; i < buffers; i++) {
+		drv_queue(VNET_RX);
+		assert_int_equal(drv_get(&len), 1);
+		drv_took(drv.features >> DRV_PACKED & 1 ? of_buffer[i] : 1);
+		used += len;
+	}
+	assert_int_equal(used, sizeof(got));
+	for (u32 i = 0; i < pieces; i++) {
+		u32 part = MIN(p[i].len, (u32)sizeof(got) - at);
+
+		memcpy(got + at, ram(p[i].addr), part);
+		assert_int_equal(*ram(p[i].addr + part), 0xa5);
+		at += part;
+	}
+	assert_int_equal(at, sizeof(got));
+	memcpy(&h, got, HEADER);
+	assert_int_equal(h.buffers, buffers);
+	assert_true(h.flags == 1 && h.csum_start == 34);
+	assert_memory_equal(got + HEADER, mac, 6);
+	for (u32 i = 6; i < LARGE_LEN; i++)
+		if (got[HEADER + i] != (u8)(i * 7))
+			fail_msg("byte %u", i);
+}
+
+static void give_large(void)
+{
+	assert_int_equal(give(mac, LARGE_LEN, (struct net_offload){ .checksum = true, .csum_start = 34, .csum_offset = 16 }), NET_TAKEN);
+}
+
+/* Over several buffers, whatever they are: of one piece, of several, by a table, too few at first; all around the ring. */
+static void test_large(void **state)
+{
+	static const u16 ones[] = { 1, 1, 1, 1 }, twos[] = { 1, 2, 1 };
+	/* The first three hold the frame, but not its header, too. */
+	const struct piece p[] = { { BUFFER, HEADER, D_WRITE }, { BUFFER + 0x800, 1500, D_WRITE },
+		{ BUFFER + 0x1000, LARGE_LEN - 1500 - HEADER, D_WRITE }, { BUFFER + 0x2000, LARGE_LEN, D_WRITE } };
+	const struct piece table = { DATA + 0x2000, 16, D_INDIRECT | D_WRITE };	/* whose D_WRITE means nothing */
+
+	for (u32 i = 0; i < ARRAY_COUNT(modes); i++) {
+		start(ALL | BIT(DRV_INDIRECT) | modes[i], 8);
+		for (u32 round = 0; round < 12; round++) {
+			u32 len;
+
+			memset(ram(BUFFER), 0xa5, 0x3800);
+			drv_desc(table.addr, 0, p[2].addr, p[2].len, D_WRITE, 0);
+			for (u32 k = 0; k < 4 - (round == 5); k++)
+				put_buffer(round % 4 == 3 && k == 2 ? &table : &p[k], 1);
+			drv_kick();
+			control();
+			give_large();
+			if (round == 5) {
+				assert_int_equal(drv_get(&len), 0);
+				assert_int_equal(card->kept, i + 1);
+				put_buffer(&p[3], 1);
+				drv_kick();
+				control();
+			}
+			expect_large(p, 4, ones, 4);
+		}
+		memset(ram(BUFFER), 0xa5, 0x3800);
+		put_buffer(p, 1);
+		put_buffer(p + 1, 2);
+		put_buffer(p + 3, 1);
+		drv_kick();
+		control();
+		give_large();
+		expect_large(p, 4, twos, 3);
+	}
+}
+
+/* One of the buffers cannot be: the queue is broken, and nothing of the frame is seen. */
+static void test_large_broken(void **state)
+{
+	static const struct piece wrong[] = { { BUFFER + 0x800, 2000, 0 }, { RAM_SIZE - 1000, 2000, D_WRITE }, { U64_MAX - 99, 2000, D_WRITE },
+		{ RAM_SIZE, 2000, D_WRITE }, { BUFFER + 0x800, 0, D_WRITE } };
+	const struct piece good = { BUFFER, 2000, D_WRITE }, small = { BUFFER, HEADER - 1, D_WRITE };
+	u32 len;
+
+	for (u32 i = 0; i < ARRAY_COUNT(modes); i++) {
+		for (u32 k = 0; k < ARRAY_COUNT(wrong); k++) {
+			start(ALL | modes[i], 8);
+			put_buffer(&good, 1);
+			put_buffer(&wrong[k], 1);
+			put_buffer(&good, 1);
+			put_buffer(&good, 1);
+			drv_kick();
+			control();
+			give(mac, LARGE_LEN, (struct net_offload){ 0 });
+			assert_true(broken());
+			assert_int_equal(drv_get(&len), 0);
+		}
+		start(ALL | modes[i], 8);
+		put_buffer(&small, 1);
+		for (u32 k = 0; k < 4; k++)
+			put_buffer(&good, 1);
+		drv_kick();
+		control();
+		give(mac, LARGE_LEN, (struct net_offload){ 0 });
+		assert_true(broken());
+		start((ALL & ~BIT(15)) | modes[i], 8);
+		put_buffers(0, 4, 2000);
+		give(mac, LARGE_LEN, (struct net_offload){ 0 });
+		assert_int_equal(card->unfit, i + 1);
+		assert_int_equal(came(&len), 0);
+	}
+}
+
 /* Without merging a frame that does not fit is dropped, its buffer takes the next one. */
 static void test_unmerged(void **state)
 {
@@ -1056,7 +1179,7 @@ static void test_described(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { T(test_config), T(test_sent), T(test_bad_headers), T(test_bad_chains), T(test_held),
-		T(test_held_many), T(test_places), T(test_received), T(test_single), T(test_together), T(test_backlog), T(test_merged), T(test_unmerged), T(test_buffers_in_pieces),
+		T(test_held_many), T(test_places), T(test_received), T(test_single), T(test_together), T(test_backlog), T(test_merged), T(test_large), T(test_large_broken), T(test_unmerged), T(test_buffers_in_pieces),
 		T(test_longest), T(test_offloads_change), T(test_filter), T(test_announce), T(test_bad_commands), T(test_described),
 		P(test_rss), P(test_bad_rss), P(test_hash), P(test_hash_rss), P(test_flows), P(test_pairs_backlog), P(test_turns) };
 
