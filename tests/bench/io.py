@@ -224,7 +224,7 @@ def net():
     with Run('net', plan('net', text, {}), 3) as r:
         net_shells(r)
         result = {}
-        for what, ident, n, command in (('TCP, a MiB', TCP, 4 * MIB, f'ioload source 10.0.0.1 5000 {MIB} {TCP}'),
+        for what, ident, n, command in (('TCP, a MiB', TCP, 12 * MIB, f'ioload source 10.0.0.1 5000 {MIB} {TCP} 12'),
                                         ('UDP, a round trip', UDP, 6000, f'ioload ping 10.0.0.1 5001 6000 {UDP}'),
                                         ('UDP, a frame of 1,514 bytes', FLOOD, 5 * FLOOD_FRAMES,
                                          f'ioload flood 10.0.0.1 5002 {FLOOD_FRAMES} {FLOOD}')):

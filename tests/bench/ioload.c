@@ -2,7 +2,7 @@
 /* What the I/O benchmark runs in a Linux guest; markers are tests/bench/iomarks.c's.
  *	ioload blk DEVICE REQUESTS ID [w]	4 KiB O_DIRECT at random places, one at a time: a sample each
  *	ioload batch DEVICE REQUESTS ID [w]	the same, 32 in flight: one sample for all of them
- *	ioload sink PORT | source ADDRESS PORT MIB ID	TCP, 64 KiB writes: a sample for each of four runs
+ *	ioload sink PORT | source ADDRESS PORT MIB ID [RUNS]	TCP, 64 KiB writes: a sample for each run (4) but the first
  *	ioload drain ADDRESS PORT RUNS ID		TCP, as much as comes until the other end closes: a sample for each run but the first
  *	ioload echo PORT | ping ADDRESS PORT N ID	UDP round trips of 64 bytes: a sample each
  *	ioload swallow PORT | flood ADDRESS PORT N ID	UDP, N full frames one way, until the last was heard of: a sample for each of four runs */
@@ -161,12 +161,12 @@ static void sink(const char *port)
 	}
 }
 
-static void source(const char *host, const char *port, long mib, int id)
+static void source(const char *host, const char *port, long mib, int id, int runs)
 {
 	struct sockaddr_in a = address(host, port);
 	char *b = buffer(CHUNK);
 
-	for (int run = -1; run < 4; run++) {
+	for (int run = -1; run < runs; run++) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 		if (connect(fd, (void *)&a, sizeof(a)))
@@ -285,8 +285,8 @@ int main(int argc, char **argv)
 		in_batches(argv[2], atoi(argv[3]), atoi(argv[4]), argc > 5);
 	else if (!strcmp(what, "sink"))
 		sink(argv[2]);
-	else if (!strcmp(what, "source") && argc == 6)
-		source(argv[2], argv[3], atol(argv[4]), atoi(argv[5]));
+	else if (!strcmp(what, "source") && argc >= 6)
+		source(argv[2], argv[3], atol(argv[4]), atoi(argv[5]), argc > 6 ? atoi(argv[6]) : 4);
 	else if (!strcmp(what, "drain") && argc == 6)
 		drain(argv[2], argv[3], atoi(argv[4]), atoi(argv[5]));
 	else if (!strcmp(what, "echo"))
