@@ -93,7 +93,8 @@ static inline bool take_plain(struct virtq *q, struct virtq_chain *c)
 {
 	const u8 *at = packed_desc_at(q, q->take_at), *end = packed_desc_at(q, q->size);
 	struct virtq_desc d = packed_desc(at);
-	struct plain n = plain_begin(q, c, VIRTQ_PIECES_MAX);
+	/* No longer than the ring: a driver that changes flags meanwhile could end a longer one, which packed_advance() cannot. */
+	struct plain n = plain_begin(q, c, q->size);
 
 	if (d.flags & DESC_INDIRECT)
 		return take_plain_table(q, c, &d);
